@@ -1,0 +1,70 @@
+import json
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class AccountIdempotencyKey(models.Model):
+    """What a request with an idempotency key asked for, and what it led to.
+
+    Odoo replays a whole request on a serialization failure, browsers resend forms and
+    API clients retry after a time-out. The key makes all of these one request: it is
+    unique in the database and written in the same database transaction as the result.
+    """
+
+    _name = "account.idempotency.key"
+    _description = "Idempotency Key"
+    _rec_name = "key"
+
+    key = fields.Char(required=True, readonly=True)
+    door = fields.Char(required=True, readonly=True, help="The method that was called.")
+    arguments = fields.Json(readonly=True)
+    res_model = fields.Char(readonly=True)
+    res_ids = fields.Json(readonly=True)
+
+    _key_uniq = models.Constraint(
+        "unique(key)",
+        "A request with this idempotency key is being processed already.",
+    )
+
+    @api.model
+    def _find(self, key, door, arguments):
+        """Return the records that an earlier request with this key led to.
+
+        :param str key: The key, or a false value for a request without one.
+        :param str door: The name of the method that was called.
+        :param dict arguments: What was asked for, as JSON can hold it.
+        :return: The records of that request, or None when the key is new.
+        :rtype: recordset or None
+        :raise UserError: If the key was used with other values, or is not a text.
+        """
+        if not key:
+            return None
+        if not isinstance(key, str):
+            raise UserError(self.env._("An idempotency key must be a text."))
+        known = self.sudo().search([("key", "=", key)], limit=1)
+        if not known:
+            return None
+        if known.door != door or known.arguments != json.loads(json.dumps(arguments)):
+            raise UserError(
+                self.env._(
+                    "The idempotency key %(key)s was used already with other values. "
+                    "Use a new key for a new request.",
+                    key=key,
+                )
+            )
+        return self.env[known.res_model].browse(known.res_ids)
+
+    @api.model
+    def _remember(self, key, door, arguments, records):
+        """Store what the request with this key led to; see :meth:`_find`."""
+        if key:
+            self.sudo().create(
+                {
+                    "key": key,
+                    "door": door,
+                    "arguments": arguments,
+                    "res_model": records._name,
+                    "res_ids": records.ids,
+                }
+            )

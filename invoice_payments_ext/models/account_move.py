@@ -1,0 +1,888 @@
+import math
+from numbers import Real
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, LockError, UserError
+from odoo.tools import SQL, float_compare, format_date
+
+from .payment_transaction import (
+    IN_FLIGHT_OUTCOMES,
+    RETRYABLE_OUTCOMES,
+    UNRESOLVED_OUTCOMES,
+)
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    payment_lock_count = fields.Integer(
+        readonly=True,
+        copy=False,
+        help="Raised with every lock for a payment: a request that read the invoice "
+        "before then fails to lock it, and is replayed on what is true now.",
+    )
+
+    has_chargeable_method = fields.Boolean(
+        compute="_compute_has_chargeable_method",
+        help="Whether the customer of this draft has a saved method that can be charged.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("partner_id", "currency_id", "company_id", "state", "amount_total")
+    def _compute_has_chargeable_method(self):
+        for invoice in self:
+            invoice.has_chargeable_method = bool(
+                invoice.state == "draft"
+                and invoice.move_type == "out_invoice"
+                and invoice.partner_id
+                and invoice._get_default_token()
+            )
+
+    # === CHECK METHODS === #
+
+    def _check_payment_rights(self):
+        """Check that the user may record and charge payments of these invoices.
+
+        :raise AccessError: If the user is not of the invoicing staff, or may not change
+                            these invoices.
+        """
+        if self.env.su:
+            return
+        if not self.env.user.has_group("account.group_account_invoice"):
+            raise AccessError(
+                self.env._(
+                    "Only the invoicing staff may record or charge the payments of an "
+                    "invoice."
+                )
+            )
+        self.check_access("write")
+
+    def _check_collectable(self):
+        """Check that a payment may be taken on each of these invoices.
+
+        :raise UserError: If one is no posted customer invoice, is another company's, or
+                          nothing remains to be paid.
+        """
+        for invoice in self:
+            name = invoice.display_name
+            if invoice.move_type != "out_invoice":
+                raise UserError(
+                    self.env._(
+                        "%(name)s is no customer invoice: payments are collected on "
+                        "customer invoices only.",
+                        name=name,
+                    )
+                )
+            if invoice.company_id not in self.env.companies and not self.env.su:
+                raise UserError(
+                    self.env._(
+                        "%(name)s belongs to %(company)s, which is not among your "
+                        "selected companies.",
+                        name=name,
+                        company=invoice.company_id.name,
+                    )
+                )
+            if invoice.state == "draft":
+                raise UserError(
+                    self.env._(
+                        "%(name)s is a draft: confirm it first, or use Issue and charge.",
+                        name=name,
+                    )
+                )
+            if invoice.state == "cancel":
+                raise UserError(self.env._("%(name)s is cancelled.", name=name))
+            if invoice.currency_id.is_zero(invoice.amount_residual):
+                raise UserError(
+                    self.env._("Nothing remains to be paid on %(name)s.", name=name)
+                )
+
+    @api.model
+    def _check_amount(self, amount, currency, maximum, maximum_label):
+        """Check an amount that somebody gave.
+
+        :param float amount: The amount to check.
+        :param res.currency currency: The currency of both amounts.
+        :param float maximum: The highest amount allowed.
+        :param str maximum_label: What the maximum is, for the message.
+        :raise UserError: If it is no positive number of the currency's smallest units,
+                          or above the maximum.
+        """
+        if (
+            not isinstance(amount, Real)
+            or isinstance(amount, bool)
+            or not math.isfinite(amount)
+        ):
+            raise UserError(
+                self.env._("The amount must be a number, not %(value)r.", value=amount)
+            )
+        if amount <= 0:
+            raise UserError(self.env._("The amount must be above zero."))
+        # Below a thousandth of the smallest unit it is the noise of a computation.
+        if float_compare(
+            amount, currency.round(amount), precision_rounding=currency.rounding / 1000
+        ):
+            raise UserError(
+                self.env._(
+                    "The amount %(amount)s is finer than the smallest unit of "
+                    "%(currency)s, %(unit)s.",
+                    amount=amount,
+                    currency=currency.name,
+                    unit=currency.format(currency.rounding),
+                )
+            )
+        if currency.compare_amounts(amount, maximum) > 0:
+            raise UserError(
+                self.env._(
+                    "The amount %(amount)s is above the %(label)s of %(maximum)s.",
+                    amount=currency.format(amount),
+                    label=maximum_label,
+                    maximum=currency.format(maximum),
+                )
+            )
+
+    def _check_payment_amount(self, amount):
+        """Check an amount to be paid now on this invoice; see :meth:`_check_amount`."""
+        self.ensure_one()
+        self._check_amount(
+            amount,
+            self.currency_id,
+            self._get_chargeable_amount(),
+            self._describe_chargeable_amount(),
+        )
+
+    def _describe_chargeable_amount(self):
+        """Say what the chargeable amount is made of, for messages."""
+        self.ensure_one()
+        in_flight = self._get_amount_in_flight()
+        if self.currency_id.is_zero(in_flight):
+            return self.env._("remaining amount")
+        return self.env._(
+            "chargeable amount (%(remaining)s remain, %(in_flight)s are in flight)",
+            remaining=self.currency_id.format(self.amount_residual),
+            in_flight=self.currency_id.format(in_flight),
+        )
+
+    def _check_nothing_in_flight(self):
+        """Check that no attempt on these invoices is unresolved or holds them.
+
+        :raise UserError: Naming the attempt that is in the way.
+        """
+        blocking = self.sudo().transaction_ids.filtered(
+            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES or tx.holds_invoice
+        )
+        if blocking:
+            raise UserError(self._describe_blocking_attempt(blocking[0]))
+
+    def _describe_blocking_attempt(self, transaction):
+        """Say which attempt is in the way, and what can be done about it."""
+        values = {
+            "reference": transaction.reference,
+            "amount": transaction.currency_id.format(transaction.amount),
+            "outcome": dict(
+                transaction._fields["outcome"]._description_selection(self.env)
+            )[transaction.outcome],
+        }
+        if transaction.outcome == "unknown":
+            return self.env._(
+                "The outcome of %(reference)s (%(amount)s) is unknown: the customer may "
+                "have been charged. Resolve it first.",
+                **values,
+            )
+        return self.env._(
+            "%(reference)s (%(amount)s) is in flight: %(outcome)s. Wait for its outcome "
+            "first.",
+            **values,
+        )
+
+    def _check_no_money_in_flight(self):
+        """Check that no attempt on these invoices may still bring money.
+
+        :raise UserError: Naming the attempt.
+        """
+        in_flight = self.sudo().transaction_ids.filtered(
+            lambda tx: tx.outcome in IN_FLIGHT_OUTCOMES
+        )
+        if in_flight:
+            raise UserError(self._describe_blocking_attempt(in_flight[0]))
+
+    # === CRUD METHODS === #
+
+    def button_draft(self):
+        self._check_no_money_in_flight()
+        return super().button_draft()
+
+    def button_cancel(self):
+        self._check_no_money_in_flight()
+        return super().button_cancel()
+
+    # === ACTION METHODS === #
+
+    def action_create_payment(self):
+        """Return the dialog that charges or records a payment of this invoice.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.payment.create",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Create payment"),
+            "context": {"default_move_id": self.id},
+        }
+
+    def action_issue_and_charge(self):
+        """Return the dialog that issues this draft and charges it.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        action = self.action_create_payment()
+        action["name"] = self.env._("Issue and charge")
+        action["context"] = {**action["context"], "default_issue": True}
+        return action
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def charge(self, token_id, amount=None, memo=None, idempotency_key=None):
+        """Charge a saved payment method of the customer for this invoice.
+
+        The attempt is committed before the gateway is called, its answer before it is
+        booked; so this commits, and must not be called in the middle of other work. What
+        the gateway did not answer is unknown, not failed. Read the result from the
+        attempt's `outcome` and `state_message`.
+
+        :param int token_id: The saved payment method, a `payment.token` id.
+        :param float amount: The amount in the invoice's currency; what settles the
+                             invoice today if not given (the chargeable amount, or the
+                             discounted one of an early-payment discount).
+        :param str memo: A memo for the payment.
+        :param str idempotency_key: A text that makes this request unique: called again
+                                    with it, the first attempt goes on and is returned.
+        :return: The attempt.
+        :rtype: payment.transaction
+        :raise UserError: If the invoice, the amount or the method cannot be charged,
+                          something is in flight, or the key was used with other values.
+        :raise AccessError: If the user has no right to charge.
+        """
+        self.ensure_one()
+        return self._charge(
+            token_id,
+            amount=amount,
+            memo=memo,
+            idempotency_key=idempotency_key,
+            arguments={
+                "move_id": self.id,
+                "token_id": self._get_id(token_id),
+                "amount": amount,
+                "memo": memo or None,
+            },
+            door="account.move.charge",
+        )
+
+    def issue_and_charge(self, token_id=None, idempotency_key=None):
+        """Issue this draft invoice and charge it in full. Commits, as :meth:`charge`.
+
+        The invoice gets its number in the same step as the attempt is stored. It stays
+        issued, whatever becomes of the charge.
+
+        :param int token_id: The saved payment method; the customer's default if not given.
+        :param str idempotency_key: See :meth:`charge`.
+        :return: The attempt.
+        :rtype: payment.transaction
+        :raise UserError: If it is no draft of a customer invoice, the customer has no
+                          saved method, or the method cannot be charged.
+        :raise AccessError: If the user has no right to charge.
+        """
+        self.ensure_one()
+        return self._charge(
+            token_id,
+            issue=True,
+            idempotency_key=idempotency_key,
+            arguments={"move_id": self.id, "token_id": self._get_id(token_id)},
+            door="account.move.issue_and_charge",
+        )
+
+    def record_external_payment(
+        self,
+        amount=None,
+        journal_id=None,
+        payment_method_line_id=None,
+        date=None,
+        reference=None,
+        memo=None,
+        notify=False,
+        idempotency_key=None,
+    ):
+        """Record money that was received outside any gateway: cash, cheque, transfer.
+
+        Several invoices can be recorded in one call, each with a payment of its own for
+        what settles it. Does not commit.
+
+        :param float amount: The amount in the invoice's currency, for one invoice only;
+                             what settles the invoice on the date if not given (the
+                             chargeable amount, or the discounted one of an early-payment
+                             discount).
+        :param int journal_id: A bank, cash or credit card journal; the company's first
+                               bank journal if not given.
+        :param int payment_method_line_id: An incoming method of the journal that is not
+                                           a provider's; its first one if not given.
+        :param date|str date: The day on which the money was received; today if not given.
+        :param str reference: The document's number, such as the cheque's.
+        :param str memo: A memo; the invoice's payment reference if not given.
+        :param bool notify: Whether to send the receipt to the customer.
+        :param str idempotency_key: See :meth:`charge`.
+        :return: The payments, in the order of the invoices.
+        :rtype: account.payment
+        :raise UserError: If an invoice cannot be collected, or a value does not fit.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        self._check_payment_rights()
+        keys = self.env["account.idempotency.key"]
+        door = "account.move.record_external_payment"
+        arguments = {
+            "move_ids": self.ids,
+            "amount": amount,
+            "journal_id": self._get_id(journal_id),
+            "payment_method_line_id": self._get_id(payment_method_line_id),
+            "date": str(date) if date else None,
+            "reference": reference or None,
+            "memo": memo or None,
+            "notify": bool(notify),
+        }
+        payments = keys._find(idempotency_key, door, arguments)
+        if payments is None:
+            self._lock_for_payment()
+            payments = self._record_external_payments(
+                amount,
+                self._get_external_payment_values(
+                    journal_id, payment_method_line_id, date, reference, memo
+                ),
+            )
+            keys._remember(idempotency_key, door, arguments, payments)
+            if notify:
+                payments._send_receipt()
+        return payments
+
+    # === BUSINESS METHODS - CHARGING === #
+
+    def _charge(
+        self,
+        token_id,
+        amount=None,
+        memo=None,
+        issue=False,
+        retried=None,
+        idempotency_key=None,
+        arguments=None,
+        door=None,
+    ):
+        """Prepare an attempt, or find the one of an earlier request, and run it."""
+        keys = self.env["account.idempotency.key"]
+        self._check_payment_rights()
+        attempt = keys._find(idempotency_key, door, arguments)
+        if attempt is None:
+            self.ensure_one()
+            self._lock_for_payment()
+            if retried:
+                amount = self._get_retry_amount(retried)
+            attempt = self._prepare_charge(token_id, amount, memo, issue, retried)
+            keys._remember(idempotency_key, door, arguments, attempt)
+        # In superuser mode: providers and the work on attempts are not the staff's.
+        attempt.sudo()._run_attempt()
+        return attempt.with_env(self.env)
+
+    def _prepare_charge(self, token_id, amount, memo, issue, retried):
+        """Check everything and create the attempt; the caller holds the invoice's lock."""
+        self.ensure_one()
+        token = self._get_token_to_charge(token_id)
+        if issue:
+            self._check_issuable(token)
+            self.action_post()
+        self._check_collectable()
+        self._check_nothing_in_flight()
+        if amount is None:
+            amount = self._get_default_payment_amount()
+        self._check_payment_amount(amount)
+        self._check_token(token, amount)
+        attempt_sudo = (
+            self.env["payment.transaction"]
+            .sudo()  # The staff may charge, but not write transactions as they like.
+            .create(self._prepare_charge_vals(token, amount, memo, retried))
+        )
+        attempt_sudo.with_context(payment_backend_action=True)._log_sent_message()
+        return attempt_sudo.sudo(False)
+
+    def _prepare_charge_vals(self, token, amount, memo, retried):
+        """Return the values of an attempt that this addon starts.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        token_sudo = token.sudo()
+        return {
+            "provider_id": token_sudo.provider_id.id,
+            "payment_method_id": token_sudo.payment_method_id.id,
+            "token_id": token.id,
+            "amount": amount,
+            "currency_id": self.currency_id.id,
+            "partner_id": token_sudo.partner_id.id,
+            "operation": "offline",
+            "invoice_ids": [Command.set(self.ids)],
+            "request_state": "ready",
+            "request_kind": "charge",
+            "charge_invoice_id": self.id,
+            "holds_invoice": True,
+            "retried_transaction_id": retried.id if retried else False,
+            "memo": memo or False,
+        }
+
+    def _check_issuable(self, token):
+        """Check that this draft can be issued and charged, before it gets a number."""
+        self.ensure_one()
+        if self.move_type != "out_invoice":
+            raise UserError(
+                self.env._("%s is no customer invoice.", self.display_name)
+            )
+        if self.state != "draft":
+            raise UserError(
+                self.env._(
+                    "%s is issued already: charge it from its Payments section.",
+                    self.display_name,
+                )
+            )
+        if self.currency_id.compare_amounts(self.amount_total, 0) <= 0:
+            raise UserError(
+                self.env._("%s has no amount to charge.", self.display_name)
+            )
+        self._check_token(token, self.amount_total)
+
+    def _get_retry_amount(self, attempt):
+        """Return the amount for repeating an attempt; refuse what cannot be repeated."""
+        self._check_nothing_in_flight()
+        if attempt.outcome not in RETRYABLE_OUTCOMES or attempt.source_transaction_id:
+            raise UserError(
+                self.env._(
+                    "%s did not fail, so there is nothing to retry.", attempt.reference
+                )
+            )
+        self._check_collectable()
+        chargeable = self._get_chargeable_amount()
+        if self.currency_id.compare_amounts(attempt.amount, chargeable) > 0:
+            return chargeable
+        return attempt.amount
+
+    def _get_token_to_charge(self, token_id):
+        """Return the saved method with this id, or the customer's default one."""
+        self.ensure_one()
+        if not token_id:
+            token = self._get_default_token()
+            if not token:
+                raise UserError(
+                    self.env._(
+                        "%s has no saved payment method that can be charged.",
+                        self.partner_id.display_name,
+                    )
+                )
+            return token
+        token_id = self._get_id(token_id)
+        # In superuser mode: another company's method is refused with its reason.
+        token = isinstance(token_id, int) and self.env["payment.token"].sudo().browse(
+            token_id
+        )
+        if not token or not token.exists():
+            raise UserError(
+                self.env._("There is no saved payment method %s.", token_id)
+            )
+        return token.sudo(self.env.su)
+
+    def _check_token(self, token, amount):
+        """Check that a saved method can be charged for this invoice.
+
+        :raise UserError: With the reason why it cannot.
+        """
+        reason = token._get_unusable_reasons(self, amount)[token.id]
+        if reason:
+            raise UserError(
+                self.env._(
+                    "The payment method %(method)s cannot be charged for %(invoice)s: "
+                    "%(reason)s",
+                    method=token._get_method_label(),
+                    invoice=self.display_name,
+                    reason=reason,
+                )
+            )
+
+    # === BUSINESS METHODS - EXTERNAL PAYMENTS === #
+
+    def _get_external_payment_values(
+        self, journal_id, payment_method_line_id, date, reference, memo
+    ):
+        """Check what was given for external payments and complete it.
+
+        :return: The values that all the payments share.
+        :rtype: dict
+        """
+        if not self.company_id:
+            raise UserError(self.env._("There is no invoice to record a payment on."))
+        if len(self.company_id) > 1:
+            raise UserError(
+                self.env._("Record the payments of one company at a time.")
+            )
+        journal = self._get_external_journal(journal_id)
+        return {
+            "journal_id": journal.id,
+            "payment_method_line_id": self._get_external_method_line(
+                journal, payment_method_line_id
+            ).id,
+            "date": self._get_external_date(journal, date),
+            "payment_reference": reference or False,
+            "memo": memo or False,
+        }
+
+    def _get_external_journal(self, journal_id):
+        """Return the journal of an external payment; refuse one that does not fit."""
+        company = self.company_id
+        journals = self.env["account.journal"]
+        if not journal_id:
+            journal = journals.search(
+                [
+                    *journals._check_company_domain(company),
+                    ("type", "in", ("bank", "cash")),
+                ],
+                order="type, sequence, id",
+                limit=1,
+            )
+            if not journal:
+                raise UserError(
+                    self.env._("%s has no bank or cash journal.", company.name)
+                )
+            return journal
+        journal = journals.browse(self._get_id(journal_id)).exists()
+        if not journal:
+            raise UserError(self.env._("There is no journal %s.", journal_id))
+        if journal.company_id not in company.sudo().parent_ids:
+            raise UserError(
+                self.env._(
+                    "The journal %(journal)s belongs to another company than the "
+                    "invoice, %(company)s.",
+                    journal=journal.name,
+                    company=company.name,
+                )
+            )
+        if journal.type not in ("bank", "cash", "credit"):
+            raise UserError(
+                self.env._(
+                    "The journal %s takes no payments: choose a bank or cash journal.",
+                    journal.name,
+                )
+            )
+        return journal
+
+    def _get_external_method_line(self, journal, method_line_id):
+        """Return the method line of an external payment; refuse one that does not fit."""
+        method_lines = journal._get_available_payment_method_lines("inbound")
+        method_lines = method_lines.filtered(
+            lambda line: not line.sudo().payment_provider_id
+        )
+        if not method_line_id:
+            if not method_lines:
+                raise UserError(
+                    self.env._(
+                        "The journal %s has no incoming payment method.", journal.name
+                    )
+                )
+            return method_lines[0]
+        method_line = method_lines.browse(self._get_id(method_line_id))
+        if method_line not in method_lines:
+            raise UserError(
+                self.env._(
+                    "%(method)s is no incoming payment method of the journal "
+                    "%(journal)s for external payments.",
+                    method=method_line.exists().name or method_line_id,
+                    journal=journal.name,
+                )
+            )
+        return method_line
+
+    def _get_external_date(self, journal, date):
+        """Return the day of an external payment; refuse the future and locked periods."""
+        today = fields.Date.context_today(self)
+        try:
+            date = fields.Date.to_date(date) if date else today
+        except (ValueError, TypeError) as error:
+            raise UserError(self.env._("%s is no date.", date)) from error
+        if date > today:
+            raise UserError(
+                self.env._(
+                    "The date %s lies ahead: record a payment when it was received.",
+                    format_date(self.env, date),
+                )
+            )
+        violated = self.company_id._get_violated_lock_dates(date, False, journal)
+        if violated:
+            raise UserError(
+                self.env._(
+                    "The date %(date)s lies in a locked period: %(locks)s.",
+                    date=format_date(self.env, date),
+                    locks=self.company_id._format_lock_dates(violated),
+                )
+            )
+        return date
+
+    def _record_external_payments(self, amount, values):
+        """Create, post and reconcile one payment for each of these invoices."""
+        if amount is not None and len(self) > 1:
+            raise UserError(
+                self.env._("An amount can be given for a single invoice only.")
+            )
+        self._check_collectable()
+        self._check_nothing_in_flight()
+        by_dialog = self.filtered(
+            lambda invoice: invoice._needs_register_dialog(values)
+        )
+        payments = {}
+        for invoice in by_dialog:
+            payments[invoice] = invoice._record_by_register_dialog(amount, values)
+        batch = self - by_dialog
+        created = self.env["account.payment"].create(
+            [batch_invoice._prepare_external_payment_vals(amount, values) for batch_invoice in batch]
+        )
+        created.action_post()
+        self.env["account.move.line"]._reconcile_plan(
+            [
+                invoice._get_open_receivable_lines(payment.destination_account_id)
+                | payment.move_id.line_ids.filtered(
+                    lambda line, account=payment.destination_account_id: line.account_id
+                    == account
+                )
+                for invoice, payment in zip(batch, created, strict=True)
+            ]
+        )
+        payments.update(zip(batch, created, strict=True))
+        return self.env["account.payment"].union(*(payments[invoice] for invoice in self))
+
+    def _needs_register_dialog(self, values):
+        """Tell if the payment needs the arithmetic of Odoo's own register dialog.
+
+        These are payments in the journal's own currency, and early-payment discounts.
+        """
+        self.ensure_one()
+        journal = self.env["account.journal"].browse(values["journal_id"])
+        return (
+            journal.currency_id or self.currency_id
+        ) != self.currency_id or self._is_eligible_for_early_payment_discount(
+            self.currency_id, values["date"]
+        )
+
+    def _record_by_register_dialog(self, amount, values):
+        """Record a payment through Odoo's own register dialog."""
+        self.ensure_one()
+        dialog = (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=self.ids)
+            .create(
+                {
+                    "payment_date": values["date"],
+                    "journal_id": values["journal_id"],
+                    "payment_method_line_id": values["payment_method_line_id"],
+                    "installments_mode": "full",
+                }
+            )
+        )
+        if values["memo"]:
+            dialog.communication = values["memo"]
+        if amount is not None:
+            self._check_payment_amount(amount)
+            dialog.amount = self.currency_id._convert(
+                amount, dialog.currency_id, self.company_id, values["date"]
+            )
+        else:
+            self._check_chargeable_in_full()
+        payment = dialog._create_payments()
+        if values["payment_reference"]:
+            payment.payment_reference = values["payment_reference"]
+        return payment
+
+    def _check_chargeable_in_full(self):
+        """Check that nothing in flight takes a part of what remains."""
+        self.ensure_one()
+        if not self.currency_id.is_zero(self._get_amount_in_flight()):
+            raise UserError(
+                self.env._(
+                    "%(label)s: give the amount to record.",
+                    label=self._describe_chargeable_amount().capitalize(),
+                )
+            )
+
+    def _prepare_external_payment_vals(self, amount, values):
+        """Return the values of an external payment in the invoice's currency.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        if amount is None:
+            amount = self._get_chargeable_amount()
+        self._check_payment_amount(amount)
+        lines = self._get_open_receivable_lines()
+        return {
+            **values,
+            "memo": values["memo"] or self.payment_reference or self.name,
+            "amount": amount,
+            "payment_type": "inbound",
+            "partner_type": "customer",
+            "currency_id": self.currency_id.id,
+            "partner_id": lines.partner_id.id or self.commercial_partner_id.id,
+            "company_id": self.company_id.id,
+            "destination_account_id": lines[0].account_id.id,
+            "write_off_line_vals": [],
+            "invoice_ids": [Command.set(self.ids)],
+        }
+
+    def _get_open_receivable_lines(self, account=None):
+        """Return the lines of this invoice that are still to be paid."""
+        self.ensure_one()
+        lines = self.line_ids.filtered(
+            lambda line: line.display_type == "payment_term" and not line.reconciled
+        )
+        return lines.filtered(lambda line: line.account_id == account) if account else lines
+
+    # === BUSINESS METHODS - HELPERS === #
+
+    @api.model
+    def _get_id(self, record_or_id):
+        """Return the id of what a caller gave as a record, an id or nothing."""
+        if isinstance(record_or_id, models.BaseModel):
+            return record_or_id.id or None
+        return record_or_id or None
+
+    def _lock_for_payment(self):
+        """Lock these invoices until the end of the database transaction.
+
+        The row is changed, not just locked: a request that read it before fails to lock
+        it, and Odoo replays it on what is true then.
+
+        :raise UserError: If somebody else is at one of these invoices right now.
+        """
+        try:
+            self.lock_for_update(allow_referencing=True)
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Somebody else is working on the payments of %s right now. Look at "
+                    "what was done, then try again.",
+                    ", ".join(self.mapped("display_name")),
+                )
+            ) from error
+        if self.ids:
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE account_move SET payment_lock_count = "
+                    "coalesce(payment_lock_count, 0) + 1 WHERE id IN %s",
+                    tuple(self.ids),
+                )
+            )
+        self.invalidate_recordset()
+        self.transaction_ids.invalidate_recordset()
+
+    def _get_payment_method_owners(self):
+        """Return the contacts whose saved methods may be charged for this invoice."""
+        return self.partner_id | self.commercial_partner_id
+
+    def _get_saved_tokens(self):
+        """Return the saved methods of the customer and of its commercial partner."""
+        self.ensure_one()
+        return (
+            self.env["payment.token"]
+            .sudo()  # The staff may use them, whichever company's they are.
+            .search([("partner_id", "in", self._get_payment_method_owners().ids)])
+        )
+
+    def _get_default_token(self):
+        """Return the saved method to propose: the default one, or the newest usable one.
+
+        :rtype: payment.token
+        """
+        self.ensure_one()
+        tokens = self._get_saved_tokens()
+        reasons = tokens._get_unusable_reasons(self, self._get_amount_to_propose())
+        usable = tokens.filtered(lambda token: not reasons[token.id])
+        for owner in self._get_payment_method_owners().sudo().with_company(self.company_id):
+            if owner.default_payment_token_id in usable:
+                return owner.default_payment_token_id
+        return usable.sorted("id", reverse=True)[:1]
+
+    def _get_amount_to_propose(self):
+        """Return the amount that a new payment of this invoice would be for."""
+        self.ensure_one()
+        return (
+            self.amount_total
+            if self.state == "draft"
+            else self._get_default_payment_amount()
+        )
+
+    def _get_amount_in_flight(self):
+        """Return what attempts may still bring to this invoice.
+
+        What came and is not booked yet counts too. An attempt for several invoices
+        counts in full, as far as this invoice can take it.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        in_flight = 0.0
+        for tx in self.sudo().transaction_ids:
+            amount = tx._get_amount_in_flight()
+            if tx.currency_id != self.currency_id:
+                amount = tx.currency_id._convert(
+                    amount, self.currency_id, self.company_id, tx.create_date
+                )
+            if len(tx.invoice_ids) > 1:
+                amount = min(amount, self.amount_residual)
+            in_flight += amount
+        return self.currency_id.round(in_flight)
+
+    def _get_chargeable_amount(self):
+        """Return the remaining amount less what is in flight.
+
+        :return: The amount in the invoice's currency, zero at the least.
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.state != "posted":
+            return 0.0
+        left = self.amount_residual - self._get_amount_in_flight()
+        return max(self.currency_id.round(left), 0.0)
+
+    def _get_default_payment_amount(self):
+        """Return the amount that settles this invoice today.
+
+        That is the chargeable amount, or less with an early-payment discount.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        chargeable = self._get_chargeable_amount()
+        if not self.currency_id.compare_amounts(chargeable, self.amount_residual):
+            values = self._get_invoice_next_payment_values()
+            if values.get("installment_state") == "epd":
+                return values["amount_due"]
+        return chargeable
+
+    def _has_to_be_paid(self):
+        """Keep customers from paying again what may have been paid already."""
+        unresolved = self.sudo().transaction_ids.filtered(
+            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES
+        )
+        return super()._has_to_be_paid() and not unresolved
+
+    def _notify_payments_changed(self):
+        """Let the open forms of these invoices read their payments again."""
+        for invoice in self:
+            self.env["bus.bus"]._sendone(
+                invoice, "invoice_payments_ext/changed", {"move_id": invoice.id}
+            )

@@ -1,0 +1,533 @@
+from odoo import fields, models
+from odoo.tools import SQL
+
+from .payment_transaction import (
+    IN_FLIGHT_OUTCOMES,
+    RETRYABLE_OUTCOMES,
+    UNRESOLVED_OUTCOMES,
+)
+
+# An `account.payment` state, in the words of the section.
+PAYMENT_STATES = {
+    "draft": "draft",
+    "in_process": "succeeded",
+    "paid": "succeeded",
+    "canceled": "canceled",
+    "rejected": "rejected",
+}
+
+
+class AccountMove(models.Model):
+    """The Payments section: one row for each attempt, payment and other entry.
+
+    The rows are read with a handful of queries however many there are, and always add
+    up: total − Σ applied = remaining.
+    """
+
+    _inherit = "account.move"
+
+    # === BUSINESS METHODS === #
+
+    def get_payment_section(self):
+        """Return what the Payments section of this invoice shows.
+
+        :return: Amounts in the invoice's currency, whether a payment can be created and
+                 why not, and the rows of :meth:`get_payment_rows`.
+        :rtype: dict
+        :raise AccessError: If the user may not read the invoice.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        rows = self.get_payment_rows()
+        blocked = self._get_create_blocked_reason()
+        return {
+            "currency_id": self.currency_id.id,
+            "amount_total": self.amount_total,
+            "amount_remaining": self.amount_residual,
+            "amount_in_flight": self._get_amount_in_flight(),
+            "amount_chargeable": self._get_chargeable_amount(),
+            "can_create": not blocked,
+            "create_blocked_reason": blocked,
+            "needs_resolving": any(
+                row["state"] in UNRESOLVED_OUTCOMES for row in rows
+            ),
+            "rows": rows,
+        }
+
+    def resolve_payment_attempts(self):
+        """Find out what became of the attempts on this invoice without an outcome.
+
+        Called when the invoice is opened. Commits.
+
+        :return: Whether something was found out.
+        :rtype: bool
+        :raise AccessError: If the user has no right to charge.
+        """
+        self.ensure_one()
+        self._check_payment_rights()
+        attempts = self.sudo().transaction_ids
+        attempts |= attempts.child_transaction_ids
+        attempts = attempts.filtered(
+            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES
+            or (tx.state == "done" and not tx.is_post_processed)
+        )
+        before = attempts.mapped("outcome")
+        for attempt in attempts:
+            attempt._resolve_attempt()
+        return attempts.mapped("outcome") != before
+
+    def get_payment_rows(self):
+        """Return the payments, attempts and other entries of this invoice.
+
+        Newest first. `amount` is in the row's own currency (`currency_id`),
+        `amount_applied` in the invoice's. The drafts of a payment form that was opened
+        and left are not among them.
+
+        :return: One dict a row, with `kind`, `state`, `reason`, `date`, `method`, `memo`,
+                 `reference`, `amount`, `amount_applied`, `amount_refunded`, `refunds`,
+                 `transaction_id`, `payment_id`, `move_id`, `actions` and more.
+        :rtype: list[dict]
+        :raise AccessError: If the user may not read the invoice.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        entries = self._query_reconciled_entries()
+        transactions = self._query_transactions()
+        payments = self._query_payments(entries, transactions)
+        refunds = self._get_refunds_by_source(transactions, payments)
+        rows = [
+            *self._get_attempt_rows(transactions, payments, entries, refunds),
+            *self._get_payment_rows(transactions, payments, entries, refunds),
+            *self._get_entry_rows(entries, payments),
+        ]
+        self._add_row_actions(rows)
+        labels = self._get_row_labels()
+        for row in rows:
+            row["kind_label"] = labels["kind"][row["kind"]]
+            row["state_label"] = labels["state"][row["state"]]
+            for refund in row["refunds"]:
+                refund["state_label"] = labels["state"][refund["state"]]
+        rows.sort(key=lambda row: row.pop("_order"), reverse=True)
+        return rows
+
+    # === QUERIES === #
+
+    def _query_reconciled_entries(self):
+        """Read what is allocated to this invoice, by the move it comes from."""
+        self.env["account.partial.reconcile"].flush_model()
+        self.env["account.move.line"].flush_model()
+        sides = [
+            SQL(
+                """
+                SELECT part.%(other)s AS line_id, %(sign)s * part.%(amount)s AS applied
+                  FROM account_move_line own
+                  JOIN account_partial_reconcile part ON part.%(own)s = own.id
+                 WHERE own.move_id = %(move_id)s AND own.display_type = 'payment_term'
+                """,
+                own=SQL.identifier(f"{own}_move_id"),
+                other=SQL.identifier(f"{other}_move_id"),
+                amount=SQL.identifier(f"{own}_amount_currency"),
+                sign=self.direction_sign * (-1 if own == "debit" else 1),
+                move_id=self.id,
+            )
+            for own, other in (("debit", "credit"), ("credit", "debit"))
+        ]
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                SELECT move.id, move.name, move.ref, move.move_type, move.date,
+                       move.statement_line_id, line.payment_id,
+                       line.currency_id, %(journal)s AS journal,
+                       author.name AS author, move.create_date,
+                       sum(part.applied) AS applied,
+                       abs(sum(line.amount_currency)) AS amount,
+                       min(line.name) AS label
+                  FROM (%(sides)s) part
+                  JOIN account_move_line line ON line.id = part.line_id
+                  JOIN account_move move ON move.id = line.move_id
+                  JOIN account_journal journal ON journal.id = move.journal_id
+             LEFT JOIN res_users users ON users.id = move.create_uid
+             LEFT JOIN res_partner author ON author.id = users.partner_id
+                 WHERE move.id != %(move_id)s
+              GROUP BY move.id, line.payment_id, line.currency_id, journal.id, author.id
+                """,
+                journal=self.env["account.journal"]._field_to_sql("journal", "name"),
+                sides=SQL(" UNION ALL ").join(sides),
+                move_id=self.id,
+            )
+        )
+        return {row["id"]: row for row in rows}
+
+    def _query_transactions(self):
+        """Read the attempts on this invoice, their captures and refunds."""
+        self.env["payment.transaction"].flush_model()
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                WITH own AS (
+                    SELECT transaction_id AS id FROM account_invoice_transaction_rel
+                     WHERE invoice_id = %(move_id)s
+                )
+                SELECT tx.id, tx.reference, tx.provider_reference, tx.amount,
+                       tx.currency_id, tx.outcome, tx.state_message, tx.operation,
+                       tx.request_kind, tx.payment_id, tx.source_transaction_id,
+                       tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
+                       tx.partner_name, token.payment_details, author.name AS author,
+                       retried.reference AS retry_of,
+                       %(provider)s AS provider, %(method)s AS method,
+                       (SELECT count(*) FROM account_invoice_transaction_rel rel
+                         WHERE rel.transaction_id = tx.id) AS invoice_count
+                  FROM payment_transaction tx
+                  JOIN payment_provider provider ON provider.id = tx.provider_id
+                  JOIN payment_method method ON method.id = tx.payment_method_id
+             LEFT JOIN payment_token token ON token.id = tx.token_id
+             LEFT JOIN payment_transaction retried
+                    ON retried.id = tx.retried_transaction_id
+             LEFT JOIN res_users users ON users.id = tx.create_uid
+             LEFT JOIN res_partner author ON author.id = users.partner_id
+                 WHERE (tx.id IN (SELECT id FROM own)
+                        OR tx.source_transaction_id IN (SELECT id FROM own))
+                   AND tx.outcome != 'draft' AND tx.operation != 'validation'
+                """,
+                provider=self.env["payment.provider"]._field_to_sql("provider", "name"),
+                method=self.env["payment.method"]._field_to_sql("method", "name"),
+                move_id=self.id,
+            )
+        )
+        return {row["id"]: row for row in rows}
+
+    def _query_payments(self, entries, transactions):
+        """Read the payments behind the entries and attempts, and those never posted."""
+        self.env["account.payment"].flush_model()
+        payment_ids = {row["payment_id"] for row in entries.values()}
+        payment_ids |= {row["payment_id"] for row in transactions.values()}
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                WITH own AS (
+                    SELECT id FROM account_payment WHERE id IN %(payment_ids)s
+                     UNION
+                    SELECT payment_id FROM account_move__account_payment
+                     WHERE invoice_id = %(move_id)s
+                )
+                SELECT payment.id, payment.name, payment.state, payment.amount,
+                       payment.currency_id, payment.date, payment.memo,
+                       payment.payment_reference, payment.payment_type,
+                       payment.payment_transaction_id, payment.source_payment_id,
+                       payment.move_id, payment.create_date, author.name AS author,
+                       %(journal)s AS journal, method_line.name AS method
+                  FROM account_payment payment
+                  JOIN account_journal journal ON journal.id = payment.journal_id
+             LEFT JOIN account_payment_method_line method_line
+                    ON method_line.id = payment.payment_method_line_id
+             LEFT JOIN res_users users ON users.id = payment.create_uid
+             LEFT JOIN res_partner author ON author.id = users.partner_id
+                 WHERE payment.id IN (SELECT id FROM own)
+                    OR payment.source_payment_id IN (SELECT id FROM own)
+                """,
+                journal=self.env["account.journal"]._field_to_sql("journal", "name"),
+                payment_ids=tuple(payment_ids - {None}) or (0,),
+                move_id=self.id,
+            )
+        )
+        return {row["id"]: row for row in rows}
+
+    # === ROWS === #
+
+    def _get_refunds_by_source(self, transactions, payments):
+        """Group the refunds by the attempt (`tx`) or payment (`payment`) they give back."""
+        refunds = {}
+        for tx in transactions.values():
+            if tx["operation"] == "refund":
+                refunds.setdefault(("tx", tx["source_transaction_id"]), []).append(
+                    {
+                        "date": fields.Date.to_string(tx["create_date"]),
+                        "amount": abs(tx["amount"]),
+                        "state": tx["outcome"],
+                        "payment_id": tx["payment_id"] or False,
+                        "transaction_id": tx["id"],
+                    }
+                )
+        for payment in payments.values():
+            if (
+                payment["source_payment_id"]
+                and payment["payment_transaction_id"] not in transactions
+            ):
+                refunds.setdefault(("payment", payment["source_payment_id"]), []).append(
+                    {
+                        "date": fields.Date.to_string(payment["date"]),
+                        "amount": payment["amount"],
+                        "state": PAYMENT_STATES[payment["state"]],
+                        "payment_id": payment["id"],
+                        "transaction_id": False,
+                    }
+                )
+        return refunds
+
+    def _get_attempt_rows(self, transactions, payments, entries, refunds):
+        """Return the rows of attempts through a provider."""
+        captured = {
+            tx["source_transaction_id"]
+            for tx in transactions.values()
+            if tx["operation"] != "refund" and tx["outcome"] == "succeeded"
+        }
+        rows = []
+        for tx in transactions.values():
+            done = tx["outcome"] in ("succeeded", "canceled")
+            if (
+                tx["operation"] == "refund"
+                # What was captured is shown by the captures, what was voided by the
+                # authorization itself.
+                or (done and tx["id"] in captured)
+                or (tx["source_transaction_id"] and tx["outcome"] == "canceled")
+            ):
+                continue
+            payment = payments.get(tx["payment_id"], {})
+            entry = entries.get(payment.get("move_id"), {})
+            reason = tx["state_message"] or ""
+            booked = PAYMENT_STATES.get(payment.get("state")) == "succeeded"
+            if tx["outcome"] == "succeeded" and not booked:
+                reason = self.env._("Received, but not booked yet.")
+            details = tx["payment_details"]
+            rows.append(
+                self._prepare_row(
+                    id=f"tx-{tx['id']}",
+                    kind="attempt",
+                    state=tx["outcome"],
+                    reason=reason,
+                    date=payment.get("date") or tx["create_date"],
+                    method=f"{tx['method']} •••• {details}" if details else tx["method"],
+                    provider=tx["provider"],
+                    memo=tx["memo"],
+                    reference=tx["reference"],
+                    amount=tx["amount"],
+                    currency_id=tx["currency_id"],
+                    amount_applied=entry.get("applied", 0.0),
+                    refunds=refunds.get(("tx", tx["id"]), [])
+                    + refunds.get(("payment", tx["payment_id"]), []),
+                    user=tx["author"] if tx["operation"] == "offline" else tx["partner_name"],
+                    channel=self._get_channel(tx),
+                    transaction_id=tx["id"],
+                    payment_id=tx["payment_id"],
+                    move_id=payment.get("move_id"),
+                    retry_of=tx["retry_of"],
+                    _order=(tx["create_date"], tx["id"]),
+                    _tx=tx,
+                )
+            )
+        return rows
+
+    def _get_payment_rows(self, transactions, payments, entries, refunds):
+        """Return the rows of payments that no attempt brought."""
+        rows = []
+        for payment in payments.values():
+            entry = entries.get(payment["move_id"], {})
+            tx_id = payment["payment_transaction_id"]
+            is_shown = tx_id in transactions and not entry
+            is_refund = payment["payment_type"] == "outbound" and not entry
+            if is_shown or is_refund or any(
+                tx["payment_id"] == payment["id"] for tx in transactions.values()
+            ):
+                continue
+            rows.append(
+                self._prepare_row(
+                    id=f"pay-{payment['id']}",
+                    kind="external",
+                    state=PAYMENT_STATES[payment["state"]],
+                    date=payment["date"],
+                    method=" · ".join(
+                        filter(None, [payment["journal"], payment["method"]])
+                    ),
+                    memo=payment["memo"],
+                    reference=payment["payment_reference"] or payment["name"],
+                    amount=payment["amount"],
+                    currency_id=payment["currency_id"],
+                    amount_applied=entry.get("applied", 0.0),
+                    refunds=refunds.get(("payment", payment["id"]), []),
+                    user=payment["author"],
+                    channel=self.env._("Accounting"),
+                    payment_id=payment["id"],
+                    move_id=payment["move_id"],
+                    _order=(payment["create_date"], payment["id"]),
+                )
+            )
+        return rows
+
+    def _get_entry_rows(self, entries, payments):
+        """Return the rows of bank matches, credit notes and other reconciled entries."""
+        shown = {payment["move_id"] for payment in payments.values()}
+        kinds = {"out_refund": "credit_note", "out_invoice": "invoice"}
+        rows = []
+        for entry in entries.values():
+            if entry["id"] in shown or self.currency_id.is_zero(entry["applied"]):
+                continue
+            kind = "bank" if entry["statement_line_id"] else "entry"
+            rows.append(
+                self._prepare_row(
+                    id=f"move-{entry['id']}",
+                    kind=kinds.get(entry["move_type"], kind),
+                    state="succeeded",
+                    date=entry["date"],
+                    method=entry["journal"],
+                    memo=entry["ref"] or entry["label"],
+                    reference=entry["name"],
+                    amount=entry["amount"],
+                    currency_id=entry["currency_id"],
+                    amount_applied=entry["applied"],
+                    user=entry["author"],
+                    channel=self.env._("Accounting"),
+                    move_id=entry["id"],
+                    _order=(entry["create_date"], entry["id"]),
+                )
+            )
+        return rows
+
+    def _prepare_row(self, **values):
+        """Complete the values of a row."""
+        row = {
+            "reason": "",
+            "provider": "",
+            "memo": "",
+            "transaction_id": False,
+            "payment_id": False,
+            "move_id": False,
+            "retry_of": "",
+            "refunds": [],
+            "actions": [],
+        }
+        row.update((key, value) for key, value in values.items() if value is not None)
+        row["date"] = fields.Date.to_string(values["date"])
+        row["amount_refunded"] = sum(
+            refund["amount"]
+            for refund in row["refunds"]
+            if refund["state"] == "succeeded"
+        )
+        return row
+
+    def _get_channel(self, tx):
+        """Return where an attempt was started."""
+        if tx["operation"] != "offline":
+            return self.env._("Portal")
+        if tx["charge_invoice_id"] or tx["request_kind"]:
+            return self.env._("Accounting")
+        return self.env._("Odoo's register dialog")
+
+    def _get_row_labels(self):
+        """Return the words for the kinds and states of rows."""
+        env = self.env
+        return {
+            "kind": {
+                "attempt": env._("Online payment"),
+                "external": env._("External payment"),
+                "bank": env._("Bank match"),
+                "credit_note": env._("Credit note"),
+                "invoice": env._("Invoice"),
+                "entry": env._("Journal entry"),
+            },
+            "state": {
+                **dict(
+                    env["payment.transaction"]._fields["outcome"]._description_selection(env)
+                ),
+                "rejected": env._("Rejected"),
+            },
+        }
+
+    # === ROW ACTIONS === #
+
+    def _add_row_actions(self, rows):
+        """Add to each row what can be done with it now, and why something cannot."""
+        may_act = self.env.user.has_group("account.group_account_invoice")
+        retry_blocked = self._get_retry_blocked_reason(rows)
+        for row in rows:
+            tx = row.pop("_tx", None)
+            if tx and may_act:
+                self._add_attempt_actions(row, tx, retry_blocked)
+            if row["payment_id"] and row["state"] == "succeeded":
+                self._add_row_action(
+                    row, "receipt", "account.payment", "action_print_payment_receipt"
+                )
+            if row["payment_id"] and may_act:
+                self._add_row_action(
+                    row, "open_payment", "account.payment", "action_open_business_doc"
+                )
+            if tx and may_act:
+                self._add_row_action(
+                    row, "open_transaction", "payment.transaction", "action_open_transaction"
+                )
+            if row["move_id"] and not row["payment_id"]:
+                self._add_row_action(row, "open_entry", "account.move", "action_open_business_doc")
+
+    def _add_attempt_actions(self, row, tx, retry_blocked):
+        """Add what moves an attempt forward."""
+        model = "payment.transaction"
+        if tx["outcome"] in RETRYABLE_OUTCOMES and not tx["source_transaction_id"]:
+            blocked = retry_blocked
+            if tx["invoice_count"] > 1:
+                blocked = self.env._("It was for several invoices.")
+            self._add_row_action(row, "retry", model, "action_retry", blocked)
+        if tx["outcome"] == "unknown":
+            self._add_row_action(row, "resolve", model, "action_resolve")
+        if tx["outcome"] == "authorized":
+            self._add_row_action(row, "capture", model, "action_capture_attempt")
+            self._add_row_action(row, "void", model, "action_void_attempt")
+
+    def _add_row_action(self, row, name, model, method, blocked=""):
+        labels = {
+            "retry": self.env._("Retry"),
+            "resolve": self.env._("Resolve"),
+            "capture": self.env._("Capture"),
+            "void": self.env._("Void"),
+            "receipt": self.env._("Receipt"),
+            "open_payment": self.env._("Open payment"),
+            "open_transaction": self.env._("Open transaction"),
+            "open_entry": self.env._("Open entry"),
+        }
+        id_fields = {
+            "payment.transaction": "transaction_id",
+            "account.payment": "payment_id",
+            "account.move": "move_id",
+        }
+        row["actions"].append(
+            {
+                "name": name,
+                "label": labels[name],
+                "model": model,
+                "id": row[id_fields[model]],
+                "method": method,
+                "enabled": not blocked,
+                "reason": blocked,
+            }
+        )
+
+    def _get_retry_blocked_reason(self, rows):
+        """Say why nothing can be retried now; an empty text if it can."""
+        for row in rows:
+            tx = row.get("_tx") or {}
+            if tx.get("holds_invoice") or row["state"] in UNRESOLVED_OUTCOMES:
+                return self.env._("%s is in flight.", row["reference"])
+        in_flight = sum(
+            row["amount"] for row in rows if row["state"] in IN_FLIGHT_OUTCOMES
+        )
+        if self.currency_id.compare_amounts(self.amount_residual, in_flight) <= 0:
+            return self.env._("Nothing is left to charge.")
+        return ""
+
+    def _get_create_blocked_reason(self):
+        """Say why no payment can be created on this invoice; empty if one can."""
+        self.ensure_one()
+        if not self.env.user.has_group("account.group_account_invoice"):
+            return self.env._("You have no right to record payments.")
+        if self.move_type != "out_invoice":
+            return self.env._("Payments are collected on customer invoices.")
+        if self.state != "posted":
+            return self.env._("The invoice is not issued.")
+        if self.currency_id.is_zero(self.amount_residual):
+            return self.env._("The invoice is paid.")
+        blocking = self.sudo().transaction_ids.filtered(
+            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES or tx.holds_invoice
+        )
+        if blocking:
+            return self._describe_blocking_attempt(blocking[0])
+        if self.currency_id.is_zero(self._get_chargeable_amount()):
+            return self.env._("All that remains is in flight.")
+        return ""

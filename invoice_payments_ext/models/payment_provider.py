@@ -1,0 +1,72 @@
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from odoo import models
+from odoo.exceptions import UserError
+
+# Answers that say that the request was not carried out *now*, but not that it never
+# will: 408 and 409 are also given while an identical request is still running.
+UNDECIDED_HTTP_STATUSES = (408, 409)
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    def _fetch_outcome(self, transaction):
+        """Ask the gateway what became of a request whose answer was lost.
+
+        A provider overrides this when its gateway can be asked by reference. It is
+        called with the transaction's row locked and never sends a payment request.
+
+        :param payment.transaction transaction: The transaction whose outcome is unknown.
+        :return: The payment data in the form that the transaction's `_process` takes; an
+                 empty dict if the gateway never received the request; None if it cannot
+                 tell, which leaves the decision to a person.
+        :rtype: dict or None
+        """
+        return None
+
+    def _classify_refusal(self, transaction, error):
+        """Tell what an error that was raised while sending a request means.
+
+        Odoo raises a `ValidationError` for every failure of a request; what really
+        happened is the exception behind it. Only what surely never reached the gateway
+        is `failed`, only what the gateway answered is `declined`.
+
+        :param payment.transaction transaction: The transaction that was sent.
+        :param Exception error: The exception raised by the provider's code.
+        :return: `failed`, `declined` or `unknown`
+        :rtype: str
+        """
+        transport_error = _get_transport_error(error)
+        if transport_error is None:
+            return "declined" if isinstance(error, UserError) else "unknown"
+        if _never_connected(transport_error):
+            return "failed"
+        response = getattr(transport_error, "response", None)
+        if isinstance(transport_error, requests.exceptions.HTTPError) and (
+            response is not None
+            and 400 <= response.status_code < 500
+            and response.status_code not in UNDECIDED_HTTP_STATUSES
+        ):
+            return "declined"
+        return "unknown"
+
+
+def _get_transport_error(error):
+    """Return the latest error of the HTTP client that led to this error, if any."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, requests.exceptions.RequestException):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _never_connected(transport_error):
+    """Tell if the name was not resolved or the connection was never made."""
+    if isinstance(transport_error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(transport_error.args[0], "reason", None) if transport_error.args else None
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)

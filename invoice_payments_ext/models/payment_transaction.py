@@ -1,0 +1,538 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+# In flight: the money may come, so it must not be asked for again.
+UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
+IN_FLIGHT_OUTCOMES = (*UNRESOLVED_OUTCOMES, "pending", "authorized")
+RETRYABLE_OUTCOMES = ("declined", "failed", "canceled")
+
+
+class PaymentTransaction(models.Model):
+    """An attempt to collect an amount for an invoice through a provider."""
+
+    _inherit = "payment.transaction"
+
+    outcome = fields.Selection(
+        selection=[
+            ("draft", "Not Submitted"),
+            ("ready", "Ready"),
+            ("sent", "Sent"),
+            ("unknown", "Unknown"),
+            ("pending", "Pending"),
+            ("authorized", "Authorized"),
+            ("succeeded", "Succeeded"),
+            ("declined", "Declined"),
+            ("failed", "Failed"),
+            ("canceled", "Canceled"),
+        ],
+        compute="_compute_outcome",
+        store=True,
+        index=True,
+        help="What is known of this attempt. Unknown is not failed: the customer may "
+        "have been charged.",
+    )
+    request_state = fields.Selection(
+        selection=[
+            ("ready", "Ready"),
+            ("sent", "Sent"),
+            ("unknown", "No Answer"),
+            ("answered", "Answered"),
+            ("not_sent", "Never Reached the Gateway"),
+        ],
+        readonly=True,
+        copy=False,
+        help="How far the request to the gateway came.",
+    )
+    request_kind = fields.Selection(
+        selection=[("charge", "Charge"), ("capture", "Capture"), ("void", "Void")],
+        readonly=True,
+        copy=False,
+    )
+    charge_invoice_id = fields.Many2one(
+        string="Charged Invoice",
+        comodel_name="account.move",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The invoice that this attempt was started on by the accounting staff.",
+    )
+    holds_invoice = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="While set, no other attempt can be started on the invoice. It is released "
+        "with the first final answer and never taken again, so that a late word of the "
+        "gateway is never refused.",
+    )
+    retried_transaction_id = fields.Many2one(
+        string="Repeats",
+        comodel_name="payment.transaction",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The failed attempt that this one repeats.",
+    )
+    memo = fields.Char(readonly=True, copy=False)
+
+    _one_in_flight_per_invoice = models.UniqueIndex(
+        "(charge_invoice_id) WHERE holds_invoice",
+        "A payment attempt on this invoice is in flight already.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("state", "request_state")
+    def _compute_outcome(self):
+        final_outcomes = {"done": "succeeded", "cancel": "canceled"}
+        for tx in self:
+            if tx.state == "error":
+                tx.outcome = "failed" if tx.request_state == "not_sent" else "declined"
+            elif tx.state == "draft":
+                unresolved = tx.request_state in UNRESOLVED_OUTCOMES
+                tx.outcome = tx.request_state if unresolved else "draft"
+            else:
+                tx.outcome = final_outcomes.get(tx.state, tx.state)
+
+    # === CHECK METHODS === #
+
+    def _check_attempt_rights(self):
+        """Check that the user may act on these attempts.
+
+        :raise AccessError: If the user is not of the invoicing staff, or may not see the
+                            attempts or change their invoices.
+        """
+        self._get_attempt_invoices()._check_payment_rights()
+        if not self._get_attempt_invoices() and not (
+            self.env.su or self.env.user.has_group("account.group_account_invoice")
+        ):
+            raise AccessError(
+                self.env._("Only the invoicing staff may act on payment attempts.")
+            )
+        self.check_access("read")
+
+    # === ACTION METHODS === #
+
+    def action_open_transaction(self):
+        """Return the action that opens this attempt.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+            "name": self.reference,
+        }
+
+    def action_retry(self):
+        """Return the dialog that repeats this attempt with the same or another method.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        invoice = self._get_attempt_invoices()
+        action = invoice.action_create_payment()
+        action["name"] = self.env._("Retry %s", self.reference)
+        action["context"] = {
+            **action["context"],
+            "default_retried_transaction_id": self.id,
+        }
+        return action
+
+    def action_resolve(self):
+        """Return the dialog in which a person says what became of this attempt.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "payment.attempt.resolve",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("What became of %s?", self.reference),
+            "context": {"default_transaction_id": self.id},
+        }
+
+    def action_capture_attempt(self):
+        """Capture what is left of this authorization and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        return self.capture()._get_outcome_notification()
+
+    def action_void_attempt(self):
+        """Void what is left of this authorization and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        return self.void()._get_outcome_notification()
+
+    def _get_outcome_notification(self):
+        """Return the client action that tells a person what came of this attempt.
+
+        Note: `self.ensure_one()`
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        title, message, kind = self._describe_outcome()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": title,
+                "message": message,
+                "type": kind,
+                # What needs an eye stays until it was read.
+                "sticky": kind in ("danger", "warning"),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    def _describe_outcome(self):
+        """Say in words what came of this attempt and what happens next.
+
+        :return: A title, a sentence and the kind of notification.
+        :rtype: tuple[str, str, str]
+        """
+        self.ensure_one()
+        tx_sudo = self.sudo()  # Providers are readable by administrators only.
+        amount = self.currency_id.format(abs(self.amount))
+        reason = self.state_message or ""
+        values = {
+            "amount": amount,
+            "reference": self.reference,
+            "provider": tx_sudo.provider_id.name,
+            "reason": reason,
+        }
+        env = self.env
+        if self.outcome == "succeeded":
+            if self.request_kind != "void" and not self._is_settled():
+                return (
+                    env._("Payment received"),
+                    env._(
+                        "%(amount)s was received (%(reference)s), but is not booked "
+                        "yet. Booking is tried again by itself.",
+                        **values,
+                    ),
+                    "warning",
+                )
+            return (
+                env._("Payment succeeded"),
+                env._("%(amount)s was received and booked (%(reference)s).", **values),
+                "success",
+            )
+        if self.outcome == "pending":
+            return (
+                env._("Payment pending"),
+                env._(
+                    "%(amount)s waits for the confirmation of %(provider)s "
+                    "(%(reference)s). It is booked by itself when it comes. %(reason)s",
+                    **values,
+                ),
+                "info",
+            )
+        if self.outcome == "authorized":
+            return (
+                env._("Payment authorized"),
+                env._(
+                    "%(amount)s is reserved on the customer's payment method "
+                    "(%(reference)s). Capture it to receive the money, or void it.",
+                    **values,
+                ),
+                "info",
+            )
+        if self.outcome == "declined":
+            return (
+                env._("Payment declined"),
+                env._(
+                    "%(provider)s declined %(amount)s (%(reference)s): %(reason)s",
+                    **values,
+                ),
+                "danger",
+            )
+        if self.outcome == "failed":
+            return (
+                env._("Payment not sent"),
+                env._(
+                    "%(amount)s was not charged, %(provider)s could not be reached "
+                    "(%(reference)s). It can be retried at once. %(reason)s",
+                    **values,
+                ),
+                "danger",
+            )
+        if self.outcome == "canceled":
+            if self.request_kind == "void":
+                return (
+                    env._("Authorization voided"),
+                    env._("%(amount)s was released (%(reference)s).", **values),
+                    "success",
+                )
+            return (
+                env._("Payment canceled"),
+                env._(
+                    "%(amount)s was not charged (%(reference)s). %(reason)s", **values
+                ),
+                "warning",
+            )
+        if self.outcome in ("ready", "sent"):
+            return (
+                env._("Payment in progress"),
+                env._(
+                    "%(amount)s is being processed (%(reference)s). The row is updated "
+                    "by itself.",
+                    **values,
+                ),
+                "info",
+            )
+        return (
+            env._("Outcome unknown"),
+            env._(
+                "%(provider)s gave no clear answer on %(amount)s (%(reference)s): the "
+                "customer may have been charged. Nothing is charged again until this "
+                "is resolved: the provider is asked again by itself, or you resolve "
+                "it on the row.",
+                **values,
+            ),
+            "warning",
+        )
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def retry(self, token_id=None, idempotency_key=None):
+        """Repeat a declined, failed or canceled attempt.
+
+        The new attempt is for the lesser of this attempt's amount and what is chargeable
+        now, in the invoice's currency, and is linked to this one. Commits, as `charge`.
+
+        :param int token_id: The saved method; this attempt's own if not given.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The new attempt.
+        :rtype: payment.transaction
+        :raise UserError: If this attempt cannot be repeated, something is in flight on
+                          the invoice, or the method cannot be charged.
+        :raise AccessError: If the user has no right to charge.
+        """
+        self.ensure_one()
+        self._check_attempt_rights()
+        invoice = self._get_attempt_invoices()
+        if len(invoice) != 1:
+            raise UserError(
+                self.env._(
+                    "%s is not for a single invoice: charge its invoices one by one.",
+                    self.reference,
+                )
+            )
+        return invoice._charge(
+            token_id or self.token_id.id,
+            retried=self,
+            idempotency_key=idempotency_key,
+            arguments={
+                "transaction_id": self.id,
+                "token_id": self.env["account.move"]._get_id(token_id),
+            },
+            door="payment.transaction.retry",
+        )
+
+    def resolve(self, charged, reason):
+        """Say what became of an attempt whose outcome is unknown.
+
+        Who said it, when and why is kept in the invoice's chatter. Whatever the gateway
+        still says later is booked all the same. Commits.
+
+        :param bool charged: Whether the gateway carried the request out.
+        :param str reason: How this is known. Required.
+        :return: The attempt.
+        :rtype: payment.transaction
+        :raise UserError: If the outcome is known, or the reason is missing.
+        :raise AccessError: If the user has no right to charge.
+        """
+        self.ensure_one()
+        self._check_attempt_rights()
+        if not isinstance(charged, bool):
+            raise UserError(self.env._("Say whether it was charged: true or false."))
+        if not isinstance(reason, str) or not reason.strip():
+            raise UserError(self.env._("A reason is required to resolve an attempt."))
+        self.sudo()._resolve_by_person(charged, reason.strip())
+        return self
+
+    def capture(self, amount=None, idempotency_key=None):
+        """Capture an authorized amount. Commits, as `charge`.
+
+        :param float amount: The amount in the attempt's currency; all that is left of the
+                             authorization if not given.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The attempt to capture, a child of this one.
+        :rtype: payment.transaction
+        :raise UserError: If nothing is authorized, the amount is above what is left, or
+                          the provider captures in full only.
+        :raise AccessError: If the user has no right to charge.
+        """
+        return self._act_on_authorization("capture", amount, idempotency_key)
+
+    def void(self, idempotency_key=None):
+        """Void what is left of an authorization. Commits, as `charge`.
+
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The attempt to void, a child of this one.
+        :rtype: payment.transaction
+        :raise UserError: If nothing is authorized.
+        :raise AccessError: If the user has no right to charge.
+        """
+        return self._act_on_authorization("void", None, idempotency_key)
+
+    def _act_on_authorization(self, kind, amount, idempotency_key):
+        """Prepare and run a capture or a void of what is authorized."""
+        self.ensure_one()
+        self._check_attempt_rights()
+        keys = self.env["account.idempotency.key"]
+        door = f"payment.transaction.{kind}"
+        arguments = {"transaction_id": self.id, "amount": amount}
+        attempt = keys._find(idempotency_key, door, arguments)
+        if attempt is None:
+            self.charge_invoice_id._lock_for_payment()
+            # In superuser mode, the rights were checked above.
+            attempt = self.sudo()._prepare_authorization_request(kind, amount)
+            keys._remember(idempotency_key, door, arguments, attempt)
+        attempt.sudo()._run_attempt()
+        return attempt.with_env(self.env)
+
+    def _prepare_authorization_request(self, kind, amount):
+        """Create the attempt to capture or void a part of this authorization."""
+        self._lock_attempt()
+        children = self.child_transaction_ids
+        if busy := children.filtered(lambda tx: tx.outcome in UNRESOLVED_OUTCOMES):
+            raise UserError(
+                self.env._(
+                    "%(reference)s is being processed. Wait for its outcome or resolve "
+                    "it first.",
+                    reference=busy[0].reference,
+                )
+            )
+        left = self._get_amount_in_flight()
+        if self.outcome != "authorized" or self.currency_id.is_zero(left):
+            raise UserError(
+                self.env._(
+                    "%(reference)s has no authorized amount left.",
+                    reference=self.reference,
+                )
+            )
+        amount = left if amount is None else amount
+        self.env["account.move"]._check_amount(
+            amount, self.currency_id, left, self.env._("authorized amount")
+        )
+        if kind == "capture" and self.provider_id.support_manual_capture != "partial":
+            if self.currency_id.compare_amounts(amount, left):
+                raise UserError(
+                    self.env._(
+                        "%(provider)s captures in full only: %(amount)s.",
+                        provider=self.provider_id.name,
+                        amount=self.currency_id.format(left),
+                    )
+                )
+        return self._create_child_transaction(
+            amount, request_kind=kind, request_state="ready"
+        )
+
+    # === BUSINESS METHODS - STATES === #
+
+    def _set_done(self, *, state_message=None, extra_allowed_states=()):
+        """Accept a confirmation also after a cancellation: the money did come.
+
+        A capture is wanted from `authorized` to `done` only; a voided part of an
+        authorization stays voided.
+        """
+        if not any(tx.source_transaction_id for tx in self):
+            extra_allowed_states = (*extra_allowed_states, "cancel")
+        transactions = super()._set_done(
+            state_message=state_message, extra_allowed_states=extra_allowed_states
+        )
+        if transactions and not self.env.context.get("settled_by_caller"):
+            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
+        return transactions
+
+    def _set_pending(self, *, state_message=None, extra_allowed_states=()):
+        return super()._set_pending(
+            state_message=state_message,
+            extra_allowed_states=(*extra_allowed_states, *self._get_revocable_states()),
+        )
+
+    def _set_authorized(self, *, state_message=None, extra_allowed_states=()):
+        return super()._set_authorized(
+            state_message=state_message,
+            extra_allowed_states=(*extra_allowed_states, *self._get_revocable_states()),
+        )
+
+    def _get_revocable_states(self):
+        """Return the states that a person set and the gateway's word may overrule.
+
+        A state that the gateway gave is not among them: its messages may come late and
+        out of order.
+        """
+        overrulable = all(tx.request_state == "unknown" for tx in self)
+        return ("cancel",) if overrulable else ()
+
+    def _update_state(self, allowed_states, target_state, state_message):
+        transactions = super()._update_state(
+            allowed_states, target_state, state_message
+        )
+        if not self.env.context.get("resolved_by_person"):
+            transactions.filtered("request_state").request_state = "answered"
+        if target_state in ("done", "cancel", "error"):
+            transactions.filtered("holds_invoice").holds_invoice = False
+        return transactions
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"state", "request_state", "payment_id"} & vals.keys():
+            self._get_attempt_invoices()._notify_payments_changed()
+        return result
+
+    # === GETTERS === #
+
+    def _get_attempt_invoices(self):
+        """Return the invoices that these attempts are for."""
+        return self.invoice_ids | self.source_transaction_id.invoice_ids
+
+    def _is_settled(self):
+        """Tell if the money that this attempt brought is in the books.
+
+        Note: `self.ensure_one()`
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        tx_sudo = self.sudo()
+        captured = tx_sudo.child_transaction_ids.filtered(
+            lambda tx: tx.operation != "refund" and tx.state in ("done", "cancel")
+        )
+        return bool(captured) or tx_sudo.payment_id.state in ("in_process", "paid")
+
+    def _get_amount_in_flight(self):
+        """Return what this attempt may still bring, or brought and is not booked yet.
+
+        Note: `self.ensure_one()`
+
+        :return: The amount in the currency of the attempt.
+        :rtype: float
+        """
+        self.ensure_one()
+        tx_sudo = self.sudo()
+        parts = tx_sudo.child_transaction_ids.filtered(
+            lambda tx: tx.operation != "refund"
+        )
+        unbooked = sum(
+            tx.amount
+            for tx in parts
+            if tx.outcome == "succeeded" and not tx._is_settled()
+        )
+        if tx_sudo.outcome in IN_FLIGHT_OUTCOMES:
+            ended = sum(tx.amount for tx in parts if tx.state in ("done", "cancel"))
+            return tx_sudo.amount - ended + unbooked
+        if tx_sudo.outcome == "succeeded" and not tx_sudo._is_settled():
+            return tx_sudo.amount
+        return unbooked

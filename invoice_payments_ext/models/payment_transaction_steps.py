@@ -1,0 +1,432 @@
+import logging
+import random
+import time
+from datetime import timedelta
+
+import psycopg2.errors
+from markupsafe import Markup, escape
+
+from odoo import api, fields, models
+from odoo.exceptions import LockError, UserError
+
+from .payment_transaction import UNRESOLVED_OUTCOMES
+
+_logger = logging.getLogger(__name__)
+
+# What PostgreSQL raises when two database transactions met, and a row that another one
+# holds. The work is done again; nothing of it was stored.
+CONCURRENCY_ERRORS = (
+    psycopg2.errors.SerializationFailure,
+    psycopg2.errors.DeadlockDetected,
+    psycopg2.errors.LockNotAvailable,
+    LockError,
+)
+MAX_TRIES = 8
+
+SEND_REQUEST_METHODS = {
+    "charge": "_send_payment_request",
+    "capture": "_send_capture_request",
+    "void": "_send_void_request",
+}
+
+
+class GatewayAnswer:
+    """What came back for one request: payment data, or a refusal and its message.
+
+    While it stands in the context, `_process` only collects: the answer is applied in a
+    step of its own, which can be replayed without asking the gateway again.
+    """
+
+    def __init__(self, transaction):
+        self.transaction = transaction
+        self.payment_data = []
+        self.exchanges = 0  # Requests that the gateway answered.
+        self.refusal = None
+        self.message = ""
+
+
+class PaymentTransaction(models.Model):
+    """The four steps of an attempt: prepare, send, record, settle.
+
+    Nothing reaches a gateway before its intent is durable; an answer is stored before
+    anything is booked; and none of the steps is replayed into a second request.
+    """
+
+    _inherit = "payment.transaction"
+
+    # === THE STEPS === #
+
+    def _run_attempt(self):
+        """Take a prepared attempt through sending, recording and settling.
+
+        May be called again at any time: it goes on from where the attempt stands, and
+        sends only what was never sent.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        self._commit_step("prepared")
+        if self._in_step("sent", self._mark_sent):
+            answer = self._send_request()
+            self._in_step("recorded", lambda: self._record_answer(answer))
+        self._try_to_settle()
+
+    def _commit_step(self, name):
+        """End a step: the only place where this addon commits.
+
+        What a step did must outlive whatever breaks in the next one; that is what makes
+        the gateway and the books agree after a crash.
+
+        :param str name: `prepared`, `sent`, `recorded`, `settled` or `resolved`
+        """
+        self.env.cr.commit()
+
+    def _in_step(self, name, work):
+        """Do the work of a step and commit it; do it again when another one was faster.
+
+        Odoo would replay the whole request, and with it the gateway call.
+        """
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                result = work()
+                self._commit_step(name)
+                return result
+            except CONCURRENCY_ERRORS:
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+                if not tries_left:
+                    raise
+                time.sleep(random.uniform(0.05, 0.2) * (MAX_TRIES - tries_left))
+
+    def _lock_attempt(self):
+        """Lock this attempt's row and forget what was read of it before."""
+        self.lock_for_update(allow_referencing=True)
+        self.invalidate_recordset()
+
+    def _mark_sent(self):
+        """Store that the request is about to leave.
+
+        :return: Whether it is to be sent, and by this caller.
+        :rtype: bool
+        """
+        if not self.try_lock_for_update(allow_referencing=True):
+            return False  # Only its sender holds the row of an attempt.
+        self.invalidate_recordset()
+        if self.request_state != "ready" or self.state != "draft":
+            return False
+        if self.provider_id.state == "disabled":
+            self._set_error(
+                self.env._("%(name)s is disabled.", name=self.provider_id.name)
+            )
+            self.request_state = "not_sent"
+            return False
+        self.request_state = "sent"
+        return True
+
+    def _send_request(self):
+        """Call the gateway once, holding the attempt's row.
+
+        A webhook that comes before the answer waits for the row, and then finds what was
+        recorded.
+
+        :return: What came back.
+        :rtype: GatewayAnswer
+        """
+        answer = GatewayAnswer(self)
+        try:
+            self._lock_attempt()
+        except CONCURRENCY_ERRORS:
+            self.env.cr.rollback()
+            return self._refuse(answer, "unknown", self.env._("It was not sent."))
+        if self.request_state != "sent":
+            return answer  # The resolver took it for a crashed one: it is unknown now.
+        try:
+            return self._call_gateway(answer)
+        except psycopg2.Error as error:
+            # Odoo would replay the whole request, and send it again.
+            _logger.warning("Database error while sending %s: %s", self.reference, error)
+            self.env.cr.rollback()
+            return self._refuse(answer, "unknown", str(error))
+
+    def _call_gateway(self, answer):
+        """Let the provider's code send the request, and collect what comes back."""
+        collecting = self.with_context(gateway_answer=answer)
+        try:
+            getattr(collecting, SEND_REQUEST_METHODS[self.request_kind or "charge"])()
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            # Whatever a provider's code raises, the request may have left before.
+            _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
+            refusal = self.provider_id._classify_refusal(self, error)
+            if refusal == "failed" and answer.exchanges:
+                refusal = "unknown"  # An earlier part of it did reach the gateway.
+            self._refuse(answer, refusal, str(error))
+        return answer
+
+    def _refuse(self, answer, refusal, message):
+        """Store a refusal, unless the gateway's own word was collected before."""
+        if not answer.payment_data:
+            answer.refusal = refusal
+            answer.message = message
+        return answer
+
+    def _record_answer(self, answer):
+        """Write what the gateway said on the attempt."""
+        self._lock_attempt()
+        for provider_code, payment_data in answer.payment_data:
+            self.with_context(settled_by_caller=True)._process(
+                provider_code, payment_data
+            )
+        if self.state != "draft":
+            return  # Said by the answer, or by a webhook in the meantime.
+        if answer.refusal in ("declined", "failed"):
+            self._set_error(answer.message)
+            if answer.refusal == "failed":
+                self.request_state = "not_sent"
+        else:
+            self._set_unknown(answer.message)
+
+    def _set_unknown(self, message=""):
+        """Mark the attempt as one whose outcome nobody knows, and tell the staff."""
+        self.write(
+            {
+                "request_state": "unknown",
+                "state_message": message
+                or self.env._("The provider gave no clear answer."),
+                "last_state_change": fields.Datetime.now(),
+            }
+        )
+        self._log_message_on_linked_documents(
+            self.env._(
+                "The outcome of %(reference)s is unknown: the customer may have been "
+                "charged. Nothing is charged again before it is resolved. %(message)s",
+                reference=self._get_html_link(),
+                message=self.state_message,
+            )
+        )
+
+    def _try_to_settle(self):
+        """Book what the attempt brought; what fails is told and tried again later."""
+        if self.state == "draft" or self.is_post_processed:
+            return
+        try:
+            self._in_step("settled", self._settle)
+        except CONCURRENCY_ERRORS:
+            self.env.cr.rollback()  # Another one is at it, or the schedule will be.
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            # The money moved and that is stored: a person must hear of it, whatever
+            # kept the books from following (a locked period, a missing journal…).
+            _logger.exception("Transaction %s could not be booked", self.reference)
+            self.env.cr.rollback()
+            message = str(error) if isinstance(error, UserError) else repr(error)
+            self._in_step("settled", lambda: self._warn_not_settled(message))
+
+    def _settle(self):
+        """Create, post and reconcile the payment, once."""
+        self._lock_attempt()
+        if not self.is_post_processed:
+            self._post_process()
+
+    # === ODOO'S OWN PROCESSING === #
+
+    def _charge_with_token(self):
+        """Charge from Odoo's own flows, keeping unknown apart from declined.
+
+        Stock records a time-out as an error, although the customer may have been
+        charged.
+        """
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        self._log_sent_message()
+        self.request_state = "sent"
+        self._record_answer(self._call_gateway(GatewayAnswer(self)))
+
+    def _send_api_request(self, *args, **kwargs):
+        result = super()._send_api_request(*args, **kwargs)
+        if answer := self.env.context.get("gateway_answer"):
+            answer.exchanges += 1
+        return result
+
+    def _process(self, provider_code, payment_data):
+        """Only collect the answer while a request of ours is being sent."""
+        answer = self.env.context.get("gateway_answer")
+        if answer and (not self or self == answer.transaction):
+            answer.payment_data.append((provider_code, payment_data))
+            return answer.transaction.with_env(self.env)
+        return super()._process(provider_code, payment_data)
+
+    def _post_process(self):
+        """Book each attempt on its own, and tell what could not be allocated.
+
+        On a recordset, stock posts the draft invoices of all its transactions, those of
+        the pending ones too. And where a payment was cancelled because the money was
+        late (Odoo's own dialog does that), stock never books the money.
+        """
+        for tx in self:
+            if tx.state == "done" and tx.payment_id.state in ("canceled", "rejected"):
+                tx.payment_id = False
+            booked_before = tx.payment_id
+            super(PaymentTransaction, tx)._post_process()
+            if tx.payment_id != booked_before:
+                tx._report_excess()
+
+    def _create_payment(self, **extra_create_values):
+        if self.memo:
+            extra_create_values.setdefault(
+                "memo",
+                " - ".join(
+                    filter(None, [self.reference, self.provider_reference, self.memo])
+                ),
+            )
+        return super()._create_payment(**extra_create_values)
+
+    # === THE RESOLVER === #
+
+    @api.model
+    def _cron_resolve_attempts(self):
+        """Find out what became of attempts without an outcome, and book what is unbooked.
+
+        The stock schedule gives up on booking after four days; this one does not.
+        """
+        unresolved = self.search([("outcome", "in", UNRESOLVED_OUTCOMES)])
+        unbooked = self.search([("state", "=", "done"), ("is_post_processed", "=", False)])
+        attempts = unresolved | unbooked
+        self.env["ir.cron"]._commit_progress(remaining=len(attempts))
+        for attempt in attempts:
+            attempt._resolve_attempt()
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _get_stale_delay(self):
+        """Return how long nobody else acts on an attempt that is being sent.
+
+        The row lock tells a live sender from a crashed one, except in the moment between
+        marking the attempt as sent and taking the lock.
+
+        :rtype: datetime.timedelta
+        """
+        return timedelta(seconds=60)
+
+    def _resolve_attempt(self):
+        """Bring this attempt forward as far as can be known without a person."""
+        self.ensure_one()
+        try:
+            self._in_step("resolved", self._find_outcome)
+            self._try_to_settle()
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            # One attempt that cannot be resolved must not keep the others waiting.
+            _logger.exception("Transaction %s could not be resolved", self.id)
+            self.env.cr.rollback()
+
+    def _find_outcome(self):
+        """Cancel what was never sent, and ask the gateway about what was."""
+        if not self.try_lock_for_update(allow_referencing=True):
+            return  # Its sender is alive, or another resolver is at it.
+        self.invalidate_recordset()
+        stale = self.write_date <= fields.Datetime.now() - self._get_stale_delay()
+        if self.outcome == "ready" and stale:
+            self._set_canceled(self.env._("It was never sent to the provider."))
+            self.request_state = "not_sent"
+        elif self.outcome == "sent" and stale:
+            self._set_unknown(self.env._("The server stopped before the answer came."))
+        if self.outcome != "unknown":
+            return
+        payment_data = self.provider_id._fetch_outcome(self)
+        if payment_data:
+            self._process(self.provider_code, payment_data)
+        elif payment_data is not None:
+            self._set_error(self.env._("The provider never received the request."))
+            self.request_state = "not_sent"
+
+    def _resolve_by_person(self, charged, reason):
+        """Take a person's word for the outcome, and keep it in the chatter."""
+        try:
+            self._lock_attempt()
+        except LockError as error:
+            raise UserError(
+                self.env._("%s is being processed right now.", self.reference)
+            ) from error
+        if self.outcome != "unknown":
+            raise UserError(
+                self.env._(
+                    "%(reference)s needs no resolving, its outcome is known: "
+                    "%(outcome)s.",
+                    reference=self.reference,
+                    outcome=dict(self._fields["outcome"]._description_selection(self.env))[
+                        self.outcome
+                    ],
+                )
+            )
+        resolving = self.with_context(
+            resolved_by_person=True, payment_backend_action=True
+        )
+        person = self.env.user.name
+        if charged:
+            verdict = self.env._("Confirmed as charged by %s", person)
+            resolving._set_done(state_message=f"{verdict}: {reason}")
+        else:
+            verdict = self.env._("Confirmed as not charged by %s", person)
+            resolving._set_canceled(state_message=f"{verdict}: {reason}")
+        resolving._log_message_on_linked_documents(
+            Markup("%s: %s — %s") % (self._get_html_link(), verdict, reason)
+        )
+        self._commit_step("resolved")
+        self._try_to_settle()
+
+    # === TELLING PEOPLE === #
+
+    def _report_excess(self):
+        """Tell a person when the money could not be allocated to its invoices in full."""
+        self.ensure_one()
+        payment = self.payment_id
+        invoices = self._get_attempt_invoices()
+        lines = payment.move_id.line_ids.filtered(
+            lambda line: line.account_id == payment.destination_account_id
+        )
+        excess = -sum(lines.mapped("amount_residual_currency"))
+        if not invoices or self.currency_id.compare_amounts(excess, 0) <= 0:
+            return
+        self._schedule_payment_activity(
+            invoices[0],
+            self.env._("Payment above what remained"),
+            self.env._(
+                "%(payment)s brought %(excess)s more than remained to be paid. It is "
+                "kept for the customer as an outstanding credit: refund it or use it "
+                "for another invoice.",
+                payment=payment._get_html_link(),
+                excess=self.currency_id.format(excess),
+            ),
+        )
+
+    def _warn_not_settled(self, message):
+        """Tell a person that money came which could not be booked."""
+        for invoice in self._get_attempt_invoices()[:1]:
+            self._schedule_payment_activity(
+                invoice,
+                self.env._("Payment received, not booked"),
+                self.env._(
+                    "%(reference)s (%(amount)s) succeeded at the provider, but could "
+                    "not be booked: %(message)s It is tried again by itself.",
+                    reference=self._get_html_link(),
+                    amount=self.currency_id.format(self.amount),
+                    message=message,
+                ),
+            )
+
+    def _schedule_payment_activity(self, invoice, summary, note):
+        """Give the person in charge of the invoice a task, unless it was given before."""
+        responsible = invoice.invoice_user_id.filtered("active")
+        if self.charge_invoice_id and not self.create_uid._is_public():
+            responsible = self.create_uid
+        if invoice.activity_ids.filtered(
+            lambda a: a.summary == summary and self.reference in (a.note or "")
+        ):
+            return
+        note = Markup("<p>%s</p><p>%s</p>") % (escape(note), self.reference)
+        invoice.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=summary,
+            note=note,
+            user_id=(responsible or self.env.ref("base.user_admin")).id,
+        )

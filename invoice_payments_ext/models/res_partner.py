@@ -1,0 +1,33 @@
+from odoo import api, fields, models
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    default_payment_token_id = fields.Many2one(
+        string="Default Payment Method",
+        comodel_name="payment.token",
+        company_dependent=True,
+        copy=False,
+        groups="account.group_account_invoice",
+        domain="[('id', 'in', selectable_payment_token_ids)]",
+        help="The saved payment method that this customer's invoices are charged to if "
+        "no other is chosen.",
+    )
+    selectable_payment_token_ids = fields.Many2many(
+        comodel_name="payment.token",
+        compute="_compute_selectable_payment_token_ids",
+        groups="account.group_account_invoice",
+    )
+
+    @api.depends("payment_token_ids", "commercial_partner_id.payment_token_ids")
+    @api.depends_context("company")
+    def _compute_selectable_payment_token_ids(self):
+        """List the saved methods of the customer or its company that this company uses."""
+        for partner in self:
+            tokens = partner.payment_token_ids
+            tokens |= partner.commercial_partner_id.payment_token_ids
+            partner.selectable_payment_token_ids = tokens.filtered(
+                lambda token: token.active
+                and token.company_id in self.env.company.sudo().parent_ids
+            )

@@ -1,0 +1,2 @@
+from . import account_payment_create
+from . import payment_attempt_resolve

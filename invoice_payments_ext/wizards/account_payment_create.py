@@ -1,0 +1,256 @@
+import uuid
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+EXTERNAL = "external"
+
+
+class AccountPaymentCreate(models.TransientModel):
+    """The dialog that charges or records a payment; the work is behind the doors."""
+
+    _name = "account.payment.create"
+    _description = "Create Payment"
+
+    move_id = fields.Many2one(
+        string="Invoice", comodel_name="account.move", required=True, readonly=True
+    )
+    company_id = fields.Many2one(related="move_id.company_id")
+    currency_id = fields.Many2one(related="move_id.currency_id")
+    partner_id = fields.Many2one(related="move_id.partner_id")
+    retried_transaction_id = fields.Many2one(
+        comodel_name="payment.transaction", readonly=True
+    )
+    issue = fields.Boolean(readonly=True)
+    # Made when the dialog opens: a second click or a replay is the same request.
+    idempotency_key = fields.Char(
+        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
+    )
+
+    chargeable_amount = fields.Monetary(compute="_compute_amounts")
+    amount_in_flight = fields.Monetary(compute="_compute_amounts")
+    discount_note = fields.Char(compute="_compute_amounts")
+    amount = fields.Monetary(
+        compute="_compute_amount", store=True, readonly=False, required=True
+    )
+    memo = fields.Char(compute="_compute_memo", store=True, readonly=False)
+
+    method = fields.Char(
+        compute="_compute_method",
+        store=True,
+        readonly=False,
+        required=True,
+        help="`external`, or the id of a saved payment method.",
+    )
+    method_options = fields.Json(compute="_compute_method_options")
+    has_saved_method = fields.Boolean(compute="_compute_method_options")
+    is_external = fields.Boolean(compute="_compute_is_external")
+    save_method_url = fields.Char(
+        string="Link to save a payment method", compute="_compute_save_method_url"
+    )
+
+    date = fields.Date(string="Date received", default=fields.Date.context_today)
+    journal_id = fields.Many2one(
+        comodel_name="account.journal",
+        compute="_compute_journal_id",
+        store=True,
+        readonly=False,
+        check_company=True,
+        domain="[('type', 'in', ('bank', 'cash', 'credit'))]",
+    )
+    available_method_line_ids = fields.Many2many(
+        comodel_name="account.payment.method.line",
+        compute="_compute_available_method_line_ids",
+    )
+    payment_method_line_id = fields.Many2one(
+        string="Received by",
+        comodel_name="account.payment.method.line",
+        compute="_compute_payment_method_line_id",
+        store=True,
+        readonly=False,
+        domain="[('id', 'in', available_method_line_ids)]",
+    )
+    reference = fields.Char(
+        help="What is on the document: the cheque's number, the transfer's reference."
+    )
+    notify = fields.Boolean(
+        string="Send receipt", help="Send the receipt to the customer by e-mail."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("move_id")
+    def _compute_amounts(self):
+        for dialog in self:
+            invoice = dialog.move_id
+            dialog.amount_in_flight = invoice._get_amount_in_flight() if invoice else 0
+            dialog.chargeable_amount = (
+                invoice.amount_total
+                if dialog.issue
+                else invoice._get_chargeable_amount()
+                if invoice
+                else 0
+            )
+            dialog.discount_note = False
+            if invoice.state == "posted":
+                values = invoice._get_invoice_next_payment_values()
+                dialog.discount_note = values.get("epd_discount_msg")
+
+    @api.depends("move_id", "retried_transaction_id")
+    def _compute_amount(self):
+        for dialog in self:
+            amount = (
+                dialog.move_id._get_amount_to_propose() if dialog.move_id else 0.0
+            )
+            if attempt := dialog.retried_transaction_id:
+                amount = min(attempt.amount, dialog.chargeable_amount)
+            dialog.amount = amount
+
+    @api.depends("move_id")
+    def _compute_memo(self):
+        for dialog in self:
+            dialog.memo = dialog.move_id.payment_reference or dialog.move_id.name
+
+    @api.depends("move_id")
+    def _compute_method_options(self):
+        """List what can be chosen, and what cannot with the reason."""
+        for dialog in self:
+            invoice = dialog.move_id
+            tokens = invoice._get_saved_tokens() if invoice else invoice.env["payment.token"]
+            reasons = tokens._get_unusable_reasons(
+                invoice, dialog.chargeable_amount and min(1.0, dialog.chargeable_amount)
+            ) if tokens else {}
+            options = [
+                {
+                    "value": str(token.id),
+                    "label": token._get_method_label(),
+                    "detail": token.provider_id.name,
+                    "image": f"/web/image/payment.method/{token.payment_method_id.id}/image",
+                    "disabled": bool(reasons[token.id]),
+                    "reason": reasons[token.id],
+                }
+                for token in tokens.sorted(lambda token: bool(reasons[token.id]))
+            ]
+            if not dialog.issue and not dialog.retried_transaction_id:
+                options.append(
+                    {
+                        "value": EXTERNAL,
+                        "label": self.env._("External"),
+                        "detail": self.env._("Cash, cheque or bank transfer"),
+                        "image": "",
+                        "disabled": False,
+                        "reason": "",
+                    }
+                )
+            dialog.method_options = options
+            dialog.has_saved_method = any(
+                not reason for reason in reasons.values()
+            )
+
+    @api.depends("move_id", "retried_transaction_id")
+    def _compute_method(self):
+        for dialog in self:
+            token = dialog.move_id._get_default_token() if dialog.move_id else False
+            attempted = dialog.retried_transaction_id.token_id
+            usable = {
+                option["value"]
+                for option in dialog.method_options or []
+                if not option["disabled"]
+            }
+            if str(attempted.id) in usable:
+                token = attempted
+            if not token and dialog.issue:
+                dialog.method = False
+            else:
+                dialog.method = str(token.id) if token else EXTERNAL
+
+    @api.depends("method")
+    def _compute_is_external(self):
+        for dialog in self:
+            dialog.is_external = dialog.method == EXTERNAL
+
+    @api.depends("partner_id")
+    def _compute_save_method_url(self):
+        """Where the customer, once logged in, saves a payment method."""
+        for dialog in self:
+            dialog.save_method_url = (
+                f"{dialog.get_base_url()}/my/payment_method" if dialog.move_id else False
+            )
+
+    @api.depends("company_id")
+    def _compute_journal_id(self):
+        for dialog in self:
+            dialog.journal_id = (
+                dialog.move_id._get_external_journal(False)
+                if dialog.move_id
+                else False
+            )
+
+    @api.depends("journal_id")
+    def _compute_available_method_line_ids(self):
+        for dialog in self:
+            lines = dialog.journal_id._get_available_payment_method_lines("inbound")
+            dialog.available_method_line_ids = lines.filtered(
+                lambda line: not line.sudo().payment_provider_id
+            )
+
+    @api.depends("available_method_line_ids")
+    def _compute_payment_method_line_id(self):
+        for dialog in self:
+            dialog.payment_method_line_id = dialog.available_method_line_ids[:1]
+
+    # === ACTION METHODS === #
+
+    def action_charge(self):
+        """Charge the chosen saved method and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        invoice = self.move_id
+        key = self.idempotency_key
+        if not (self.method or "").isdigit():
+            raise UserError(self.env._("Choose a saved payment method to charge."))
+        token_id = int(self.method)
+        if self.issue:
+            attempt = invoice.issue_and_charge(token_id, idempotency_key=key)
+        elif self.retried_transaction_id:
+            attempt = self.retried_transaction_id.retry(token_id, idempotency_key=key)
+        else:
+            attempt = invoice.charge(
+                token_id, amount=self.amount, memo=self.memo, idempotency_key=key
+            )
+        return attempt._get_outcome_notification()
+
+    def action_record(self):
+        """Record the external payment and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        payment = self.move_id.record_external_payment(
+            amount=self.amount,
+            journal_id=self.journal_id.id,
+            payment_method_line_id=self.payment_method_line_id.id,
+            date=self.date,
+            reference=self.reference,
+            memo=self.memo,
+            notify=self.notify,
+            idempotency_key=self.idempotency_key,
+        )
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("Payment recorded"),
+                "message": self.env._(
+                    "%(amount)s was recorded as %(name)s.",
+                    amount=payment.currency_id.format(payment.amount),
+                    name=payment.name,
+                ),
+                "type": "success",
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }

@@ -1,0 +1,39 @@
+from odoo import fields, models
+
+
+class PaymentAttemptResolve(models.TransientModel):
+    """The dialog in which a person says what became of an unknown attempt."""
+
+    _name = "payment.attempt.resolve"
+    _description = "Resolve Payment Attempt"
+
+    transaction_id = fields.Many2one(
+        string="Attempt",
+        comodel_name="payment.transaction",
+        required=True,
+        readonly=True,
+    )
+    amount = fields.Monetary(related="transaction_id.amount")
+    currency_id = fields.Many2one(related="transaction_id.currency_id")
+    provider_name = fields.Char(
+        string="Provider", related="transaction_id.provider_id.name", related_sudo=True
+    )
+    state_message = fields.Text(string="What happened", related="transaction_id.state_message")
+    reason = fields.Char(
+        string="How do you know?",
+        required=True,
+        help="For instance: seen in the provider's dashboard. Kept on the invoice.",
+    )
+
+    def action_confirm_charged(self):
+        """Book the attempt, as the gateway did charge it."""
+        return self._resolve(True)
+
+    def action_confirm_not_charged(self):
+        """Give the invoice free for another attempt."""
+        return self._resolve(False)
+
+    def _resolve(self, charged):
+        self.ensure_one()
+        attempt = self.transaction_id.resolve(charged, self.reason)
+        return attempt._get_outcome_notification()
