@@ -1,0 +1,199 @@
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import new_test_user
+
+from odoo.addons.account_payment.tests.common import AccountPaymentCommon
+
+from .invariants import check_invariants
+
+
+class ScriptedGateway:
+    """Stands in for the gateway of the dummy provider, and keeps what it was asked.
+
+    `answers` holds what the next requests get, in order; the last one stays. An answer
+    is the state to report, an exception to raise, or a function of the transaction.
+    """
+
+    def __init__(self):
+        self.requests = []
+        self.answers = ["done"]
+        self.reason = None
+
+    def receive(self, tx):
+        self.requests.append((tx.reference, tx.request_kind, tx.amount))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            answer = answer(tx)
+        if answer:
+            tx._process("none", self.payment_data(tx, answer))
+
+    def payment_data(self, tx, state):
+        return {"reference": tx.reference, "state": state, "reason": self.reason}
+
+    def notify(self, tx, state):
+        """Send a webhook: the gateway's later word on a transaction."""
+        self.apply(tx.sudo(), self.payment_data(tx, state))
+
+    @staticmethod
+    def apply(tx, payment_data):
+        tx.provider_reference = f"GW-{tx.reference}"
+        message = payment_data["reason"]
+        match payment_data["state"]:
+            case "done":
+                tx._set_done(state_message=message)
+            case "pending":
+                tx._set_pending(state_message=message)
+            case "authorized":
+                tx._set_authorized(state_message=message)
+            case "cancel":
+                tx._set_canceled(state_message=message)
+            case "error":
+                tx._set_error(message or "Card declined")
+
+
+class InvoicePaymentsCommon(AccountPaymentCommon):
+    """Invoices of one customer with a saved method at a scripted gateway.
+
+    The code under test commits between its steps: the tests run on a test cursor, whose
+    commits are savepoints.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.accountant = new_test_user(
+            cls.env,
+            login="invoice_payments_accountant",
+            groups="base.group_user,account.group_account_invoice",
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
+        cls.partner.property_account_receivable_id = cls.company_data[
+            "default_account_receivable"
+        ]
+        cls.provider.journal_id = cls.company_data["default_journal_bank"]
+
+    def setUp(self):
+        super().setUp()
+        self.env.flush_all()
+        self.registry_enter_test_mode()
+        cursor = self.registry.cursor()
+        self.addCleanup(cursor.close)
+        self.env = self.env(cr=cursor)
+        self.late_confirmation = False
+        self.gateway = gateway = ScriptedGateway()
+        transactions = self.env.registry["payment.transaction"]
+        providers = self.env.registry["payment.provider"]
+        for name in (
+            "_send_payment_request",
+            "_send_capture_request",
+            "_send_void_request",
+        ):
+            self.patch(transactions, name, lambda tx: gateway.receive(tx))
+        self.patch(transactions, "_extract_amount_data", lambda tx, data: None)
+        self.patch(transactions, "_apply_updates", lambda tx, data: gateway.apply(tx, data))
+
+        def compute_features(records):
+            records.support_manual_capture = "partial"
+            records.support_refund = "partial"
+            records.support_tokenization = True
+            records.support_express_checkout = False
+
+        self.patch(providers, "_compute_feature_support_fields", compute_features)
+        self.partner = self.partner.with_env(self.env)
+        self.provider = self.provider.with_env(self.env)
+        self.token = self._create_token()
+        self.invoice = self.make_invoice()
+        self.env.cr.commit()
+
+    def tearDown(self):
+        invoices = self.env["account.move"].search(
+            [("partner_id", "=", self.partner.id), ("move_type", "=", "out_invoice")]
+        )
+        check_invariants(self, invoices, self.late_confirmation)
+        super().tearDown()
+
+    # === HELPERS === #
+
+    def make_invoice(self, amount=1000.0, post=True, **values):
+        """Return an invoice of the customer, seen as the accountant sees it."""
+        invoice = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.partner.id,
+                "invoice_date": "2026-01-15",
+                "currency_id": self.company.currency_id.id,
+                "invoice_line_ids": [
+                    Command.create(
+                        {"name": "Service", "price_unit": amount, "tax_ids": False}
+                    )
+                ],
+                **values,
+            }
+        )
+        if post:
+            invoice.action_post()
+        self.env.flush_all()
+        return invoice.with_user(self.accountant)
+
+    def outcomes(self, invoice=None):
+        """Return the outcomes of the attempts on the invoice, oldest first."""
+        invoice = invoice or self.invoice
+        return invoice.sudo().transaction_ids.sorted("id").mapped("outcome")
+
+    def run_resolver(self):
+        """Run the schedule as if the attempts had been waiting long enough."""
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET write_date = write_date - interval '1 hour'"
+        )
+        self.env.invalidate_all()
+        self.env["payment.transaction"]._cron_resolve_attempts()
+        self.env.invalidate_all()
+
+    @contextmanager
+    def assertRefused(self, message, error=(UserError, AccessError)):
+        """Assert that the block is refused with this message and changes nothing."""
+        self.env.flush_all()
+        self.env.cr.commit()
+        before = self._take_snapshot()
+        with self.assertRaisesRegex(error, message):
+            yield
+            self.env.flush_all()
+        # What a request does that ends with an error.
+        self.env.cr.rollback()
+        self.env.invalidate_all()
+        self.assertEqual(self._take_snapshot(), before)
+
+    def _take_snapshot(self):
+        snapshot = {"requests": list(self.gateway.requests)}
+        for table, columns in (
+            ("account_move", "id, state, name, payment_state, amount_residual"),
+            ("account_payment", "id, state, amount"),
+            ("account_partial_reconcile", "id, amount"),
+            ("payment_transaction", "id, state, outcome, request_state, amount"),
+            ("account_idempotency_key", "key"),
+        ):
+            self.env.cr.execute(f"SELECT {columns} FROM {table} ORDER BY 1")
+            snapshot[table] = self.env.cr.fetchall()
+        return snapshot
+
+    @contextmanager
+    def force_error_once(self, model, method, error):
+        """Raise an error instead of the first call of a method."""
+        owner = self.env.registry[model]
+        original = getattr(owner, method)
+        raised = []
+
+        def wrapper(record, *args, **kwargs):
+            if not raised:
+                raised.append(True)
+                raise error
+            return original(record, *args, **kwargs)
+
+        with patch.object(owner, method, wrapper):
+            yield raised
