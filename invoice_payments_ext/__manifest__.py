@@ -13,6 +13,7 @@
         "wizards/account_payment_create_views.xml",
         "wizards/payment_attempt_resolve_views.xml",
         "views/account_move_views.xml",
+        "views/account_portal_templates.xml",
         "views/payment_transaction_views.xml",
         "views/res_partner_views.xml",
     ],

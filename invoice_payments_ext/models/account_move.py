@@ -200,7 +200,8 @@ class AccountMove(models.Model):
 
         :raise UserError: Naming the attempt.
         """
-        in_flight = self.sudo().transaction_ids.filtered(
+        invoices = self.filtered(lambda move: move.is_sale_document()).sudo()
+        in_flight = invoices.transaction_ids.filtered(
             lambda tx: tx.outcome in IN_FLIGHT_OUTCOMES
         )
         if in_flight:

@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from .payment_transaction import (
@@ -26,6 +27,16 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
+    # === CHECK METHODS === #
+
+    def _check_section_rights(self):
+        """Keep memos and technical reasons from customers, who may read their invoice."""
+        if not self.env.su and not self.env.user._is_internal():
+            raise AccessError(
+                self.env._("Only the staff may read the payments of an invoice.")
+            )
+        self.check_access("read")
+
     # === BUSINESS METHODS === #
 
     def get_payment_section(self):
@@ -34,10 +45,9 @@ class AccountMove(models.Model):
         :return: Amounts in the invoice's currency, whether a payment can be created and
                  why not, and the rows of :meth:`get_payment_rows`.
         :rtype: dict
-        :raise AccessError: If the user may not read the invoice.
+        :raise AccessError: If the user is no member of staff who may read the invoice.
         """
         self.ensure_one()
-        self.check_access("read")
         rows = self.get_payment_rows()
         blocked = self._get_create_blocked_reason()
         return {
@@ -87,10 +97,10 @@ class AccountMove(models.Model):
                  `reference`, `amount`, `amount_applied`, `amount_refunded`, `refunds`,
                  `transaction_id`, `payment_id`, `move_id`, `actions` and more.
         :rtype: list[dict]
-        :raise AccessError: If the user may not read the invoice.
+        :raise AccessError: If the user is no member of staff who may read the invoice.
         """
         self.ensure_one()
-        self.check_access("read")
+        self._check_section_rights()
         entries = self._query_reconciled_entries()
         transactions = self._query_transactions()
         payments = self._query_payments(entries, transactions)

@@ -451,7 +451,8 @@ class PaymentTransaction(models.Model):
         transactions = super()._set_done(
             state_message=state_message, extra_allowed_states=extra_allowed_states
         )
-        if transactions and not self.env.context.get("settled_by_caller"):
+        by_caller = self.env.context.get("settled_by_caller")
+        if transactions._get_attempt_invoices() and not by_caller:
             self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
         return transactions
 

@@ -290,7 +290,15 @@ class PaymentTransaction(models.Model):
         The stock schedule gives up on booking after four days; this one does not.
         """
         unresolved = self.search([("outcome", "in", UNRESOLVED_OUTCOMES)])
-        unbooked = self.search([("state", "=", "done"), ("is_post_processed", "=", False)])
+        unbooked = self.search(
+            [
+                ("state", "=", "done"),
+                ("is_post_processed", "=", False),
+                "|",
+                ("invoice_ids", "!=", False),
+                ("source_transaction_id.invoice_ids", "!=", False),
+            ]
+        )
         attempts = unresolved | unbooked
         self.env["ir.cron"]._commit_progress(remaining=len(attempts))
         for attempt in attempts:
