@@ -168,11 +168,8 @@ class AccountMove(models.Model):
 
         :raise UserError: Naming the attempt that is in the way.
         """
-        blocking = self.sudo().transaction_ids.filtered(
-            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES or tx.holds_invoice
-        )
-        if blocking:
-            raise UserError(self._describe_blocking_attempt(blocking[0]))
+        if blocking := self._get_blocking_attempt():
+            raise UserError(self._describe_blocking_attempt(blocking))
 
     def _describe_blocking_attempt(self, transaction):
         """Say which attempt is in the way, and what can be done about it."""
@@ -785,8 +782,7 @@ class AccountMove(models.Model):
                     tuple(self.ids),
                 )
             )
-        self.invalidate_recordset()
-        self.transaction_ids.invalidate_recordset()
+            self.invalidate_recordset(["payment_lock_count"], flush=False)
 
     def _get_payment_method_owners(self):
         """Return the contacts whose saved methods may be charged for this invoice."""
@@ -876,10 +872,27 @@ class AccountMove(models.Model):
 
     def _has_to_be_paid(self):
         """Keep customers from paying again what may have been paid already."""
-        unresolved = self.sudo().transaction_ids.filtered(
+        return super()._has_to_be_paid() and not self._get_unresolved_attempts()
+
+    def _get_online_payment_error(self):
+        error = super()._get_online_payment_error()
+        if self._get_unresolved_attempts():
+            processing = self.env._("A payment of this invoice is being processed.")
+            error = "\n".join(filter(None, [error, processing]))
+        return error
+
+    def _get_unresolved_attempts(self):
+        """Return the attempts whose outcome is not known."""
+        return self.sudo().transaction_ids.filtered(
             lambda tx: tx.outcome in UNRESOLVED_OUTCOMES
         )
-        return super()._has_to_be_paid() and not unresolved
+
+    def _get_blocking_attempt(self):
+        """Return an attempt that keeps any other from being started, if there is one."""
+        return (
+            self._get_unresolved_attempts()
+            | self.sudo().transaction_ids.filtered("holds_invoice")
+        )[:1]
 
     def _notify_payments_changed(self):
         """Let the open forms of these invoices read their payments again."""

@@ -533,11 +533,8 @@ class AccountMove(models.Model):
             return self.env._("The invoice is not issued.")
         if self.currency_id.is_zero(self.amount_residual):
             return self.env._("The invoice is paid.")
-        blocking = self.sudo().transaction_ids.filtered(
-            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES or tx.holds_invoice
-        )
-        if blocking:
-            return self._describe_blocking_attempt(blocking[0])
+        if blocking := self._get_blocking_attempt():
+            return self._describe_blocking_attempt(blocking)
         if self.currency_id.is_zero(self._get_chargeable_amount()):
             return self.env._("All that remains is in flight.")
         return ""

@@ -6,6 +6,14 @@ UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
 IN_FLIGHT_OUTCOMES = (*UNRESOLVED_OUTCOMES, "pending", "authorized")
 RETRYABLE_OUTCOMES = ("declined", "failed", "canceled")
 
+OUTCOME_BY_STATE = {"done": "succeeded", "cancel": "canceled", "error": "declined"}
+# Where the way of the request says more than Odoo's own state.
+OUTCOME_BY_REQUEST = {
+    **{("draft", outcome): outcome for outcome in UNRESOLVED_OUTCOMES},
+    ("error", "not_sent"): "failed",
+    ("error", "unknown"): "unknown",
+}
+
 
 class PaymentTransaction(models.Model):
     """An attempt to collect an amount for an invoice through a provider."""
@@ -82,15 +90,10 @@ class PaymentTransaction(models.Model):
 
     @api.depends("state", "request_state")
     def _compute_outcome(self):
-        final_outcomes = {"done": "succeeded", "cancel": "canceled"}
         for tx in self:
-            if tx.state == "error":
-                tx.outcome = "failed" if tx.request_state == "not_sent" else "declined"
-            elif tx.state == "draft":
-                unresolved = tx.request_state in UNRESOLVED_OUTCOMES
-                tx.outcome = tx.request_state if unresolved else "draft"
-            else:
-                tx.outcome = final_outcomes.get(tx.state, tx.state)
+            tx.outcome = OUTCOME_BY_REQUEST.get(
+                (tx.state, tx.request_state)
+            ) or OUTCOME_BY_STATE.get(tx.state, tx.state)
 
     # === CHECK METHODS === #
 

@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 import psycopg2.errors
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
@@ -99,9 +99,12 @@ class PaymentTransaction(models.Model):
                 time.sleep(random.uniform(0.05, 0.2) * (MAX_TRIES - tries_left))
 
     def _lock_attempt(self):
-        """Lock this attempt's row and forget what was read of it before."""
+        """Lock this attempt's row until the end of the step.
+
+        What was read before need not be read again: PostgreSQL refuses to lock a row
+        that was changed since this database transaction began.
+        """
         self.lock_for_update(allow_referencing=True)
-        self.invalidate_recordset()
 
     def _mark_sent(self):
         """Store that the request is about to leave.
@@ -111,7 +114,6 @@ class PaymentTransaction(models.Model):
         """
         if not self.try_lock_for_update(allow_referencing=True):
             return False  # Only its sender holds the row of an attempt.
-        self.invalidate_recordset()
         if self.request_state != "ready" or self.state != "draft":
             return False
         if self.provider_id.state == "disabled":
@@ -256,6 +258,16 @@ class PaymentTransaction(models.Model):
             return answer.transaction.with_env(self.env)
         return super()._process(provider_code, payment_data)
 
+    def _validate_amount(self, payment_data):
+        """Leave it to a person when the gateway names another amount or currency.
+
+        Stock calls it an error, which reads as if nothing had been charged.
+        """
+        was_error = self.state == "error"
+        super()._validate_amount(payment_data)
+        if self.state == "error" and not was_error:
+            self.request_state = "unknown"
+
     def _post_process(self):
         """Book each attempt on its own, and tell what could not be allocated.
 
@@ -331,15 +343,14 @@ class PaymentTransaction(models.Model):
         """Cancel what was never sent, and ask the gateway about what was."""
         if not self.try_lock_for_update(allow_referencing=True):
             return  # Its sender is alive, or another resolver is at it.
-        self.invalidate_recordset()
         stale = self.write_date <= fields.Datetime.now() - self._get_stale_delay()
         if self.outcome == "ready" and stale:
             self._set_canceled(self.env._("It was never sent to the provider."))
             self.request_state = "not_sent"
         elif self.outcome == "sent" and stale:
             self._set_unknown(self.env._("The server stopped before the answer came."))
-        if self.outcome != "unknown":
-            return
+        if self.outcome != "unknown" or self.state != "draft":
+            return  # What came with another amount is for a person to judge.
         payment_data = self.provider_id._fetch_outcome(self)
         if payment_data:
             self._process(self.provider_code, payment_data)
@@ -375,7 +386,9 @@ class PaymentTransaction(models.Model):
             resolving._set_done(state_message=f"{verdict}: {reason}")
         else:
             verdict = self.env._("Confirmed as not charged by %s", person)
-            resolving._set_canceled(state_message=f"{verdict}: {reason}")
+            resolving._set_canceled(
+                state_message=f"{verdict}: {reason}", extra_allowed_states=("error",)
+            )
         resolving._log_message_on_linked_documents(
             Markup("%s: %s — %s") % (self._get_html_link(), verdict, reason)
         )
@@ -424,14 +437,13 @@ class PaymentTransaction(models.Model):
 
     def _schedule_payment_activity(self, invoice, summary, note):
         """Give the person in charge of the invoice a task, unless it was given before."""
-        responsible = invoice.invoice_user_id.filtered("active")
-        if self.charge_invoice_id and not self.create_uid._is_public():
-            responsible = self.create_uid
         if invoice.activity_ids.filtered(
-            lambda a: a.summary == summary and self.reference in (a.note or "")
+            lambda activity: activity.summary == summary
+            and self.reference in (activity.note or "")
         ):
             return
-        note = Markup("<p>%s</p><p>%s</p>") % (escape(note), self.reference)
+        people = self.charge_invoice_id and self.create_uid
+        responsible = (people or invoice.invoice_user_id).filtered("active")
         invoice.activity_schedule(
             "mail.mail_activity_data_todo",
             summary=summary,

@@ -165,6 +165,22 @@ class TestCharge(InvoicePaymentsCommon):
                 self.assertEqual(attempt.outcome, "succeeded")
                 self.assertEqual(len(self.gateway.requests), 1)
 
+    def test_another_amount_at_the_gateway_is_left_to_a_person(self):
+        self.patch(
+            self.env.registry["payment.transaction"],
+            "_extract_amount_data",
+            lambda tx, data: {"amount": 60.0, "currency_code": tx.currency_id.name},
+        )
+        attempt = self.invoice.charge(self.token.id, amount=100.0)
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertIn("amount", attempt.state_message)
+        self.run_resolver()
+        self.assertEqual(attempt.outcome, "unknown")
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.charge(self.token.id, amount=100.0)
+        attempt.resolve(False, "60.00 refunded in the dashboard")
+        self.assertEqual(attempt.outcome, "canceled")
+
     def test_manual_capture_offers_capture_and_void(self):
         self.gateway.answers = ["authorized"]
         attempt = self.invoice.charge(self.token.id)
