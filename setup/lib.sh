@@ -2,10 +2,13 @@
 # Each step is skipped when its result is there, and builds under a temporary name that is
 # renamed at the end, so that an interrupted run simply goes on.
 # shellcheck shell=bash
+# Not every script uses every variable that is set here.
+# shellcheck disable=SC2034
 set -euo pipefail
 
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LOCAL="$PROJECT/.local"
+DATA_DIR="$LOCAL/data"
 ODOO_PACKAGE=odoo-19
 ADDON=invoice_payments_ext
 # The Debian package's static files are links into these packages.
@@ -21,14 +24,31 @@ die() {
   exit 1
 }
 
+trap 'die "Interrupted. Run the same command again: it goes on from here."' INT TERM
+
 # Run a quiet step; on failure end with one sentence that names the likely cause.
 run_step() {
-  local what=$1 status=0
+  local what=$1 status=0 heartbeat
   shift
+  show_heartbeat &
+  heartbeat=$!
   "$@" >"$STEP_LOG" 2>&1 || status=$?
+  { kill "$heartbeat" && wait "$heartbeat"; } 2>/dev/null || true
   [ "$status" = 0 ] && return 0
   tail -n 15 "$STEP_LOG" >&2
   die "$what failed: $(explain_failure). The full output is in $STEP_LOG."
+}
+
+# A long step says every 15 seconds that it goes on. It must outlive neither the step nor us,
+# and its pauses must not keep the caller's streams open.
+show_heartbeat() {
+  trap - INT TERM
+  local seconds=0
+  exec 9>&- 8>&-
+  while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+    seconds=$((seconds + 15))
+    printf '    … %s s\n' "$seconds" >&2
+  done
 }
 
 explain_failure() {
@@ -91,6 +111,9 @@ need_packages() {
   command -v apt-get >/dev/null || die "This set-up needs Debian's apt-get."
   refresh_package_lists
   say "Installing from Debian: ${missing[*]}"
+  # Ends what an interrupted installation left half done; does nothing otherwise.
+  run_step "Completing an earlier installation" as_root env DEBIAN_FRONTEND=noninteractive \
+    dpkg --configure -a
   run_step "Installing ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends "${missing[@]}"
 }
@@ -120,7 +143,8 @@ get_odoo() {
   [ -e "$LOCAL/odoo/.complete" ] && return 0
   need_space 3000
   need_packages debian-archive-keyring
-  rm -rf "$LOCAL/odoo" "$LOCAL/odoo.part"
+  # Complete downloads of an interrupted run are kept: apt checks their hashes.
+  rm -rf "$LOCAL/odoo" "$LOCAL/odoo.part/root" "$LOCAL/odoo.part/apt"
   mkdir -p "$LOCAL/odoo.part/root" "$LOCAL/odoo.part/debs" "$LOCAL/odoo.part/apt/lists/partial" \
     "$LOCAL/odoo.part/apt/cache/archives/partial"
   download_odoo "$LOCAL/odoo.part"
@@ -130,7 +154,7 @@ get_odoo() {
     run_step "Unpacking $(basename "$deb")" dpkg-deb -x "$deb" "$LOCAL/odoo.part/root"
   done
   relink_into "$LOCAL/odoo.part/root"
-  touch "$LOCAL/odoo.part/root/.complete"
+  basename "$LOCAL/odoo.part/debs/$ODOO_PACKAGE"_*.deb >"$LOCAL/odoo.part/root/.complete"
   mv "$LOCAL/odoo.part/root" "$LOCAL/odoo"
   rm -rf "$LOCAL/odoo.part"
 }
@@ -138,22 +162,22 @@ get_odoo() {
 # apt knows the machine's Debian mirror; the suite that has Odoo is asked of the same mirror
 # through a configuration of our own, so that the system's is never touched.
 download_odoo() { # FOLDER
-  local part=$1 codename mirror
-  # shellcheck disable=SC1091
-  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  mirror() {
-    apt-get indextargets 'Created-By: Packages' --format '$(REPO_URI) $(LABEL) $(CODENAME) $(COMPONENT)' |
-      awk -v codename="$codename" '$2 == "Debian" && $3 == codename && $4 == "main" {print $1; exit}'
-  }
-  [ -n "$(mirror)" ] || refresh_package_lists
-  [ -n "$(mirror)" ] || die "No Debian source for '$codename' was found in this machine's apt configuration."
+  local part=$1 mirror
+  mirror=$(find_mirror)
+  if [ -z "$mirror" ]; then
+    refresh_package_lists
+    mirror=$(find_mirror)
+  fi
+  [ -n "$mirror" ] || die "This machine's apt configuration names no Debian mirror of its own release."
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s unstable main\n' \
-    "$(mirror)" >"$part/apt/sources.list"
+    "$mirror" >"$part/apt/sources.list"
   local private=(
     -o "Dir::Etc::sourcelist=$part/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o Dir::Etc::preferencesparts=/dev/null
     -o "Dir::State::lists=$part/apt/lists" -o "Dir::Cache=$part/apt/cache"
-    -o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0
+    -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any
+    # A mirror that keeps a fixed day has an old list; its signature is checked all the same.
+    -o Acquire::Check-Valid-Until=false
   )
   say "Downloading Debian's $ODOO_PACKAGE (117 MiB)"
   run_step "Reading the package list of Debian's unstable suite" apt-get "${private[@]}" update
@@ -166,6 +190,15 @@ download_odoo() { # FOLDER
     run_step "Downloading Odoo's fonts and scripts" in_folder "$part/debs" \
       apt-get -o APT::Sandbox::User=root download $ODOO_LINKED_PACKAGES
   fi
+}
+
+find_mirror() {
+  local codename
+  # shellcheck disable=SC1091
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  # shellcheck disable=SC2016
+  apt-get indextargets 'Created-By: Packages' --format '$(REPO_URI) $(LABEL) $(CODENAME) $(COMPONENT)' |
+    awk -v codename="$codename" '$2 == "Debian" && $3 == codename && $4 == "main" {print $1; exit}'
 }
 
 in_folder() { (cd "$1" && shift && "$@"); }
@@ -196,30 +229,39 @@ find_python() {
 }
 
 get_python() {
-  local stamp
-  stamp=$(cksum <"$PROJECT/requirements.txt")
+  local stamp python
   VENV="$LOCAL/venv"
   PYTHON_BIN="$VENV/bin/python"
-  if [ -e "$VENV/.complete" ] && [ "$(cat "$VENV/.complete")" = "$stamp" ] &&
-    "$PYTHON_BIN" -c '' 2>/dev/null; then
+  stamp=$(cksum <"$PROJECT/requirements.txt")
+  if [ "$(cat "$VENV/.complete" 2>/dev/null)" = "$stamp" ] && venv_serves; then
     return 0
   fi
+  need_space 1000
   # psycopg2 is compiled against the machine's libpq.
   need_packages gcc libc6-dev libpq-dev
-  local python
-  if ! python=$(find_python); then
-    need_packages python3 python3-venv python3-dev
-    python=$(find_python) || die "No Python from 3.10 to 3.13 with venv was found."
+  if ! venv_serves; then
+    if ! python=$(find_python); then
+      need_packages python3 python3-venv python3-dev
+      python=$(find_python) || die "No Python from 3.10 to 3.13 with venv was found."
+    fi
+    case $python in /usr/bin/*) need_packages python3-dev python3-venv ;; esac
+    say "Creating the Python environment with $("$python" --version)"
+    run_step "Creating the Python environment" "$python" -m venv --clear "$VENV"
   fi
-  case $python in
-  /usr/bin/*) need_packages python3-dev python3-venv ;;
-  esac
-  need_space 1000
-  say "Creating the Python environment with $("$python" --version) (1 to 2 minutes)"
-  run_step "Creating the Python environment" "$python" -m venv --clear "$VENV"
+  # On 3.13 and later pycairo is compiled, see requirements.txt.
+  "$PYTHON_BIN" -c 'import sys; sys.exit(sys.version_info < (3, 13))' &&
+    need_packages libcairo2-dev pkg-config
+  say "Installing the Python packages (about a minute)"
   run_step "Installing the Python packages" "$PYTHON_BIN" -m pip install \
     --disable-pip-version-check --no-input -r "$PROJECT/requirements.txt"
   echo "$stamp" >"$VENV/.complete"
+}
+
+# Whether the environment works, and is of the version that PYTHON asks for if it is set.
+venv_serves() {
+  local version='import sys; print(sys.version_info[:2])'
+  "$PYTHON_BIN" -m pip --version >/dev/null 2>&1 || return 1
+  [ -z "${PYTHON:-}" ] || [ "$("$PYTHON" -c "$version")" = "$("$PYTHON_BIN" -c "$version")" ]
 }
 
 # === PostgreSQL === #
@@ -233,36 +275,57 @@ get_postgres() {
     return 0
   fi
   need_packages postgresql postgresql-client
-  PG_BIN=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
-  PG_USER=$(id -un)
-  [ "$(id -u)" = 0 ] && PG_USER=postgres
-  PG_HOME=$(postgres_home)
-  if [ ! -e "$PG_HOME/data/PG_VERSION" ]; then
+  locate_postgres
+  if ! as_postgres test -e "$PG_HOME/data/PG_VERSION"; then
     say "Creating a private PostgreSQL cluster"
     as_postgres rm -rf "$PG_HOME/data.part"
     run_step "Creating the PostgreSQL cluster" as_postgres "$PG_BIN/initdb" -D "$PG_HOME/data.part" \
       -U "$(id -un)" --auth-local=trust --auth-host=reject -E UTF8 --locale=C.UTF-8
     run_step "Creating the PostgreSQL cluster" as_postgres sh -c \
-      "printf '%s\n' \"listen_addresses = ''\" 'max_connections = 200' 'shared_buffers = 512MB' >>'$PG_HOME/data.part/postgresql.conf'"
+      "printf '%s\n' \"listen_addresses = ''\" 'max_connections = 200' 'shared_buffers = 256MB' >>'$PG_HOME/data.part/postgresql.conf'"
     as_postgres mv "$PG_HOME/data.part" "$PG_HOME/data"
   fi
-  PG_SOCKETS="$PG_HOME/sockets"
-  # A socket's path may have 107 bytes at most.
-  [ ${#PG_SOCKETS} -lt 85 ] || PG_SOCKETS="/tmp/$ADDON-$(id -u)-$(project_hash)"
+  [ -x "$PG_BIN/postgres" ] ||
+    die "The private PostgreSQL data in $PG_HOME need ${PG_BIN%/bin}, which is not installed."
   as_postgres mkdir -p "$PG_SOCKETS"
   export PGHOST="$PG_SOCKETS" PGPORT=5432 PGUSER
   PGUSER=$(id -un)
   if ! psql -d postgres -Atc 'select 1' >/dev/null 2>&1; then
     say "Starting the private PostgreSQL"
-    # Its own session: a signal to the caller's group must not end it. Descriptor 9 is the set-up lock.
+    # The server would inherit the locks (8 and 9) and hold them for as long as it runs.
     run_step "Starting PostgreSQL" as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -w -t 60 \
-      -l "$PG_HOME/log" -o "-k '$PG_SOCKETS'" start 9>&-
+      -l "$PG_HOME/log" -o "-k '$PG_SOCKETS'" start 8>&- 9>&-
   fi
 }
 
+# Stop the private server, unless something else of this folder uses it (tests, say).
 stop_postgres() {
-  [ -n "${PG_HOME:-}" ] || return 0
-  as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -m fast -w stop >/dev/null 2>&1 || true
+  [ -n "${PGHOST:-}${PGPORT:-}${PGUSER:-}" ] && return 0
+  locate_postgres
+  as_postgres test -e "$PG_HOME/data/postmaster.pid" || return 0
+  local others
+  others=$(PGHOST=$PG_SOCKETS PGPORT=5432 PGUSER=$(id -un) sql postgres "select count(*)
+    from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")
+  if [ "$others" != 0 ]; then
+    say "PostgreSQL goes on: $others other connections use it"
+    return 0
+  fi
+  say "Stopping the private PostgreSQL"
+  run_step "Stopping PostgreSQL" as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -m fast -w stop
+}
+
+# The server is of the version that made the data, else the newest one that is installed.
+locate_postgres() {
+  local version
+  PG_USER=$(id -un)
+  [ "$(id -u)" = 0 ] && PG_USER=postgres
+  PG_HOME=$(postgres_home)
+  version=$(as_postgres cat "$PG_HOME/data/PG_VERSION" 2>/dev/null ||
+    find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -V | tail -n 1)
+  PG_BIN="/usr/lib/postgresql/$version/bin"
+  PG_SOCKETS="$PG_HOME/sockets"
+  # A socket's path may have 107 bytes at most.
+  [ ${#PG_SOCKETS} -lt 85 ] || PG_SOCKETS="/tmp/$ADDON-$(id -u)-$(project_hash)"
 }
 
 project_hash() { printf '%s' "$PROJECT" | cksum | cut -d' ' -f1; }
@@ -287,22 +350,175 @@ postgres_home() {
   echo "$home"
 }
 
-database_exists() { psql -d postgres -Atc "select 1 from pg_database where datname = '$1'" | grep -q 1; }
+# === Databases === #
+
+# Installing these takes a minute and does not depend on the project's own files, so that it
+# is done once and every database of the project starts as a copy.
+BASE_MODULES=account_payment,payment_demo,payment_custom
+
+sql() { # DATABASE STATEMENT
+  psql -X -v ON_ERROR_STOP=1 -d "$1" -Atqc "$2"
+}
+
+database_exists() { [ -n "$(sql postgres "select 1 from pg_database where datname = '$1'")" ]; }
+
+drop_database() {
+  sql postgres "drop database if exists \"$1\" with (force)" 2>/dev/null
+  rm -rf "${DATA_DIR:?}/filestore/$1"
+}
+
+# The files of a filestore are named after their content and never written again, so that a
+# copy can share them.
+clone_database() { # FROM TO
+  drop_database "$2"
+  run_step "Copying the database $1" sql postgres "create database \"$2\" template \"$1\""
+  if [ -d "$DATA_DIR/filestore/$1" ]; then
+    cp -al "$DATA_DIR/filestore/$1" "$DATA_DIR/filestore/$2"
+  fi
+}
+
+# A database gets its name when it is complete.
+rename_database() { # FROM TO
+  rm -rf "${DATA_DIR:?}/filestore/$2"
+  [ ! -d "$DATA_DIR/filestore/$1" ] || mv "$DATA_DIR/filestore/$1" "$DATA_DIR/filestore/$2"
+  sql postgres "alter database \"$1\" rename to \"$2\""
+}
+
+drop_databases_like() { # PATTERN EXCEPT
+  local name
+  sql postgres "select datname from pg_database where datname like '$1' and datname <> '$2'" |
+    while IFS= read -r name; do drop_database "$name"; done
+}
+
+install_modules() { # DATABASE MODULES OPTION…
+  local database=$1 modules=$2 wanted found
+  shift 2
+  run_step "Installing $modules in $database" odoo server -d "$database" -i "$modules" --with-demo \
+    --stop-after-init --no-http --max-cron-threads=0 "$@"
+  # Odoo only warns about a module that it does not find.
+  wanted=$(tr ',' '\n' <<<"$modules" | wc -l)
+  found=$(sql "$database" "select count(*) from ir_module_module
+    where state = 'installed' and name = any (string_to_array('$modules', ','))")
+  [ "$wanted" = "$found" ] || die "Odoo did not install all of $modules in $database; see $STEP_LOG."
+}
+
+# Run a Python file with Odoo's env in a database.
+run_script() { # DATABASE FILE
+  run_step "Running $(basename "$2") in $1" odoo_script "$1" "$2"
+}
+odoo_script() { odoo shell -d "$1" --no-http --shell-interface=python <"$2"; }
+
+# A digest of the files below the folders that change what is installed.
+files_digest() { # FOLDER…
+  (cd "$PROJECT" && find "$@" -type f ! -name '*.pyc' ! -path "$ADDON/tests/*" ! -path "$ADDON/readme/*" \
+    -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-10)
+}
+
+odoo_build() {
+  if [ -n "${ODOO_PATH:-}" ]; then
+    echo "$ODOO_PYTHONPATH"
+    git -C "$ODOO_PYTHONPATH" rev-parse HEAD 2>/dev/null || cksum "$ODOO_PYTHONPATH/odoo/release.py"
+  else
+    cat "$LOCAL/odoo/.complete"
+  fi
+}
+
+# Set BASE_DATABASE to a database with BASE_MODULES and demo data; nobody may connect to it.
+get_base_database() {
+  local digest
+  digest=$( (odoo_build; cat "$PROJECT/requirements.txt" "$PROJECT/setup/complete_base.py"
+    echo "$BASE_MODULES") | sha256sum | cut -c1-10)
+  BASE_DATABASE="invoice_payments_base_$digest"
+  database_exists "$BASE_DATABASE" && return 0
+  need_space 1500
+  say "Creating a database with Odoo's own payment addons (1 to 2 minutes)"
+  drop_databases_like 'invoice\_payments\_base\_%' ''
+  install_modules invoice_payments_base_part "$BASE_MODULES"
+  run_script invoice_payments_base_part "$PROJECT/setup/complete_base.py"
+  rename_database invoice_payments_base_part "$BASE_DATABASE"
+}
+
+# The demo database keeps what was entered in it; the digest of the addon that is installed in
+# it is its comment, so that a start updates it only when the addon's files have changed.
+DEMO_DATABASE=invoice_payments_demo
+
+get_demo_database() {
+  local part=${DEMO_DATABASE}_part digest installed
+  digest=$(files_digest "$ADDON")
+  if ! database_exists "$DEMO_DATABASE"; then
+    get_base_database
+    say "Creating the database $DEMO_DATABASE"
+    clone_database "$BASE_DATABASE" "$part"
+    install_modules "$part" "$ADDON"
+    run_script "$part" "$PROJECT/setup/pregenerate_assets.py"
+    rename_database "$part" "$DEMO_DATABASE"
+  else
+    installed=$(sql postgres "select shobj_description(oid, 'pg_database')
+      from pg_database where datname = '$DEMO_DATABASE'")
+    [ "$installed" = "$digest" ] && return 0
+    say "Updating the addon in $DEMO_DATABASE: its files have changed"
+    run_step "Updating $ADDON" odoo server -d "$DEMO_DATABASE" -u "$ADDON" \
+      --stop-after-init --no-http --max-cron-threads=0
+  fi
+  sql postgres "comment on database $DEMO_DATABASE is '$digest'"
+}
+
+# Set TEMPLATE_DATABASE to an unused database with the addon and the tests' own addons.
+get_template_database() {
+  local modules=$ADDON addon part=invoice_payments_template_part
+  get_base_database
+  ODOO_ADDONS_PATH="$ODOO_ADDONS_PATH,$PROJECT/tests/addons"
+  for addon in "$PROJECT"/tests/addons/*/__manifest__.py; do
+    modules="$modules,$(basename "$(dirname "$addon")")"
+  done
+  TEMPLATE_DATABASE="invoice_payments_template_${BASE_DATABASE##*_}_$(
+    files_digest "$ADDON" tests/addons setup/pregenerate_assets.py)"
+  database_exists "$TEMPLATE_DATABASE" && return 0
+  say "Installing $modules in the tests' template database"
+  drop_databases_like 'invoice\_payments\_template\_%' ''
+  clone_database "$BASE_DATABASE" "$part"
+  install_modules "$part" "$modules"
+  run_script "$part" "$PROJECT/setup/pregenerate_assets.py"
+  rename_database "$part" "$TEMPLATE_DATABASE"
+}
 
 # === Running Odoo === #
 
-get_everything() {
+# shellcheck disable=SC2120
+get_everything() { # MORE DEBIAN PACKAGES…
   lock_setup
   get_odoo
   get_python
   get_postgres
   need_packages wkhtmltopdf "$@"
-  unlock_setup
+  mkdir -p "$DATA_DIR/filestore"
+  # Odoo takes these from the environment: no configuration file is read, not the one in the
+  # home folder either, and nothing listens to other machines unless asked to.
+  export ODOO_RC=/dev/null ODOO_DATA_DIR="$DATA_DIR" ODOO_HTTP_INTERFACE=127.0.0.1
+  export ODOO_ADDONS_PATH="$ODOO_ADDONS,$PROJECT"
 }
 
 # All Odoo commands of this project run with the same interpreter, paths and database server.
 odoo() {
   PYTHONPATH="$ODOO_PYTHONPATH${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON_BIN" -m odoo "$@"
+}
+
+# What the tests and the benchmark need to run servers of their own on copies of the template.
+export_for_tests() {
+  export PYTHONPATH="$ODOO_PYTHONPATH" IPX_PYTHON="$PYTHON_BIN"
+  export IPX_ODOO_PYTHONPATH="$ODOO_PYTHONPATH" IPX_ADDONS_PATH="$ODOO_ADDONS_PATH"
+  export IPX_DATA_DIR="$DATA_DIR"
+  export IPX_TEMPLATE_DB="$TEMPLATE_DATABASE" IPX_ARTEFACTS="$LOCAL/artefacts"
+  mkdir -p "$IPX_ARTEFACTS"
+}
+
+# Tests and benchmarks use the same databases, and the same two cores.
+lock_run() {
+  exec 8>"$LOCAL/run.lock"
+  if ! flock -n 8; then
+    say "Waiting for another test or benchmark run of this folder to end"
+    flock 8
+  fi
 }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

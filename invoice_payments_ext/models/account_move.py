@@ -485,12 +485,9 @@ class AccountMove(models.Model):
                     )
                 )
             return token
-        token_id = self._get_id(token_id)
         # In superuser mode: another company's method is refused with its reason.
-        token = isinstance(token_id, int) and self.env["payment.token"].sudo().browse(
-            token_id
-        )
-        if not token or not token.exists():
+        token = self.env["payment.token"].sudo().browse(self._get_id(token_id))
+        if not token.exists():
             raise UserError(
                 self.env._("There is no saved payment method %s.", token_id)
             )
@@ -751,10 +748,17 @@ class AccountMove(models.Model):
 
     @api.model
     def _get_id(self, record_or_id):
-        """Return the id of what a caller gave as a record, an id or nothing."""
+        """Return the id of what a caller gave as a record, an id or nothing.
+
+        What is none of these gets an id that no record has, so that the caller's check
+        refuses it by the name of what was asked for.
+        """
         if isinstance(record_or_id, models.BaseModel):
             return record_or_id.id or None
-        return record_or_id or None
+        if not record_or_id:
+            return None
+        is_id = isinstance(record_or_id, int) and record_or_id is not True
+        return record_or_id if is_id else -1
 
     def _lock_for_payment(self):
         """Lock these invoices until the end of the database transaction.

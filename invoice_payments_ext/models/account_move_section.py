@@ -145,27 +145,39 @@ class AccountMove(models.Model):
         rows = self.env.execute_query_dict(
             SQL(
                 """
+                WITH part AS (
+                    SELECT line_id, sum(applied) AS applied FROM (%(sides)s) side
+                  GROUP BY line_id
+                )
                 SELECT move.id, move.name, move.ref, move.move_type, move.date,
-                       move.statement_line_id, line.payment_id,
-                       line.currency_id, %(journal)s AS journal,
+                       move.statement_line_id, %(journal)s AS journal,
                        author.name AS author, move.create_date,
+                       max(line.payment_id) AS payment_id,
                        sum(part.applied) AS applied,
+                       min(line.name) AS label,
+                       count(DISTINCT line.currency_id) AS currencies,
+                       min(line.currency_id) AS currency_id,
+                       min(line.company_currency_id) AS company_currency_id,
                        abs(sum(line.amount_currency)) AS amount,
-                       min(line.name) AS label
-                  FROM (%(sides)s) part
+                       abs(sum(line.balance)) AS balance
+                  FROM part
                   JOIN account_move_line line ON line.id = part.line_id
                   JOIN account_move move ON move.id = line.move_id
                   JOIN account_journal journal ON journal.id = move.journal_id
              LEFT JOIN res_users users ON users.id = move.create_uid
              LEFT JOIN res_partner author ON author.id = users.partner_id
                  WHERE move.id != %(move_id)s
-              GROUP BY move.id, line.payment_id, line.currency_id, journal.id, author.id
+              GROUP BY move.id, journal.id, author.id
                 """,
                 journal=self.env["account.journal"]._field_to_sql("journal", "name"),
                 sides=SQL(" UNION ALL ").join(sides),
                 move_id=self.id,
             )
         )
+        for row in rows:
+            if row["currencies"] > 1:
+                row["amount"] = row["balance"]
+                row["currency_id"] = row["company_currency_id"]
         return {row["id"]: row for row in rows}
 
     def _query_transactions(self):
@@ -174,9 +186,16 @@ class AccountMove(models.Model):
         rows = self.env.execute_query_dict(
             SQL(
                 """
-                WITH own AS (
+                WITH root AS (
                     SELECT transaction_id AS id FROM account_invoice_transaction_rel
                      WHERE invoice_id = %(move_id)s
+                ), part AS (
+                    SELECT id FROM payment_transaction
+                     WHERE source_transaction_id IN (SELECT id FROM root)
+                ), own AS (
+                    SELECT id FROM root UNION SELECT id FROM part
+                     UNION SELECT id FROM payment_transaction
+                            WHERE source_transaction_id IN (SELECT id FROM part)
                 )
                 SELECT tx.id, tx.reference, tx.provider_reference, tx.amount,
                        tx.currency_id, tx.outcome, tx.state_message, tx.operation,
@@ -195,8 +214,7 @@ class AccountMove(models.Model):
                     ON retried.id = tx.retried_transaction_id
              LEFT JOIN res_users users ON users.id = tx.create_uid
              LEFT JOIN res_partner author ON author.id = users.partner_id
-                 WHERE (tx.id IN (SELECT id FROM own)
-                        OR tx.source_transaction_id IN (SELECT id FROM own))
+                 WHERE tx.id IN (SELECT id FROM own)
                    AND tx.outcome != 'draft' AND tx.operation != 'validation'
                 """,
                 provider=self.env["payment.provider"]._field_to_sql("provider", "name"),

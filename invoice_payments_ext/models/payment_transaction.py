@@ -347,7 +347,8 @@ class PaymentTransaction(models.Model):
         Who said it, when and why is kept in the invoice's chatter. Whatever the gateway
         still says later is booked all the same. Commits.
 
-        :param bool charged: Whether the gateway carried the request out.
+        :param bool charged: Whether the gateway carried the request out: whether it
+                             charged, captured or voided.
         :param str reason: How this is known. Required.
         :return: The attempt.
         :rtype: payment.transaction
@@ -469,6 +470,14 @@ class PaymentTransaction(models.Model):
         return super()._set_authorized(
             state_message=state_message,
             extra_allowed_states=(*extra_allowed_states, *self._get_revocable_states()),
+        )
+
+    def _set_canceled(self, state_message=None, extra_allowed_states=()):
+        """Accept that an authorization was voided after the void was called failed."""
+        if self and all(tx.request_kind == "void" for tx in self):
+            extra_allowed_states = (*extra_allowed_states, "error")
+        return super()._set_canceled(
+            state_message=state_message, extra_allowed_states=extra_allowed_states
         )
 
     def _get_revocable_states(self):

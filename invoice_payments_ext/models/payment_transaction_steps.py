@@ -345,7 +345,9 @@ class PaymentTransaction(models.Model):
             return  # Its sender is alive, or another resolver is at it.
         stale = self.write_date <= fields.Datetime.now() - self._get_stale_delay()
         if self.outcome == "ready" and stale:
-            self._set_canceled(self.env._("It was never sent to the provider."))
+            self._set_not_carried_out(
+                self.env._("It was never sent to the provider.")
+            )
             self.request_state = "not_sent"
         elif self.outcome == "sent" and stale:
             self._set_unknown(self.env._("The server stopped before the answer came."))
@@ -357,6 +359,32 @@ class PaymentTransaction(models.Model):
         elif payment_data is not None:
             self._set_error(self.env._("The provider never received the request."))
             self.request_state = "not_sent"
+
+    def _set_not_carried_out(self, message):
+        """Mark the request as one that the gateway did not carry out.
+
+        Odoo takes a cancelled part of an authorization for a voided one, so what was
+        not captured or not voided ends as an error instead.
+        """
+        if self.source_transaction_id:
+            self._set_error(message)
+            self.request_state = "not_sent"
+        else:
+            self._set_canceled(state_message=message, extra_allowed_states=("error",))
+
+    def _get_verdict(self, carried_out):
+        """Say what the user found out about this attempt.
+
+        :rtype: str
+        """
+        person = self.env.user.name
+        if self.request_kind in ("capture", "void"):
+            if carried_out:
+                return self.env._("Confirmed as carried out by %s", person)
+            return self.env._("Confirmed as not carried out by %s", person)
+        if carried_out:
+            return self.env._("Confirmed as charged by %s", person)
+        return self.env._("Confirmed as not charged by %s", person)
 
     def _resolve_by_person(self, charged, reason):
         """Take a person's word for the outcome, and keep it in the chatter."""
@@ -380,15 +408,16 @@ class PaymentTransaction(models.Model):
         resolving = self.with_context(
             resolved_by_person=True, payment_backend_action=True
         )
-        person = self.env.user.name
-        if charged:
-            verdict = self.env._("Confirmed as charged by %s", person)
-            resolving._set_done(state_message=f"{verdict}: {reason}")
-        else:
-            verdict = self.env._("Confirmed as not charged by %s", person)
+        verdict = self._get_verdict(charged)
+        message = f"{verdict}: {reason}"
+        if not charged:
+            resolving._set_not_carried_out(message)
+        elif self.request_kind == "void":
             resolving._set_canceled(
-                state_message=f"{verdict}: {reason}", extra_allowed_states=("error",)
+                state_message=message, extra_allowed_states=("error",)
             )
+        else:
+            resolving._set_done(state_message=message)
         resolving._log_message_on_linked_documents(
             Markup("%s: %s — %s") % (self._get_html_link(), verdict, reason)
         )

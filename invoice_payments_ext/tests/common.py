@@ -1,7 +1,9 @@
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from odoo.exceptions import AccessError, UserError
+import requests
+
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import new_test_user
 
@@ -81,11 +83,29 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     def setUp(self):
         super().setUp()
         self.env.flush_all()
+        self._open_cursor()
+        self.late_confirmation = False
+        self._script_gateway()
+        self.partner = self.partner.with_env(self.env)
+        self.provider = self.provider.with_env(self.env)
+        self.token = self._create_token()
+        self.invoice = self.make_invoice()
+        self._keep()
+
+    def _open_cursor(self):
+        """Let the test run on a cursor whose commits are savepoints."""
         self.registry_enter_test_mode()
         cursor = self.registry.cursor()
         self.addCleanup(cursor.close)
         self.env = self.env(cr=cursor)
-        self.late_confirmation = False
+
+    def _keep(self):
+        """Commit what the test prepared."""
+        self.env.flush_all()
+        self.env.cr.commit()
+
+    def _script_gateway(self):
+        """Put the scripted gateway in the place of the dummy provider's."""
         self.gateway = gateway = ScriptedGateway()
         transactions = self.env.registry["payment.transaction"]
         providers = self.env.registry["payment.provider"]
@@ -105,11 +125,6 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             records.support_express_checkout = False
 
         self.patch(providers, "_compute_feature_support_fields", compute_features)
-        self.partner = self.partner.with_env(self.env)
-        self.provider = self.provider.with_env(self.env)
-        self.token = self._create_token()
-        self.invoice = self.make_invoice()
-        self.env.cr.commit()
 
     def tearDown(self):
         invoices = self.env["account.move"].search(
@@ -140,6 +155,141 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             invoice.action_post()
         self.env.flush_all()
         return invoice.with_user(self.accountant)
+
+    def make_currency(self, code, rate=2.0):
+        """Return a currency with one rate, which the provider serves too."""
+        currency = self.env["res.currency"].with_context(active_test=False)
+        currency = currency.search([("name", "=", code)])
+        currency.active = True
+        currency.rate_ids.unlink()
+        self.set_rate(currency, "2020-01-01", rate)
+        self.provider.available_currency_ids |= currency
+        return currency
+
+    def set_rate(self, currency, date, rate):
+        """Set how many units of the currency one unit of the company's is."""
+        self.env["res.currency.rate"].create(
+            {
+                "currency_id": currency.id,
+                "company_id": self.company.id,
+                "name": date,
+                "rate": rate,
+            }
+        )
+
+    def make_user(self, login, groups, **values):
+        """Return a user of the company."""
+        return new_test_user(
+            self.env,
+            login=login,
+            groups=groups,
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
+            **values,
+        )
+
+    def start_attempt(self, answer, **values):
+        """Charge the invoice once, with this answer of the gateway."""
+        self.gateway.answers = [answer]
+        return self.invoice.charge(self.token.id, **values)
+
+    def make_stuck_attempt(self, request_state, **values):
+        """Return an attempt as a crash leaves it: `ready` or `sent`."""
+        with self.stopped_before_sending():
+            attempt = self.invoice.charge(self.token.id, **values)
+        attempt.sudo().request_state = request_state
+        self._keep()
+        return attempt
+
+    def stopped_before_sending(self):
+        """Let attempts be prepared in the block, but not sent."""
+        model = self.env.registry["payment.transaction"]
+        return patch.object(model, "_run_attempt", lambda tx: None)
+
+    def make_portal_transaction(self, state=None, message=None, **values):
+        """Return a transaction that a customer started in the portal."""
+        tx = self._create_transaction(
+            "redirect",
+            currency_id=self.invoice.currency_id.id,
+            **{
+                "amount": 100.0,
+                "reference": "PORTAL-1",
+                "invoice_ids": [Command.set(self.invoice.ids)],
+                **values,
+            },
+        )
+        if state:
+            self.gateway.apply(tx, {"state": state, "reason": message})
+        if state in ("done", "cancel"):
+            tx._post_process()
+        self._keep()
+        return tx
+
+    def register_payment(self, invoice, **values):
+        """Register a payment of the invoice in Odoo's own dialog."""
+        dialog = (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create(values)
+        )
+        return dialog._create_payments()
+
+    def make_credit_note(self, invoice, amount=None):
+        """Return a posted credit note of the invoice."""
+        reversal = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"journal_id": invoice.sudo().journal_id.id})
+        )
+        credit_note = self.env["account.move"].browse(
+            reversal.reverse_moves()["res_id"]
+        )
+        if amount:
+            credit_note.invoice_line_ids.price_unit = amount
+        credit_note.action_post()
+        return credit_note
+
+    def rows(self, invoice=None):
+        """Return the rows of the invoice as the accountant gets them, by their id."""
+        invoice = invoice or self.invoice
+        invoice.env.flush_all()
+        invoice.env.invalidate_all()
+        return {row["id"]: row for row in invoice.get_payment_rows()}
+
+    def ledger(self, payments):
+        """Return the entries of these payments and what was booked with them.
+
+        In a form in which those of twin invoices are equal.
+        """
+        payments.env.flush_all()
+        payments.env.invalidate_all()
+        moves = payments.sudo().move_id
+        partials = moves.line_ids.matched_debit_ids | moves.line_ids.matched_credit_ids
+        moves |= partials.exchange_move_id
+        lines = [
+            (
+                line.journal_id.id,
+                str(line.date),
+                line.account_id.code,
+                line.currency_id.name,
+                line.amount_currency,
+                line.balance,
+                line.amount_residual,
+                line.reconciled,
+            )
+            for line in moves.line_ids
+        ]
+        return sorted(lines, key=repr)
+
+    def transport_error(self, error):
+        """Return the error that Odoo raises for an error of the HTTP client."""
+        try:
+            try:
+                raise error
+            except requests.RequestException:
+                raise ValidationError("Could not establish the connection.")
+        except ValidationError as raised:
+            return raised
 
     def outcomes(self, invoice=None):
         """Return the outcomes of the attempts on the invoice, oldest first."""

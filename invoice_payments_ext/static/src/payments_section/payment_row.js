@@ -1,0 +1,104 @@
+import {Component} from "@odoo/owl";
+import {formatCurrency} from "@web/core/currency";
+import {Dropdown} from "@web/core/dropdown/dropdown";
+import {DropdownItem} from "@web/core/dropdown/dropdown_item";
+import {deserializeDate, formatDate} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+
+const BADGES = {
+    draft: "text-bg-secondary",
+    ready: "text-bg-info",
+    sent: "text-bg-info",
+    unknown: "text-bg-warning",
+    pending: "text-bg-info",
+    authorized: "text-bg-primary",
+    succeeded: "text-bg-success",
+    declined: "text-bg-danger",
+    failed: "text-bg-danger",
+    rejected: "text-bg-danger",
+    canceled: "text-bg-secondary",
+};
+// No money came, and none will come any more.
+const CLOSED_STATES = ["declined", "failed", "rejected", "canceled"];
+const REASON_ICONS = {
+    unknown: "fa-question-circle text-warning",
+    declined: "fa-times-circle text-danger",
+    failed: "fa-times-circle text-danger",
+    rejected: "fa-times-circle text-danger",
+};
+
+/**
+ * One attempt, payment or entry, with its reason and its refunds beneath.
+ */
+export class PaymentRow extends Component {
+    static template = "invoice_payments_ext.PaymentRow";
+    static components = {Dropdown, DropdownItem};
+    static props = {
+        row: Object,
+        currencyId: Number,
+        isRunning: Boolean,
+        onAction: Function,
+    };
+
+    get isClosed() {
+        return CLOSED_STATES.includes(this.props.row.state);
+    }
+
+    get isApplied() {
+        return Boolean(this.props.row.amount_applied);
+    }
+
+    get reasonIcon() {
+        return REASON_ICONS[this.props.row.state] || "fa-info-circle text-muted";
+    }
+
+    /**
+     * What the payment is called where: the document's number, the memo.
+     */
+    get facts() {
+        const {memo, reference} = this.props.row;
+        return [reference, memo !== reference && memo].filter(Boolean).join(" · ");
+    }
+
+    /**
+     * How it came here: what it is, who started it and where.
+     */
+    get origin() {
+        const {kind_label, provider, user, channel} = this.props.row;
+        return [kind_label, provider, channel, user].filter(Boolean).join(" · ");
+    }
+
+    get menuLabel() {
+        return _t("Actions for %(method)s, %(amount)s, %(state)s", {
+            method: this.props.row.method,
+            amount: this.amount,
+            state: this.props.row.state_label,
+        });
+    }
+
+    get amount() {
+        return this.formatAmount(this.props.row.amount);
+    }
+
+    getBadge(state) {
+        return BADGES[state] || "text-bg-secondary";
+    }
+
+    getItemAttributes(action) {
+        return action.enabled ? {} : {"aria-disabled": "true"};
+    }
+
+    formatAmount(amount, currencyId = this.props.row.currency_id) {
+        return formatCurrency(amount, currencyId);
+    }
+
+    formatDate(date) {
+        return date ? formatDate(deserializeDate(date)) : "";
+    }
+
+    onSelected(action) {
+        if (action.enabled && !this.props.isRunning) {
+            this.props.onAction(this.props.row, action);
+        }
+    }
+}

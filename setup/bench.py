@@ -1,0 +1,516 @@
+"""The benchmarks: one JSON line a figure, side by side with stock Odoo's register dialog.
+
+Called by `setup/bench`; by hand, with Odoo on PYTHONPATH and any of Odoo's own options:
+
+    python setup/bench.py -d DATABASE[,STOCK_DATABASE] --addons-path=… [--data-dir=…]
+
+DATABASE has this addon and `payment_demo`, STOCK_DATABASE has `payment_demo` without this
+addon. Stock's side runs in STOCK_DATABASE, so that nothing of this addon is in it; where it
+is not given, in DATABASE. Both are filled with the same data, and with what the benchmarks
+do: take clones. No server must be running on them.
+
+How it is measured:
+* Each run is one request of an accountant: a new cursor and environment (so an empty record
+  cache), flushed and committed by `odoo.service.model.retrying`, as for any RPC call.
+* Ours and stock's take turns, in changing order, after one run of each that is not counted.
+  The figures are medians; the ratios are medians of the ratios of neighbouring runs, which
+  whatever else the machine does meets alike.
+* Stock's side is only the dialog's `create`, with all its values, and
+  `action_create_payments`: none of the web client's calls before them.
+* `queries` are all the statements sent to PostgreSQL, those of other cursors too. Commits are
+  counted by themselves.
+
+Environment: BENCH_ROUNDS (runs of a figure, 9), BENCH_BATCH (invoices in a batch, 100),
+BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice, 1000), BENCH_ONLY (a part of the
+figures' names).
+
+Figures of time are never a reason to fail: the exit status is 1 only when something did not
+work, such as an invoice that was not paid.
+"""
+
+import functools
+import gc
+import json
+import logging
+import os
+import statistics
+import sys
+import threading
+import time
+import uuid
+
+import odoo
+from odoo import SUPERUSER_ID, api, fields, sql_db
+from odoo.fields import Command
+from odoo.modules.registry import Registry
+from odoo.service.model import retrying
+from odoo.tools import config
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
+BATCH = int(os.environ.get("BENCH_BATCH", "100"))
+BATCH_ROUNDS = int(os.environ.get("BENCH_BATCH_ROUNDS", "3"))
+ROWS = int(os.environ.get("BENCH_ROWS", "1000"))
+ONLY = os.environ.get("BENCH_ONLY", "")
+WARM_UP_BATCH = 5
+
+ADDON = "invoice_payments_ext"
+# This many steps on the way to "as one queries, three times the speed".
+MAX_BATCH_QUERIES = 30
+MIN_BATCH_SPEED = 3
+MAX_ROWS_QUERIES = 8
+
+
+# === MEASURING === #
+
+
+class Side:
+    """A database in which one of the two ways is measured, and the data made for it."""
+
+    def __init__(self, database):
+        self.registry = Registry(database)
+        with self.open() as env:
+            self.has_addon = (
+                env["ir.module.module"]._get(ADDON).state == "installed"
+            )
+            for name in ("account_payment", "payment_demo"):
+                if env["ir.module.module"]._get(name).state != "installed":
+                    raise SystemExit(f"{database} needs the module {name}.")
+        self.invoice_ids = []
+        self.token_by_invoice = {}
+        self._prepare()
+
+    def open(self, uid=SUPERUSER_ID):
+        return _Opened(self.registry, uid)
+
+    def _prepare(self):
+        """Create the accountant, and take the provider and journals to be used."""
+        with self.open() as env:
+            company = env["res.company"].browse(1)
+            user = env["res.users"].create(
+                {
+                    "name": "Bench Accountant",
+                    "login": f"bench-{uuid.uuid4()}",
+                    "email": "bench@example.com",
+                    "company_id": company.id,
+                    "company_ids": [Command.set(company.ids)],
+                    "group_ids": [
+                        Command.set(
+                            [
+                                env.ref("base.group_user").id,
+                                env.ref("account.group_account_invoice").id,
+                            ]
+                        )
+                    ],
+                }
+            )
+            journal = env["account.journal"].search(
+                [("company_id", "=", company.id), ("type", "=", "bank")], limit=1
+            )
+            provider = env["payment.provider"].search(
+                [("code", "=", "demo"), ("company_id", "=", company.id)], limit=1
+            )
+            provider.write({"state": "test", "journal_id": journal.id})
+            method = provider.payment_method_ids.filtered("active")[:1]
+            if not method:
+                method = provider.with_context(active_test=False).payment_method_ids[:1]
+                method.active = True
+            lines = journal.inbound_payment_method_line_ids
+            self.uid = user.id
+            self.company_id = company.id
+            self.journal_id = journal.id
+            self.provider_id = provider.id
+            self.method_id = method.id
+            self.provider_line_id = lines.filtered(
+                lambda line: line.payment_provider_id == provider
+            )[:1].id
+            self.manual_line_id = lines.filtered(
+                lambda line: not line.payment_provider_id and line.code == "manual"
+            )[:1].id
+
+    def make_invoices(self, count, amount=100.0):
+        """Create and post invoices, each of a customer of its own with a saved method."""
+        with self.open() as env:
+            partners = env["res.partner"].create(
+                [
+                    {"name": f"Member {number}", "email": f"m{number}@example.com"}
+                    for number in range(count)
+                ]
+            )
+            tokens = env["payment.token"].create(
+                [
+                    {
+                        "provider_id": self.provider_id,
+                        "payment_method_id": self.method_id,
+                        "partner_id": partner.id,
+                        "provider_ref": f"bench-{partner.id}",
+                        "payment_details": "4242",
+                        "demo_simulated_state": "done",
+                    }
+                    for partner in partners
+                ]
+            )
+            invoices = env["account.move"].create(
+                [
+                    {
+                        "move_type": "out_invoice",
+                        "partner_id": partner.id,
+                        "company_id": self.company_id,
+                        "invoice_user_id": self.uid,
+                        "invoice_date": fields.Date.today(),
+                        "invoice_line_ids": [
+                            Command.create(
+                                {
+                                    "name": "Membership",
+                                    "price_unit": amount,
+                                    "tax_ids": [Command.clear()],
+                                }
+                            )
+                        ],
+                    }
+                    for partner in partners
+                ]
+            )
+            invoices.action_post()
+            self.token_by_invoice.update(zip(invoices.ids, tokens.ids, strict=True))
+        return invoices.ids
+
+    def check_paid(self, invoice_ids):
+        with self.open() as env:
+            for invoice in env["account.move"].browse(invoice_ids):
+                if invoice.payment_state not in ("paid", "in_payment"):
+                    raise AssertionError(
+                        f"{invoice.name} was not paid: {invoice.payment_state}"
+                    )
+
+    def time(self, work):
+        """Run one request of the accountant, and return what it took."""
+        gc.collect()
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, self.uid, {"lang": "en_US", "tz": "UTC"})
+            commits = [0]
+            commit = cr.commit
+
+            def count_commit():
+                commits[0] += 1
+                commit()
+
+            cr.commit = count_commit
+            queries, cpu, start = (
+                sql_db.sql_counter,
+                time.process_time(),
+                time.perf_counter(),
+            )
+            result = retrying(functools.partial(work, env), env)
+            return {
+                "queries": sql_db.sql_counter - queries,
+                "seconds": time.perf_counter() - start,
+                "cpu_seconds": time.process_time() - cpu,
+                "commits": commits[0],
+            }, result
+
+
+class _Opened:
+    """An environment of its own database transaction, committed at the end."""
+
+    def __init__(self, registry, uid):
+        self.cr = registry.cursor()
+        self.uid = uid
+
+    def __enter__(self):
+        return api.Environment(self.cr, self.uid, {"lang": "en_US", "tz": "UTC"})
+
+    def __exit__(self, error_type, *error):
+        if error_type is None:
+            self.cr.commit()
+        self.cr.close()
+
+
+def median_of(samples, per=1):
+    return {
+        key: round(statistics.median(sample[key] for sample in samples) / per, 4)
+        for key in samples[0]
+    }
+
+
+def ratios_of(ours, stock):
+    return {
+        f"ratio_{key}": round(
+            statistics.median(
+                mine[key] / theirs[key] for mine, theirs in zip(ours, stock, strict=True)
+            ),
+            3,
+        )
+        for key in ("queries", "seconds", "cpu_seconds")
+    }
+
+
+def report(figure, ours, stock, wanted, meets, **more):
+    line = {"figure": figure, "ours": ours, "stock": stock, **more}
+    print(json.dumps({**line, "wanted": wanted, "meets": meets}), flush=True)
+
+
+def compare(ours, stock, do_ours, do_stock, batch=1, rounds=ROUNDS, warm_up=1):
+    """Measure both ways in turns on invoices of their own.
+
+    :return: The medians per invoice, ours and stock's, and the ratios.
+    """
+    sides = [(ours, do_ours, []), (stock, do_stock, [])]
+    for side, work, _samples in sides:
+        invoice_ids = side.make_invoices(warm_up)
+        side.time(lambda env, work=work, ids=invoice_ids: work(env, ids))
+        side.check_paid(invoice_ids)
+    sets = {id(side_samples[2]): side_samples[0].make_invoices(batch * rounds) for side_samples in sides}
+    for number in range(rounds):
+        for side, work, samples in sides if number % 2 else reversed(sides):
+            invoice_ids = sets[id(samples)][number * batch : (number + 1) * batch]
+            sample, _result = side.time(
+                lambda env, work=work, ids=invoice_ids: work(env, ids)
+            )
+            samples.append(sample)
+            side.check_paid(invoice_ids)
+    mine, theirs = [samples for _side, _work, samples in sides]
+    return median_of(mine, batch), median_of(theirs, batch), ratios_of(mine, theirs)
+
+
+def register(env, invoice_ids, **values):
+    """Pay invoices in stock's register dialog, as the web client saves and runs it."""
+    dialog = (
+        env["account.payment.register"]
+        .with_context(
+            active_model="account.move",
+            active_ids=invoice_ids,
+            dont_redirect_to_payments=True,
+        )
+        .create({"payment_date": fields.Date.today(), **values})
+    )
+    dialog.action_create_payments()
+
+
+# === FIGURES === #
+
+
+def bench_charge(ours, stock):
+    """One charge by a saved method."""
+
+    def do_ours(env, invoice_ids):
+        tx = env["account.move"].browse(invoice_ids).charge(
+            ours.token_by_invoice[invoice_ids[0]], idempotency_key=str(uuid.uuid4())
+        )
+        return tx.outcome
+
+    def do_stock(env, invoice_ids):
+        register(
+            env,
+            invoice_ids,
+            journal_id=stock.journal_id,
+            payment_method_line_id=stock.provider_line_id,
+            payment_token_id=stock.token_by_invoice[invoice_ids[0]],
+        )
+
+    mine, theirs, ratios = compare(ours, stock, do_ours, do_stock)
+    report(
+        "charge",
+        mine,
+        theirs,
+        "no more queries and time than stock's",
+        ratios["ratio_queries"] <= 1 and ratios["ratio_seconds"] <= 1,
+        **ratios,
+    )
+
+
+def _record_ours(side):
+    def do_ours(env, invoice_ids):
+        env["account.move"].browse(invoice_ids).record_external_payment(
+            journal_id=side.journal_id,
+            payment_method_line_id=side.manual_line_id,
+            idempotency_key=str(uuid.uuid4()),
+        )
+
+    return do_ours
+
+
+def _record_stock(side):
+    def do_stock(env, invoice_ids):
+        values = {"group_payment": False} if len(invoice_ids) > 1 else {}
+        register(
+            env,
+            invoice_ids,
+            journal_id=side.journal_id,
+            payment_method_line_id=side.manual_line_id,
+            **values,
+        )
+
+    return do_stock
+
+
+def bench_external_payment(ours, stock):
+    """One external payment."""
+    mine, theirs, ratios = compare(ours, stock, _record_ours(ours), _record_stock(stock))
+    report(
+        "external_payment",
+        mine,
+        theirs,
+        "no more queries and time than stock's",
+        ratios["ratio_queries"] <= 1 and ratios["ratio_seconds"] <= 1,
+        **ratios,
+    )
+
+
+def bench_external_payments_batch(ours, stock):
+    """Many external payments in one call, per invoice."""
+    mine, theirs, ratios = compare(
+        ours,
+        stock,
+        _record_ours(ours),
+        _record_stock(stock),
+        batch=BATCH,
+        rounds=BATCH_ROUNDS,
+        warm_up=WARM_UP_BATCH,
+    )
+    speed = round(1 / ratios["ratio_seconds"], 2)
+    report(
+        "external_payments_in_one_call",
+        mine,
+        theirs,
+        f"at most {MAX_BATCH_QUERIES} queries an invoice, "
+        f"{MIN_BATCH_SPEED} times stock's speed",
+        mine["queries"] <= MAX_BATCH_QUERIES and speed >= MIN_BATCH_SPEED,
+        invoices=BATCH,
+        per="invoice",
+        times_stock_speed=speed,
+        **ratios,
+    )
+
+
+def make_invoice_with_payments(side, count):
+    """Return an invoice with this many payments, every second one of an attempt."""
+    [invoice_id] = side.make_invoices(1, amount=2.0 * count)
+    with side.open() as env:
+        invoice = env["account.move"].browse(invoice_id)
+        lines = invoice.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        payments = env["account.payment"].create(
+            [
+                {
+                    "payment_type": "inbound",
+                    "partner_type": "customer",
+                    "partner_id": invoice.commercial_partner_id.id,
+                    "amount": 1.0,
+                    "date": fields.Date.today(),
+                    "journal_id": side.journal_id,
+                    "payment_method_line_id": side.manual_line_id,
+                    "destination_account_id": lines.account_id.id,
+                    "memo": f"Part {number}",
+                    "write_off_line_vals": [],
+                    "invoice_ids": [Command.set(invoice.ids)],
+                }
+                for number in range(count)
+            ]
+        )
+        payments.action_post()
+        counterparts = payments.move_id.line_ids.filtered(
+            lambda line: line.account_id == lines.account_id
+        )
+        env["account.move.line"]._reconcile_plan([lines | counterparts])
+        attempted = payments[1::2]
+        attempts = env["payment.transaction"].create(
+            [
+                {
+                    "provider_id": side.provider_id,
+                    "payment_method_id": side.method_id,
+                    "token_id": side.token_by_invoice[invoice_id],
+                    "reference": f"bench-{payment.id}",
+                    "amount": 1.0,
+                    "currency_id": invoice.currency_id.id,
+                    "partner_id": invoice.partner_id.id,
+                    "operation": "offline",
+                    "invoice_ids": [Command.set(invoice.ids)],
+                    "state": "done",
+                    "is_post_processed": True,
+                    "payment_id": payment.id,
+                }
+                for payment in attempted
+            ]
+        )
+        for payment, attempt in zip(attempted, attempts, strict=True):
+            payment.payment_transaction_id = attempt
+    return invoice_id
+
+
+def bench_payment_rows(ours, _stock):
+    """The rows of the section, and all of the section."""
+    for count in (1, ROWS):
+        invoice_id = make_invoice_with_payments(ours, count)
+        for method, wanted in (
+            ("get_payment_rows", f"at most {MAX_ROWS_QUERIES} queries"),
+            ("get_payment_section", ""),
+        ):
+
+            def read(env, method=method, invoice_id=invoice_id):
+                return getattr(env["account.move"].browse(invoice_id), method)()
+
+            _sample, result = ours.time(read)
+            rows = result if method == "get_payment_rows" else result["rows"]
+            if len(rows) != count:
+                raise AssertionError(f"{len(rows)} rows for {count} payments")
+            mine = median_of([ours.time(read)[0] for _number in range(ROUNDS)])
+            report(
+                f"{method}_{count}",
+                mine,
+                None,
+                wanted or "no figure was asked for",
+                not wanted or mine["queries"] <= MAX_ROWS_QUERIES,
+                rows=count,
+            )
+
+
+FIGURES = [
+    bench_charge,
+    bench_external_payment,
+    bench_external_payments_batch,
+    bench_payment_rows,
+]
+
+
+def main():
+    threading.current_thread().name = "bench"
+    config.parse_config(
+        ["--no-http", "--log-level=error", *sys.argv[1:]], setup_logging=True
+    )
+    logging.getLogger("odoo.sql_db").setLevel(logging.CRITICAL)
+    databases = config["db_name"]
+    if not 1 <= len(databases) <= 2:
+        raise SystemExit("Give the database: -d DATABASE[,STOCK_DATABASE]")
+    ours = Side(databases[0])
+    if not ours.has_addon:
+        raise SystemExit(f"{ADDON} is not installed in {databases[0]}.")
+    stock = Side(databases[1]) if len(databases) > 1 else ours
+    failed = False
+    for figure in FIGURES:
+        if ONLY not in figure.__name__:
+            continue
+        try:
+            figure(ours, stock)
+        except Exception as error:
+            failed = True
+            logging.getLogger(__name__).exception("%s", figure.__name__)
+            print(
+                json.dumps({"figure": figure.__name__, "error": repr(error), "meets": False}),
+                flush=True,
+            )
+    print(
+        json.dumps(
+            {
+                "figure": "about",
+                "odoo": odoo.release.version,
+                "stock_database_has_addon": stock.has_addon,
+                "rounds": ROUNDS,
+                "cpus": os.cpu_count(),
+            }
+        ),
+        flush=True,
+    )
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What an accountant sees and does in a browser."""

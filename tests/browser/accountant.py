@@ -1,0 +1,190 @@
+"""An accountant at work: opens invoices, presses buttons, reads what is there."""
+
+import re
+
+from playwright.sync_api import expect
+
+# Odoo's Debian package lacks this script of another addon.
+NOT_OURS = "selfie_segmentation"
+# The rare first request that compiles something takes long on a busy machine.
+TIMEOUT = 20_000
+WIDE = {"width": 1280, "height": 900}
+NARROW = {"width": 360, "height": 800}
+SPACES = re.compile(r"[\s\u00a0]+")
+
+
+class Accountant:
+    """One page of a browser on a world's server."""
+
+    def __init__(self, browser, world, artefacts):
+        self.world = world
+        self.artefacts = artefacts
+        self.errors = []
+        self.context = browser.new_context(
+            base_url=world.server.url, viewport=WIDE, accept_downloads=True
+        )
+        self.context.set_default_timeout(TIMEOUT)
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._note_console)
+        expect.set_options(timeout=TIMEOUT)
+
+    def _note_console(self, message):
+        if message.type == "error" and NOT_OURS not in message.text:
+            self.errors.append(message.text)
+
+    def get_errors(self):
+        """Return, and forget, the errors that the browser told of."""
+        errors, self.errors = self.errors, []
+        return errors
+
+    def close(self):
+        self.context.close()
+
+    def log_in(self, login):
+        self.page.goto("/web/login")
+        self.page.fill("input[name=login]", login)
+        self.page.fill("input[name=password]", login)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
+
+    def start_again(self):
+        """Leave behind whatever the last test left open."""
+        self.page.set_viewport_size(WIDE)
+        if self.page.locator(".modal, .o_notification").count():
+            self.page.goto("/odoo")
+            self.page.wait_for_selector(".o_web_client .o_main_navbar")
+        self.get_errors()
+
+    # === INVOICES === #
+
+    def open_invoice(self, invoice_id, among=None):
+        """Open an invoice as a click in a list of invoices does.
+
+        :param list[int] among: The invoices that the pager goes through.
+        """
+        self.page.evaluate(
+            """([resId, resIds]) => {
+                const {action} = odoo.__WOWL_DEBUG__.root.env.services;
+                return action.doAction(
+                    {
+                        type: "ir.actions.act_window",
+                        res_model: "account.move",
+                        views: [[false, "form"]],
+                        context: {default_move_type: "out_invoice"},
+                    },
+                    {clearBreadcrumbs: true, props: {resId, resIds}}
+                );
+            }""",
+            [invoice_id, among or [invoice_id]],
+        )
+        return self
+
+    @property
+    def section(self):
+        return self.page.locator(".o_payments_section")
+
+    @property
+    def rows(self):
+        return self.section.locator(".o_payment_row")
+
+    @property
+    def create_button(self):
+        return self.section.get_by_role("button", name="Create payment")
+
+    @property
+    def dialog(self):
+        return self.page.locator(".modal .o_payment_create")
+
+    def press(self, name):
+        """Press a button of the dialog that is open."""
+        self.page.locator(".modal").get_by_role("button", name=name, exact=True).click()
+
+    def press_create(self):
+        self.create_button.click()
+        expect(self.dialog).to_be_visible()
+
+    def choose_method(self, label):
+        self.dialog.locator(".o_payment_method_option", has_text=label).click()
+
+    def enter(self, field, value):
+        """Enter a value in a field of the dialog."""
+        element = self.page.locator(f".modal [name={field}] input").first
+        element.fill(value)
+        element.press("Tab")
+
+    def choose(self, field, label):
+        """Choose a record in a field of the dialog."""
+        self.page.locator(f".modal [name={field}] input").first.fill(label)
+        self.page.get_by_role("option", name=label).first.click()
+
+    def open_menu(self, row=0):
+        self.rows.nth(row).locator(".o_payment_menu button").click()
+
+    def choose_action(self, label, row=0):
+        """Choose an action from a row's menu."""
+        self.open_menu(row)
+        self.page.get_by_role("menuitem", name=label, exact=True).click()
+
+    def get_text(self, locator):
+        """Return a text as a person reads it, whatever blanks it is made of."""
+        return SPACES.sub(" ", locator.inner_text()).strip()
+
+    # === WHAT IS EXPECTED === #
+
+    def expect_remaining(self, amount):
+        expect(self.section.locator(".o_payments_remaining dd")).to_have_text(
+            _as_pattern(amount)
+        )
+
+    def expect_row(self, state, *texts, row=0):
+        """Expect a row to reach a state, and to contain texts."""
+        element = self.rows.nth(row)
+        expect(element.locator(".o_payment_main .badge")).to_have_text(state)
+        for text in texts:
+            expect(element).to_contain_text(_as_pattern(text))
+
+    def expect_notification(self, title, *texts):
+        """Expect a message, and close it."""
+        notification = self.page.locator(".o_notification", has_text=title)
+        expect(notification).to_be_visible()
+        for text in texts:
+            expect(notification).to_contain_text(_as_pattern(text))
+        expect(self.page.locator(".modal")).to_have_count(0)
+        notification.locator(".o_notification_close").click()
+        expect(notification).to_have_count(0)
+
+    def expect_sum(self):
+        """Expect the section to add up: total, less what is applied, is what remains."""
+
+        def read(locator):
+            number = re.sub(r"[^\d.-]", "", self.get_text(locator).replace("−", "-"))
+            return round(float(number or 0) * 100)
+
+        foot = self.section.locator(".o_payments_sum tr")
+        total, applied, remaining = (
+            read(foot.nth(line).locator("td").first) for line in range(3)
+        )
+        cells = self.rows.locator(".o_payment_main .o_payment_applied").all()
+        assert -applied == sum(
+            read(cell) for cell in cells if "–" not in cell.inner_text()
+        )
+        assert total + applied == remaining
+        assert remaining == read(self.section.locator(".o_payments_remaining dd"))
+
+    # === SCREENSHOTS === #
+
+    def keep_screen(self, name):
+        name = re.sub(r"\W+", "-", name).strip("-")
+        self.page.screenshot(path=self.artefacts / f"{name}.png")
+
+    def keep_section(self, name):
+        self.section.screenshot(path=self.artefacts / f"{name}.png")
+
+    def narrow(self):
+        self.page.set_viewport_size(NARROW)
+
+
+def _as_pattern(text):
+    """Return a pattern for a text, in which a blank is any blank."""
+    return re.compile(r"[\s\u00a0]*".join(re.escape(part) for part in text.split()))

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Kill a server that is moving money, many times, and hold the books against the gateway.
+
+    python3 tests/crash_run.py --kills 100
+
+Several clients charge invoices while the gateway succeeds, declines, delays, and drops
+connections, and while the resolver runs. The server process is killed, half of the times
+at a named point of the steps and half of the times at any moment. Clients whose call was
+cut off ask again after the restart, with their idempotency key. At the end everything is
+resolved, and the books must agree with the gateway. Prints one line of JSON; the exit
+status is 1 if anything differs. A seed makes the choices, not the timing, repeatable.
+"""
+
+import argparse
+import json
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from lib.rpc import ConnectionLost, RpcError  # noqa: E402
+from lib.template import get_template  # noqa: E402
+from lib.world import World  # noqa: E402
+
+POINTS = [
+    *(
+        f"{side}-{step}"
+        for step in ("prepared", "sent", "recorded", "settled", "resolved")
+        for side in ("before", "after")
+    ),
+    "during-send",
+    "after-answer",
+]
+# What the gateway does, and how often.
+BEHAVIOURS = {
+    "tok_succeed": 10,
+    "tok_pause": 6,
+    "tok_decline": 2,
+    "tok_pending": 2,
+    "tok_drop_after": 3,
+    "tok_drop_before": 2,
+    "tok_error_after": 2,
+    "tok_webhook_before": 2,
+    "tok_webhook_twice": 2,
+}
+# The resolver runs beside live senders here: it must tell them from dead ones.
+STALE_DELAY = 2
+AMOUNT = 100.0
+
+
+class CrashRun:
+    def __init__(self, options):
+        self.options = options
+        self.random = random.Random(options.seed)
+        self.world = World(get_template())
+        self.counts = Counter()
+        self.kills = Counter()
+        self.differences = []
+        self.money = {}
+        self.cases = []  # Invoices to charge, each with a saved method.
+        self.unfinished = []  # Calls that were cut off.
+        self.over = threading.Event()
+
+    def run(self):
+        started = time.monotonic()
+        try:
+            self.world.start(IPX_STALE_DELAY=STALE_DELAY)
+            self.world.gateway.script({"delay": 0.5}, token="tok_pause", times=None)
+            while self.kills.total() < self.options.kills:
+                self._cycle()
+                if self.kills.total() % 5 == 0:
+                    self._compare()
+                    self._say()
+            self._finish()
+        finally:
+            self.world.close()
+        return self._summarize(time.monotonic() - started)
+
+    # === ONE KILL === #
+
+    def _cycle(self):
+        """Let the clients work, kill the server in the middle of it, and start it again."""
+        if len(self.cases) < 4 * self.options.clients:
+            self.cases += self.world.make_cases(10 * self.options.clients, amount=AMOUNT)
+        point = self.random.choice(POINTS) if self.random.random() < 0.6 else None
+        if point:
+            # Any of the first passages, so that the other calls are anywhere.
+            self.world.kill_at(f"{point}:{self.random.randint(1, 3)}")
+        self.over = threading.Event()
+        workers = [
+            threading.Thread(target=self._work, args=(client, self.random.random()))
+            for client in self._open_clients()
+        ]
+        workers.append(
+            threading.Thread(target=self._resolve, args=(self.world.open_tab("admin"),))
+        )
+        for worker in workers:
+            worker.start()
+        # A point that nobody passes: the kill comes from outside all the same.
+        patience = 6 if point else self.random.uniform(0.2, 4)
+        died = self.world.server.wait_until_dead(patience)
+        self.world.server.kill()
+        self.kills[point if died else "any moment"] += 1
+        self.over.set()
+        for worker in workers:
+            worker.join()
+        self.world.clear_faults()
+        self.world.start_server(IPX_STALE_DELAY=STALE_DELAY)
+        self._repeat_calls()
+
+    def _open_clients(self):
+        """Return clients of four accountants, half of them through the API."""
+        for number in range(self.options.clients):
+            user = number % 4 + 1
+            if number % 2:
+                yield self.world.get_api_client(user)
+            else:
+                yield self.world.open_tab(f"accountant{user}")
+
+    def _work(self, client, seed):
+        """Charge one invoice after the other until the server dies."""
+        chance = random.Random(seed)
+        while not self.over.is_set():
+            try:
+                invoice_id, token_id = self.cases.pop()
+            except IndexError:
+                return
+            method = chance.choices([*BEHAVIOURS], BEHAVIOURS.values())[0]
+            self.world.query(
+                "UPDATE payment_token SET provider_ref = %s WHERE id = %s",
+                method,
+                token_id,
+            )
+            arguments = {}
+            if chance.random() < 0.7:
+                arguments["idempotency_key"] = f"run-{invoice_id}"
+            if chance.random() < 0.2:
+                arguments["amount"] = round(chance.uniform(1, AMOUNT), 2)
+            if not self._charge(client, invoice_id, token_id, arguments):
+                return
+
+    def _charge(self, client, invoice_id, token_id, arguments):
+        """Charge; note the call if it was cut off.
+
+        :return: Whether the server lives.
+        """
+        try:
+            self.world.charge(invoice_id, token_id, client=client, **arguments)
+        except ConnectionLost:
+            self.counts["cut off"] += 1
+            self.unfinished.append((client, invoice_id, token_id, arguments))
+            return False
+        except RpcError as error:
+            self.counts["refused"] += 1
+            if not _is_clear(error):
+                self.differences.append(f"{error.name}: {error.message}")
+        else:
+            self.counts["answered"] += 1
+        return True
+
+    def _resolve(self, client):
+        """Run the resolver beside the senders, as its schedule does."""
+        cron_id = self.world.facts["resolver_cron_id"]
+        while not self.over.wait(0.3):
+            try:
+                client.call("ir.cron", "method_direct_trigger", [cron_id])
+            except (ConnectionLost, RpcError):
+                pass  # It died with the server, or another one runs.
+
+    def _repeat_calls(self):
+        """Ask again for what was cut off: the same request, or somebody else's."""
+        calls, self.unfinished = self.unfinished, []
+        for client, invoice_id, token_id, arguments in calls:
+            self._charge(client, invoice_id, token_id, arguments)
+
+    # === THE END === #
+
+    def _finish(self):
+        """Let the gateway say what it held back, resolve all, and compare."""
+        for row in self.world.query(
+            "SELECT reference FROM payment_transaction WHERE outcome = 'pending'"
+        ):
+            self.world.gateway.send_webhook(row["reference"], "succeeded")
+        self._compare()
+        ledger = self.world.gateway.get_ledger()
+        [booked] = self.world.query(
+            """
+            SELECT count(*) AS number, COALESCE(SUM(amount), 0) AS amount
+              FROM account_payment WHERE state IN ('in_process', 'paid')
+               AND payment_transaction_id IS NOT NULL
+            """
+        )
+        self.money = {
+            "requests": sum(
+                number
+                for name, number in ledger["requests"].items()
+                if name.startswith("charge ")
+            ),
+            "captures": len(ledger["captures"]),
+            "captured": sum(row["amount"] for row in ledger["captures"]) / 100,
+            "payments": booked["number"],
+            "booked": float(booked["amount"]),
+        }
+
+    def _compare(self):
+        time.sleep(STALE_DELAY + 1)
+        self.world.run_resolver()
+        for difference in self.world.referee.get_differences():
+            if difference not in self.differences:
+                self.differences.append(difference)
+
+    def _say(self):
+        print(
+            f"{self.kills.total()} kills, {dict(self.counts)}, "
+            f"{len(self.differences)} differences",
+            file=sys.stderr,
+        )
+
+    def _summarize(self, seconds):
+        return {
+            "kills": self.kills.total(),
+            "points": dict(self.kills),
+            "seed": self.options.seed,
+            "seconds": round(seconds),
+            **self.counts,
+            **self.money,
+            "differences": self.differences,
+        }
+
+
+def _is_clear(error):
+    return error.name.rpartition(".")[2] in ("UserError", "ValidationError", "LockError")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    summary = CrashRun(parser.parse_args()).run()
+    print(json.dumps(summary))
+    sys.exit(bool(summary["differences"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Fixtures of the tests with a real server; a test module names this as a plugin."""
+
+import pytest
+
+from .template import get_template
+from .world import World
+
+
+@pytest.fixture(scope="session")
+def session_world():
+    """Return a world that all tests of this process share: starting one takes 5 s."""
+    world = World(get_template())
+    try:
+        yield world.start()
+    finally:
+        world.close()
+
+
+@pytest.fixture
+def world(session_world):
+    """Return the world with a running server, and compare the books afterwards."""
+    session_world.ensure_running()
+    yield session_world
+    left = session_world.clear_faults()
+    session_world.ensure_running()
+    session_world.run_resolver()
+    session_world.referee.assert_agree()
+    assert not left, "a fault that the test asked for did not happen"

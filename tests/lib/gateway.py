@@ -1,0 +1,82 @@
+"""The gateway process, and what a test says to it."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import requests
+
+from . import settings
+
+
+class Gateway:
+    """The referee, as a process of its own."""
+
+    def __init__(self, database=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="ipx-gateway-")
+        self.database = database or Path(self.folder.name) / "record.sqlite"
+        self.process = None
+        self.url = None
+
+    def start(self, port=0):
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                settings.TESTS / "gateway/server.py",
+                "--database",
+                self.database,
+                "--port",
+                str(port),
+                "--until-stdin-ends",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"The gateway did not start: {line}")
+        self.url = f"http://{line.removeprefix('listening on ').strip()}"
+        return self
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+            self.process = None
+
+    def close(self):
+        self.stop()
+        self.folder.cleanup()
+
+    # === WHAT A TEST SAYS === #
+
+    def get(self, path, **params):
+        return self._answer(requests.get(f"{self.url}/v1/{path}", params, timeout=60))
+
+    def post(self, path, **values):
+        return self._answer(
+            requests.post(f"{self.url}/v1/{path}", json=values, timeout=60)
+        )
+
+    @staticmethod
+    def _answer(response):
+        response.raise_for_status()
+        return response.json()
+
+    def script(self, behaviour, **conditions):
+        """Say what a coming request meets, see the server's `Handler._script`."""
+        return self.post("script", behaviour=behaviour, **conditions)
+
+    def send_webhook(self, reference, status=None, **values):
+        """Change an outcome, send it, and return what the other side answered."""
+        return self.post("webhooks/send", reference=reference, status=status, **values)
+
+    def get_ledger(self, reference=None):
+        return self.get("ledger", **({"reference": reference} if reference else {}))
+
+    def count_requests(self, reference, kind="charge"):
+        return self.get_ledger(reference)["requests"].get(f"{kind} {reference}", 0)

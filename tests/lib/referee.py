@@ -1,0 +1,138 @@
+"""Holds the books of a database against the record of the gateway."""
+
+from . import database
+
+BOOKED = ("in_process", "paid")
+UNRESOLVED = ("ready", "sent", "unknown")
+
+
+class Referee:
+    """Compares the two, reading the database only."""
+
+    def __init__(self, name, gateway):
+        self.database = name
+        self.gateway = gateway
+
+    def get_differences(self, all_resolved=True):
+        """Return every way in which the books and the gateway disagree, as sentences.
+
+        :param bool all_resolved: Whether an attempt whose outcome is not known is a
+                                  difference.
+        """
+        ledger = self.gateway.get_ledger()
+        return [
+            *ledger["violations"],
+            *self._find_repeated_requests(ledger),
+            *self._compare_payments(ledger),
+            *self._check_attempts(all_resolved),
+            *self._check_invoices(),
+            *self._check_balances(),
+        ]
+
+    def assert_agree(self, all_resolved=True):
+        differences = self.get_differences(all_resolved)
+        assert not differences, "\n".join(differences)
+
+    def _find_repeated_requests(self, ledger):
+        for name, number in ledger["requests"].items():
+            if number > 1 and not name.startswith("query "):
+                yield f"{name} was sent {number} times"
+
+    def _compare_payments(self, ledger):
+        """One capture or refund at the gateway is one posted and allocated payment."""
+        moved = {
+            row["reference"]: (1 if kind == "captures" else -1) * row["amount"]
+            for kind in ("captures", "refunds")
+            for row in ledger[kind]
+        }
+        booked = {}
+        for row in self._read_payments():
+            reference = row["reference"]
+            if row["state"] not in BOOKED or row["move_state"] != "posted":
+                if row["state"] not in ("canceled", "draft"):
+                    yield f"{reference}: payment {row['id']} is {row['state']}"
+                continue
+            if reference in booked:
+                yield f"{reference} is booked twice"
+            booked[reference] = round(
+                row["amount"] * 100 * (1 if row["payment_type"] == "inbound" else -1)
+            )
+        for reference, amount in moved.items():
+            if booked.get(reference) != amount:
+                yield (
+                    f"{reference}: the gateway moved {amount}, "
+                    f"the books have {booked.get(reference, 'nothing')}"
+                )
+        for reference in booked.keys() - moved.keys():
+            yield f"{reference}: booked, but the gateway moved nothing"
+
+    def _read_payments(self):
+        return self._query(
+            """
+            SELECT payment.id, payment.state, payment.amount, payment.payment_type,
+                   move.state AS move_state, tx.reference
+              FROM account_payment AS payment
+              JOIN payment_transaction AS tx ON tx.id = payment.payment_transaction_id
+              JOIN payment_provider AS provider ON provider.id = tx.provider_id
+         LEFT JOIN account_move AS move ON move.id = payment.move_id
+             WHERE provider.code = 'test_gateway'
+            """
+        )
+
+    def _check_attempts(self, all_resolved):
+        for row in self._query(
+            """
+            SELECT tx.* FROM payment_transaction AS tx
+              JOIN payment_provider AS provider ON provider.id = tx.provider_id
+             WHERE provider.code = 'test_gateway'
+            """
+        ):
+            reference, outcome = row["reference"], row.get("outcome")
+            if all_resolved and outcome in UNRESOLVED:
+                yield f"{reference} is still {outcome}"
+            if row["state"] == "done" and not row["is_post_processed"]:
+                yield f"{reference} is done, but was not settled"
+            final = ("succeeded", "declined", "failed", "canceled")
+            if row.get("holds_invoice") and outcome in final:
+                yield f"{reference} is {outcome}, but still holds its invoice"
+
+    def _check_invoices(self):
+        """What is applied to an invoice and what remains add up to its total."""
+        for row in self._query(
+            """
+            SELECT move.name, move.amount_total, move.amount_residual,
+                   COALESCE(SUM(partial.debit_amount_currency), 0) AS applied
+              FROM account_move AS move
+              JOIN account_invoice_transaction_rel AS link ON link.invoice_id = move.id
+              JOIN payment_transaction AS tx ON tx.id = link.transaction_id
+              JOIN payment_provider AS provider ON provider.id = tx.provider_id
+               AND provider.code = 'test_gateway'
+              JOIN account_move_line AS line ON line.move_id = move.id
+               AND line.display_type = 'payment_term'
+         LEFT JOIN account_partial_reconcile AS partial
+                ON partial.debit_move_id = line.id
+             WHERE move.move_type = 'out_invoice' AND move.state = 'posted'
+          GROUP BY move.id, tx.id
+            """
+        ):
+            total = row["applied"] + row["amount_residual"]
+            if round((total - row["amount_total"]) * 100):
+                yield (
+                    f"{row['name']}: {row['applied']} applied and "
+                    f"{row['amount_residual']} remaining are not {row['amount_total']}"
+                )
+
+    def _check_balances(self):
+        for row in self._query(
+            """
+            SELECT move.name, SUM(line.balance) AS balance
+              FROM account_move AS move
+              JOIN account_move_line AS line ON line.move_id = move.id
+             WHERE move.state = 'posted'
+          GROUP BY move.id HAVING ABS(SUM(line.balance)) > 0.001
+            """
+        ):
+            yield f"{row['name']} does not balance: {row['balance']}"
+
+    def _query(self, statement, *values):
+        return database.query(self.database, statement, *values)

@@ -1,0 +1,81 @@
+"""Where the tests find Odoo, its database server and their own files.
+
+The set-up gives all of it in the environment; without it, the places are used in which the
+set-up puts things.
+
+======================  =============================================================
+IPX_PYTHON              interpreter that has what Odoo needs (this one)
+IPX_ODOO_PYTHONPATH     folder that contains Odoo's package ``odoo``
+IPX_ADDONS_PATH         addons folders, comma-separated
+IPX_TEMPLATE_DB         database with account_payment and demo data; created if missing
+IPX_DATA_DIR            Odoo's data folder, with the filestores
+IPX_ARTEFACTS           folder in which the servers' logs are kept, if given
+IPX_DB_PREFIX           beginning of the names of all databases that tests create (ipx)
+PGHOST, PGPORT, PGUSER  the PostgreSQL server
+======================  =============================================================
+"""
+
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+TESTS = PROJECT / "tests"
+LOCAL = PROJECT / ".local"
+ADDON = "invoice_payments_ext"
+TEST_ADDON = "payment_test_gateway"
+
+PYTHON = os.environ.get("IPX_PYTHON") or sys.executable
+ARTEFACTS = os.environ.get("IPX_ARTEFACTS")
+PREFIX = os.environ.get("IPX_DB_PREFIX", "ipx")
+DATA_DIR = Path(os.environ.get("IPX_DATA_DIR") or LOCAL / "data")
+BASE_DATABASE = os.environ.get("IPX_TEMPLATE_DB") or f"{PREFIX}_base"
+
+
+def _get_odoo_pythonpath():
+    given = os.environ.get("IPX_ODOO_PYTHONPATH") or os.environ.get("ODOO_PATH")
+    return Path(given or LOCAL / "odoo/usr/lib/python3/dist-packages")
+
+
+def _get_addons_path():
+    given = os.environ.get("IPX_ADDONS_PATH")
+    if given:
+        folders = given.split(",")
+    else:
+        folders = [
+            str(folder)
+            for folder in (ODOO_PYTHONPATH / "odoo/addons", ODOO_PYTHONPATH / "addons")
+            if folder.is_dir()
+        ]
+    for folder in (str(PROJECT), str(TESTS / "addons")):
+        if folder not in folders:
+            folders.append(folder)
+    return ",".join(folders)
+
+
+ODOO_PYTHONPATH = _get_odoo_pythonpath()
+ADDONS_PATH = _get_addons_path()
+
+
+def get_process_environment(**extra):
+    """Return the environment of an Odoo process: nothing of the caller's own settings."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        # What would choose another configuration, or make another process fail.
+        if not name.startswith(("IPX_", "ODOO_", "PYTEST_"))
+    }
+    # A server is started for each kill: half of a start would be compiling.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = str(LOCAL / "pycache")
+    environment["PYTHONPATH"] = str(ODOO_PYTHONPATH)
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment.update({name: str(value) for name, value in extra.items()})
+    return environment
+
+
+# A private cluster of the set-up, where no server is named.
+if not any(os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER")):
+    _sockets = LOCAL / "postgres/sockets"
+    if _sockets.is_dir():
+        os.environ.update(PGHOST=str(_sockets), PGPORT="5432")

@@ -1,0 +1,305 @@
+"""One company in a running Odoo, with its gateway: what the tests act on."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import database, settings
+from .gateway import Gateway
+from .odoo_server import OdooServer
+from .referee import Referee
+from .rpc import ConnectionLost, Json2Client, JsonRpcClient
+from .template import get_facts
+
+_names = itertools.count(1)
+
+
+class World:
+    """A database, an Odoo server on it, and a gateway.
+
+    Without cron threads: nothing happens that a test did not ask for.
+    """
+
+    def __init__(self, template, name=None):
+        self.database = name or f"{settings.PREFIX}_world_{os.getpid()}_{next(_names)}"
+        self.template = template
+        self.gateway = Gateway()
+        self.folder = tempfile.TemporaryDirectory(prefix="ipx-world-")
+        self.kill_file = Path(self.folder.name) / "kill"
+        self.serialization_file = Path(self.folder.name) / "serialization"
+        self.server = None
+        self.referee = None
+        self.facts = {}
+        self._clients = {}
+
+    # === LIFE === #
+
+    def start(self, **environment):
+        """Start everything; `environment` is for the Odoo server."""
+        self.gateway.start()
+        database.clone(self.template, self.database)
+        self.facts = get_facts(self.database)
+        self.server = OdooServer(
+            self.database, log_path=Path(self.folder.name) / "odoo.log"
+        )
+        database.query(
+            self.database,
+            "UPDATE payment_provider SET test_gateway_url = %s WHERE code = 'test_gateway'",
+            self.gateway.url,
+        )
+        self.gateway.post(
+            "settings", webhook_url=f"{self.server.url}/payment/test_gateway/webhook"
+        )
+        self.referee = Referee(self.database, self.gateway)
+        self.start_server(**environment)
+        return self
+
+    def start_server(self, **environment):
+        """Start the Odoo server (again)."""
+        self.server.start(
+            IPX_KILL_FILE=self.kill_file,
+            IPX_SERIALIZATION_FILE=self.serialization_file,
+            # An attempt that nobody works on is one whose sender died.
+            IPX_STALE_DELAY=environment.pop("IPX_STALE_DELAY", -1),
+            **environment,
+        )
+
+    def ensure_running(self):
+        if not self.server.is_running:
+            self.server.kill()  # What is left of it.
+            self.start_server()
+
+    def wait_for_death(self, timeout=30):
+        """Wait for the server to kill itself, and start another one."""
+        assert self.server.wait_until_dead(timeout), "the server did not die"
+        self.start_server()
+
+    def close(self):
+        if self.server:
+            self.server.kill()
+        self.gateway.close()
+        database.drop(self.database)
+        log = Path(self.folder.name) / "odoo.log"
+        if settings.ARTEFACTS and log.exists():
+            target = Path(settings.ARTEFACTS) / f"odoo-{self.database}.log"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, target)
+        self.folder.cleanup()
+
+    # === FAULTS === #
+
+    def kill_at(self, point):
+        """Let the running server kill itself at a point, once."""
+        self.kill_file.write_text(point)
+
+    def fail_serialization_at(self, point):
+        """Let PostgreSQL raise a serialization failure at a point, once."""
+        self.serialization_file.write_text(point)
+
+    def clear_faults(self):
+        """Remove what was not used up.
+
+        :return: Whether there was something.
+        """
+        left = False
+        for path in (self.kill_file, self.serialization_file):
+            left = left or path.exists()
+            path.unlink(missing_ok=True)
+        return left
+
+    # === CLIENTS === #
+
+    def log_in(self, login, password=None):
+        """Return a new client of its own, with a session."""
+        client = JsonRpcClient(self.server.url)
+        return client.authenticate(self.database, login, password or login)
+
+    def get_client(self, login):
+        """Return the client of a user; its session outlives the server."""
+        if login not in self._clients:
+            self._clients[login] = self.log_in(login)
+        return self._clients[login]
+
+    def open_tab(self, login):
+        """Return one more client with the session of a user."""
+        client = JsonRpcClient(self.server.url)
+        client.session.cookies.update(self.get_client(login).session.cookies)
+        return client
+
+    @property
+    def admin(self):
+        return self.get_client("admin")
+
+    @property
+    def accountant(self):
+        return self.get_client("accountant1")
+
+    def get_api_client(self, number=1):
+        """Return a new client of the external API, as one of the accountants."""
+        key = self.facts["accountants"][number - 1]["key"]
+        return Json2Client(self.server.url, key)
+
+    # === RECORDS === #
+
+    def make_customer(self, **values):
+        return self.make_customers(1, **values)[0]
+
+    def make_customers(self, count, **values):
+        return self.admin.call(
+            "res.partner",
+            "create",
+            vals_list=[
+                {"name": f"Customer {next(_names)}", "email": "a@example.com", **values}
+                for _ in range(count)
+            ],
+        )
+
+    def make_token(self, partner_id, provider_ref="tok_succeed"):
+        return self.make_tokens([partner_id], provider_ref)[0]
+
+    def make_tokens(self, partner_ids, provider_ref="tok_succeed"):
+        """Create saved methods; their `provider_ref` decides what the gateway does."""
+        return self.admin.call(
+            "payment.token",
+            "create",
+            vals_list=[
+                {
+                    "provider_id": self.facts["provider_id"],
+                    "payment_method_id": self.facts["payment_method_id"],
+                    "payment_details": "4242",
+                    "partner_id": partner_id,
+                    "provider_ref": provider_ref,
+                }
+                for partner_id in partner_ids
+            ],
+        )
+
+    def make_invoices(self, partner_ids, amount=100.0, post=True):
+        """Create customer invoices of one line without tax."""
+        invoice_ids = self.admin.call(
+            "account.move",
+            "create",
+            vals_list=[
+                {
+                    "move_type": "out_invoice",
+                    "partner_id": partner_id,
+                    "invoice_line_ids": [
+                        [
+                            0,
+                            0,
+                            {
+                                "name": "Service",
+                                "quantity": 1,
+                                "price_unit": amount,
+                                "tax_ids": [[6, 0, []]],
+                            },
+                        ]
+                    ],
+                }
+                for partner_id in partner_ids
+            ],
+        )
+        if post:
+            self.admin.call("account.move", "action_post", invoice_ids)
+        return invoice_ids
+
+    def make_case(self, provider_ref="tok_succeed", amount=100.0):
+        """Return a new invoice and a saved method of its customer."""
+        return self.make_cases(1, provider_ref, amount)[0]
+
+    def make_cases(self, count, provider_ref="tok_succeed", amount=100.0):
+        """Return pairs of a new invoice and a saved method of its customer."""
+        partner_ids = self.make_customers(count)
+        return list(
+            zip(
+                self.make_invoices(partner_ids, amount),
+                self.make_tokens(partner_ids, provider_ref),
+                strict=True,
+            )
+        )
+
+    # === DOORS === #
+
+    def expect_death(self, call, *arguments, **values):
+        """Make a call during which the server dies, and start another one."""
+        try:
+            result = call(*arguments, **values)
+        except ConnectionLost:
+            self.wait_for_death()
+        else:
+            raise AssertionError(f"The server did not die, it answered {result}")
+
+    def charge(self, invoice_id, token_id, client=None, **arguments):
+        """Charge an invoice.
+
+        :return: The id of the attempt.
+        """
+        result = (client or self.accountant).call(
+            "account.move", "charge", [invoice_id], token_id=token_id, **arguments
+        )
+        return _get_id(result)
+
+    def act(self, attempt_id, method, client=None, **arguments):
+        """Call a door of an attempt: retry, resolve, capture, void.
+
+        :return: The id of the attempt that came of it.
+        """
+        result = (client or self.accountant).call(
+            "payment.transaction", method, [attempt_id], **arguments
+        )
+        return _get_id(result)
+
+    def run_resolver(self):
+        """Run the scheduled action that resolves and settles."""
+        self.run_cron(self.facts["resolver_cron_id"])
+
+    def run_cron(self, cron_id):
+        # Odoo skips one run of a job whose last three runs were cut off.
+        self.query(
+            "UPDATE ir_cron_progress SET timed_out_counter = 0 WHERE cron_id = %s", cron_id
+        )
+        result = self.admin.call("ir.cron", "method_direct_trigger", [cron_id])
+        if result is not True:
+            raise AssertionError(f"The scheduled action failed: {result}")
+
+    # === WHAT IS IN THE BOOKS === #
+
+    def get_attempts(self, invoice_id):
+        """Return the attempts on an invoice, oldest first, straight from the database."""
+        return self.query(
+            """
+            SELECT tx.* FROM payment_transaction AS tx
+              JOIN account_invoice_transaction_rel AS link ON link.transaction_id = tx.id
+             WHERE link.invoice_id = %s
+          ORDER BY tx.id
+            """,
+            invoice_id,
+        )
+
+    def get_attempt(self, attempt_id):
+        [row] = self.query(
+            "SELECT * FROM payment_transaction WHERE id = %s", attempt_id
+        )
+        return row
+
+    def get_only_attempt(self, invoice_id):
+        [row] = self.get_attempts(invoice_id)
+        return row
+
+    def get_invoice(self, invoice_id):
+        [row] = self.query("SELECT * FROM account_move WHERE id = %s", invoice_id)
+        return row
+
+    def query(self, statement, *values):
+        return database.query(self.database, statement, *values)
+
+
+def _get_id(result):
+    """Return the id in what a door returned, whatever the protocol made of it."""
+    if isinstance(result, list):
+        [result] = result
+    if isinstance(result, dict):
+        result = result["id"]
+    return result

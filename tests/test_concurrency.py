@@ -1,0 +1,215 @@
+"""Many real clients act on the same invoice at once: the money moves once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from lib.rpc import RpcError
+
+pytest_plugins = ["lib.fixtures"]
+
+CLIENTS = 16
+
+
+def act_at_once(calls):
+    """Start all calls at the same moment, each in its own thread.
+
+    :return: A pair of lists: what was returned, and the `RpcError`s that were raised.
+    """
+    barrier = threading.Barrier(len(calls))
+
+    def run(call):
+        barrier.wait()
+        try:
+            return call(), None
+        except RpcError as error:
+            return None, error
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        outcomes = list(pool.map(run, calls))
+    return (
+        [result for result, error in outcomes if error is None],
+        [error for _result, error in outcomes if error is not None],
+    )
+
+
+@pytest.fixture(scope="module")
+def clients(session_world):
+    """Return clients of four accountants: half in a browser, half through the API."""
+    session_world.ensure_running()
+    return [
+        session_world.open_tab(f"accountant{number % 4 + 1}")
+        if number % 8 < 4
+        else session_world.get_api_client(number % 4 + 1)
+        for number in range(CLIENTS)
+    ]
+
+
+def assert_clear(errors):
+    """Check that a person understands each refusal."""
+    for error in errors:
+        short = error.name.rpartition(".")[2]
+        assert short in ("UserError", "ValidationError", "LockError"), (
+            f"{error.name}: {error.message}\n{error.details}"
+        )
+        assert error.message
+        for word in ("serialize", "psycopg2", "Traceback", "duplicate key", "Error:"):
+            assert word not in error.message, error.message
+
+
+def assert_captured_once(world, invoice_id):
+    world.run_resolver()
+    captured = [
+        attempt
+        for attempt in world.get_attempts(invoice_id)
+        if world.gateway.get_ledger(attempt["reference"])["captures"]
+    ]
+    assert len(captured) == 1
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
+    world.referee.assert_agree()
+
+
+@pytest.mark.parametrize("method", ["tok_succeed", "tok_slow"])
+def test_charge_same_invoice(world, clients, method):
+    """Sixteen clients charge: one capture, and the others are told why not."""
+    invoice_id, token_id = world.make_case(method)
+    done, errors = act_at_once(
+        [
+            lambda client=client: world.charge(invoice_id, token_id, client=client)
+            for client in clients
+        ]
+    )
+    assert len(done) == 1
+    assert_clear(errors)
+    assert len(world.get_attempts(invoice_id)) == 1
+    assert_captured_once(world, invoice_id)
+
+
+@pytest.mark.parametrize("method", ["tok_succeed", "tok_slow"])
+def test_same_idempotency_key(world, clients, method):
+    """Sixteen clients send the same request: one attempt, which all are told of."""
+    invoice_id, token_id = world.make_case(method)
+    key = f"same-{invoice_id}"
+    done, errors = act_at_once(
+        [
+            lambda client=client: world.charge(
+                invoice_id, token_id, client=client, idempotency_key=key
+            )
+            for client in clients
+        ]
+    )
+    assert_clear(errors)
+    attempt = world.get_only_attempt(invoice_id)
+    assert set(done) == {attempt["id"]}
+    # Who was refused asks again, and is told of the same attempt.
+    for client in clients:
+        again = world.charge(invoice_id, token_id, client=client, idempotency_key=key)
+        assert again == attempt["id"]
+    assert_captured_once(world, invoice_id)
+
+
+def test_retry_same_attempt(world, clients):
+    """Sixteen clients retry the same declined attempt."""
+    invoice_id, token_id = world.make_case("tok_decline")
+    attempt_id = world.charge(invoice_id, token_id)
+    token_id = world.make_token(world.get_invoice(invoice_id)["partner_id"])
+    done, errors = act_at_once(
+        [
+            lambda client=client: world.act(
+                attempt_id, "retry", client=client, token_id=token_id
+            )
+            for client in clients
+        ]
+    )
+    assert len(done) == 1
+    assert_clear(errors)
+    assert_captured_once(world, invoice_id)
+
+
+def test_capture_same_authorization(world, clients):
+    """Sixteen clients capture the same authorization."""
+    invoice_id, token_id = world.make_case("tok_authorize")
+    attempt_id = world.charge(invoice_id, token_id)
+    done, errors = act_at_once(
+        [
+            lambda client=client: world.act(attempt_id, "capture", client=client)
+            for client in clients
+        ]
+    )
+    assert len(done) == 1
+    assert_clear(errors)
+    world.run_resolver()
+    assert len(world.gateway.get_ledger(world.get_attempt(attempt_id)["reference"])[
+        "captures"
+    ]) == 1
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
+
+
+def test_charge_and_record_at_once(world, clients):
+    """Half of the clients charge, half record cash: the invoice is paid once."""
+    invoice_id, token_id = world.make_case()
+    calls = []
+    for number, client in enumerate(clients):
+        if number % 2:
+            calls.append(
+                lambda client=client: world.charge(invoice_id, token_id, client=client)
+            )
+        else:
+            calls.append(
+                lambda client=client: client.call(
+                    "account.move",
+                    "record_external_payment",
+                    [invoice_id],
+                    journal_id=world.facts["cash_journal_id"],
+                )
+            )
+    done, errors = act_at_once(calls)
+    assert len(done) == 1
+    assert_clear(errors)
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
+    payments = world.query(
+        """
+        SELECT payment.id FROM account_payment AS payment
+          JOIN account_move__account_payment AS link ON link.payment_id = payment.id
+         WHERE link.invoice_id = %s AND payment.state IN ('in_process', 'paid')
+        """,
+        invoice_id,
+    )
+    assert len(payments) == 1
+
+
+def test_webhook_resolver_and_charge_at_once(world, clients):
+    """The confirmation comes while others charge and the resolver runs, several times."""
+    invoice_id, token_id = world.make_case("tok_drop_after")
+    attempt_id = world.charge(invoice_id, token_id)
+    reference = world.get_attempt(attempt_id)["reference"]
+    calls = [lambda: world.gateway.send_webhook(reference, times=3) for _ in range(4)]
+    calls += [
+        lambda client=client: world.charge(invoice_id, token_id, client=client)
+        for client in clients[:8]
+    ]
+    calls += [
+        lambda client=client: client.call(
+            "account.move", "resolve_payment_attempts", [invoice_id]
+        )
+        for client in clients[8:12]
+    ]
+    _done, errors = act_at_once(calls)
+    assert_clear(errors)
+    assert len(world.get_attempts(invoice_id)) == 1
+    assert_captured_once(world, invoice_id)
+
+
+def test_different_invoices(world, clients):
+    """Charges of different invoices do not stand in each other's way."""
+    cases = world.make_cases(CLIENTS, "tok_slow")
+    done, errors = act_at_once(
+        [
+            lambda client=client, case=case: world.charge(*case, client=client)
+            for client, case in zip(clients, cases, strict=True)
+        ]
+    )
+    assert not errors
+    assert len(set(done)) == CLIENTS
+    for invoice_id, _token_id in cases:
+        assert world.get_invoice(invoice_id)["amount_residual"] == 0

@@ -1,0 +1,123 @@
+"""A serialization failure, wherever it strikes, never sends a second request.
+
+Odoo runs a whole request again when PostgreSQL reports one; stock Odoo calls the gateway
+again with it.
+"""
+
+import threading
+
+import pytest
+from lib.rpc import RpcError
+
+pytest_plugins = ["lib.fixtures"]
+
+# Where it strikes, and what the attempt has become when the caller has its answer.
+POINTS = {
+    "before-prepared": "succeeded",
+    "after-prepared": "succeeded",
+    "before-sent": "succeeded",
+    # It was marked, and who works on it now cannot know whether it left.
+    "after-sent": "sent",
+    "during-send": "unknown",
+    "after-answer": "unknown",
+    "before-recorded": "succeeded",
+    "after-recorded": "succeeded",
+    "before-settled": "succeeded",
+    "after-settled": "succeeded",
+}
+# What the resolver then makes of what was not known.
+NEVER_RECEIVED = ("after-sent", "during-send")
+
+
+def assert_sent_once(world, invoice_id, point):
+    attempt = world.get_only_attempt(invoice_id)
+    never = point in NEVER_RECEIVED
+    assert world.gateway.count_requests(attempt["reference"]) == (0 if never else 1)
+    assert attempt["outcome"] == ("failed" if never else "succeeded")
+    assert (world.get_invoice(invoice_id)["amount_residual"] == 0) != never
+    world.referee.assert_agree()
+
+
+@pytest.mark.parametrize("with_key", [True, False], ids=["key", "no_key"])
+@pytest.mark.parametrize("point", POINTS)
+def test_charge(world, point, with_key):
+    """A charge: with an idempotency key, as the dialog and the API have it, and without."""
+    invoice_id, token_id = world.make_case()
+    key = f"replay-{invoice_id}" if with_key else None
+    world.fail_serialization_at(point)
+    if point == "after-prepared" and not with_key:
+        # Nothing tells the replayed request from a second one, so it is refused.
+        with pytest.raises(RpcError, match="in flight"):
+            world.charge(invoice_id, token_id)
+        world.run_resolver()
+        attempt = world.get_only_attempt(invoice_id)
+        assert attempt["outcome"] == "canceled"
+        assert not world.gateway.count_requests(attempt["reference"])
+        return
+    attempt_id = world.charge(invoice_id, token_id, idempotency_key=key)
+    attempt = world.get_only_attempt(invoice_id)
+    assert attempt["id"] == attempt_id
+    assert attempt["outcome"] == POINTS[point]
+    world.run_resolver()
+    assert_sent_once(world, invoice_id, point)
+
+
+@pytest.mark.parametrize("point", ["before-sent", "after-answer", "before-recorded"])
+def test_retry(world, point):
+    """A retry of a declined attempt."""
+    invoice_id, token_id = world.make_case("tok_decline")
+    first_id = world.charge(invoice_id, token_id)
+    token_id = world.make_token(world.get_invoice(invoice_id)["partner_id"])
+    world.fail_serialization_at(point)
+    world.act(first_id, "retry", token_id=token_id, idempotency_key=f"retry-{first_id}")
+    world.run_resolver()
+    attempts = world.get_attempts(invoice_id)
+    assert [attempt["outcome"] for attempt in attempts] == ["declined", "succeeded"]
+    for attempt in attempts:
+        assert world.gateway.count_requests(attempt["reference"]) == 1
+
+
+@pytest.mark.parametrize("point", ["before-sent", "after-answer", "before-recorded"])
+@pytest.mark.parametrize("kind", ["capture", "void"])
+def test_capture_and_void(world, kind, point):
+    """A capture or a void of an authorization."""
+    invoice_id, token_id = world.make_case("tok_authorize")
+    attempt_id = world.charge(invoice_id, token_id)
+    world.fail_serialization_at(point)
+    child_id = world.act(attempt_id, kind)
+    world.run_resolver()
+    child = world.get_attempt(child_id)
+    assert child["outcome"] == ("succeeded" if kind == "capture" else "canceled")
+    assert world.gateway.count_requests(child["reference"], kind) == 1
+    remaining = world.get_invoice(invoice_id)["amount_residual"]
+    assert remaining == (0 if kind == "capture" else 100)
+
+
+@pytest.mark.parametrize("point", ["before-resolved", "after-resolved", "before-settled"])
+def test_resolver(world, point):
+    """The resolver meets one, and still books what the gateway captured, once."""
+    invoice_id, token_id = world.make_case("tok_drop_after")
+    world.charge(invoice_id, token_id)
+    assert world.get_only_attempt(invoice_id)["outcome"] == "unknown"
+    world.fail_serialization_at(point)
+    world.run_resolver()
+    world.run_resolver()
+    assert_sent_once(world, invoice_id, point)
+
+
+def test_invoice_edited_meanwhile(world):
+    """Somebody writes on the invoice while the gateway thinks: nothing is lost or repeated.
+
+    A genuine conflict: the charge's database transaction is older than the edit.
+    """
+    invoice_id, token_id = world.make_case("tok_slow")
+    charge = threading.Thread(target=world.charge, args=(invoice_id, token_id))
+    charge.start()
+    other = world.log_in("accountant2")
+    for number in range(8):
+        other.call(
+            "account.move", "write", [invoice_id], vals={"narration": f"edit {number}"}
+        )
+    charge.join()
+    assert_sent_once(world, invoice_id, None)
+    assert "edit 7" in world.get_invoice(invoice_id)["narration"]
