@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Kill a server that is moving money, many times, and hold the books against the gateway.
+"""Kill a server that moves money, many times, and hold its books against the gateway.
 
     python3 tests/crash_run.py --kills 100
 
 Several clients charge invoices while the gateway succeeds, declines, delays, and drops
-connections, and while the resolver runs. The server process is killed, half of the times
-at a named point of the steps and half of the times at any moment. Clients whose call was
-cut off ask again after the restart, with their idempotency key. At the end everything is
-resolved, and the books must agree with the gateway. Prints one line of JSON; the exit
-status is 1 if anything differs. A seed makes the choices, not the timing, repeatable.
+connections, and while the resolver runs. The server process is killed, half of the
+times at a named point of the steps and half of the times at any moment. Clients whose
+call was cut off ask again after the restart, with their idempotency key. Every five
+kills, and at the end, everything is resolved and the books must agree with the gateway.
+Prints one line of JSON; the exit status is 1 if anything differs. A seed makes the
+choices, not the timing, repeatable.
 """
 
 import argparse
@@ -83,9 +84,11 @@ class CrashRun:
     # === ONE KILL === #
 
     def _cycle(self):
-        """Let the clients work, kill the server in the middle of it, and start it again."""
+        """Let the clients work, kill the server in the middle, and start it again."""
         if len(self.cases) < 4 * self.options.clients:
-            self.cases += self.world.make_cases(10 * self.options.clients, amount=AMOUNT)
+            self.cases += self.world.make_cases(
+                10 * self.options.clients, amount=AMOUNT
+            )
         point = self.random.choice(POINTS) if self.random.random() < 0.6 else None
         if point:
             # Any of the first passages, so that the other calls are anywhere.
@@ -233,7 +236,11 @@ class CrashRun:
 
 
 def _is_clear(error):
-    return error.name.rpartition(".")[2] in ("UserError", "ValidationError", "LockError")
+    return error.name.rpartition(".")[2] in (
+        "UserError",
+        "ValidationError",
+        "LockError",
+    )
 
 
 def main():

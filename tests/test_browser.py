@@ -43,7 +43,9 @@ def test_section_shows_what_happened(accountant, world, customer):
     accountant.open_invoice(invoice_id)
     expect(accountant.rows).to_have_count(3)
     accountant.expect_remaining("$ 350.00")
-    accountant.expect_row("Succeeded", "CHQ 10077", "Handed over at the desk", "$ 50.00")
+    accountant.expect_row(
+        "Succeeded", "CHQ 10077", "Handed over at the desk", "$ 50.00"
+    )
     accountant.expect_row("Declined", "1881", "insufficient funds", row=1)
     accountant.expect_row("Succeeded", "4242", "First half", "$ 200.00", row=2)
     accountant.expect_sum()
@@ -76,10 +78,25 @@ def test_invoice_without_payments(accountant, world, customer):
 
 def test_charge_a_part(accountant, world, customer):
     invoice_id = make_invoice(world, customer)
-    make_tokens(world, customer, _4242="succeed")
+    tokens = make_tokens(world, customer, _0005="succeed", _4242="succeed")
+    [disabled] = world.admin.search_read(
+        "payment.provider",
+        [("state", "=", "disabled"), ("company_id", "=", world.facts["company_id"])],
+        ["name"],
+        limit=1,
+    )
+    world.admin.call(
+        "payment.token",
+        "write",
+        [tokens["0005"]],
+        vals={"provider_id": disabled["id"]},
+    )
     accountant.open_invoice(invoice_id)
     accountant.press_create()
     expect(accountant.dialog.get_by_role("radio", name="4242")).to_be_checked()
+    unusable = accountant.dialog.get_by_role("radio", name="0005")
+    expect(unusable).to_be_disabled()
+    expect(unusable).to_have_accessible_description(f"{disabled['name']} is disabled.")
     accountant.keep_screen("create")
     accountant.enter("amount", "40")
     accountant.press("Charge")
@@ -301,6 +318,7 @@ def test_row_menu_with_the_keyboard(accountant, world, customer):
     expect(items).to_have_count(0)
     expect(toggle).to_be_focused()
     keyboard.press("Enter")
+    expect(items.first).to_be_visible()
     keyboard.press("ArrowDown")
     keyboard.press("Enter")
     expect(accountant.dialog).to_be_visible()

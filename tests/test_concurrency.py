@@ -139,9 +139,14 @@ def test_capture_same_authorization(world, clients):
     assert len(done) == 1
     assert_clear(errors)
     world.run_resolver()
-    assert len(world.gateway.get_ledger(world.get_attempt(attempt_id)["reference"])[
-        "captures"
-    ]) == 1
+    assert (
+        len(
+            world.gateway.get_ledger(world.get_attempt(attempt_id)["reference"])[
+                "captures"
+            ]
+        )
+        == 1
+    )
     assert world.get_invoice(invoice_id)["amount_residual"] == 0
 
 
@@ -178,8 +183,71 @@ def test_charge_and_record_at_once(world, clients):
     assert len(payments) == 1
 
 
+def test_record_with_same_idempotency_key(world, clients):
+    """Sixteen clients record the same cash: one payment."""
+    invoice_id, _token_id = world.make_case()
+    done, errors = act_at_once(
+        [
+            lambda client=client: client.call(
+                "account.move",
+                "record_external_payment",
+                [invoice_id],
+                amount=40.0,
+                journal_id=world.facts["cash_journal_id"],
+                idempotency_key=f"cash-{invoice_id}",
+            )
+            for client in clients
+        ]
+    )
+    assert_clear(errors)
+    assert len({str(payment_ids) for payment_ids in done}) == 1
+    assert world.get_invoice(invoice_id)["amount_residual"] == 60
+
+
+def test_issue_and_charge_same_draft(world, clients):
+    """Sixteen clients issue and charge the same draft."""
+    invoice_id, token_id = world.make_draft_case("tok_slow")
+    done, errors = act_at_once(
+        [
+            lambda client=client: client.call(
+                "account.move", "issue_and_charge", [invoice_id], token_id=token_id
+            )
+            for client in clients
+        ]
+    )
+    assert len(done) == 1
+    assert_clear(errors)
+    assert len(world.get_attempts(invoice_id)) == 1
+    assert_captured_once(world, invoice_id)
+
+
+@pytest.mark.parametrize("method", ["button_draft", "button_cancel"])
+def test_charge_and_withdraw_at_once(world, clients, method):
+    """Half of the clients charge, half take the invoice back: never both."""
+    invoice_id, token_id = world.make_case("tok_slow")
+    calls = []
+    for number, client in enumerate(clients):
+        if number % 2:
+            calls.append(
+                lambda client=client: world.charge(invoice_id, token_id, client=client)
+            )
+        else:
+            calls.append(
+                lambda client=client: client.call("account.move", method, [invoice_id])
+            )
+    _done, errors = act_at_once(calls)
+    assert_clear(errors)
+    world.run_resolver()
+    attempts = world.get_attempts(invoice_id)
+    if attempts:
+        assert world.get_invoice(invoice_id)["state"] == "posted"
+        assert_captured_once(world, invoice_id)
+    else:
+        assert world.get_invoice(invoice_id)["state"] != "posted"
+
+
 def test_webhook_resolver_and_charge_at_once(world, clients):
-    """The confirmation comes while others charge and the resolver runs, several times."""
+    """The confirmation comes, repeatedly, while others charge and resolvers run."""
     invoice_id, token_id = world.make_case("tok_drop_after")
     attempt_id = world.charge(invoice_id, token_id)
     reference = world.get_attempt(attempt_id)["reference"]

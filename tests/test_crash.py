@@ -1,6 +1,8 @@
-"""Server processes are killed while they move money; books and gateway agree afterwards."""
+"""Servers are killed while they move money; books and gateway agree afterwards."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lib.rpc import ConnectionLost, RpcError
@@ -141,6 +143,46 @@ def test_unknown_is_never_sent_again(world):
     assert any("Seen at the gateway" in message["body"] for message in messages)
 
 
+@pytest.mark.parametrize("failure", ["garbage_before", "odd_before"])
+def test_gateway_that_talks_nonsense_after_a_crash(world, failure):
+    """Whatever the question about the outcome leads to, a person can resolve it."""
+    invoice_id, token_id = world.make_case()
+    world.kill_at("after-answer")
+    world.expect_death(world.charge, invoice_id, token_id)
+    attempt = world.get_only_attempt(invoice_id)
+    world.gateway.script(
+        {"failure": failure}, kind="query", reference=attempt["reference"], times=None
+    )
+    world.run_resolver()
+    assert world.get_attempt(attempt["id"])["outcome"] == "unknown"
+    world.act(attempt["id"], "resolve", charged=True, reason="Seen at the gateway")
+    assert_resolved(world, invoice_id, CAPTURED)
+
+
+@pytest.mark.parametrize(
+    "boundary", ["before-prepared", "after-prepared", "during-send", "after-answer"]
+)
+def test_issue_and_charge(world, boundary):
+    """Issuing and charging: the draft stays one, or is issued with one attempt."""
+    invoice_id, token_id = world.make_draft_case()
+    world.kill_at(boundary)
+    world.expect_death(
+        world.accountant.call,
+        "account.move",
+        "issue_and_charge",
+        [invoice_id],
+        token_id=token_id,
+    )
+    world.run_resolver()
+    invoice = world.get_invoice(invoice_id)
+    if boundary == "before-prepared":
+        assert invoice["state"] == "draft"
+        assert not world.get_attempts(invoice_id)
+    else:
+        assert invoice["state"] == "posted"
+        assert_resolved(world, invoice_id, BOUNDARIES[boundary])
+
+
 @pytest.mark.parametrize("boundary", ["during-send", "after-answer", "after-recorded"])
 def test_capture_of_an_authorization(world, boundary):
     """A capture is a request like a charge: it takes the same steps."""
@@ -180,5 +222,24 @@ def test_killed_from_outside_while_waiting(world):
         world.charge(invoice_id, token_id)
     kill.join()
     world.start_server()
+    world.run_resolver()
+    assert_resolved(world, invoice_id, CAPTURED)
+
+
+def test_database_connection_lost_while_waiting(world):
+    """PostgreSQL ends the sender's connection while it waits for the gateway."""
+    invoice_id, token_id = world.make_case("tok_slow")
+    with ThreadPoolExecutor(1) as pool:
+        charge = pool.submit(world.charge, invoice_id, token_id)
+        time.sleep(1.2)
+        world.query(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = %s AND pid <> pg_backend_pid()
+            """,
+            world.database,
+        )
+        with pytest.raises(RpcError):
+            charge.result()
     world.run_resolver()
     assert_resolved(world, invoice_id, CAPTURED)

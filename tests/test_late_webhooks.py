@@ -1,4 +1,4 @@
-"""What the gateway says late, early, twice or against a person's word is booked, once."""
+"""What the gateway says late, early, twice or against a person's word is booked once."""
 
 import pytest
 from lib.rpc import RpcError
@@ -7,7 +7,7 @@ pytest_plugins = ["lib.fixtures"]
 
 
 def confirm(world, attempt_id, status="succeeded", **values):
-    """Let the gateway say what became of an attempt, and let the schedule do its work."""
+    """Let the gateway say what became of an attempt, and the schedule do its work."""
     reference = world.get_attempt(attempt_id)["reference"]
     answer = world.gateway.send_webhook(reference, status, **values)
     assert set(answer["answers"]) == {"200"}
@@ -22,7 +22,8 @@ def assert_paid(world, invoice_id, attempt_id):
     assert world.get_invoice(invoice_id)["amount_residual"] == 0
     assert world.get_invoice(invoice_id)["payment_state"] in ("paid", "in_payment")
     [payment] = world.query(
-        "SELECT state FROM account_payment WHERE payment_transaction_id = %s", attempt_id
+        "SELECT state FROM account_payment WHERE payment_transaction_id = %s",
+        attempt_id,
     )
     assert payment["state"] in ("in_process", "paid")
     world.referee.assert_agree()
@@ -42,10 +43,13 @@ def assert_paid(world, invoice_id, attempt_id):
         ("tok_close_after", "unknown"),
         ("tok_error_before", "unknown"),
         ("tok_error_after", "unknown"),
+        ("tok_garbage_after", "unknown"),
+        ("tok_truncate_after", "unknown"),
+        ("tok_odd_after", "unknown"),
     ],
 )
 def test_confirmed_later(world, method, outcome):
-    """Whatever was known first: a confirmation books the payment and pays the invoice."""
+    """Whatever was known first: a confirmation is booked and pays the invoice."""
     invoice_id, token_id = world.make_case(method)
     attempt_id = world.charge(invoice_id, token_id)
     assert world.get_attempt(attempt_id)["outcome"] == outcome
@@ -82,7 +86,9 @@ def test_around_the_answer(world, webhook):
     invoice_id, token_id = world.make_case(f"tok_{webhook}-{webhook}")
     world.gateway.script({"webhook": webhook}, token=f"tok_{webhook}-{webhook}")
     attempt_id = world.charge(invoice_id, token_id)
-    wait_for_webhooks(world, attempt_id, {"before": 1, "after": 1, "twice": 2}.get(webhook, 3))
+    wait_for_webhooks(
+        world, attempt_id, {"before": 1, "after": 1, "twice": 2}.get(webhook, 3)
+    )
     assert_paid(world, invoice_id, attempt_id)
 
 
@@ -156,6 +162,36 @@ def test_gateway_out_of_reach(world):
         world.query(address, world.gateway.url, provider_id)
     attempt_id = world.act(attempt_id, "retry")
     assert_paid(world, invoice_id, attempt_id)
+
+
+@pytest.mark.parametrize("failure", ["error_before", "garbage_before", "odd_before"])
+def test_gateway_cannot_be_asked(world, failure):
+    """An answer that is no answer to the resolver's question leaves it to a person."""
+    invoice_id, token_id = world.make_case("tok_drop_after")
+    attempt_id = world.charge(invoice_id, token_id)
+    reference = world.get_attempt(attempt_id)["reference"]
+    world.gateway.script(
+        {"failure": failure}, kind="query", reference=reference, times=None
+    )
+    world.run_resolver()
+    assert world.get_attempt(attempt_id)["outcome"] == "unknown"
+    world.act(attempt_id, "resolve", charged=True, reason="Seen at the gateway")
+    assert_paid(world, invoice_id, attempt_id)
+
+
+def test_first_confirmed_while_second_is_pending(world):
+    """Both confirmations are booked, whichever comes first."""
+    invoice_id, token_id = world.make_case("tok_decline")
+    first_id = world.charge(invoice_id, token_id)
+    partner_id = world.get_invoice(invoice_id)["partner_id"]
+    second_id = world.act(
+        first_id, "retry", token_id=world.make_token(partner_id, "tok_pending")
+    )
+    confirm(world, first_id)
+    assert_paid(world, invoice_id, first_id)
+    confirm(world, second_id)
+    assert world.get_attempt(second_id)["outcome"] == "succeeded"
+    assert world.get_attempt(second_id)["is_post_processed"]
 
 
 def test_both_attempts_succeed(world):

@@ -1,7 +1,7 @@
 """A serialization failure, wherever it strikes, never sends a second request.
 
-Odoo runs a whole request again when PostgreSQL reports one; stock Odoo calls the gateway
-again with it.
+Odoo runs a whole request again when PostgreSQL reports one; stock Odoo calls the
+gateway again with it.
 """
 
 import threading
@@ -41,7 +41,7 @@ def assert_sent_once(world, invoice_id, point):
 @pytest.mark.parametrize("with_key", [True, False], ids=["key", "no_key"])
 @pytest.mark.parametrize("point", POINTS)
 def test_charge(world, point, with_key):
-    """A charge: with an idempotency key, as the dialog and the API have it, and without."""
+    """A charge: with an idempotency key, as the dialog and the API, and without."""
     invoice_id, token_id = world.make_case()
     key = f"replay-{invoice_id}" if with_key else None
     world.fail_serialization_at(point)
@@ -93,7 +93,9 @@ def test_capture_and_void(world, kind, point):
     assert remaining == (0 if kind == "capture" else 100)
 
 
-@pytest.mark.parametrize("point", ["before-resolved", "after-resolved", "before-settled"])
+@pytest.mark.parametrize(
+    "point", ["before-resolved", "after-resolved", "before-settled"]
+)
 def test_resolver(world, point):
     """The resolver meets one, and still books what the gateway captured, once."""
     invoice_id, token_id = world.make_case("tok_drop_after")
@@ -106,7 +108,7 @@ def test_resolver(world, point):
 
 
 def test_invoice_edited_meanwhile(world):
-    """Somebody writes on the invoice while the gateway thinks: nothing is lost or repeated.
+    """Somebody edits the invoice while the gateway thinks: nothing lost or repeated.
 
     A genuine conflict: the charge's database transaction is older than the edit.
     """

@@ -4,6 +4,7 @@ from numbers import Real
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 from odoo.tools import SQL, float_compare, format_date
+from odoo.tools.misc import clean_context
 
 from .payment_transaction import (
     IN_FLIGHT_OUTCOMES,
@@ -338,6 +339,8 @@ class AccountMove(models.Model):
         :raise AccessError: If the user has no right to record payments.
         """
         self._check_payment_rights()
+        # A dialog's `default_…` keys are not for the records that are created here.
+        self = self.with_context(clean_context(self.env.context))
         keys = self.env["account.idempotency.key"]
         door = "account.move.record_external_payment"
         arguments = {
@@ -378,8 +381,10 @@ class AccountMove(models.Model):
         door=None,
     ):
         """Prepare an attempt, or find the one of an earlier request, and run it."""
-        keys = self.env["account.idempotency.key"]
         self._check_payment_rights()
+        # A dialog's `default_…` keys are not for the records that are created here.
+        self = self.with_context(clean_context(self.env.context))
+        keys = self.env["account.idempotency.key"]
         attempt = keys._find(idempotency_key, door, arguments)
         if attempt is None:
             self.ensure_one()

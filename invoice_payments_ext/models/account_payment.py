@@ -37,6 +37,11 @@ class AccountPayment(models.Model):
 
     # === GETTERS === #
 
+    def _get_report_base_filename(self):
+        """Return the name of the receipt's file, for downloads from the portal."""
+        self.ensure_one()
+        return self.env._("Payment Receipt %s", self.name)
+
     def _get_receipt_method(self):
         """Return how the money came, in words for the customer.
 

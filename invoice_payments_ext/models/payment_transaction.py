@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools.misc import clean_context
 
 # In flight: the money may come, so it must not be asked for again.
 UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
@@ -361,7 +362,8 @@ class PaymentTransaction(models.Model):
             raise UserError(self.env._("Say whether it was charged: true or false."))
         if not isinstance(reason, str) or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
-        self.sudo()._resolve_by_person(charged, reason.strip())
+        clean = self.with_context(clean_context(self.env.context))
+        clean.sudo()._resolve_by_person(charged, reason.strip())
         return self
 
     def capture(self, amount=None, idempotency_key=None):
@@ -393,6 +395,7 @@ class PaymentTransaction(models.Model):
         """Prepare and run a capture or a void of what is authorized."""
         self.ensure_one()
         self._check_attempt_rights()
+        self = self.with_context(clean_context(self.env.context))
         keys = self.env["account.idempotency.key"]
         door = f"payment.transaction.{kind}"
         arguments = {"transaction_id": self.id, "amount": amount}

@@ -332,27 +332,39 @@ class PaymentTransaction(models.Model):
         """Bring this attempt forward as far as can be known without a person."""
         self.ensure_one()
         try:
-            self._in_step("resolved", self._find_outcome)
+            self._in_step("resolved", self._end_stale_request)
+            self._in_step("resolved", self._ask_provider)
             self._try_to_settle()
         except Exception:  # noqa: BLE001, pylint: disable=broad-except
             # One attempt that cannot be resolved must not keep the others waiting.
             _logger.exception("Transaction %s could not be resolved", self.id)
             self.env.cr.rollback()
 
-    def _find_outcome(self):
-        """Cancel what was never sent, and ask the gateway about what was."""
-        if not self.try_lock_for_update(allow_referencing=True):
-            return  # Its sender is alive, or another resolver is at it.
+    def _end_stale_request(self):
+        """Cancel what was never sent, and mark as unknown what was left unanswered."""
         stale = self.write_date <= fields.Datetime.now() - self._get_stale_delay()
-        if self.outcome == "ready" and stale:
+        if (
+            not stale
+            or self.outcome not in ("ready", "sent")
+            or not self.try_lock_for_update(allow_referencing=True)
+        ):
+            return  # A row that is locked has a sender who is alive.
+        if self.outcome == "ready":
             self._set_not_carried_out(
                 self.env._("It was never sent to the provider.")
             )
             self.request_state = "not_sent"
-        elif self.outcome == "sent" and stale:
+        else:
             self._set_unknown(self.env._("The server stopped before the answer came."))
-        if self.outcome != "unknown" or self.state != "draft":
-            return  # What came with another amount is for a person to judge.
+
+    def _ask_provider(self):
+        """Ask the gateway what became of the request, and write what it says."""
+        if (
+            self.outcome != "unknown"
+            or self.state != "draft"  # It came with another amount: for a person to judge.
+            or not self.try_lock_for_update(allow_referencing=True)
+        ):
+            return
         payment_data = self.provider_id._fetch_outcome(self)
         if payment_data:
             self._process(self.provider_code, payment_data)

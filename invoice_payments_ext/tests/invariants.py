@@ -26,6 +26,12 @@ def check_invariants(test, invoices, late_confirmation=False):
                 ),
                 f"{invoice.name}: the section does not add up",
             )
+        for payment in invoice.matched_payment_ids:
+            test.assertEqual(
+                payment.move_id.origin_payment_id,
+                payment,
+                f"{payment.name}: its entry is not its own",
+            )
         transactions = invoice.transaction_ids
         test.assertLessEqual(
             len(transactions.filtered("holds_invoice")),

@@ -216,6 +216,36 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertEqual(payment.payment_reference, "Cheque 12")
         self.assertEqual(payment.memo, "Thanks")
         self.assertEqual(payment.amount, 250.0)
+        self.assertEqual(payment.move_id.move_type, "entry")
+        self.assertEqual(self.invoice.amount_residual, 750.0)
+
+    def test_defaults_in_the_context_do_not_reach_the_books(self):
+        defaults = {
+            "default_move_id": self.invoice.id,
+            "default_state": "paid",
+            "default_payment_type": "outbound",
+            "default_date": "2020-01-01",
+            "default_name": "Default",
+            "default_currency_id": self.currency_euro.id,
+            "default_journal_id": self.cash.id,
+            "default_move_type": "in_invoice",
+            "default_amount": 5.0,
+            "default_partner_id": self.partner_a.id,
+        }
+        self.gateway.answers = ["done"]
+        invoice = self.invoice.with_context(**defaults)
+        paid = invoice.record_external_payment(amount=100.0)
+        charged = invoice.charge(self.token.id, amount=200.0).sudo().payment_id
+        self.assertEqual(self.invoice.amount_residual, 700.0)
+        for payment, amount in ((paid, 100.0), (charged, 200.0)):
+            self.assertEqual(payment.amount, amount)
+            self.assertEqual(payment.payment_type, "inbound")
+            self.assertEqual(payment.partner_id, self.partner)
+            self.assertEqual(payment.journal_id, self.bank)
+            self.assertEqual(payment.currency_id, self.company.currency_id)
+            self.assertEqual(payment.date, fields.Date.context_today(payment))
+            self.assertEqual(payment.move_id.move_type, "entry")
+            self.assertNotEqual(payment.name, "Default")
 
     def test_no_provider_s_method_line_is_offered(self):
         dialog = self._open_create()

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 NOT_OURS = "selfie_segmentation"
 # The rare first request that compiles something takes long on a busy machine.
 TIMEOUT = 20_000
-WIDE = {"width": 1280, "height": 900}
+WIDE = {"width": 1280, "height": 1200}
 NARROW = {"width": 360, "height": 800}
 SPACES = re.compile(r"[\s\u00a0]+")
 
@@ -155,7 +155,7 @@ class Accountant:
         expect(notification).to_have_count(0)
 
     def expect_sum(self):
-        """Expect the section to add up: total, less what is applied, is what remains."""
+        """Expect that the total less what is applied is what remains."""
 
         def read(locator):
             number = re.sub(r"[^\d.-]", "", self.get_text(locator).replace("−", "-"))

@@ -39,7 +39,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def session_accountant(chromium, session_world, artefacts):
-    """Return an accountant who is logged in: one for all tests, as logging in takes long."""
+    """Return an accountant for all tests, as logging in takes long."""
     accountant = Accountant(chromium, session_world, artefacts)
     accountant.log_in("accountant1")
     yield accountant
@@ -48,7 +48,7 @@ def session_accountant(chromium, session_world, artefacts):
 
 @pytest.fixture
 def accountant(session_accountant, world, request):
-    """Return the accountant with nothing open; the screen is kept when the test ends."""
+    """Return the accountant with nothing open; keep the screen afterwards."""
     session_accountant.start_again()
     yield session_accountant
     session_accountant.keep_screen(request.node.name)

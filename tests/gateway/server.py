@@ -1,34 +1,36 @@
 #!/usr/bin/env python3
 """A payment gateway for tests: the referee of what was really captured.
 
-It runs as a process of its own and writes every request and every movement of money to an
-SQLite file (``synchronous=FULL``) before it answers, so its record survives the death of
-the Odoo server that it talks to, and its own. It never removes duplicates by itself: a
-second request with the same reference captures a second time, and the ledger says so.
+It runs as a process of its own and writes every request and every movement of money to
+an SQLite file (``synchronous=FULL``) before it answers, so its record survives the death
+of the Odoo server that it talks to, and its own. It never removes duplicates by itself:
+a second request with the same reference captures a second time, and the ledger says so.
 
     python3 server.py --database /tmp/gateway.sqlite --port 0
 
 prints ``listening on 127.0.0.1:PORT`` and serves, with amounts in minor units:
 
-========================================  ==================================================
-POST /v1/charges                          reference, amount, currency, token, capture
-POST /v1/charges/<id>/capture             reference, amount
-POST /v1/charges/<id>/void                reference, amount
-POST /v1/charges/<id>/refund              reference, amount
-GET  /v1/charges?reference=R              the operations known under that reference, of any
-                                          kind; an empty list when none was ever received
-GET  /v1/ledger[?reference=R]             captures, refunds, requests, totals, violations
-POST /v1/script                           what happens to a coming request, see ``Script``
-POST /v1/webhooks/send                    reference, status: the outcome changes, and is sent
-GET  /v1/webhooks                         what was sent, and what the other side answered
-POST /v1/settings                         webhook_url, honour_idempotency_keys
-POST /v1/reset                            forget everything but the settings
+==============================  ==================================================
+POST /v1/charges                reference, amount, currency, token, capture
+POST /v1/charges/<id>/capture   reference, amount
+POST /v1/charges/<id>/void      reference, amount
+POST /v1/charges/<id>/refund    reference, amount
+GET  /v1/charges?reference=R    the operations known under that reference, of any
+                                kind; an empty list when none was ever received
+GET  /v1/ledger[?reference=R]   captures, refunds, requests, totals, violations
+GET  /v1/requests               every request, what it met and what was answered
+POST /v1/script                 what a coming request meets, see `Handler._script`
+POST /v1/webhooks/send          reference, status: the outcome changes, and is sent
+GET  /v1/webhooks               what was sent, and what the other side answered
+POST /v1/settings               webhook_url, honour_idempotency_keys
+POST /v1/reset                  forget everything but the settings
 GET  /v1/health
-========================================  ==================================================
+==============================  ==================================================
 
-What a request meets is a behaviour: the name of one of ``BEHAVIOURS``, or a dictionary that
-overrides ``PLAIN``. The first of these decides: a script for its reference, a script for its
-token, a script for any request, the token itself (``tok_decline``), success.
+What a request meets is a behaviour: the name of one of ``BEHAVIOURS``, or a dictionary
+that overrides ``PLAIN``. The first of these decides: a script for its reference, a
+script for its token, a script for any request, the token itself (``tok_decline``, or
+``tok_decline-2`` where two are wanted), success.
 """
 
 import argparse
@@ -45,20 +47,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 PLAIN = {
-    # 'succeeded', 'authorized', 'pending', 'declined' or 'canceled'. An authorization turns
-    # a success into 'authorized' by itself.
+    # 'succeeded', 'authorized', 'pending', 'declined' or 'canceled'. A charge that is not
+    # to be captured turns a success into 'authorized' by itself.
     "outcome": "succeeded",
     "code": "",
     "reason": "",
     # HTTP status of the answer to a refusal; 200 tells of it in the body only.
     "refusal_status": 402,
-    # Seconds before the outcome is decided (the request is known as 'processing' meanwhile)
-    # and after it, before the answer.
+    # Seconds before the outcome is decided (the request is known as 'processing'
+    # meanwhile) and after it, before the answer.
     "delay": 0,
     "answer_delay": 0,
-    # 'drop_before', 'drop_after': the connection ends before or after the outcome is decided;
-    # 'error_before', 'error_after': `status` is answered instead. A failure before leaves
-    # nothing but the line in the log of requests.
+    # What happens before ('…_before') or after ('…_after') the outcome is decided; before
+    # it, nothing is left but the line in the log of requests. 'drop_…': the connection
+    # ends; 'error_…': `status` is answered; 'garbage_…': a page in HTML; 'odd_…': JSON
+    # without a word of what was asked; 'truncate_…': the beginning of an answer.
     "failure": "",
     "status": 503,
     # How a connection ends: 'reset' or 'close'.
@@ -98,6 +101,9 @@ BEHAVIOURS = {
     "close_after": {"failure": "drop_after", "end": "close"},
     "error_before": {"failure": "error_before"},
     "error_after": {"failure": "error_after"},
+    "garbage_after": {"failure": "garbage_after"},
+    "odd_after": {"failure": "odd_after"},
+    "truncate_after": {"failure": "truncate_after"},
     "webhook_before": {"webhook": "before"},
     "webhook_after": {"webhook": "after"},
     "webhook_twice": {"webhook": "twice"},
@@ -125,8 +131,8 @@ CREATE TABLE IF NOT EXISTS webhook (
 );
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 """
-# How long an answer waits for the webhook sent before it: the other side may well let the
-# webhook wait for the answer.
+# How long an answer waits for the webhook sent before it: the other side may well let
+# the webhook wait for the answer.
 WEBHOOK_PATIENCE = 1.0
 WEBHOOK_TRIES = 3
 
@@ -137,6 +143,15 @@ class Refused(Exception):
     def __init__(self, status, message):
         super().__init__(message)
         self.status = status
+
+
+class Garbage(Exception):
+    """What is answered is not what the client expects."""
+
+    def __init__(self, content, missing=0):
+        super().__init__("garbage")
+        self.content = content
+        self.missing = missing
 
 
 class Store:
@@ -219,7 +234,7 @@ class Store:
     # === OPERATIONS === #
 
     def decide(self, operation_id, status, code="", reason=""):
-        """Give an operation its outcome, and move the money that comes with it, at once."""
+        """Give an operation its outcome and move the money with it, in one go."""
         with self.together():
             operation = self.row("SELECT * FROM operation WHERE id = ?", operation_id)
             self.execute(
@@ -288,7 +303,7 @@ class Store:
     # === LEDGER === #
 
     def ledger(self, reference=None):
-        """Return what moved, and everything that a careful client would not have caused."""
+        """Return what moved, and all that a careful client would not have caused."""
         where, values = "", ()
         if reference:
             where, values = (
@@ -491,8 +506,8 @@ class Handler(BaseHTTPRequestHandler):
         """Add a script.
 
         Keys: `behaviour` (a name or a dictionary); `kind`, 'charge' unless said, or
-        'capture', 'void', 'refund', 'query'; `reference` and `token`, which requests it is
-        for; `times`, how often it serves (1 unless said, None for ever).
+        'capture', 'void', 'refund', 'query'; `reference` and `token`, which requests it
+        is for; `times`, how often it serves (1 unless said, None for ever).
         """
         behaviour = body["behaviour"]
         if isinstance(behaviour, str):
@@ -526,8 +541,8 @@ class Handler(BaseHTTPRequestHandler):
     def _send_webhook(self, body):
         """Change the outcome of what is known under a reference, and send it.
 
-        A reference that is not known becomes a charge when an amount is given: what a bank
-        finds out later need not be what the gateway had answered.
+        A reference that is not known becomes a charge when an amount is given: what a
+        bank finds out later need not be what the gateway had answered.
         """
         reference, status = body["reference"], body.get("status")
         operation = self.store.row(
@@ -624,7 +639,7 @@ class Handler(BaseHTTPRequestHandler):
         return charge
 
     def _repeated(self, kind, key):
-        """Return what the key's first request led to, where the setting asks for that."""
+        """Return what the key's first request led to, if the settings ask for that."""
         if not key or not self.store.setting("honour_idempotency_keys"):
             return None
         row = self.store.row(
@@ -673,6 +688,12 @@ class Handler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError(behaviour["end"])
         if behaviour["failure"] == f"error_{when}":
             raise Refused(behaviour["status"], "The gateway is in trouble.")
+        if behaviour["failure"] == f"garbage_{when}":
+            raise Garbage(b"<html>Something went wrong</html>")
+        if behaviour["failure"] == f"odd_{when}":
+            raise Garbage(b'{"surprise": true}')
+        if behaviour["failure"] == f"truncate_{when}":
+            raise Garbage(b'{"id": "ch_', missing=100)
 
     # === TRANSPORT === #
 
@@ -690,6 +711,10 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as error:
             self.status = error.status
             answer = {"error": {"code": str(error.status), "message": str(error)}}
+        except Garbage as error:
+            self._note_answer("garbage")
+            self._answer(error.content, error.missing)
+            answer = None
         except ConnectionAbortedError as error:
             self._note_answer(f"dropped ({error})")
             self._drop(str(error))
@@ -699,7 +724,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = {"error": {"code": "400", "message": repr(error)}}
         if answer is not None:
             self._note_answer(str(self.status))
-            self._answer(answer)
+            self._answer(json.dumps(answer).encode())
         for operation, delay in self.after_answer:
             self.server.webhooks.send_later(operation, delay)
 
@@ -712,12 +737,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.request_id,
             )
 
-    def _answer(self, answer):
-        content = json.dumps(answer).encode()
+    def _answer(self, content, missing=0):
+        """Answer, promising more than there is if something is missing."""
         try:
             self.send_response(self.status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(len(content) + missing))
             self.end_headers()
             self.wfile.write(content)
             self.wfile.flush()

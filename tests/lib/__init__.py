@@ -1,1 +1,1 @@
-"""What tests with real servers are made of: processes, databases, clients, the referee."""
+"""What tests with real servers need: processes, databases, clients, the referee."""

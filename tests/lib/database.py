@@ -12,7 +12,6 @@ import psycopg2.extras
 
 from . import settings
 
-# Filestores are content-addressed and never changed in place, so a clone may share them.
 LOCK_KEY = 7_319_001
 
 
@@ -94,6 +93,7 @@ def _get_filestore(database):
 
 
 def _link(source, target):
+    # The files are named after their content and never changed, so clones share them.
     try:
         os.link(source, target)
     except OSError:

@@ -61,7 +61,7 @@ def run_odoo(subcommand, database, *arguments, script=None, timeout=900):
 
 
 class OdooServer:
-    """A server on one database that can be killed and started again on the same port."""
+    """A server on one database that can be killed and started again on its port."""
 
     def __init__(self, database, log_path=None, port=None):
         self.database = database

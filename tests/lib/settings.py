@@ -1,7 +1,7 @@
 """Where the tests find Odoo, its database server and their own files.
 
-The set-up gives all of it in the environment; without it, the places are used in which the
-set-up puts things.
+The set-up gives all of it in the environment; without it, the places are used in which
+the set-up puts things.
 
 ======================  =============================================================
 IPX_PYTHON              interpreter that has what Odoo needs (this one)
@@ -58,7 +58,7 @@ ADDONS_PATH = _get_addons_path()
 
 
 def get_process_environment(**extra):
-    """Return the environment of an Odoo process: nothing of the caller's own settings."""
+    """Return the environment of an Odoo process, without the caller's settings."""
     environment = {
         name: value
         for name, value in os.environ.items()

@@ -12,8 +12,8 @@ PREPARE_SCRIPT = settings.TESTS / "lib/prepare/prepare.py"
 def get_template():
     """Return the name of the prepared template; build it if it is not there.
 
-    It contains the addon, the test provider ready to be used, and users. Its name carries
-    a digest of the addons' files: a change makes a new one.
+    It contains the addon, the test provider ready to be used, and users. Its name
+    carries a digest of the addons' files: a change makes a new one.
     """
     addon = settings.PROJECT / settings.ADDON
     test_addon = settings.TESTS / "addons" / settings.TEST_ADDON
@@ -96,6 +96,7 @@ def get_facts(name):
     """Return what the preparation noted: ids, users and keys."""
     [row] = database.query(
         name,
-        "SELECT value FROM ir_config_parameter WHERE key = 'payment_test_gateway.facts'",
+        "SELECT value FROM ir_config_parameter WHERE key = %s",
+        "payment_test_gateway.facts",
     )
     return json.loads(row["value"])

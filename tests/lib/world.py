@@ -46,8 +46,9 @@ class World:
         )
         database.query(
             self.database,
-            "UPDATE payment_provider SET test_gateway_url = %s WHERE code = 'test_gateway'",
+            "UPDATE payment_provider SET test_gateway_url = %s WHERE code = %s",
             self.gateway.url,
+            "test_gateway",
         )
         self.gateway.post(
             "settings", webhook_url=f"{self.server.url}/payment/test_gateway/webhook"
@@ -220,6 +221,12 @@ class World:
             )
         )
 
+    def make_draft_case(self, provider_ref="tok_succeed", amount=100.0):
+        """Return a new draft invoice and a saved method of its customer."""
+        partner_id = self.make_customer()
+        [invoice_id] = self.make_invoices([partner_id], amount, post=False)
+        return invoice_id, self.make_token(partner_id, provider_ref)
+
     # === DOORS === #
 
     def expect_death(self, call, *arguments, **values):
@@ -258,7 +265,8 @@ class World:
     def run_cron(self, cron_id):
         # Odoo skips one run of a job whose last three runs were cut off.
         self.query(
-            "UPDATE ir_cron_progress SET timed_out_counter = 0 WHERE cron_id = %s", cron_id
+            "UPDATE ir_cron_progress SET timed_out_counter = 0 WHERE cron_id = %s",
+            cron_id,
         )
         result = self.admin.call("ir.cron", "method_direct_trigger", [cron_id])
         if result is not True:
@@ -267,11 +275,12 @@ class World:
     # === WHAT IS IN THE BOOKS === #
 
     def get_attempts(self, invoice_id):
-        """Return the attempts on an invoice, oldest first, straight from the database."""
+        """Return the attempts on an invoice, oldest first, as the database has them."""
         return self.query(
             """
             SELECT tx.* FROM payment_transaction AS tx
-              JOIN account_invoice_transaction_rel AS link ON link.transaction_id = tx.id
+              JOIN account_invoice_transaction_rel AS link
+                ON link.transaction_id = tx.id
              WHERE link.invoice_id = %s
           ORDER BY tx.id
             """,

@@ -1,6 +1,6 @@
 {
     "name": "Payment Provider: Test Gateway",
-    "summary": "Talks to the scriptable gateway process of the tests; never for real use",
+    "summary": "Talks to the tests' gateway process; never for real use",
     "version": "19.0.1.0.0",
     "category": "Hidden/Tests",
     "author": "Invoice Payments maintainers",

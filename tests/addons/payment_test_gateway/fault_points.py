@@ -1,8 +1,8 @@
 """Points at which a test makes the server process fail.
 
-A test names a point in the environment of the server process, or in a file named there,
-which is removed when the failure happens (so that it happens once, and so that a running
-server can be told):
+A test names a point in the environment of the server process, or in a file named
+there, which is removed when the failure happens (so that it happens once, and so that a
+running server can be told):
 
 ``IPX_KILL_AT=<point>``          the process kills itself whenever it passes the point
 ``IPX_KILL_FILE=<path>``         the same for the point that the file contains, once
@@ -11,8 +11,9 @@ server can be told):
 ``IPX_SERIALIZATION_FILE=<path>`` the same for the point that the file contains, once
 
 The points: ``before-<step>`` and ``after-<step>`` around the commit of each step
-(prepared, sent, recorded, settled, resolved), ``during-send`` just before the request to
-the gateway, and ``after-answer`` when its answer is there and nothing was done with it.
+(prepared, sent, recorded, settled, resolved), ``during-send`` just before the request
+to the gateway, and ``after-answer`` when its answer is there and nothing was done with
+it.
 A point may carry a number, as in ``after-settled:3``: the third passage fails, counted
 from when the wish was there.
 """

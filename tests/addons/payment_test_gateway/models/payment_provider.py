@@ -76,7 +76,7 @@ class PaymentProvider(models.Model):
 
         Part of `invoice_payments_ext`, which this addon does not depend on.
 
-        :param payment.transaction transaction: The transaction whose outcome is unknown.
+        :param payment.transaction transaction: The one whose outcome is unknown.
         :return: The payment data, {} if the gateway never received the request, None if
                  it cannot tell.
         :rtype: dict or None
