@@ -1,31 +1,33 @@
 """The benchmarks: one JSON line a figure, side by side with stock Odoo.
 
-Called by `setup/bench`; by hand, with Odoo on PYTHONPATH and any of Odoo's own options:
+Called by `setup/bench`; by hand, with Odoo on PYTHONPATH and any of Odoo's own
+options:
 
     python setup/bench.py -d DATABASE[,STOCK_DATABASE] --addons-path=… [--data-dir=…]
 
-DATABASE has this addon and `payment_demo`, STOCK_DATABASE has `payment_demo` without this
-addon. Stock's side runs in STOCK_DATABASE, so that nothing of this addon is in it; where
-it is not given, in DATABASE. Both are filled with the same data, and with what the
-benchmarks do: take clones. No server must be running on them.
+DATABASE has this addon and `payment_demo`, STOCK_DATABASE has `payment_demo` without
+this addon. Stock's side runs in STOCK_DATABASE, so that nothing of this addon is in
+it; where it is not given, in DATABASE. Both are filled with the same data, and with
+what the benchmarks do: take clones. No server must be running on them.
 
 How it is measured:
 * Each run is one request of an accountant: a new cursor and environment (so an empty
-  record cache), flushed and committed by `odoo.service.model.retrying`, as an RPC call is.
+  record cache), flushed and committed by `odoo.service.model.retrying`, as an RPC call
+  is.
 * Ours and stock's take turns, in changing order, after one run of each that is not
-  counted. The figures are medians; the ratios are medians of the ratios of neighbouring
-  runs, as whatever else the machine does meets both alike.
+  counted. The figures are medians; the ratios are medians of the ratios of
+  neighbouring runs, as whatever else the machine does meets both alike.
 * Stock's side is only the `create` of its register dialog, with all the values, and
   `action_create_payments`: none of the web client's calls before them.
-* `queries` are all the statements sent to PostgreSQL, those of other cursors too. Commits
-  are counted by themselves.
+* `queries` are all the statements sent to PostgreSQL, those of other cursors too.
+  Commits are counted by themselves.
 
-Environment: BENCH_ROUNDS (runs of a figure, 15), BENCH_BATCH (invoices in a batch, 100),
-BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice, 1000), BENCH_ONLY (a part of
-the figures' names).
+Environment: BENCH_ROUNDS (runs of a figure, 15), BENCH_BATCH (invoices in a batch,
+100), BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice, 1000), BENCH_ONLY (a
+part of the figures' names).
 
-Figures of time are never a reason to fail: the exit status is 1 only when something did
-not work, such as an invoice that was not paid.
+Figures of time are never a reason to fail: the exit status is 1 only when something
+did not work, such as an invoice that was not paid.
 """
 
 import functools
@@ -128,7 +130,7 @@ class Side:
             )[:1].id
 
     def make_invoices(self, count, amount=100.0):
-        """Create and post invoices, each of a customer of its own with a saved method."""
+        """Create and post invoices, each of a customer with a saved method."""
         with self.open() as env:
             partners = env["res.partner"].create(
                 [

@@ -1,4 +1,4 @@
-"""What the gateway says late, early, twice or against a person's word is booked once."""
+"""What the gateway says late, early, twice or against a person is booked, once."""
 
 import pytest
 from lib.rpc import RpcError

@@ -67,8 +67,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self._commit_step("prepared")
         if self._in_step("sent", self._mark_sent):
-            answer = self._send_request()
-            self._in_step("recorded", lambda: self._record_answer(answer))
+            self._record(self._send_request())
         self._try_to_settle()
 
     def _commit_step(self, name):
@@ -172,6 +171,18 @@ class PaymentTransaction(models.Model):
             answer.refusal = refusal
             answer.message = message
         return answer
+
+    def _record(self, answer):
+        """Take the step that records an answer; what cannot be read leaves it unknown."""
+        try:
+            self._in_step("recorded", lambda: self._record_answer(answer))
+        except CONCURRENCY_ERRORS:
+            raise  # The attempt stays sent; the resolver finds it.
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            _logger.exception("The answer on %s could not be read", self.reference)
+            self.env.cr.rollback()
+            unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
+            self._in_step("recorded", lambda: self._record_answer(unreadable))
 
     def _record_answer(self, answer):
         """Write what the gateway said on the attempt."""

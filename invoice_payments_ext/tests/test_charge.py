@@ -165,6 +165,17 @@ class TestCharge(InvoicePaymentsCommon):
                 self.assertEqual(attempt.outcome, "succeeded")
                 self.assertEqual(len(self.gateway.requests), 1)
 
+    def test_an_answer_that_cannot_be_read_is_unknown(self):
+        def misread(tx, payment_data):
+            raise KeyError("amount")
+
+        self.patch(self.env.registry["payment.transaction"], "_apply_updates", misread)
+        steps = "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
+        with self.assertLogs(steps, "ERROR"):
+            attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(len(self.gateway.requests), 1)
+
     def test_another_amount_at_the_gateway_is_left_to_a_person(self):
         self.patch(
             self.env.registry["payment.transaction"],

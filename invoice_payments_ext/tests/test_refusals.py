@@ -1,8 +1,11 @@
 from decimal import Decimal
 
+import psycopg2.errors
+
 from odoo.exceptions import AccessError, LockError
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import InvoicePaymentsCommon
 
@@ -410,6 +413,19 @@ class TestRefusals(InvoicePaymentsCommon):
             self.invoice.charge(self.token.id)
         with self.assertRefused(message):
             self.invoice.record_external_payment()
+
+    def test_database_allows_one_attempt_in_flight_on_an_invoice(self):
+        attempt = self.start_attempt("pending", amount=1.0).sudo()
+        self.assertTrue(attempt.holds_invoice)
+        second = attempt.copy({"reference": "SECOND"})
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(psycopg2.errors.UniqueViolation),
+            self.env.cr.savepoint(),
+        ):
+            second.write({"charge_invoice_id": self.invoice.id, "holds_invoice": True})
+            self.env.flush_all()
+        self.env.invalidate_all()
 
     # === EXTERNAL PAYMENTS === #
 

@@ -339,6 +339,17 @@ class TestSeams(InvoicePaymentsCommon):
         self.assertEqual(capture.outcome, "succeeded")
         self.assertEqual(self.invoice.amount_residual, 400.0)
 
+    def test_resolver_is_a_scheduled_action(self):
+        cron = self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")
+        self.assertTrue(cron.active)
+        attempt = self.make_stuck_attempt("sent")
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET write_date = write_date - interval '1 hour'"
+        )
+        self.env.invalidate_all()
+        cron.ir_actions_server_id.run()
+        self.assertEqual(attempt.outcome, "unknown")
+
     def test_a_confirmation_wakes_the_resolver(self):
         cron = self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")
         attempt = self.start_attempt("pending")

@@ -167,7 +167,7 @@ class Accountant:
         )
         cells = self.rows.locator(".o_payment_main .o_payment_applied").all()
         assert -applied == sum(
-            read(cell) for cell in cells if "–" not in cell.inner_text()
+            read(cell) for cell in cells if "–" not in cell.text_content()
         )
         assert total + applied == remaining
         assert remaining == read(self.section.locator(".o_payments_remaining dd"))

@@ -2,7 +2,7 @@
 """A payment gateway for tests: the referee of what was really captured.
 
 It runs as a process of its own and writes every request and every movement of money to
-an SQLite file (``synchronous=FULL``) before it answers, so its record survives the death
+an SQLite file (``synchronous=FULL``) before it answers, so its record survives the end
 of the Odoo server that it talks to, and its own. It never removes duplicates by itself:
 a second request with the same reference captures a second time, and the ledger says so.
 
@@ -47,8 +47,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 PLAIN = {
-    # 'succeeded', 'authorized', 'pending', 'declined' or 'canceled'. A charge that is not
-    # to be captured turns a success into 'authorized' by itself.
+    # 'succeeded', 'authorized', 'pending', 'declined' or 'canceled'. The success of a
+    # charge that is not to be captured is 'authorized'.
     "outcome": "succeeded",
     "code": "",
     "reason": "",
@@ -58,10 +58,11 @@ PLAIN = {
     # meanwhile) and after it, before the answer.
     "delay": 0,
     "answer_delay": 0,
-    # What happens before ('…_before') or after ('…_after') the outcome is decided; before
-    # it, nothing is left but the line in the log of requests. 'drop_…': the connection
-    # ends; 'error_…': `status` is answered; 'garbage_…': a page in HTML; 'odd_…': JSON
-    # without a word of what was asked; 'truncate_…': the beginning of an answer.
+    # What fails before ("..._before") or after ("..._after") the outcome is decided.
+    # Before it, nothing is left but the line in the log of requests.
+    # "drop_...": the connection ends; "error_...": `status` is answered;
+    # "garbage_...": a page in HTML; "odd_...": JSON without a word of what was asked;
+    # "truncate_...": the beginning of an answer.
     "failure": "",
     "status": 503,
     # How a connection ends: 'reset' or 'close'.
