@@ -45,6 +45,7 @@ show_heartbeat() {
   trap - INT TERM
   local seconds=0
   exec 9>&- 8>&-
+  cd /
   while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
     seconds=$((seconds + 15))
     printf '    … %s s\n' "$seconds" >&2
@@ -55,7 +56,7 @@ explain_failure() {
   if grep -qiE 'no space left|not enough free (disk )?space|disk quota' "$STEP_LOG" ||
     [ "$(df -Pk "$LOCAL" | awk 'NR==2 {print $4}')" -lt 102400 ]; then
     echo "there is no space left on the disk of $LOCAL"
-  elif grep -qiE 'could not resolve|temporary failure|name resolution|unable to connect|connection (refused|timed out|failed)|network is unreachable|failed to establish a new connection|max retries' "$STEP_LOG"; then
+  elif grep -qiE 'could not resolve|temporary failure|name resolution|unable to connect|connection (refused|timed out|failed)|network is unreachable|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|failed to establish a new connection|max retries' "$STEP_LOG"; then
     echo "the package registry cannot be reached (is there a network?)"
   elif grep -qiE 'could not get lock|unable to (acquire|lock)' "$STEP_LOG"; then
     echo "another package manager is running on this machine; try again when it has ended"
@@ -83,13 +84,18 @@ as_root() {
 
 # One run of set-up at a time: two would build into each other's folders.
 lock_setup() {
+  [ -z "${SETUP_LOCKED:-}" ] || return 0
+  SETUP_LOCKED=1
   exec 9>"$LOCAL/setup.lock"
   if ! flock -n 9; then
     say "Waiting for another set-up of this folder to end"
     flock 9
   fi
 }
-unlock_setup() { exec 9>&-; }
+unlock_setup() {
+  SETUP_LOCKED=
+  exec 9>&-
+}
 
 # === Debian packages === #
 
@@ -271,13 +277,13 @@ get_postgres() {
   if [ -n "${PGHOST:-}${PGPORT:-}${PGUSER:-}" ]; then
     need_packages postgresql-client
     psql -d postgres -Atc 'select 1' >"$STEP_LOG" 2>&1 ||
-      die "PostgreSQL at PGHOST=${PGHOST:-} PGPORT=${PGPORT:-} PGUSER=${PGUSER:-} does not answer: $(tail -n 1 "$STEP_LOG")"
+      die "PostgreSQL at PGHOST=${PGHOST:-} PGPORT=${PGPORT:-} PGUSER=${PGUSER:-} does not answer: $(head -n 1 "$STEP_LOG")"
     return 0
   fi
   need_packages postgresql postgresql-client
   locate_postgres
   if ! as_postgres test -e "$PG_HOME/data/PG_VERSION"; then
-    say "Creating a private PostgreSQL cluster"
+    say "Creating a private PostgreSQL cluster in $PG_HOME"
     as_postgres rm -rf "$PG_HOME/data.part"
     run_step "Creating the PostgreSQL cluster" as_postgres "$PG_BIN/initdb" -D "$PG_HOME/data.part" \
       -U "$(id -un)" --auth-local=trust --auth-host=reject -E UTF8 --locale=C.UTF-8
@@ -300,7 +306,7 @@ get_postgres() {
 
 # Stop the private server, unless something else of this folder uses it (tests, say).
 stop_postgres() {
-  [ -n "${PGHOST:-}${PGPORT:-}${PGUSER:-}" ] && return 0
+  [ -z "${PGHOST:-}${PGPORT:-}${PGUSER:-}" ] && [ -d "$LOCAL/postgres" ] || return 0
   locate_postgres
   as_postgres test -e "$PG_HOME/data/postmaster.pid" || return 0
   local others
@@ -434,33 +440,40 @@ get_base_database() {
   say "Creating a database with Odoo's own payment addons (1 to 2 minutes)"
   drop_databases_like 'invoice\_payments\_base\_%' ''
   install_modules invoice_payments_base_part "$BASE_MODULES"
+  say "Building the web client's bundles"
   run_script invoice_payments_base_part "$PROJECT/setup/complete_base.py"
   rename_database invoice_payments_base_part "$BASE_DATABASE"
 }
 
-# The demo database keeps what was entered in it; the digest of the addon that is installed in
-# it is its comment, so that a start updates it only when the addon's files have changed.
 DEMO_DATABASE=invoice_payments_demo
 
 get_demo_database() {
-  local part=${DEMO_DATABASE}_part digest installed
-  digest=$(files_digest "$ADDON")
-  if ! database_exists "$DEMO_DATABASE"; then
-    get_base_database
-    say "Creating the database $DEMO_DATABASE"
-    clone_database "$BASE_DATABASE" "$part"
-    install_modules "$part" "$ADDON"
-    run_script "$part" "$PROJECT/setup/pregenerate_assets.py"
-    rename_database "$part" "$DEMO_DATABASE"
-  else
-    installed=$(sql postgres "select shobj_description(oid, 'pg_database')
-      from pg_database where datname = '$DEMO_DATABASE'")
-    [ "$installed" = "$digest" ] && return 0
-    say "Updating the addon in $DEMO_DATABASE: its files have changed"
-    run_step "Updating $ADDON" odoo server -d "$DEMO_DATABASE" -u "$ADDON" \
-      --stop-after-init --no-http --max-cron-threads=0
-  fi
-  sql postgres "comment on database $DEMO_DATABASE is '$digest'"
+  database_exists "$DEMO_DATABASE" && return 0
+  local part=${DEMO_DATABASE}_part
+  get_base_database
+  say "Creating the database $DEMO_DATABASE"
+  clone_database "$BASE_DATABASE" "$part"
+  install_modules "$part" "$ADDON"
+  run_script "$part" "$PROJECT/setup/pregenerate_assets.py"
+  rename_database "$part" "$DEMO_DATABASE"
+  note_demo_digest
+}
+
+# The database keeps what was entered in it. The digest of the addon that is installed in it is
+# its comment, so that a start updates it only when the addon's files have changed.
+update_demo_database() {
+  local installed
+  installed=$(sql postgres "select shobj_description(oid, 'pg_database')
+    from pg_database where datname = '$DEMO_DATABASE'")
+  [ "$installed" != "$(files_digest "$ADDON")" ] || return 0
+  say "Updating the addon in $DEMO_DATABASE: its files have changed"
+  run_step "Updating $ADDON" odoo server -d "$DEMO_DATABASE" -u "$ADDON" \
+    --stop-after-init --no-http --max-cron-threads=0
+  note_demo_digest
+}
+
+note_demo_digest() {
+  sql postgres "comment on database $DEMO_DATABASE is '$(files_digest "$ADDON")'"
 }
 
 # Set TEMPLATE_DATABASE to an unused database with the addon and the tests' own addons.

@@ -8,8 +8,8 @@ connections, and while the resolver runs. The server process is killed, half of 
 times at a named point of the steps and half of the times at any moment. Clients whose
 call was cut off ask again after the restart, with their idempotency key. Every five
 kills, and at the end, everything is resolved and the books must agree with the gateway.
-Prints one line of JSON; the exit status is 1 if anything differs. A seed makes the
-choices, not the timing, repeatable.
+Prints one line of JSON, after Ctrl+C too; the exit status is 1 if anything differs. A
+seed makes the choices, not the timing, repeatable.
 """
 
 import argparse
@@ -71,11 +71,18 @@ class CrashRun:
         try:
             self.world.start(IPX_STALE_DELAY=STALE_DELAY)
             self.world.gateway.script({"delay": 0.5}, token="tok_pause", times=None)
-            while self.kills.total() < self.options.kills:
-                self._cycle()
-                if self.kills.total() % 5 == 0:
-                    self._compare()
-                    self._say()
+            try:
+                while self.kills.total() < self.options.kills:
+                    self._cycle()
+                    if self.kills.total() % 5 == 0:
+                        self._compare()
+                        self._say()
+            except KeyboardInterrupt:
+                # Enough: compare what there is.
+                self.over.set()
+                self.world.clear_faults()
+                self.world.server.kill()
+                self.world.start_server(IPX_STALE_DELAY=STALE_DELAY)
             self._finish()
         finally:
             self.world.close()

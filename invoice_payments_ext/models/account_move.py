@@ -3,6 +3,7 @@ from numbers import Real
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, float_compare, format_date
 from odoo.tools.misc import clean_context
 
@@ -214,6 +215,12 @@ class AccountMove(models.Model):
     def button_cancel(self):
         self._check_no_money_in_flight()
         return super().button_cancel()
+
+    def message_post(self, **kwargs):
+        """Keep the notes on payments to the chatter: they are for nobody's inbox."""
+        if self.env.context.get("log_payment_note"):
+            return self._message_log(**kwargs)
+        return super().message_post(**kwargs)
 
     # === ACTION METHODS === #
 
@@ -647,10 +654,19 @@ class AccountMove(models.Model):
         for invoice in by_dialog:
             payments[invoice] = invoice._record_by_register_dialog(amount, values)
         batch = self - by_dialog
-        created = self.env["account.payment"].create(
-            [batch_invoice._prepare_external_payment_vals(amount, values) for batch_invoice in batch]
+        payments.update(
+            zip(batch, batch._create_payments_together(amount, values), strict=True)
+        )
+        return self.env["account.payment"].union(*(payments[invoice] for invoice in self))
+
+    def _create_payments_together(self, amount, values):
+        """Create, post and reconcile payments in the invoices' own currency."""
+        payments = self.env["account.payment"].with_context(booked_by_door=True)
+        created = payments.create(
+            [invoice._prepare_external_payment_vals(amount, values) for invoice in self]
         )
         created.action_post()
+        created = created.with_env(self.env)
         self.env["account.move.line"]._reconcile_plan(
             [
                 invoice._get_open_receivable_lines(payment.destination_account_id)
@@ -658,11 +674,10 @@ class AccountMove(models.Model):
                     lambda line, account=payment.destination_account_id: line.account_id
                     == account
                 )
-                for invoice, payment in zip(batch, created, strict=True)
+                for invoice, payment in zip(self, created, strict=True)
             ]
         )
-        payments.update(zip(batch, created, strict=True))
-        return self.env["account.payment"].union(*(payments[invoice] for invoice in self))
+        return created
 
     def _needs_register_dialog(self, values):
         """Tell if the payment needs the arithmetic of Odoo's own register dialog.
@@ -737,7 +752,6 @@ class AccountMove(models.Model):
             "partner_id": lines.partner_id.id or self.commercial_partner_id.id,
             "company_id": self.company_id.id,
             "destination_account_id": lines[0].account_id.id,
-            "write_off_line_vals": [],
             "invoice_ids": [Command.set(self.ids)],
         }
 
@@ -748,6 +762,11 @@ class AccountMove(models.Model):
             lambda line: line.display_type == "payment_term" and not line.reconciled
         )
         return lines.filtered(lambda line: line.account_id == account) if account else lines
+
+    def _search_reconciled_payment_ids(self, operator, value):
+        if self.env.context.get("nothing_reconciled_yet"):
+            return Domain.FALSE  # See `account.payment`.
+        return super()._search_reconciled_payment_ids(operator, value)
 
     # === BUSINESS METHODS - HELPERS === #
 
@@ -873,7 +892,10 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         chargeable = self._get_chargeable_amount()
-        if not self.currency_id.compare_amounts(chargeable, self.amount_residual):
+        has_discount = self.invoice_payment_term_id.early_discount
+        if has_discount and not self.currency_id.compare_amounts(
+            chargeable, self.amount_residual
+        ):
             values = self._get_invoice_next_payment_values()
             if values.get("installment_state") == "epd":
                 return values["amount_due"]

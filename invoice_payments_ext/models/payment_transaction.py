@@ -505,7 +505,12 @@ class PaymentTransaction(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if {"state", "request_state", "payment_id"} & vals.keys():
-            self._get_attempt_invoices()._notify_payments_changed()
+            # While it is being sent or booked, its sender tells in a moment.
+            told = self.filtered(
+                lambda tx: tx.outcome != "sent"
+                and not (self.env.context.get("settled_by_caller") and tx.state == "done")
+            )
+            told._get_attempt_invoices()._notify_payments_changed()
         return result
 
     # === GETTERS === #

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
+from odoo.http import request
 
 from .payment_transaction import UNRESOLVED_OUTCOMES
 
@@ -65,6 +66,8 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
         """
         self.ensure_one()
+        # What is logged is the staff's doing, not the customer's.
+        self = self.with_context(payment_backend_action=True)
         self._commit_step("prepared")
         if self._in_step("sent", self._mark_sent):
             self._record(self._send_request())
@@ -247,13 +250,38 @@ class PaymentTransaction(models.Model):
         """Charge from Odoo's own flows, keeping unknown apart from declined.
 
         Stock records a time-out as an error, although the customer may have been
-        charged.
+        charged. These flows do not commit before they send; so what was sent is kept on
+        the HTTP request, which outlives the replay of a serialization failure.
         """
         self.ensure_one()
         self._ensure_provider_is_not_disabled()
         self._log_sent_message()
         self.request_state = "sent"
-        self._record_answer(self._call_gateway(GatewayAnswer(self)))
+        answer = GatewayAnswer(self)
+        if self._was_sent_before_replay():
+            self._refuse(
+                answer, "unknown", self.env._("It was sent, but the answer was lost.")
+            )
+        else:
+            self._call_gateway(answer)
+        self._record_answer(answer)
+
+    def _was_sent_before_replay(self):
+        """Tell if this HTTP request sent this charge already, and note that it does."""
+        if not request:
+            return False
+        if not hasattr(request, "sent_payment_charges"):
+            request.sent_payment_charges = set()
+        charges = request.sent_payment_charges
+        charge = (
+            self.token_id.id,
+            self.currency_id.id,
+            self.amount,
+            tuple(self.invoice_ids.ids) or self.reference,
+        )
+        was_sent = charge in charges
+        charges.add(charge)
+        return was_sent
 
     def _send_api_request(self, *args, **kwargs):
         result = super()._send_api_request(*args, **kwargs)
@@ -294,6 +322,11 @@ class PaymentTransaction(models.Model):
             if tx.payment_id != booked_before:
                 tx._report_excess()
 
+    def _log_message_on_linked_documents(self, message):
+        return super(
+            PaymentTransaction, self.with_context(log_payment_note=True)
+        )._log_message_on_linked_documents(message)
+
     def _create_payment(self, **extra_create_values):
         if self.memo:
             extra_create_values.setdefault(
@@ -302,7 +335,11 @@ class PaymentTransaction(models.Model):
                     filter(None, [self.reference, self.provider_reference, self.memo])
                 ),
             )
-        return super()._create_payment(**extra_create_values)
+        booking = self.with_context(booked_by_door=True)
+        payment = super(PaymentTransaction, booking)._create_payment(
+            **extra_create_values
+        )
+        return payment.with_env(self.env)
 
     # === THE RESOLVER === #
 
@@ -342,6 +379,7 @@ class PaymentTransaction(models.Model):
     def _resolve_attempt(self):
         """Bring this attempt forward as far as can be known without a person."""
         self.ensure_one()
+        self = self.with_context(payment_backend_action=True)
         try:
             self._in_step("resolved", self._end_stale_request)
             self._in_step("resolved", self._ask_provider)

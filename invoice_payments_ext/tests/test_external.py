@@ -194,9 +194,10 @@ class TestExternal(InvoicePaymentsCommon):
 
     def _count_queries(self, number):
         """Return how many queries the payments of so many invoices take."""
-        invoices = self.env["account.move"].union(
-            *(self.make_invoice(10.0) for _number in range(number))
-        )
+        draft = self.make_invoice(10.0, post=False)
+        invoices = draft.union(*(draft.copy() for _number in range(number - 1))).sudo()
+        invoices.invoice_date = "2026-01-15"
+        invoices.action_post()
         self._keep()
         before = self.env.cr.sql_log_count
         invoices.with_user(self.accountant).record_external_payment()
@@ -217,7 +218,9 @@ class TestExternal(InvoicePaymentsCommon):
         payment = invoice.record_external_payment(
             amount=amount, date=date, journal_id=journal.id
         )
+        self._assert_linked(invoice, payment)
         self.assertEqual(self.ledger(payment), self.ledger(dialog_payment))
+        self._assert_linked(invoice, payment)
         for name in (
             "amount",
             "currency_id",
@@ -236,6 +239,15 @@ class TestExternal(InvoicePaymentsCommon):
             self._open_instalments(twin),
         )
         return invoice, payment
+
+    def _assert_linked(self, invoice, payment):
+        """Assert that payment and invoice know each other, in the cache and after."""
+        self.assertEqual(payment.reconciled_invoice_ids, invoice)
+        self.assertEqual(payment.reconciled_invoices_count, 1)
+        self.assertEqual(payment.invoice_ids, invoice)
+        self.assertEqual(invoice.reconciled_payment_ids, payment)
+        self.assertEqual(invoice.matched_payment_ids, payment)
+        self.assertTrue(payment.is_reconciled)
 
     @staticmethod
     def _open_instalments(invoice):

@@ -384,6 +384,12 @@ class TestRefusals(InvoicePaymentsCommon):
         with self.assertRefused("key C was used already"):
             attempt.void(idempotency_key="C")
 
+    def test_refused_request_leaves_its_key_free(self):
+        with self.assertRefused("above the remaining amount"):
+            self.invoice.charge(self.token.id, amount=2000.0, idempotency_key="F")
+        attempt = self.invoice.charge(self.token.id, amount=20.0, idempotency_key="F")
+        self.assertEqual(attempt.amount, 20.0)
+
     def test_key_that_is_no_text(self):
         for key in (5, True, ["K"], {"a": 1}):
             with self.subTest(key=key), self.assertRefused("key must be a text"):

@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+from unittest.mock import patch
+
 import requests
 
 from odoo.fields import Command
@@ -101,7 +104,54 @@ class TestStockFlows(InvoicePaymentsCommon):
         self._register_with_token()
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
+    # === LINKS AND NOTES === #
+
+    def test_charge_links_its_payment_with_the_invoice(self):
+        payment = self.start_attempt("done", amount=400.0).sudo().payment_id
+        for _again in range(2):
+            self.assertEqual(payment.reconciled_invoice_ids, self.invoice)
+            self.assertEqual(payment.invoice_ids, self.invoice)
+            self.assertEqual(self.invoice.sudo().reconciled_payment_ids, payment)
+            self.assertEqual(self.invoice.sudo().matched_payment_ids, payment)
+            self.assertTrue(payment.is_reconciled)
+            self.env.flush_all()
+            self.env.invalidate_all()
+
+    def test_charge_is_told_in_the_chatter_by_its_author(self):
+        attempt = self.start_attempt("done", amount=400.0)
+        notes = self.invoice.sudo().message_ids.filtered(
+            lambda message: attempt.reference in message.body
+        )
+        self.assertGreaterEqual(len(notes), 2, "Sent, and received.")
+        self.assertEqual(notes.author_id, self.accountant.partner_id)
+        self.assertFalse(notes.notified_partner_ids)
+
     # === THE PORTAL === #
+
+    def test_replayed_request_of_an_odoo_flow_sends_once(self):
+        steps = "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
+        values = {
+            "currency_id": self.company.currency_id.id,
+            "amount": 1000.0,
+            "token_id": self.token.id,
+            "invoice_ids": [Command.set(self.invoice.ids)],
+            "operation": "online_token",
+        }
+        with patch(f"{steps}.request", SimpleNamespace()):
+            self._create_transaction("token", **values)._charge_with_token()
+            self.env.cr.rollback()  # What Odoo does before it replays a request.
+            replayed = self._create_transaction("token", **values)
+            replayed._charge_with_token()
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(replayed.outcome, "unknown")
+        with patch(f"{steps}.request", SimpleNamespace()):
+            other = self._create_transaction(
+                "token", **{**values, "reference": "Another request"}
+            )
+            other._charge_with_token()
+            other._post_process()
+        self.assertEqual(len(self.gateway.requests), 2)
+        self.late_confirmation = True
 
     def test_portal_charge_by_token_timed_out(self):
         tx = self.make_portal_transaction(

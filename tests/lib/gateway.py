@@ -33,6 +33,7 @@ class Gateway:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):

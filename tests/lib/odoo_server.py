@@ -1,6 +1,7 @@
 """A real Odoo server process, and one-off Odoo commands."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -90,9 +91,14 @@ class OdooServer:
             "--workers=0",
             *arguments,
         )
+        # Its own session: Ctrl+C is for the tests, which then end it. And it ends with
+        # them, however they end.
+        if shutil.which("setpriv"):
+            command = ["setpriv", "--pdeathsig", "KILL", *command]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
+                start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
