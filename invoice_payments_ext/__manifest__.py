@@ -1,6 +1,6 @@
 {
     "name": "Invoice Payments",
-    "summary": "Charge, record, retry and follow the payments of an invoice in one place",
+    "summary": "Charge, record, retry and follow an invoice's payments in one place",
     "version": "19.0.1.0.0",
     "category": "Accounting/Accounting",
     "author": "Invoice Payments maintainers",

@@ -71,9 +71,7 @@ class Side:
     def __init__(self, database):
         self.registry = Registry(database)
         with self.open() as env:
-            self.has_addon = (
-                env["ir.module.module"]._get(ADDON).state == "installed"
-            )
+            self.has_addon = env["ir.module.module"]._get(ADDON).state == "installed"
             for name in ("account_payment", "payment_demo"):
                 if env["ir.module.module"]._get(name).state != "installed":
                     raise SystemExit(f"{database} needs the module {name}.")
@@ -299,8 +297,12 @@ def bench_charge(ours, stock):
     """One charge by a saved method."""
 
     def do_ours(env, invoice_ids):
-        tx = env["account.move"].browse(invoice_ids).charge(
-            ours.token_by_invoice[invoice_ids[0]], idempotency_key=str(uuid.uuid4())
+        tx = (
+            env["account.move"]
+            .browse(invoice_ids)
+            .charge(
+                ours.token_by_invoice[invoice_ids[0]], idempotency_key=str(uuid.uuid4())
+            )
         )
         return tx.outcome
 

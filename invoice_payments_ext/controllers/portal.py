@@ -14,7 +14,9 @@ class PortalPayments(PortalAccount):
                     suffix=f"/payments/{row['payment_id']}/receipt"
                 ),
                 "amount": row["amount"],
-                "currency": request.env["res.currency"].sudo().browse(row["currency_id"]),
+                "currency": request.env["res.currency"]
+                .sudo()
+                .browse(row["currency_id"]),
                 "date": fields.Date.to_date(row["date"]),
             }
             for row in self._get_rows_with_receipt(invoice)
@@ -27,10 +29,14 @@ class PortalPayments(PortalAccount):
         auth="public",
         readonly=True,
     )
-    def portal_payment_receipt(self, invoice_id, payment_id, access_token=None, **kwargs):
+    def portal_payment_receipt(
+        self, invoice_id, payment_id, access_token=None, **kwargs
+    ):
         """Give a customer the receipt of a payment of an invoice that they may see."""
         try:
-            invoice = self._document_check_access("account.move", invoice_id, access_token)
+            invoice = self._document_check_access(
+                "account.move", invoice_id, access_token
+            )
         except (AccessError, MissingError):
             return request.redirect("/my")
         rows = self._get_rows_with_receipt(invoice)
@@ -49,7 +55,8 @@ class PortalPayments(PortalAccount):
             return []
         return [
             row
-            # In superuser mode: the route checked that the customer may see the invoice.
+            # In superuser mode: the route checked that the customer may see the
+            # invoice.
             for row in invoice.sudo().get_payment_rows()
             if row["payment_id"] and row["state"] == "succeeded"
         ]

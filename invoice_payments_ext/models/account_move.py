@@ -5,8 +5,8 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, float_compare, format_date
-from odoo.tools.misc import clean_context
 
+from ..tools import without_defaults
 from .payment_transaction import (
     IN_FLIGHT_OUTCOMES,
     RETRYABLE_OUTCOMES,
@@ -26,7 +26,7 @@ class AccountMove(models.Model):
 
     has_chargeable_method = fields.Boolean(
         compute="_compute_has_chargeable_method",
-        help="Whether the customer of this draft has a saved method that can be charged.",
+        help="Whether the customer of this draft has a method that can be charged.",
     )
 
     # === COMPUTE METHODS === #
@@ -88,7 +88,8 @@ class AccountMove(models.Model):
             if invoice.state == "draft":
                 raise UserError(
                     self.env._(
-                        "%(name)s is a draft: confirm it first, or use Issue and charge.",
+                        "%(name)s is a draft: confirm it first, or use Issue and "
+                        "charge.",
                         name=name,
                     )
                 )
@@ -184,13 +185,13 @@ class AccountMove(models.Model):
         }
         if transaction.outcome == "unknown":
             return self.env._(
-                "The outcome of %(reference)s (%(amount)s) is unknown: the customer may "
-                "have been charged. Resolve it first.",
+                "The outcome of %(reference)s (%(amount)s) is unknown: the customer "
+                "may have been charged. Resolve it first.",
                 **values,
             )
         return self.env._(
-            "%(reference)s (%(amount)s) is in flight: %(outcome)s. Wait for its outcome "
-            "first.",
+            "%(reference)s (%(amount)s) is in flight: %(outcome)s. Wait for its "
+            "outcome first.",
             **values,
         )
 
@@ -256,8 +257,8 @@ class AccountMove(models.Model):
         """Charge a saved payment method of the customer for this invoice.
 
         The attempt is committed before the gateway is called, its answer before it is
-        booked; so this commits, and must not be called in the middle of other work. What
-        the gateway did not answer is unknown, not failed. Read the result from the
+        booked; so this commits, and must not be called in the middle of other work.
+        What the gateway did not answer is unknown, not failed. Read the result from the
         attempt's `outcome` and `state_message`.
 
         :param int token_id: The saved payment method, a `payment.token` id.
@@ -294,7 +295,8 @@ class AccountMove(models.Model):
         The invoice gets its number in the same step as the attempt is stored. It stays
         issued, whatever becomes of the charge.
 
-        :param int token_id: The saved payment method; the customer's default if not given.
+        :param int token_id: The saved payment method; the customer's default if not
+                             given.
         :param str idempotency_key: See :meth:`charge`.
         :return: The attempt.
         :rtype: payment.transaction
@@ -329,13 +331,14 @@ class AccountMove(models.Model):
 
         :param float amount: The amount in the invoice's currency, for one invoice only;
                              what settles the invoice on the date if not given (the
-                             chargeable amount, or the discounted one of an early-payment
-                             discount).
+                             chargeable amount, or the discounted one of an
+                             early-payment discount).
         :param int journal_id: A bank, cash or credit card journal; the company's first
                                bank journal if not given.
         :param int payment_method_line_id: An incoming method of the journal that is not
                                            a provider's; its first one if not given.
-        :param date|str date: The day on which the money was received; today if not given.
+        :param date|str date: The day on which the money was received; today if not
+                              given.
         :param str reference: The document's number, such as the cheque's.
         :param str memo: A memo; the invoice's payment reference if not given.
         :param bool notify: Whether to send the receipt to the customer.
@@ -346,8 +349,7 @@ class AccountMove(models.Model):
         :raise AccessError: If the user has no right to record payments.
         """
         self._check_payment_rights()
-        # A dialog's `default_…` keys are not for the records that are created here.
-        self = self.with_context(clean_context(self.env.context))
+        self = without_defaults(self)
         keys = self.env["account.idempotency.key"]
         door = "account.move.record_external_payment"
         arguments = {
@@ -389,8 +391,7 @@ class AccountMove(models.Model):
     ):
         """Prepare an attempt, or find the one of an earlier request, and run it."""
         self._check_payment_rights()
-        # A dialog's `default_…` keys are not for the records that are created here.
-        self = self.with_context(clean_context(self.env.context))
+        self = without_defaults(self)
         keys = self.env["account.idempotency.key"]
         attempt = keys._find(idempotency_key, door, arguments)
         if attempt is None:
@@ -405,7 +406,7 @@ class AccountMove(models.Model):
         return attempt.with_env(self.env)
 
     def _prepare_charge(self, token_id, amount, memo, issue, retried):
-        """Check everything and create the attempt; the caller holds the invoice's lock."""
+        """Check everything and create the attempt, on a locked invoice."""
         self.ensure_one()
         token = self._get_token_to_charge(token_id)
         if issue:
@@ -453,9 +454,7 @@ class AccountMove(models.Model):
         """Check that this draft can be issued and charged, before it gets a number."""
         self.ensure_one()
         if self.move_type != "out_invoice":
-            raise UserError(
-                self.env._("%s is no customer invoice.", self.display_name)
-            )
+            raise UserError(self.env._("%s is no customer invoice.", self.display_name))
         if self.state != "draft":
             raise UserError(
                 self.env._(
@@ -470,7 +469,7 @@ class AccountMove(models.Model):
         self._check_token(token, self.amount_total)
 
     def _get_retry_amount(self, attempt):
-        """Return the amount for repeating an attempt; refuse what cannot be repeated."""
+        """Return the amount for a retry; refuse what cannot be repeated."""
         self._check_nothing_in_flight()
         if attempt.outcome not in RETRYABLE_OUTCOMES or attempt.source_transaction_id:
             raise UserError(
@@ -535,9 +534,7 @@ class AccountMove(models.Model):
         if not self.company_id:
             raise UserError(self.env._("There is no invoice to record a payment on."))
         if len(self.company_id) > 1:
-            raise UserError(
-                self.env._("Record the payments of one company at a time.")
-            )
+            raise UserError(self.env._("Record the payments of one company at a time."))
         journal = self._get_external_journal(journal_id)
         return {
             "journal_id": journal.id,
@@ -589,7 +586,7 @@ class AccountMove(models.Model):
         return journal
 
     def _get_external_method_line(self, journal, method_line_id):
-        """Return the method line of an external payment; refuse one that does not fit."""
+        """Return the method line of a payment; refuse one that does not fit."""
         method_lines = journal._get_available_payment_method_lines("inbound")
         method_lines = method_lines.filtered(
             lambda line: not line.sudo().payment_provider_id
@@ -615,7 +612,7 @@ class AccountMove(models.Model):
         return method_line
 
     def _get_external_date(self, journal, date):
-        """Return the day of an external payment; refuse the future and locked periods."""
+        """Return the day of a payment; refuse the future and locked periods."""
         today = fields.Date.context_today(self)
         try:
             date = fields.Date.to_date(date) if date else today
@@ -657,7 +654,9 @@ class AccountMove(models.Model):
         payments.update(
             zip(batch, batch._create_payments_together(amount, values), strict=True)
         )
-        return self.env["account.payment"].union(*(payments[invoice] for invoice in self))
+        return self.env["account.payment"].union(
+            *(payments[invoice] for invoice in self)
+        )
 
     def _create_payments_together(self, amount, values):
         """Create, post and reconcile payments in the invoices' own currency."""
@@ -671,8 +670,9 @@ class AccountMove(models.Model):
             [
                 invoice._get_open_receivable_lines(payment.destination_account_id)
                 | payment.move_id.line_ids.filtered(
-                    lambda line, account=payment.destination_account_id: line.account_id
-                    == account
+                    lambda line, account=payment.destination_account_id: (
+                        line.account_id == account
+                    )
                 )
                 for invoice, payment in zip(self, created, strict=True)
             ]
@@ -761,7 +761,11 @@ class AccountMove(models.Model):
         lines = self.line_ids.filtered(
             lambda line: line.display_type == "payment_term" and not line.reconciled
         )
-        return lines.filtered(lambda line: line.account_id == account) if account else lines
+        return (
+            lines.filtered(lambda line: line.account_id == account)
+            if account
+            else lines
+        )
 
     def _search_reconciled_payment_ids(self, operator, value):
         if self.env.context.get("nothing_reconciled_yet"):
@@ -826,7 +830,7 @@ class AccountMove(models.Model):
         )
 
     def _get_default_token(self):
-        """Return the saved method to propose: the default one, or the newest usable one.
+        """Return the saved method to propose: the default one, or the newest.
 
         :rtype: payment.token
         """
@@ -834,7 +838,9 @@ class AccountMove(models.Model):
         tokens = self._get_saved_tokens()
         reasons = tokens._get_unusable_reasons(self, self._get_amount_to_propose())
         usable = tokens.filtered(lambda token: not reasons[token.id])
-        for owner in self._get_payment_method_owners().sudo().with_company(self.company_id):
+        for owner in (
+            self._get_payment_method_owners().sudo().with_company(self.company_id)
+        ):
             if owner.default_payment_token_id in usable:
                 return owner.default_payment_token_id
         return usable.sorted("id", reverse=True)[:1]
@@ -919,7 +925,7 @@ class AccountMove(models.Model):
         )
 
     def _get_blocking_attempt(self):
-        """Return an attempt that keeps any other from being started, if there is one."""
+        """Return an attempt that keeps any other from being started."""
         return (
             self._get_unresolved_attempts()
             | self.sudo().transaction_ids.filtered("holds_invoice")

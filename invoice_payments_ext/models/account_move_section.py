@@ -30,7 +30,7 @@ class AccountMove(models.Model):
     # === CHECK METHODS === #
 
     def _check_section_rights(self):
-        """Keep memos and technical reasons from customers, who may read their invoice."""
+        """Keep memos and technical reasons from customers who call this."""
         if not self.env.su and not self.env.user._is_internal():
             raise AccessError(
                 self.env._("Only the staff may read the payments of an invoice.")
@@ -58,9 +58,7 @@ class AccountMove(models.Model):
             "amount_chargeable": self._get_chargeable_amount(),
             "can_create": not blocked,
             "create_blocked_reason": blocked,
-            "needs_resolving": any(
-                row["state"] in UNRESOLVED_OUTCOMES for row in rows
-            ),
+            "needs_resolving": any(row["state"] in UNRESOLVED_OUTCOMES for row in rows),
             "rows": rows,
         }
 
@@ -78,8 +76,10 @@ class AccountMove(models.Model):
         attempts = self.sudo().transaction_ids
         attempts |= attempts.child_transaction_ids
         attempts = attempts.filtered(
-            lambda tx: tx.outcome in UNRESOLVED_OUTCOMES
-            or (tx.state == "done" and not tx.is_post_processed)
+            lambda tx: (
+                tx.outcome in UNRESOLVED_OUTCOMES
+                or (tx.state == "done" and not tx.is_post_processed)
+            )
         )
         before = attempts.mapped("outcome")
         for attempt in attempts:
@@ -93,9 +93,10 @@ class AccountMove(models.Model):
         `amount_applied` in the invoice's. The drafts of a payment form that was opened
         and left are not among them.
 
-        :return: One dict a row, with `kind`, `state`, `reason`, `date`, `method`, `memo`,
-                 `reference`, `amount`, `amount_applied`, `amount_refunded`, `refunds`,
-                 `transaction_id`, `payment_id`, `move_id`, `actions` and more.
+        :return: One dict a row, with `kind`, `state`, `reason`, `date`, `method`,
+                 `memo`, `reference`, `amount`, `amount_applied`, `amount_refunded`,
+                 `refunds`, `transaction_id`, `payment_id`, `move_id`, `actions` and
+                 more.
         :rtype: list[dict]
         :raise AccessError: If the user is no member of staff who may read the invoice.
         """
@@ -263,7 +264,7 @@ class AccountMove(models.Model):
     # === ROWS === #
 
     def _get_refunds_by_source(self, transactions, payments):
-        """Group the refunds by the attempt (`tx`) or payment (`payment`) they give back."""
+        """Group the refunds by the attempt (`tx`) or `payment` they give back."""
         refunds = {}
         for tx in transactions.values():
             if tx["operation"] == "refund":
@@ -281,7 +282,9 @@ class AccountMove(models.Model):
                 payment["source_payment_id"]
                 and payment["payment_transaction_id"] not in transactions
             ):
-                refunds.setdefault(("payment", payment["source_payment_id"]), []).append(
+                refunds.setdefault(
+                    ("payment", payment["source_payment_id"]), []
+                ).append(
                     {
                         "date": fields.Date.to_string(payment["date"]),
                         "amount": payment["amount"],
@@ -324,7 +327,9 @@ class AccountMove(models.Model):
                     state=tx["outcome"],
                     reason=reason,
                     date=payment.get("date") or tx["create_date"],
-                    method=f"{tx['method']} •••• {details}" if details else tx["method"],
+                    method=f"{tx['method']} •••• {details}"
+                    if details
+                    else tx["method"],
                     provider=tx["provider"],
                     memo=tx["memo"],
                     reference=tx["reference"],
@@ -333,7 +338,9 @@ class AccountMove(models.Model):
                     amount_applied=entry.get("applied", 0.0),
                     refunds=refunds.get(("tx", tx["id"]), [])
                     + refunds.get(("payment", tx["payment_id"]), []),
-                    user=tx["author"] if tx["operation"] == "offline" else tx["partner_name"],
+                    user=tx["author"]
+                    if tx["operation"] == "offline"
+                    else tx["partner_name"],
                     channel=self._get_channel(tx),
                     transaction_id=tx["id"],
                     payment_id=tx["payment_id"],
@@ -353,8 +360,12 @@ class AccountMove(models.Model):
             tx_id = payment["payment_transaction_id"]
             is_shown = tx_id in transactions and not entry
             is_refund = payment["payment_type"] == "outbound" and not entry
-            if is_shown or is_refund or any(
-                tx["payment_id"] == payment["id"] for tx in transactions.values()
+            if (
+                is_shown
+                or is_refund
+                or any(
+                    tx["payment_id"] == payment["id"] for tx in transactions.values()
+                )
             ):
                 continue
             rows.append(
@@ -382,7 +393,7 @@ class AccountMove(models.Model):
         return rows
 
     def _get_entry_rows(self, entries, payments):
-        """Return the rows of bank matches, credit notes and other reconciled entries."""
+        """Return the rows of bank matches, credit notes and other entries."""
         shown = {payment["move_id"] for payment in payments.values()}
         kinds = {"out_refund": "credit_note", "out_invoice": "invoice"}
         rows = []
@@ -454,7 +465,9 @@ class AccountMove(models.Model):
             },
             "state": {
                 **dict(
-                    env["payment.transaction"]._fields["outcome"]._description_selection(env)
+                    env["payment.transaction"]
+                    ._fields["outcome"]
+                    ._description_selection(env)
                 ),
                 "rejected": env._("Rejected"),
             },
@@ -480,10 +493,15 @@ class AccountMove(models.Model):
                 )
             if tx and may_act:
                 self._add_row_action(
-                    row, "open_transaction", "payment.transaction", "action_open_transaction"
+                    row,
+                    "open_transaction",
+                    "payment.transaction",
+                    "action_open_transaction",
                 )
             if row["move_id"] and not row["payment_id"]:
-                self._add_row_action(row, "open_entry", "account.move", "action_open_business_doc")
+                self._add_row_action(
+                    row, "open_entry", "account.move", "action_open_business_doc"
+                )
 
     def _add_attempt_actions(self, row, tx, retry_blocked):
         """Add what moves an attempt forward."""

@@ -54,7 +54,9 @@ class AccountPayment(models.Model):
         invoices = self.env["account.move"].browse(
             self.env["payment.transaction"]
             ._fields["invoice_ids"]
-            .convert_to_cache(values.get("invoice_ids", []), self.env["payment.transaction"])
+            .convert_to_cache(
+                values.get("invoice_ids", []), self.env["payment.transaction"]
+            )
         )
         invoices._check_nothing_in_flight()
         return values
@@ -89,7 +91,8 @@ class AccountPayment(models.Model):
         if payment_sudo.payment_token_id:
             return payment_sudo.payment_token_id._get_method_label()
         transaction_sudo = payment_sudo.payment_transaction_id
+        method_line = payment_sudo.payment_method_line_id
         return (
             transaction_sudo.payment_method_id.name
-            or f"{payment_sudo.journal_id.name} ({payment_sudo.payment_method_line_id.name})"
+            or f"{payment_sudo.journal_id.name} ({method_line.name})"
         )

@@ -18,10 +18,11 @@ class PaymentProvider(models.Model):
         A provider overrides this when its gateway can be asked by reference. It is
         called with the transaction's row locked and never sends a payment request.
 
-        :param payment.transaction transaction: The transaction whose outcome is unknown.
-        :return: The payment data in the form that the transaction's `_process` takes; an
-                 empty dict if the gateway never received the request; None if it cannot
-                 tell, which leaves the decision to a person.
+        :param payment.transaction transaction: The transaction whose outcome is
+                                                unknown.
+        :return: The payment data in the form that the transaction's `_process` takes;
+                 an empty dict if the gateway never received the request; None if it
+                 cannot tell, which leaves the decision to a person.
         :rtype: dict or None
         """
         return None
@@ -68,5 +69,9 @@ def _never_connected(transport_error):
     """Tell if the name was not resolved or the connection was never made."""
     if isinstance(transport_error, requests.exceptions.ConnectTimeout):
         return True
-    reason = getattr(transport_error.args[0], "reason", None) if transport_error.args else None
+    reason = (
+        getattr(transport_error.args[0], "reason", None)
+        if transport_error.args
+        else None
+    )
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)

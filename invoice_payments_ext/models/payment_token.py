@@ -12,7 +12,9 @@ class PaymentToken(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        token_sudo = self.sudo()  # Methods and providers are not readable by accountants.
+        token_sudo = (
+            self.sudo()
+        )  # Methods and providers are not readable by accountants.
         name = token_sudo.payment_method_id.name or token_sudo.provider_id.name
         return f"{name} {token_sudo.display_name}"
 

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools.misc import clean_context
+
+from ..tools import without_defaults
 
 # In flight: the money may come, so it must not be asked for again.
 UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
@@ -68,9 +69,9 @@ class PaymentTransaction(models.Model):
     holds_invoice = fields.Boolean(
         readonly=True,
         copy=False,
-        help="While set, no other attempt can be started on the invoice. It is released "
-        "with the first final answer and never taken again, so that a late word of the "
-        "gateway is never refused.",
+        help="While set, no other attempt can be started on the invoice. It is "
+        "released with the first final answer and never taken again, so that a late "
+        "word of the gateway is never refused.",
     )
     retried_transaction_id = fields.Many2one(
         string="Repeats",
@@ -101,8 +102,8 @@ class PaymentTransaction(models.Model):
     def _check_attempt_rights(self):
         """Check that the user may act on these attempts.
 
-        :raise AccessError: If the user is not of the invoicing staff, or may not see the
-                            attempts or change their invoices.
+        :raise AccessError: If the user is not of the invoicing staff, or may not see
+                            the attempts or change their invoices.
         """
         self._get_attempt_invoices()._check_payment_rights()
         if not self._get_attempt_invoices() and not (
@@ -310,8 +311,9 @@ class PaymentTransaction(models.Model):
     def retry(self, token_id=None, idempotency_key=None):
         """Repeat a declined, failed or canceled attempt.
 
-        The new attempt is for the lesser of this attempt's amount and what is chargeable
-        now, in the invoice's currency, and is linked to this one. Commits, as `charge`.
+        The new attempt is for the lesser of this attempt's amount and what is
+        chargeable now, in the invoice's currency, and is linked to this one. Commits,
+        as `charge`.
 
         :param int token_id: The saved method; this attempt's own if not given.
         :param str idempotency_key: See `account.move.charge`.
@@ -362,15 +364,14 @@ class PaymentTransaction(models.Model):
             raise UserError(self.env._("Say whether it was charged: true or false."))
         if not isinstance(reason, str) or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
-        clean = self.with_context(clean_context(self.env.context))
-        clean.sudo()._resolve_by_person(charged, reason.strip())
+        without_defaults(self).sudo()._resolve_by_person(charged, reason.strip())
         return self
 
     def capture(self, amount=None, idempotency_key=None):
         """Capture an authorized amount. Commits, as `charge`.
 
-        :param float amount: The amount in the attempt's currency; all that is left of the
-                             authorization if not given.
+        :param float amount: The amount in the attempt's currency; all that is left of
+                             the authorization if not given.
         :param str idempotency_key: See `account.move.charge`.
         :return: The attempt to capture, a child of this one.
         :rtype: payment.transaction
@@ -395,7 +396,7 @@ class PaymentTransaction(models.Model):
         """Prepare and run a capture or a void of what is authorized."""
         self.ensure_one()
         self._check_attempt_rights()
-        self = self.with_context(clean_context(self.env.context))
+        self = without_defaults(self)
         keys = self.env["account.idempotency.key"]
         door = f"payment.transaction.{kind}"
         arguments = {"transaction_id": self.id, "amount": amount}
@@ -507,8 +508,12 @@ class PaymentTransaction(models.Model):
         if {"state", "request_state", "payment_id"} & vals.keys():
             # While it is being sent or booked, its sender tells in a moment.
             told = self.filtered(
-                lambda tx: tx.outcome != "sent"
-                and not (self.env.context.get("settled_by_caller") and tx.state == "done")
+                lambda tx: (
+                    tx.outcome != "sent"
+                    and not (
+                        self.env.context.get("settled_by_caller") and tx.state == "done"
+                    )
+                )
             )
             told._get_attempt_invoices()._notify_payments_changed()
         return result

@@ -81,7 +81,7 @@ class PaymentTransaction(models.Model):
 
         :param str name: `prepared`, `sent`, `recorded`, `settled` or `resolved`
         """
-        self.env.cr.commit()
+        self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _in_step(self, name, work):
         """Do the work of a step and commit it; do it again when another one was faster.
@@ -130,8 +130,8 @@ class PaymentTransaction(models.Model):
     def _send_request(self):
         """Call the gateway once, holding the attempt's row.
 
-        A webhook that comes before the answer waits for the row, and then finds what was
-        recorded.
+        A webhook that comes before the answer waits for the row, and then finds what
+        was recorded.
 
         :return: What came back.
         :rtype: GatewayAnswer
@@ -148,7 +148,9 @@ class PaymentTransaction(models.Model):
             return self._call_gateway(answer)
         except psycopg2.Error as error:
             # Odoo would replay the whole request, and send it again.
-            _logger.warning("Database error while sending %s: %s", self.reference, error)
+            _logger.warning(
+                "Database error while sending %s: %s", self.reference, error
+            )
             self.env.cr.rollback()
             return self._refuse(answer, "unknown", str(error))
 
@@ -161,7 +163,9 @@ class PaymentTransaction(models.Model):
             raise
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
             # Whatever a provider's code raises, the request may have left before.
-            _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
+            _logger.info(
+                "Request of %s ended with an error", self.reference, exc_info=True
+            )
             refusal = self.provider_id._classify_refusal(self, error)
             if refusal == "failed" and answer.exchanges:
                 refusal = "unknown"  # An earlier part of it did reach the gateway.
@@ -176,7 +180,7 @@ class PaymentTransaction(models.Model):
         return answer
 
     def _record(self, answer):
-        """Take the step that records an answer; what cannot be read leaves it unknown."""
+        """Take the step that records an answer; unreadable is unknown."""
         try:
             self._in_step("recorded", lambda: self._record_answer(answer))
         except CONCURRENCY_ERRORS:
@@ -303,11 +307,12 @@ class PaymentTransaction(models.Model):
         Stock calls it an error, which reads as if nothing had been charged.
         """
         was_error = self.state == "error"
-        super()._validate_amount(payment_data)
+        result = super()._validate_amount(payment_data)
         if self.state == "error" and not was_error:
             self.request_state = "unknown"
+        return result
 
-    def _post_process(self):
+    def _post_process(self):  # pylint: disable=missing-return
         """Book each attempt on its own, and tell what could not be allocated.
 
         On a recordset, stock posts the draft invoices of all its transactions, those of
@@ -345,7 +350,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _cron_resolve_attempts(self):
-        """Find out what became of attempts without an outcome, and book what is unbooked.
+        """Find the outcome of open attempts, and book what is unbooked.
 
         The stock schedule gives up on booking after four days; this one does not.
         """
@@ -369,8 +374,8 @@ class PaymentTransaction(models.Model):
     def _get_stale_delay(self):
         """Return how long nobody else acts on an attempt that is being sent.
 
-        The row lock tells a live sender from a crashed one, except in the moment between
-        marking the attempt as sent and taking the lock.
+        The row lock tells a live sender from a crashed one, except in the moment
+        between marking the attempt as sent and taking the lock.
 
         :rtype: datetime.timedelta
         """
@@ -399,9 +404,7 @@ class PaymentTransaction(models.Model):
         ):
             return  # A row that is locked has a sender who is alive.
         if self.outcome == "ready":
-            self._set_not_carried_out(
-                self.env._("It was never sent to the provider.")
-            )
+            self._set_not_carried_out(self.env._("It was never sent to the provider."))
             self.request_state = "not_sent"
         else:
             self._set_unknown(self.env._("The server stopped before the answer came."))
@@ -410,7 +413,8 @@ class PaymentTransaction(models.Model):
         """Ask the gateway what became of the request, and write what it says."""
         if (
             self.outcome != "unknown"
-            or self.state != "draft"  # It came with another amount: for a person to judge.
+            or self.state
+            != "draft"  # It came with another amount: for a person to judge.
             or not self.try_lock_for_update(allow_referencing=True)
         ):
             return
@@ -461,9 +465,9 @@ class PaymentTransaction(models.Model):
                     "%(reference)s needs no resolving, its outcome is known: "
                     "%(outcome)s.",
                     reference=self.reference,
-                    outcome=dict(self._fields["outcome"]._description_selection(self.env))[
-                        self.outcome
-                    ],
+                    outcome=dict(
+                        self._fields["outcome"]._description_selection(self.env)
+                    )[self.outcome],
                 )
             )
         resolving = self.with_context(
@@ -488,7 +492,7 @@ class PaymentTransaction(models.Model):
     # === TELLING PEOPLE === #
 
     def _report_excess(self):
-        """Tell a person when the money could not be allocated to its invoices in full."""
+        """Tell a person when not all the money could be allocated."""
         self.ensure_one()
         payment = self.payment_id
         invoices = self._get_attempt_invoices()
@@ -526,10 +530,11 @@ class PaymentTransaction(models.Model):
             )
 
     def _schedule_payment_activity(self, invoice, summary, note):
-        """Give the person in charge of the invoice a task, unless it was given before."""
+        """Give the person in charge a task, unless it was given before."""
         if invoice.activity_ids.filtered(
-            lambda activity: activity.summary == summary
-            and self.reference in (activity.note or "")
+            lambda activity: (
+                activity.summary == summary and self.reference in (activity.note or "")
+            )
         ):
             return
         people = self.charge_invoice_id and self.create_uid

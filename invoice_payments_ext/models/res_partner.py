@@ -23,13 +23,15 @@ class ResPartner(models.Model):
     @api.depends("payment_token_ids", "commercial_partner_id.payment_token_ids")
     @api.depends_context("company")
     def _compute_selectable_payment_token_ids(self):
-        """List the saved methods of the customer or its company that this company uses."""
+        """List the saved methods of the customer that this company uses."""
         for partner in self:
             tokens = partner.payment_token_ids
             tokens |= partner.commercial_partner_id.payment_token_ids
             partner.selectable_payment_token_ids = tokens.filtered(
-                lambda token: token.active
-                and token.company_id in self.env.company.sudo().parent_ids
+                lambda token: (
+                    token.active
+                    and token.company_id in self.env.company.sudo().parent_ids
+                )
             )
 
     def _increase_rank(self, field, n=1):

@@ -6,6 +6,7 @@ import requests
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import new_test_user
+from odoo.tools import SQL
 
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 
@@ -102,7 +103,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     def _keep(self):
         """Commit what the test prepared."""
         self.env.flush_all()
-        self.env.cr.commit()
+        self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _script_gateway(self):
         """Put the scripted gateway in the place of the dummy provider's."""
@@ -116,7 +117,9 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         ):
             self.patch(transactions, name, lambda tx: gateway.receive(tx))
         self.patch(transactions, "_extract_amount_data", lambda tx, data: None)
-        self.patch(transactions, "_apply_updates", lambda tx, data: gateway.apply(tx, data))
+        self.patch(
+            transactions, "_apply_updates", lambda tx, data: gateway.apply(tx, data)
+        )
 
         def compute_features(records):
             records.support_manual_capture = "partial"
@@ -287,7 +290,9 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             try:
                 raise error
             except requests.RequestException:
-                raise ValidationError("Could not establish the connection.")
+                # As Odoo raises it: the transport error is its context.
+                # pylint: disable-next=translation-required
+                raise ValidationError("No connection.")  # noqa: B904
         except ValidationError as raised:
             return raised
 
@@ -309,7 +314,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     def assertRefused(self, message, error=(UserError, AccessError)):
         """Assert that the block is refused with this message and changes nothing."""
         self.env.flush_all()
-        self.env.cr.commit()
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         before = self._take_snapshot()
         with self.assertRaisesRegex(error, message):
             yield
@@ -328,7 +333,9 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             ("payment_transaction", "id, state, outcome, request_state, amount"),
             ("account_idempotency_key", "key"),
         ):
-            self.env.cr.execute(f"SELECT {columns} FROM {table} ORDER BY 1")
+            self.env.cr.execute(
+                SQL("SELECT %s FROM %s ORDER BY 1", SQL(columns), SQL.identifier(table))
+            )
             snapshot[table] = self.env.cr.fetchall()
         return snapshot
 

@@ -55,7 +55,9 @@ def check_invariants(test, invoices, late_confirmation=False):
 
 def _check_booked_once(test, tx):
     """Assert that what succeeded is booked once, and that nothing else is."""
-    payments = tx.env["account.payment"].search([("payment_transaction_id", "=", tx.id)])
+    payments = tx.env["account.payment"].search(
+        [("payment_transaction_id", "=", tx.id)]
+    )
     posted = payments.filtered(lambda payment: payment.state in ("in_process", "paid"))
     brought_money = tx.state == "done" and not tx.child_transaction_ids.filtered(
         lambda child: child.operation != "refund" and child.state in ("done", "cancel")

@@ -91,4 +91,6 @@ class TestBus(InvoicePaymentsCommon):
         )
         self.assertNotIn(missing, channels)
         self.assertIn("account.move_x", channels)
-        self.assertFalse([name for name in channels if name.startswith("account.move(")])
+        self.assertFalse(
+            [name for name in channels if name.startswith("account.move(")]
+        )

@@ -40,7 +40,9 @@ class TestCharge(InvoicePaymentsCommon):
         self.assertEqual((title, kind), ("Payment declined", "danger"))
         row = self.invoice.get_payment_rows()[0]
         self.assertEqual(row["reason"], "Insufficient funds")
-        self.assertEqual([a["name"] for a in row["actions"] if a["enabled"]][0], "retry")
+        self.assertEqual(
+            [a["name"] for a in row["actions"] if a["enabled"]][0], "retry"
+        )
 
     def test_pending_holds_the_invoice_and_is_booked_when_confirmed(self):
         self.gateway.answers = ["pending"]
@@ -92,7 +94,7 @@ class TestCharge(InvoicePaymentsCommon):
         self.assertEqual(activity.user_id, self.accountant)
 
     def test_time_out_is_unknown_and_blocks_everything(self):
-        self.gateway.answers = [self._transport_error(requests.ReadTimeout("slow"))]
+        self.gateway.answers = [self.transport_error(requests.ReadTimeout("slow"))]
         attempt = self.invoice.charge(self.token.id)
         self.assertEqual(attempt.outcome, "unknown")
         self.assertEqual(attempt.state, "draft")
@@ -110,7 +112,7 @@ class TestCharge(InvoicePaymentsCommon):
 
     def test_unreachable_gateway_is_failed_and_retryable_at_once(self):
         refused = requests.ConnectionError(_MaxRetryError())
-        self.gateway.answers = [self._transport_error(refused), "done"]
+        self.gateway.answers = [self.transport_error(refused), "done"]
         attempt = self.invoice.charge(self.token.id)
         self.assertEqual(attempt.outcome, "failed")
         retried = attempt.retry()
@@ -127,8 +129,10 @@ class TestCharge(InvoicePaymentsCommon):
         self.assertIn("Not in the dashboard", attempt.state_message)
         self.assertTrue(
             self.invoice.sudo().message_ids.filtered(
-                lambda message: "Not in the dashboard" in message.body
-                and self.accountant.name in message.body
+                lambda message: (
+                    "Not in the dashboard" in message.body
+                    and self.accountant.name in message.body
+                )
             )
         )
         self.gateway.notify(attempt, "done")
@@ -224,17 +228,6 @@ class TestCharge(InvoicePaymentsCommon):
         )
         self.run_resolver()
         self.assertEqual(self.invoice.amount_residual, 0.0)
-
-    @staticmethod
-    def _transport_error(error):
-        """Return the error that Odoo raises for an error of the HTTP client."""
-        try:
-            try:
-                raise error
-            except requests.RequestException:
-                raise ValidationError("Could not establish the connection.")
-        except ValidationError as raised:
-            return raised
 
 
 class _MaxRetryError(Exception):

@@ -70,7 +70,10 @@ class TestExternal(InvoicePaymentsCommon):
     def test_reference_and_memo_through_the_register_dialog(self):
         journal = self._make_currency_journal()
         payment = self.invoice.record_external_payment(
-            journal_id=journal.id, reference="Cheque 7", memo="In euro", date="2026-02-03"
+            journal_id=journal.id,
+            reference="Cheque 7",
+            memo="In euro",
+            date="2026-02-03",
         )
         self.assertEqual(payment.payment_reference, "Cheque 7")
         self.assertEqual(payment.memo, "In euro")
@@ -109,7 +112,9 @@ class TestExternal(InvoicePaymentsCommon):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.partner.lang = "fr_FR"
         template = self.env.ref("account.mail_template_data_payment_receipt")
-        template.with_context(lang="fr_FR").body_html = "<p>Merci pour votre paiement</p>"
+        template.with_context(
+            lang="fr_FR"
+        ).body_html = "<p>Merci pour votre paiement</p>"
         payment = self.invoice.record_external_payment(notify=True)
         mail = self._receipts(payment)
         self.assertEqual(len(mail), 1)
@@ -206,7 +211,9 @@ class TestExternal(InvoicePaymentsCommon):
 
     # === AS ODOO'S OWN DIALOG === #
 
-    def _assert_same_as_dialog(self, make, amount=None, date="2026-01-20", journal=None):
+    def _assert_same_as_dialog(
+        self, make, amount=None, date="2026-01-20", journal=None
+    ):
         """Assert that a payment is booked as Odoo's own dialog books it on a twin.
 
         :param function make: Makes an invoice.
@@ -251,9 +258,15 @@ class TestExternal(InvoicePaymentsCommon):
 
     @staticmethod
     def _open_instalments(invoice):
-        lines = invoice.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        lines = invoice.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        )
         return [
-            (str(line.date_maturity), line.amount_residual_currency, line.amount_residual)
+            (
+                str(line.date_maturity),
+                line.amount_residual_currency,
+                line.amount_residual,
+            )
             for line in lines.sorted("date_maturity")
         ]
 
@@ -395,7 +408,9 @@ class TestExternal(InvoicePaymentsCommon):
 
     def test_company_currency_journal_set_explicitly(self):
         euro = self.make_currency("EUR")
-        journal = self._make_currency_journal(self.company.currency_id.with_env(self.env))
+        journal = self._make_currency_journal(
+            self.company.currency_id.with_env(self.env)
+        )
 
         def make():
             return self.make_invoice(currency_id=euro.id)
@@ -468,7 +483,7 @@ class TestExternal(InvoicePaymentsCommon):
         )
 
     def _make_currency_journal(self, currency=None):
-        """Return a bank journal in euro, which are a third of the company's currency."""
+        """Return a bank journal in euro, a third of the company's currency."""
         journal = self.env["account.journal"].create(
             {
                 "name": "Bank in another currency",

@@ -154,7 +154,9 @@ class TestHttp(InvoicePaymentsCommon, HttpCase):
     def _get_receipt(self, payment=None, invoice=None, token=None, user=None):
         self.authenticate(user, user)
         invoice = invoice or self.invoice
-        url = f"/my/invoices/{invoice.id}/payments/{(payment or self.payment).id}/receipt"
+        url = (
+            f"/my/invoices/{invoice.id}/payments/{(payment or self.payment).id}/receipt"
+        )
         return self.url_open(
             url,
             params={"access_token": token} if token else None,

@@ -5,7 +5,7 @@ from .common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestReceipt(InvoicePaymentsCommon):
-    """The receipt of every payment says what was paid, how, for what, and what is left."""
+    """Every receipt says what was paid, how, for what, and what is left."""
 
     REPORT = "account.action_report_payment_receipt"
 
@@ -21,7 +21,10 @@ class TestReceipt(InvoicePaymentsCommon):
     def test_receipt_of_an_external_payment(self):
         cash = self.company_data["default_journal_cash"].with_env(self.env)
         payment = self.invoice.record_external_payment(
-            amount=250.5, journal_id=cash.id, reference="Cheque 0001234", memo="Thank you"
+            amount=250.5,
+            journal_id=cash.id,
+            reference="Cheque 0001234",
+            memo="Thank you",
         )
         html = self._get_receipt(payment)
         for text in (

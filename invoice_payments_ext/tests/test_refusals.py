@@ -12,7 +12,7 @@ from .common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestRefusals(InvoicePaymentsCommon):
-    """What is refused: with a message that names the field or record, changing nothing."""
+    """What is refused: with a message that names it, changing nothing."""
 
     @classmethod
     def setUpClass(cls):
@@ -68,7 +68,9 @@ class TestRefusals(InvoicePaymentsCommon):
     def test_amount_above_what_is_chargeable_beside_one_in_flight(self):
         self.make_portal_transaction("pending", amount=300.0)
         self.assertEqual(self.invoice._get_chargeable_amount(), 700.0)
-        message = "above the chargeable amount .*1,000.00 remain, .*300.00 are in flight"
+        message = (
+            "above the chargeable amount .*1,000.00 remain, .*300.00 are in flight"
+        )
         with self.assertRefused(message):
             self.invoice.charge(self.token.id, amount=700.01)
         with self.assertRefused(message):
@@ -277,7 +279,8 @@ class TestRefusals(InvoicePaymentsCommon):
         token = self._create_token(provider_id=provider.id)
         # As Odoo does it, the saved methods are archived too; not for this one.
         self.env.cr.execute(
-            "UPDATE payment_provider SET state = 'disabled' WHERE id = %s", [provider.id]
+            "UPDATE payment_provider SET state = 'disabled' WHERE id = %s",
+            [provider.id],
         )
         self.env.invalidate_all()
         self._assert_method_refused(token, f"{provider.name}.* is disabled")
@@ -325,7 +328,10 @@ class TestRefusals(InvoicePaymentsCommon):
 
     def test_no_method(self):
         self.token.active = False
-        for door in (self.invoice.charge, self.make_invoice(post=False).issue_and_charge):
+        for door in (
+            self.invoice.charge,
+            self.make_invoice(post=False).issue_and_charge,
+        ):
             with self.assertRefused("Norbert Buyer has no saved payment method"):
                 door(None)
 
@@ -343,7 +349,10 @@ class TestRefusals(InvoicePaymentsCommon):
             ("method", lambda: invoice.charge(second.id, 100.0, "Memo", "K")),
             ("memo", lambda: invoice.charge(self.token.id, 100.0, "Other", "K")),
             ("invoice", lambda: self.invoice.charge(self.token.id, 100.0, "Memo", "K")),
-            ("door", lambda: invoice.record_external_payment(100.0, idempotency_key="K")),
+            (
+                "door",
+                lambda: invoice.record_external_payment(100.0, idempotency_key="K"),
+            ),
             ("retry", lambda: attempt.retry(idempotency_key="K")),
         ):
             with self.subTest(name), self.assertRefused(refusal):
@@ -438,8 +447,9 @@ class TestRefusals(InvoicePaymentsCommon):
     def test_journal_of_the_wrong_type(self):
         for key in ("sale", "purchase", "misc"):
             journal = self.company_data[f"default_journal_{key}"]
-            with self.subTest(key), self.assertRefused(
-                f"journal {journal.name} takes no payments"
+            with (
+                self.subTest(key),
+                self.assertRefused(f"journal {journal.name} takes no payments"),
             ):
                 self.invoice.record_external_payment(journal_id=journal.id)
 
@@ -473,8 +483,12 @@ class TestRefusals(InvoicePaymentsCommon):
             ("a provider's", provider_line),
             ("outgoing", self.bank.outbound_payment_method_line_ids[0]),
         ):
-            with self.subTest(name), self.assertRefused(
-                f"{line.name} is no incoming payment method of the journal {self.bank.name}"
+            with (
+                self.subTest(name),
+                self.assertRefused(
+                    f"{line.name} is no incoming payment method of the journal "
+                    f"{self.bank.name}"
+                ),
             ):
                 self.invoice.record_external_payment(
                     journal_id=self.bank.id, payment_method_line_id=line.id
@@ -482,7 +496,10 @@ class TestRefusals(InvoicePaymentsCommon):
 
     def test_method_line_that_does_not_exist(self):
         for line_id in (2**30, "Cash", [1]):
-            with self.subTest(line_id), self.assertRefused("no incoming payment method"):
+            with (
+                self.subTest(line_id),
+                self.assertRefused("no incoming payment method"),
+            ):
                 self.invoice.record_external_payment(payment_method_line_id=line_id)
 
     def test_date_in_a_locked_period(self):

@@ -117,7 +117,7 @@ class TestRows(InvoicePaymentsCommon):
         )
 
     def _match_statement_line(self, statement_line):
-        """Match a bank transaction with the invoice, as the bank reconciliation does."""
+        """Match a bank transaction with the invoice, as reconciliation does."""
         suspense = statement_line.move_id.line_ids.filtered(
             lambda line: line.account_id == self.bank.suspense_account_id
         )
@@ -434,9 +434,7 @@ class TestRows(InvoicePaymentsCommon):
                 "move_type": "entry",
                 "date": "2026-01-20",
                 "line_ids": [
-                    Command.create(
-                        {"account_id": self.receivable.id, "credit": 60.0}
-                    ),
+                    Command.create({"account_id": self.receivable.id, "credit": 60.0}),
                     Command.create(
                         {
                             "account_id": self.receivable.id,
@@ -447,7 +445,9 @@ class TestRows(InvoicePaymentsCommon):
                     ),
                     Command.create(
                         {
-                            "account_id": self.company_data["default_account_expense"].id,
+                            "account_id": self.company_data[
+                                "default_account_expense"
+                            ].id,
                             "debit": 100.0,
                         }
                     ),
@@ -681,7 +681,8 @@ class TestRows(InvoicePaymentsCommon):
         self._refund(capture.sudo().payment_id, 50.0)
         row = self.rows()[f"tx-{capture.id}"]
         self.assertEqual(
-            sorted(refund["state"] for refund in row["refunds"]), ["pending", "succeeded"]
+            sorted(refund["state"] for refund in row["refunds"]),
+            ["pending", "succeeded"],
         )
         self._assert_adds_up()
 
@@ -764,7 +765,9 @@ class TestRows(InvoicePaymentsCommon):
         self.assertTrue(action["enabled"])
         self.assertEqual((action["model"], action["id"]), (attempt._name, attempt.id))
         dialog = getattr(attempt, action["method"])()
-        self.assertEqual(dialog["context"]["default_retried_transaction_id"], attempt.id)
+        self.assertEqual(
+            dialog["context"]["default_retried_transaction_id"], attempt.id
+        )
 
     def test_retry_says_what_is_in_flight(self):
         self.start_attempt("error", amount=100.0)
@@ -816,9 +819,7 @@ class TestRows(InvoicePaymentsCommon):
         failed = self.start_attempt("error")
         self.gateway.answers = ["done"]
         retried = failed.retry()
-        self.assertEqual(
-            self.rows()[f"tx-{retried.id}"]["retry_of"], failed.reference
-        )
+        self.assertEqual(self.rows()[f"tx-{retried.id}"]["retry_of"], failed.reference)
 
     # === RIGHTS === #
 

@@ -160,7 +160,10 @@ class TestSeams(InvoicePaymentsCommon):
         self.assertEqual(attempt.outcome, "unknown")
 
     def test_refused_connection_after_an_answer_is_unknown(self):
-        with self._http_server(200, b"{}") as answering, self._socket() as (_s, refusing):
+        with (
+            self._http_server(200, b"{}") as answering,
+            self._socket() as (_s, refusing),
+        ):
             urls = iter((answering, refusing))
 
             def send(tx):
@@ -374,8 +377,9 @@ class TestSeams(InvoicePaymentsCommon):
         for answer, word in (("done", "Succeeded"), ("pending", "Pending")):
             self.invoice = self.make_invoice()
             attempt = self.start_attempt(answer)
-            with self.subTest(answer), self.assertRefused(
-                f"{attempt.reference} needs no resolving.*{word}"
+            with (
+                self.subTest(answer),
+                self.assertRefused(f"{attempt.reference} needs no resolving.*{word}"),
             ):
                 attempt.resolve(False, "Because")
 
@@ -386,10 +390,14 @@ class TestSeams(InvoicePaymentsCommon):
                 attempt = self.start_attempt(RuntimeError("cut"))
                 attempt.resolve(charged, "  Seen in the <dashboard>  ")
                 message = self.invoice.sudo().message_ids.filtered(
-                    lambda message: "dashboard" in message.body
-                    and self.accountant.name in message.body
+                    lambda message: (
+                        "dashboard" in message.body
+                        and self.accountant.name in message.body
+                    )
                 )
-                message = message.filtered(lambda message: words in message.body)
+                message = message.filtered(
+                    lambda message, words=words: words in message.body
+                )
                 self.assertTrue(message)
                 message = message[0]
                 self.assertIn(self.accountant.name, message.body)

@@ -99,9 +99,7 @@ class AccountPaymentCreate(models.TransientModel):
     @api.depends("move_id", "retried_transaction_id")
     def _compute_amount(self):
         for dialog in self:
-            amount = (
-                dialog.move_id._get_amount_to_propose() if dialog.move_id else 0.0
-            )
+            amount = dialog.move_id._get_amount_to_propose() if dialog.move_id else 0.0
             if attempt := dialog.retried_transaction_id:
                 amount = min(attempt.amount, dialog.chargeable_amount)
             dialog.amount = amount
@@ -113,24 +111,9 @@ class AccountPaymentCreate(models.TransientModel):
 
     @api.depends("move_id")
     def _compute_method_options(self):
-        """List what can be chosen, and what cannot with the reason."""
         for dialog in self:
-            invoice = dialog.move_id
-            tokens = invoice._get_saved_tokens() if invoice else invoice.env["payment.token"]
-            reasons = tokens._get_unusable_reasons(
-                invoice, dialog.chargeable_amount and min(1.0, dialog.chargeable_amount)
-            ) if tokens else {}
-            options = [
-                {
-                    "value": str(token.id),
-                    "label": token._get_method_label(),
-                    "detail": token.provider_id.name,
-                    "image": f"/web/image/payment.method/{token.payment_method_id.id}/image",
-                    "disabled": bool(reasons[token.id]),
-                    "reason": reasons[token.id],
-                }
-                for token in tokens.sorted(lambda token: bool(reasons[token.id]))
-            ]
+            options = dialog._get_token_options() if dialog.move_id else []
+            dialog.has_saved_method = any(not option["disabled"] for option in options)
             if not dialog.issue and not dialog.retried_transaction_id:
                 options.append(
                     {
@@ -143,9 +126,25 @@ class AccountPaymentCreate(models.TransientModel):
                     }
                 )
             dialog.method_options = options
-            dialog.has_saved_method = any(
-                not reason for reason in reasons.values()
-            )
+
+    def _get_token_options(self):
+        """List the saved methods: those that can be charged, then those that cannot."""
+        self.ensure_one()
+        tokens = self.move_id._get_saved_tokens()
+        # Whatever part is paid: an amount of the smallest unit fits every maximum.
+        reasons = tokens._get_unusable_reasons(self.move_id, self.currency_id.rounding)
+        return [
+            {
+                "value": str(token.id),
+                "label": token._get_method_label(),
+                "detail": token.provider_id.name,
+                "image": f"/web/image/{token.payment_method_id._name}"
+                f"/{token.payment_method_id.id}/image",
+                "disabled": bool(reasons[token.id]),
+                "reason": reasons[token.id],
+            }
+            for token in tokens.sorted(lambda token: bool(reasons[token.id]))
+        ]
 
     @api.depends("move_id", "retried_transaction_id")
     def _compute_method(self):
@@ -174,16 +173,16 @@ class AccountPaymentCreate(models.TransientModel):
         """Where the customer, once logged in, saves a payment method."""
         for dialog in self:
             dialog.save_method_url = (
-                f"{dialog.get_base_url()}/my/payment_method" if dialog.move_id else False
+                f"{dialog.get_base_url()}/my/payment_method"
+                if dialog.move_id
+                else False
             )
 
     @api.depends("company_id")
     def _compute_journal_id(self):
         for dialog in self:
             dialog.journal_id = (
-                dialog.move_id._get_external_journal(False)
-                if dialog.move_id
-                else False
+                dialog.move_id._get_external_journal(False) if dialog.move_id else False
             )
 
     @api.depends("journal_id")

@@ -19,7 +19,9 @@ class PaymentAttemptResolve(models.TransientModel):
         string="Provider", related="transaction_id.provider_id.name", related_sudo=True
     )
     request_kind = fields.Selection(related="transaction_id.request_kind")
-    state_message = fields.Text(string="What happened", related="transaction_id.state_message")
+    state_message = fields.Text(
+        string="What happened", related="transaction_id.state_message"
+    )
     reason = fields.Char(
         string="How do you know?",
         required=True,

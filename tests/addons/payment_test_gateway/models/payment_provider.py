@@ -22,7 +22,7 @@ class PaymentProvider(models.Model):
 
     def _compute_feature_support_fields(self):
         """Override of `payment` to enable additional features."""
-        super()._compute_feature_support_fields()
+        result = super()._compute_feature_support_fields()
         self.filtered(lambda p: p.code == "test_gateway").update(
             {
                 "support_manual_capture": "partial",
@@ -30,6 +30,7 @@ class PaymentProvider(models.Model):
                 "support_tokenization": True,
             }
         )
+        return result
 
     # === CRUD METHODS === #
 
