@@ -454,6 +454,7 @@ get_demo_database() {
   say "Creating the database $DEMO_DATABASE"
   clone_database "$BASE_DATABASE" "$part"
   install_modules "$part" "$ADDON"
+  run_script "$part" "$PROJECT/setup/demo_data.py"
   run_script "$part" "$PROJECT/setup/pregenerate_assets.py"
   rename_database "$part" "$DEMO_DATABASE"
   note_demo_digest
