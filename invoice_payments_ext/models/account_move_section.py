@@ -354,19 +354,14 @@ class AccountMove(models.Model):
 
     def _get_payment_rows(self, transactions, payments, entries, refunds):
         """Return the rows of payments that no attempt brought."""
+        brought = {tx["payment_id"] for tx in transactions.values()}
         rows = []
         for payment in payments.values():
             entry = entries.get(payment["move_id"], {})
             tx_id = payment["payment_transaction_id"]
             is_shown = tx_id in transactions and not entry
             is_refund = payment["payment_type"] == "outbound" and not entry
-            if (
-                is_shown
-                or is_refund
-                or any(
-                    tx["payment_id"] == payment["id"] for tx in transactions.values()
-                )
-            ):
+            if is_shown or is_refund or payment["id"] in brought:
                 continue
             rows.append(
                 self._prepare_row(

@@ -516,6 +516,7 @@ class PaymentTransaction(models.Model):
 
     def _warn_not_settled(self, message):
         """Tell a person that money came which could not be booked."""
+        self._get_attempt_invoices()._notify_payments_changed()
         for invoice in self._get_attempt_invoices()[:1]:
             self._schedule_payment_activity(
                 invoice,
