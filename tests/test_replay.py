@@ -93,6 +93,32 @@ def test_capture_and_void(world, kind, point):
     assert remaining == (0 if kind == "capture" else 100)
 
 
+@pytest.mark.parametrize("point", ["during-send", "after-answer"])
+def test_register_dialog(world, point):
+    """Odoo's own dialog, which knows nothing of steps, sends once as well."""
+    invoice_id, token_id = world.make_case()
+    context = {"active_model": "account.move", "active_ids": [invoice_id]}
+    dialog_id = world.accountant.call(
+        "account.payment.register",
+        "create",
+        vals_list=[
+            {"payment_token_id": token_id, "journal_id": world.facts["journal_id"]}
+        ],
+        context=context,
+    )
+    world.fail_serialization_at(point)
+    world.accountant.call(
+        "account.payment.register", "action_create_payments", dialog_id, context=context
+    )
+    world.run_resolver()
+    world.referee.assert_agree()
+    [attempt] = world.get_attempts(invoice_id)
+    assert world.gateway.count_requests(attempt["reference"]) <= 1
+    paid = world.get_invoice(invoice_id)["amount_residual"] == 0
+    assert paid == (attempt["outcome"] == "succeeded")
+    assert paid == bool(world.gateway.get_ledger(attempt["reference"])["captures"])
+
+
 @pytest.mark.parametrize(
     "point", ["before-resolved", "after-resolved", "before-settled"]
 )
