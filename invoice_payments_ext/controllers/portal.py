@@ -27,7 +27,6 @@ class PortalPayments(PortalAccount):
         "/my/invoices/<int:invoice_id>/payments/<int:payment_id>/receipt",
         type="http",
         auth="public",
-        readonly=True,
     )
     def portal_payment_receipt(
         self, invoice_id, payment_id, access_token=None, **kwargs
