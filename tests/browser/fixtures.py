@@ -1,6 +1,7 @@
 """Fixtures of the tests with a browser; a test module names this as a plugin."""
 
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -31,6 +32,10 @@ def chromium():
     """Return a running Chromium, the one of the system."""
     path = os.environ.get("IPX_CHROMIUM") or shutil.which("chromium")
     assert path, "Chromium is not installed (Debian's package is called chromium)."
+    # Odoo's own HTTP tests, earlier in this process, limit its address space, and a
+    # browser inherits the limit; it reserves far more than it uses.
+    hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard_limit, hard_limit))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
