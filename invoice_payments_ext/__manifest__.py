@@ -1,12 +1,13 @@
 {
     "name": "Invoice Payments",
     "summary": "Charge, record, retry and follow an invoice's payments in one place",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Accounting/Accounting",
     "author": "Invoice Payments maintainers",
     "license": "LGPL-3",
     "depends": ["account_payment"],
     "data": [
+        "security/invoice_payments_ext_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
         "report/payment_receipt_templates.xml",

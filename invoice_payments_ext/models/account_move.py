@@ -46,18 +46,37 @@ class AccountMove(models.Model):
     def _check_payment_rights(self):
         """Check that the user may record and charge payments of these invoices.
 
-        :raise AccessError: If the user is not of the invoicing staff, or may not change
-                            these invoices.
+        :raise AccessError: If the user is not of the level *Record and charge*, or may
+                            not change these invoices.
         """
+        self._check_level(
+            "invoice_payments_ext.group_payment_record",
+            self.env._(
+                "Only the invoicing staff may record or charge the payments of an "
+                "invoice."
+            ),
+        )
+
+    def _check_refund_rights(self):
+        """Check that the user may refund, credit and write off these invoices.
+
+        :raise AccessError: If the user is not of the level *Refund and credit*, or may
+                            not change these invoices.
+        """
+        self._check_level(
+            "invoice_payments_ext.group_payment_refund",
+            self.env._(
+                "You have no right to refund payments, issue credit notes or write "
+                "off: ask an administrator for the level Refund and credit."
+            ),
+        )
+
+    def _check_level(self, group, message):
+        """Check that the user is of a group and may change these invoices."""
         if self.env.su:
             return
-        if not self.env.user.has_group("account.group_account_invoice"):
-            raise AccessError(
-                self.env._(
-                    "Only the invoicing staff may record or charge the payments of an "
-                    "invoice."
-                )
-            )
+        if not self.env.user.has_group(group):
+            raise AccessError(message)
         self.check_access("write")
 
     def _check_collectable(self):

@@ -472,7 +472,7 @@ class AccountMove(models.Model):
 
     def _add_row_actions(self, rows):
         """Add to each row what can be done with it now, and why something cannot."""
-        may_act = self.env.user.has_group("account.group_account_invoice")
+        may_act = self.env.user.has_group("invoice_payments_ext.group_payment_record")
         retry_blocked = self._get_retry_blocked_reason(rows)
         for row in rows:
             tx = row.pop("_tx", None)
@@ -556,7 +556,7 @@ class AccountMove(models.Model):
     def _get_create_blocked_reason(self):
         """Say why no payment can be created on this invoice; empty if one can."""
         self.ensure_one()
-        if not self.env.user.has_group("account.group_account_invoice"):
+        if not self.env.user.has_group("invoice_payments_ext.group_payment_record"):
             return self.env._("You have no right to record payments.")
         if self.move_type != "out_invoice":
             return self.env._("Payments are collected on customer invoices.")

@@ -107,7 +107,7 @@ class PaymentTransaction(models.Model):
         """
         self._get_attempt_invoices()._check_payment_rights()
         if not self._get_attempt_invoices() and not (
-            self.env.su or self.env.user.has_group("account.group_account_invoice")
+            self.env.su or self.env.user.has_group("invoice_payments_ext.group_payment_record")
         ):
             raise AccessError(
                 self.env._("Only the invoicing staff may act on payment attempts.")

@@ -9,7 +9,7 @@ class ResPartner(models.Model):
         comodel_name="payment.token",
         company_dependent=True,
         copy=False,
-        groups="account.group_account_invoice",
+        groups="invoice_payments_ext.group_payment_record",
         domain="[('id', 'in', selectable_payment_token_ids)]",
         help="The saved payment method that this customer's invoices are charged to if "
         "no other is chosen.",
@@ -17,7 +17,7 @@ class ResPartner(models.Model):
     selectable_payment_token_ids = fields.Many2many(
         comodel_name="payment.token",
         compute="_compute_selectable_payment_token_ids",
-        groups="account.group_account_invoice",
+        groups="invoice_payments_ext.group_payment_record",
     )
 
     @api.depends("payment_token_ids", "commercial_partner_id.payment_token_ids")

@@ -69,12 +69,14 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.accountant = new_test_user(
-            cls.env,
-            login="invoice_payments_accountant",
-            groups="base.group_user,account.group_account_invoice",
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
+        cls.accountant = cls.make_user(
+            "invoice_payments_accountant",
+            "base.group_user,account.group_account_invoice",
+        )
+        # The level above: may refund, credit and write off.
+        cls.supervisor = cls.make_user(
+            "invoice_payments_supervisor",
+            "account.group_account_invoice,invoice_payments_ext.group_payment_refund",
         )
         cls.partner.property_account_receivable_id = cls.company_data[
             "default_account_receivable"
@@ -114,6 +116,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             "_send_payment_request",
             "_send_capture_request",
             "_send_void_request",
+            "_send_refund_request",
         ):
             self.patch(transactions, name, lambda tx: gateway.receive(tx))
         self.patch(transactions, "_extract_amount_data", lambda tx, data: None)
@@ -180,14 +183,15 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             }
         )
 
-    def make_user(self, login, groups, **values):
+    @classmethod
+    def make_user(cls, login, groups, **values):
         """Return a user of the company."""
         return new_test_user(
-            self.env,
+            cls.env,
             login=login,
             groups=groups,
-            company_id=self.company.id,
-            company_ids=[Command.set(self.company.ids)],
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
             **values,
         )
 
