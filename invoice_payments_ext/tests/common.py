@@ -69,14 +69,19 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.accountant = cls.make_user(
-            "invoice_payments_accountant",
-            "base.group_user,account.group_account_invoice",
-        )
-        # The level above: may refund, credit and write off.
-        cls.supervisor = cls.make_user(
-            "invoice_payments_supervisor",
-            "account.group_account_invoice,invoice_payments_ext.group_payment_refund",
+        # The supervisor may refund, credit and write off as well.
+        cls.accountant, cls.supervisor = (
+            new_test_user(
+                cls.env,
+                login=f"invoice_payments_{login}",
+                groups=f"base.group_user,account.group_account_invoice{level}",
+                company_id=cls.company.id,
+                company_ids=[Command.set(cls.company.ids)],
+            )
+            for login, level in (
+                ("accountant", ""),
+                ("supervisor", ",invoice_payments_ext.group_payment_refund"),
+            )
         )
         cls.partner.property_account_receivable_id = cls.company_data[
             "default_account_receivable"
@@ -183,15 +188,14 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             }
         )
 
-    @classmethod
-    def make_user(cls, login, groups, **values):
+    def make_user(self, login, groups, **values):
         """Return a user of the company."""
         return new_test_user(
-            cls.env,
+            self.env,
             login=login,
             groups=groups,
-            company_id=cls.company.id,
-            company_ids=[Command.set(cls.company.ids)],
+            company_id=self.company.id,
+            company_ids=[Command.set(self.company.ids)],
             **values,
         )
 
