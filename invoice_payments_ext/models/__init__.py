@@ -8,8 +8,12 @@ from . import payment_transaction_refund
 from . import account_move
 from . import account_move_refund
 from . import account_move_section
+from . import account_move_write_off
 from . import account_payment
 from . import account_payment_refund
 from . import account_refund_allocation
+from . import account_payment_approval
 from . import ir_websocket
+from . import res_company
+from . import res_config_settings
 from . import res_partner

@@ -1,5 +1,5 @@
 from odoo import fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 
 from .account_payment_refund import UNREFUNDED_OUTCOMES
 from .payment_transaction import UNRESOLVED_OUTCOMES
@@ -54,9 +54,14 @@ class PaymentTransaction(models.Model):
         self.env["account.move"]._check_amount(
             amount, self.currency_id, refundable, self.env._("refundable amount")
         )
-        if self.payment_id:
-            self.env["account.payment.approval"]._check_within_limit(
-                self.payment_id, "refund", amount, self.currency_id
+        if self.payment_id and self.env["account.payment.approval"]._is_above_limit(
+            self.payment_id, "refund", {}, amount, self.currency_id
+        ):
+            raise UserError(
+                self.env._(
+                    "%s needs a second person: refund it from the Payments section.",
+                    self.currency_id.format(amount),
+                )
             )
         refund = self._create_child_transaction(
             amount, is_refund=True, request_state="ready"

@@ -1,2 +1,3 @@
+from . import account_payment_approval_reject
 from . import account_payment_create
 from . import payment_attempt_resolve

@@ -1,0 +1,712 @@
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, LockError, UserError
+
+from ..tools import without_defaults
+
+
+class Kind(NamedTuple):
+    """The methods of the record that a request of a kind is about."""
+
+    field: str
+    lock: str
+    check: str
+    carry_out: str
+    complete: str | None
+
+
+KINDS = {
+    "refund": Kind(
+        "payment_id",
+        "_lock_for_refund",
+        "_check_refund",
+        "_carry_out_refund",
+        "_complete_refund",
+    ),
+    "credit_note": Kind(
+        "move_id",
+        "_lock_for_payment",
+        "_check_credit_note",
+        "_carry_out_credit_note",
+        "_complete_credit_note",
+    ),
+    "write_off": Kind(
+        "move_id",
+        "_lock_for_payment",
+        "_check_write_off",
+        "_carry_out_write_off",
+        None,
+    ),
+}
+# What stays as it is once a request was decided on.
+DECIDED_FIELDS = {
+    "kind",
+    "payment_id",
+    "move_id",
+    "invoice_id",
+    "partner_id",
+    "company_id",
+    "currency_id",
+    "amount",
+    "reason",
+    "arguments",
+    "state",
+    "requester_id",
+    "decided_by_id",
+    "decision_date",
+    "decision_note",
+    "result",
+}
+# What such an attempt did not give back and never will.
+UNREFUNDED_OUTCOMES = ("draft", "declined", "failed", "canceled")
+
+
+class AccountPaymentApproval(models.Model):
+    """A refund, credit note or write-off that waits for a second person.
+
+    What was asked for is kept as the arguments of its door. Approving it goes through
+    the same checks again, on what is true then. Nobody has the right to write these
+    records; only the doors do.
+    """
+
+    _name = "account.payment.approval"
+    _description = "Payment Approval"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "id desc"
+    _check_company_auto = True
+    _mail_post_access = "read"
+
+    kind = fields.Selection(
+        selection=[
+            ("refund", "Refund"),
+            ("credit_note", "Credit Note"),
+            ("write_off", "Write-off"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    payment_id = fields.Many2one(
+        comodel_name="account.payment",
+        readonly=True,
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The payment that is to be refunded.",
+    )
+    move_id = fields.Many2one(
+        string="Corrected Invoice",
+        comodel_name="account.move",
+        readonly=True,
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The invoice that is to be credited or written off.",
+    )
+    invoice_id = fields.Many2one(
+        comodel_name="account.move",
+        readonly=True,
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The invoice that it concerns, or the first of several.",
+    )
+    partner_id = fields.Many2one(
+        string="Customer", comodel_name="res.partner", readonly=True
+    )
+    company_id = fields.Many2one(
+        comodel_name="res.company", required=True, readonly=True, index=True
+    )
+    currency_id = fields.Many2one(
+        comodel_name="res.currency", required=True, readonly=True
+    )
+    amount = fields.Monetary(required=True, readonly=True)
+    reason = fields.Text(readonly=True)
+    arguments = fields.Json(
+        readonly=True, help="What was asked for, by the parameters of its door."
+    )
+    state = fields.Selection(
+        selection=[
+            ("waiting", "Waiting"),
+            ("approved", "Approved"),
+            ("rejected", "Rejected"),
+            ("withdrawn", "Withdrawn"),
+        ],
+        default="waiting",
+        required=True,
+        readonly=True,
+        index=True,
+        tracking=True,
+    )
+    requester_id = fields.Many2one(
+        string="Requested by", comodel_name="res.users", required=True, readonly=True
+    )
+    is_requester = fields.Boolean(compute="_compute_is_requester")
+    decided_by_id = fields.Many2one(comodel_name="res.users", readonly=True)
+    decision_date = fields.Datetime(string="Decided on", readonly=True)
+    decision_note = fields.Text(readonly=True)
+    result = fields.Reference(
+        selection=[
+            ("account.payment", "Payment"),
+            ("payment.transaction", "Payment Transaction"),
+            ("account.move", "Journal Entry"),
+        ],
+        readonly=True,
+        help="What it led to.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("kind", "amount", "currency_id", "payment_id", "move_id")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for request in self:
+            # In superuser mode: the name alone is no secret to who may see the request.
+            record_sudo = request.sudo()._get_record()
+            request.display_name = self.env._(
+                "%(kind)s of %(amount)s on %(record)s",
+                kind=kinds.get(request.kind),
+                amount=request.currency_id.format(request.amount),
+                record=record_sudo.display_name,
+            )
+
+    @api.depends("requester_id")
+    @api.depends_context("uid")
+    def _compute_is_requester(self):
+        for request in self:
+            request.is_requester = request.requester_id == self.env.user
+
+    # === CHECK METHODS === #
+
+    def _check_decision_rights(self):
+        """Check that the user may decide on this request.
+
+        :raise AccessError: If the user is not of the level *Refund and credit*, may not
+                            change the record, or asked for it.
+        """
+        self.check_access("read")
+        record = self._get_record()
+        self.env["account.move"]._check_refund_rights()
+        record.check_access("write")
+        # Superuser mode gives rights, but makes nobody a second person.
+        if self.requester_id == self.env.user:
+            raise AccessError(
+                self.env._(
+                    "You asked for this yourself: another person has to decide on it. "
+                    "You can withdraw it."
+                )
+            )
+
+    def _check_waiting(self):
+        """Check that nobody decided on this request before.
+
+        :raise UserError: Saying who did, and how.
+        """
+        if self.state != "waiting":
+            states = dict(self._fields["state"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "%(request)s does not wait any more: %(state)s by %(user)s.",
+                    request=self.display_name,
+                    state=states[self.state].lower(),
+                    user=self.decided_by_id.name,
+                )
+            )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Keep what was asked for, and what was decided, as it is."""
+        decided = any(request.state != "waiting" for request in self)
+        if decided and DECIDED_FIELDS & vals.keys():
+            raise UserError(self.env._("A request that was decided on is not changed."))
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_never(self):
+        raise UserError(self.env._("Requests for approval are kept."))
+
+    # === ACTION METHODS === #
+
+    def action_approve(self):
+        """Approve this request and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        result = self.approve()
+        if result._name == "payment.transaction":
+            return result._get_outcome_notification()
+        return self._prepare_notification(
+            self.env._("Approved"),
+            self.env._(
+                "%(request)s was carried out: %(result)s.",
+                request=self.display_name,
+                result=result.display_name,
+            ),
+            "success",
+        )
+
+    def action_reject(self):
+        """Return the dialog that asks for the reason of a rejection.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.payment.approval.reject",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Reject the request"),
+            "context": {"default_approval_id": self.id},
+        }
+
+    def action_withdraw(self):
+        """Withdraw this request and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        self.withdraw()
+        return self._prepare_notification(
+            self.env._("Withdrawn"),
+            self.env._("%s was withdrawn.", self.display_name),
+            "info",
+        )
+
+    def _get_waiting_notification(self):
+        """Return the client action that tells the requester what happens now.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return self._prepare_notification(
+            self.env._("Waits for a second person"),
+            self.env._(
+                "%(request)s is above the limit for one person. It is carried out when "
+                "one of these approves it: %(approvers)s.",
+                request=self.display_name,
+                approvers=", ".join(
+                    self._get_approvers(self.company_id, self.requester_id).mapped(
+                        "name"
+                    )
+                ),
+            ),
+            "warning",
+        )
+
+    @api.model
+    def _prepare_notification(self, title, message, kind):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": title,
+                "message": message,
+                "type": kind,
+                "sticky": kind in ("danger", "warning"),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def approve(self, idempotency_key=None):
+        """Approve this request: check it again and carry it out.
+
+        Commits where a gateway is asked, as `account.payment.refund`.
+
+        :param str idempotency_key: See `account.move.charge`.
+        :return: What the door would have returned: the refund or the attempt to refund,
+                 the credit note, the entry of the write-off.
+        :rtype: account.payment or payment.transaction or account.move
+        :raise UserError: If it was decided on before, or cannot be carried out any
+                          more; it stays waiting then.
+        :raise AccessError: If the user has no right to refund, or asked for it.
+        """
+        self.ensure_one()
+        self._check_decision_rights()
+        self = without_defaults(self)
+        keys = self.env["account.idempotency.key"]
+        door = "account.payment.approval.approve"
+        arguments = {"approval_id": self.id}
+        result = keys._find(idempotency_key, door, arguments)
+        if result is None:
+            result = self._carry_out()
+            keys._remember(idempotency_key, door, arguments, result)
+        complete = KINDS[self.kind].complete
+        return getattr(self._get_record(), complete)(result) if complete else result
+
+    def reject(self, reason):
+        """Reject this request: nothing is carried out.
+
+        :param str reason: Why, for the requester. Required.
+        :return: True
+        :rtype: bool
+        :raise UserError: If it was decided on before, or the reason is missing.
+        :raise AccessError: If the user has no right to refund, or asked for it.
+        """
+        self.ensure_one()
+        self._check_decision_rights()
+        if not isinstance(reason, str) or not reason.strip():
+            raise UserError(self.env._("A reason is required to reject a request."))
+        self = without_defaults(self)
+        self._lock_request()
+        self._decide(
+            "rejected",
+            self.env._(
+                "%(request)s was rejected: %(reason)s",
+                request=self._get_html_link(),
+                reason=reason.strip(),
+            ),
+            decision_note=reason.strip(),
+        )
+        return True
+
+    def withdraw(self):
+        """Withdraw this request, as the person who asked for it.
+
+        :return: True
+        :rtype: bool
+        :raise UserError: If it was decided on before.
+        :raise AccessError: If somebody else asked for it.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        if self.requester_id != self.env.user:
+            raise AccessError(
+                self.env._(
+                    "Only %s, who asked for this, can withdraw it.",
+                    self.requester_id.name,
+                )
+            )
+        self = without_defaults(self)
+        self._lock_request()
+        self._decide(
+            "withdrawn",
+            self.env._("%s was withdrawn.", self._get_html_link()),
+        )
+        return True
+
+    # === BUSINESS METHODS - STEPS === #
+
+    @api.model
+    def _hold(self, record, kind, arguments, amount, currency, reason):
+        """Make what a door was asked for wait, where a second person is needed.
+
+        Called by the doors on locked and checked records.
+
+        :param recordset record: The payment or invoice.
+        :param str kind: `refund`, `credit_note` or `write_off`
+        :param dict arguments: The parameters of the door, as JSON can hold them.
+        :param float amount: The amount that is refunded, credited or written off.
+        :param res.currency currency: The currency of the amount.
+        :param str reason: Why.
+        :return: The request; empty when no second person is needed.
+        :rtype: account.payment.approval
+        :raise UserError: If one of the kind waits for this record already, or nobody
+                          could approve it.
+        """
+        if not self._is_above_limit(record, kind, arguments, amount, currency):
+            return self.browse()
+        company = record.company_id.sudo()
+        limit = company.payment_approval_limit
+        self._check_none_waits(record, kind)
+        approvers = self._get_approvers(company, self.env.user)
+        if not approvers:
+            raise UserError(
+                self.env._(
+                    "Above %(limit)s a second person has to approve this, and nobody "
+                    "else of %(company)s has the level Refund and credit.",
+                    limit=company.currency_id.format(limit),
+                    company=company.name,
+                )
+            )
+        # In superuser mode, as everywhere here: nobody may write requests.
+        request_sudo = (
+            without_defaults(self)
+            .sudo()
+            .create(
+                self._prepare_request_vals(
+                    record, kind, arguments, amount, currency, reason
+                )
+            )
+        )
+        request_sudo._ask(approvers, limit)
+        return request_sudo.sudo(False)
+
+    @api.model
+    def _is_above_limit(self, record, kind, arguments, amount, currency):
+        """Tell if a second person is needed; see :meth:`_hold`."""
+        company = record.company_id.sudo()
+        limit = company.payment_approval_limit
+        if company.currency_id.is_zero(limit):
+            return False
+        given = self._convert_to_company(amount, currency, company)
+        given += self._get_given_alone(record, kind, arguments)
+        return company.currency_id.compare_amounts(given, limit) > 0
+
+    @api.model
+    def _prepare_request_vals(self, record, kind, arguments, amount, currency, reason):
+        """Return the values of a request.
+
+        :rtype: dict
+        """
+        return {
+            "kind": kind,
+            KINDS[kind].field: record.id,
+            "invoice_id": self._get_invoices(record)[:1].id,
+            "partner_id": record.partner_id.id,
+            "company_id": record.company_id.id,
+            "currency_id": currency.id,
+            "amount": amount,
+            "reason": reason,
+            "arguments": arguments,
+            "requester_id": self.env.uid,
+        }
+
+    @api.model
+    def _check_none_waits(self, record, kind):
+        """Check that no other request of this kind waits for this record.
+
+        Both would be for the same remaining amount: one of them had to fail.
+        """
+        waiting = self.sudo().search(
+            [
+                (KINDS[kind].field, "=", record.id),
+                ("kind", "=", kind),
+                ("state", "=", "waiting"),
+            ],
+            limit=1,
+        )
+        if waiting:
+            raise UserError(
+                self.env._(
+                    "%(request)s, requested by %(user)s, waits for approval already. "
+                    "Have it decided on or withdrawn first.",
+                    request=waiting.display_name,
+                    user=waiting.requester_id.name,
+                )
+            )
+
+    def _ask(self, approvers, limit):
+        """Give the approvers an activity, and note the request on the invoices."""
+        company_currency = self.company_id.currency_id
+        for approver in approvers:
+            self.activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=self.env._("Approve or reject"),
+                note=Markup.escape(self.reason or ""),
+                user_id=approver.id,
+            )
+        self._log_on_invoices(
+            self.env._(
+                "%(request)s waits for a second person, as it is above the limit of "
+                "%(limit)s: %(reason)s",
+                request=self._get_html_link(),
+                limit=company_currency.format(limit),
+                reason=self.reason or "",
+            )
+        )
+
+    def _carry_out(self):
+        """Carry out this request on locked records, if it still can be."""
+        record = self._get_record().with_company(self.company_id)
+        kind = KINDS[self.kind]
+        # The order of locks: invoice, payment, and what refers to them last.
+        getattr(record, kind.lock)()
+        self._lock_request()
+        try:
+            getattr(record, kind.check)(**self.arguments)
+            result = getattr(record, kind.carry_out)(**self.arguments)
+        except UserError as error:
+            raise UserError(
+                self.env._(
+                    "%(request)s cannot be carried out now, and stays waiting: "
+                    "%(error)s",
+                    request=self.display_name,
+                    error=error,
+                )
+            ) from error
+        self._decide(
+            "approved",
+            self.env._(
+                "%(request)s, requested by %(user)s, was approved.",
+                request=self._get_html_link(),
+                user=self.requester_id.name,
+            ),
+            result=f"{result._name},{result[:1].id}",
+        )
+        return result
+
+    def _lock_request(self):
+        """Lock this request until the end of the database transaction.
+
+        Every decision changes the row: who read it before then fails to lock it, and
+        Odoo replays the request on what is true now.
+        """
+        try:
+            self.sudo().lock_for_update(allow_referencing=True)
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Somebody else is deciding on %s right now.", self.display_name
+                )
+            ) from error
+        self._check_waiting()
+
+    def _decide(self, state, message, **values):
+        """Store a decision, end the activities and tell the requester."""
+        self_sudo = self.sudo()
+        self_sudo.write(
+            {
+                **values,
+                "state": state,
+                "decided_by_id": self.env.uid,
+                "decision_date": fields.Datetime.now(),
+            }
+        )
+        self_sudo.activity_ids.unlink()
+        if state != "withdrawn":
+            self_sudo.message_notify(
+                partner_ids=self.requester_id.partner_id.ids,
+                subject=self.display_name,
+                body=message,
+            )
+        self_sudo._log_on_invoices(message)
+
+    def _log_on_invoices(self, message):
+        """Note on the invoices what became of this request."""
+        invoices = self._get_invoices(self._get_record())
+        for record in (*invoices, *self.payment_id):
+            record.sudo()._message_log(body=message)
+        invoices._notify_payments_changed()
+
+    # === GETTERS === #
+
+    def _get_record(self):
+        """Return the payment or invoice that this request is about."""
+        self.ensure_one()
+        return self.payment_id if self.kind == "refund" else self.move_id
+
+    @api.model
+    def _get_invoices(self, record):
+        """Return the invoices that a correction of this record concerns."""
+        if record._name == "account.move":
+            return record
+        return record.sudo().reconciled_invoice_ids.sudo(self.env.su)
+
+    @api.model
+    def _get_approvers(self, company, requester):
+        """Return who may approve what this person asks for in this company."""
+        group = self.env.ref("invoice_payments_ext.group_payment_refund").sudo()
+        return group.all_user_ids.filtered(
+            lambda user: (
+                user.active
+                and not user.share
+                and user != requester
+                and company in user.company_ids
+            )
+        )
+
+    @api.model
+    def _convert_to_company(self, amount, currency, company):
+        """Return an amount in the company's currency, at today's rate."""
+        return currency._convert(
+            abs(amount), company.currency_id, company, fields.Date.context_today(self)
+        )
+
+    @api.model
+    def _get_given_alone(self, record, kind, arguments):
+        """Return what this user gave on the same invoices without a second person.
+
+        It counts towards the limit, so that the halves do not pass where the whole
+        would not. Whenever it was: a day's limit is evaded by waiting for the next day.
+        Money that was given back and bills that were reduced are counted apart, as a
+        refund that reduces the bill is both.
+
+        :return: The amount in the company's currency.
+        :rtype: float
+        """
+        invoices_sudo = self._get_invoices(record).sudo()
+        returns = kind == "refund" or arguments.get("destinations")
+        reduces = kind != "refund" or arguments.get("reduce_bill")
+        return max(
+            self._get_returned_alone(record, invoices_sudo) if returns else 0.0,
+            self._get_reduced_alone(invoices_sudo) if reduces else 0.0,
+        )
+
+    @api.model
+    def _get_approved_results(self, invoices_sudo):
+        """Return what this user carried out as the second person: ids by model."""
+        requests_sudo = self.sudo().search(
+            [
+                ("invoice_id", "in", invoices_sudo.ids),
+                ("decided_by_id", "=", self.env.uid),
+                ("state", "=", "approved"),
+            ]
+        )
+        results = {}
+        for request_sudo in requests_sudo:
+            if result := request_sudo.result:
+                results.setdefault(result._name, []).append(result.id)
+        return results
+
+    @api.model
+    def _get_reduced_alone(self, invoices_sudo):
+        """Return what this user took off the bills: credit notes and write-offs."""
+        approved = self._get_approved_results(invoices_sudo).get("account.move", [])
+        moves_sudo = invoices_sudo.search(
+            [
+                ("create_uid", "=", self.env.uid),
+                ("state", "=", "posted"),
+                ("id", "not in", approved),
+                "|",
+                ("written_off_invoice_id", "in", invoices_sudo.ids),
+                "&",
+                ("reversed_entry_id", "in", invoices_sudo.ids),
+                ("move_type", "=", "out_refund"),
+            ]
+        ).filtered(lambda move: not move._is_undone())
+        return sum(abs(move.amount_total_signed) for move in moves_sudo)
+
+    @api.model
+    def _get_returned_alone(self, record, invoices_sudo):
+        """Return what this user gave back, or is giving back, of the payments."""
+        approved = self._get_approved_results(invoices_sudo)
+        payments_sudo = (
+            invoices_sudo.matched_payment_ids | invoices_sudo.reconciled_payment_ids
+        )
+        if record._name == "account.payment":
+            payments_sudo |= record.sudo()
+        mine = [("create_uid", "=", self.env.uid)]
+        transactions_sudo = payments_sudo.payment_transaction_id.search(
+            [
+                *mine,
+                ("operation", "=", "refund"),
+                ("source_transaction_id.payment_id", "in", payments_sudo.ids),
+                ("outcome", "not in", UNREFUNDED_OUTCOMES),
+                ("id", "not in", approved.get("payment.transaction", [])),
+            ]
+        )
+        outside_sudo = payments_sudo.search(
+            [
+                *mine,
+                ("source_payment_id", "in", payments_sudo.ids),
+                ("payment_transaction_id", "=", False),
+                ("state", "in", ("in_process", "paid")),
+                ("id", "not in", approved.get("account.payment", [])),
+            ]
+        )
+        return sum(
+            self._convert_to_company(
+                refund.amount, refund.currency_id, refund.company_id
+            )
+            for refunds in (transactions_sudo, outside_sudo)
+            for refund in refunds
+        )
