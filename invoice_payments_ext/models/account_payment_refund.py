@@ -477,7 +477,7 @@ class AccountPayment(models.Model):
         )
 
     def _get_undoable_partials(self, invoice=None):
-        """Return the reconciliations with what this payment paid, in order of undoing."""
+        """Return the reconciliations with what this paid, the first to undo first."""
         partials = self._get_receivable_lines().matched_debit_ids.filtered(
             lambda partial: (
                 partial.debit_move_id.payment_id.payment_type != "outbound"

@@ -655,7 +655,7 @@ class TestRefundRefusals(RefundCommon):
 
     def test_locked_period(self):
         payment = self.record(date="2026-01-20")
-        self.company.sudo().hard_lock_date = "2026-02-28"
+        self.company.sudo().fiscalyear_lock_date = "2026-02-28"
         with self.assertRefused("locked period"):
             self.refund(payment, 10, to="outside", date="2026-02-01")
 
@@ -664,8 +664,10 @@ class TestRefundRefusals(RefundCommon):
         method = self.token.payment_method_id.sudo()
         method = method.primary_payment_method_id or method
 
+        features = {}
+
         def compute_features(records):
-            records.support_refund = support
+            records.support_refund = features["refund"]
 
         providers = self.env.registry["payment.provider"]
         self.patch(providers, "_compute_feature_support_fields", compute_features)
@@ -675,11 +677,12 @@ class TestRefundRefusals(RefundCommon):
             ("full_only", "partial", 10, "refunds in full only, that is .*1,000.00"),
             ("partial", "full_only", 10, "refunds in full only, that is .*1,000.00"),
         ):
+            features["refund"] = support
             method.support_refund = method_support
             self.env.invalidate_all()
             with self.subTest(message), self.assertRefused(message):
                 self.refund(payment, amount)
-        support = "full_only"
+        features["refund"] = "full_only"
         self.env.invalidate_all()
         method.support_refund = "partial"
         self.refund(payment, 10, to="outside")
