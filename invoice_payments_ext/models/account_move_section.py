@@ -551,7 +551,7 @@ class AccountMove(models.Model):
                     refund_blocked or self._get_row_refund_reason(row),
                 )
             for refund in row["refunds"]:
-                self._add_refund_actions(refund, may_act)
+                self._add_refund_actions(refund, may_act, refund_blocked)
             if row["payment_id"] and row["state"] == "succeeded":
                 self._add_row_action(
                     row, "receipt", "account.payment", "action_print_payment_receipt"
@@ -586,11 +586,11 @@ class AccountMove(models.Model):
             self._add_row_action(row, "capture", model, "action_capture_attempt")
             self._add_row_action(row, "void", model, "action_void_attempt")
 
-    def _add_refund_actions(self, refund, may_act):
+    def _add_refund_actions(self, refund, may_act, blocked):
         """Add what can be done with a refund."""
         if refund["state"] == "unknown" and may_act:
             self._add_row_action(
-                refund, "resolve", "payment.transaction", "action_resolve"
+                refund, "resolve", "payment.transaction", "action_resolve", blocked
             )
         if refund["payment_id"] and refund["state"] == "succeeded":
             self._add_row_action(
@@ -609,7 +609,7 @@ class AccountMove(models.Model):
             )
 
     def _get_refund_level_reason(self):
-        """Say why this user cannot refund; an empty text who can."""
+        """Say why this user cannot refund; an empty text for one who can."""
         if self.env.user.has_group("invoice_payments_ext.group_payment_refund"):
             return ""
         return self.env._("You have no right to refund payments.")

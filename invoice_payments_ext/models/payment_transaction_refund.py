@@ -35,6 +35,14 @@ class PaymentTransaction(models.Model):
             raise AccessError(self.env._("You have no right to refund payments."))
         return super().action_refund(amount_to_refund=amount_to_refund)
 
+    # === CHECK METHODS === #
+
+    def _check_attempt_rights(self):
+        """Let only those act on refunds who may refund."""
+        if any(tx.operation == "refund" for tx in self):
+            self._get_attempt_invoices()._check_refund_rights()
+        return super()._check_attempt_rights()
+
     # === BUSINESS METHODS - REQUESTS === #
 
     def _refund(self, amount_to_refund=None):

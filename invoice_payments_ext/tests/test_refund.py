@@ -371,6 +371,8 @@ class TestRefundFromElsewhere(RefundCommon):
         self.env.invalidate_all()
         with self.assertRefused("above the refundable amount|must be positive"):
             wizards[1].action_refund()
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 1000)
 
     def test_odoos_own_form_keeps_unknown_apart(self):
         payment = self.charge()
@@ -655,7 +657,7 @@ class TestRefundRefusals(RefundCommon):
 
     def test_locked_period(self):
         payment = self.record(date="2026-01-20")
-        self.company.sudo().fiscalyear_lock_date = "2026-02-28"
+        self.company.with_env(self.env).fiscalyear_lock_date = "2026-02-28"
         with self.assertRefused("locked period"):
             self.refund(payment, 10, to="outside", date="2026-02-01")
 
