@@ -21,6 +21,12 @@ class AccountPayment(models.Model):
         fresh = self.with_context(nothing_reconciled_yet=True)
         return super(AccountPayment, fresh).create(vals_list).with_env(self.env)
 
+    def message_post(self, **kwargs):
+        """Keep the notes on attempts to the chatter: they are for nobody's inbox."""
+        if self.env.context.get("log_payment_note"):
+            return self._message_log(**kwargs)
+        return super().message_post(**kwargs)
+
     # === ACTION METHODS === #
 
     def action_post(self):

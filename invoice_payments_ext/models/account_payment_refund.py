@@ -555,8 +555,13 @@ class AccountPayment(models.Model):
 
     def _reopen(self, refund, partials):
         """Reconcile the refund with this payment instead of with what it paid."""
+        # What depends on the reconciled invoices is computed below, once: the ORM would
+        # search for it with each change.
+        self = self.with_context(nothing_reconciled_yet=True)
         lines = self._get_receivable_lines()
         reopened = [partial.debit_move_id for partial in partials]
+        moves = self.env["account.move"].union(*(line.move_id for line in reopened))
+        payments = moves.matched_payment_ids | moves.reconciled_payment_ids
         self.env["account.partial.reconcile"].union(*partials).unlink()
         self._reconcile_in_order(
             [
@@ -566,6 +571,8 @@ class AccountPayment(models.Model):
                 *(lines | line for line in reversed(reopened)),
             ]
         )
+        for records, name in ((payments, "state"), (moves, "payment_state")):
+            self.env.add_to_compute(records._fields[name], records)
 
     def _can_reduce_bills(self, by_invoice):
         """Tell if the invoices still have what is to be taken off them."""
