@@ -49,8 +49,13 @@ def check_invariants(test, invoices, late_confirmation=False):
                 0,
                 f"{invoice.name}: in flight and applied exceed the total",
             )
-        for tx in transactions | transactions.child_transaction_ids:
+        children = transactions.child_transaction_ids
+        for tx in transactions | children | children.child_transaction_ids:
             _check_booked_once(test, tx)
+        payments = invoice.matched_payment_ids | invoice.reconciled_payment_ids
+        payments |= invoice.refund_allocation_ids.payment_id.source_payment_id
+        for payment in payments.filtered(lambda payment: not payment.source_payment_id):
+            _check_refunds(test, payment, late_confirmation)
 
 
 def _check_booked_once(test, tx):
@@ -74,4 +79,38 @@ def _check_booked_once(test, tx):
                 sum(move.line_ids.mapped("debit")), sum(move.line_ids.mapped("credit"))
             ),
             f"{move.name} does not balance",
+        )
+
+
+def _check_refunds(test, payment, late_confirmation):
+    """Assert that no more is given back than was paid, and that it is allocated."""
+    refunds = payment.payment_transaction_id.child_transaction_ids.filtered(
+        lambda tx: tx.operation == "refund"
+    )
+    going = refunds.filtered(
+        lambda tx: tx.outcome not in ("declined", "failed", "canceled")
+    )
+    booked = payment.search(
+        [
+            ("source_payment_id", "=", payment.id),
+            ("state", "in", ("in_process", "paid")),
+        ]
+    )
+    outside = booked.filtered(
+        lambda refund: refund.payment_transaction_id not in refunds
+    )
+    given_back = sum(outside.mapped("amount")) - sum(going.mapped("amount"))
+    if late_confirmation:
+        return
+    test.assertLessEqual(
+        payment.currency_id.compare_amounts(given_back, payment.amount),
+        0,
+        f"{payment.name}: more was refunded than paid",
+    )
+    for refund in booked:
+        lines = refund.move_id.line_ids.filtered(
+            lambda line: line.account_id == refund.destination_account_id
+        )
+        test.assertTrue(
+            all(lines.mapped("reconciled")), f"{refund.name} is not reconciled"
         )
