@@ -6,6 +6,9 @@ from . import payment_transaction
 from . import payment_transaction_steps
 from . import payment_transaction_refund
 from . import account_move
+from . import account_move_credit_note_lines
+from . import account_move_credit_note
+from . import account_move_credit_note_destinations
 from . import account_move_refund
 from . import account_move_section
 from . import account_move_write_off

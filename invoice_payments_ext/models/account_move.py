@@ -630,12 +630,13 @@ class AccountMove(models.Model):
         return method_line
 
     @api.model
-    def _get_external_date(self, journal, date, company):
+    def _get_external_date(self, journal, date, company, has_tax=False):
         """Return the day of an entry; refuse the future and locked periods.
 
         :param account.journal journal: The journal of the entry.
         :param date|str date: The day; today if not given.
         :param res.company company: The company whose periods are locked.
+        :param bool has_tax: Whether the periods of tax returns count too.
         :rtype: datetime.date
         :raise UserError: If it is no date, lies ahead, or in a locked period.
         """
@@ -651,7 +652,7 @@ class AccountMove(models.Model):
                     format_date(self.env, date),
                 )
             )
-        violated = company._get_violated_lock_dates(date, False, journal)
+        violated = company._get_violated_lock_dates(date, has_tax, journal)
         if violated:
             raise UserError(
                 self.env._(
