@@ -8,6 +8,8 @@ from .payment_transaction import (
     UNRESOLVED_OUTCOMES,
 )
 
+# The states of a write-off that is not posted any more.
+STATES_OF_ENTRIES = {"draft": "draft", "cancel": "canceled"}
 # An `account.payment` state, in the words of the section.
 PAYMENT_STATES = {
     "draft": "draft",
@@ -124,7 +126,10 @@ class AccountMove(models.Model):
     # === QUERIES === #
 
     def _query_reconciled_entries(self):
-        """Read what is allocated to this invoice, by the move it comes from."""
+        """Read what is allocated to this invoice, by the move it comes from.
+
+        What was written off is read after it was undone as well.
+        """
         self.env["account.partial.reconcile"].flush_model()
         self.env["account.move.line"].flush_model()
         sides = [
@@ -143,6 +148,18 @@ class AccountMove(models.Model):
             )
             for own, other in (("debit", "credit"), ("credit", "debit"))
         ]
+        sides.append(
+            SQL(
+                """
+                SELECT line.id AS line_id, 0.0 AS applied
+                  FROM account_move_line line
+                  JOIN account_move write_off ON write_off.id = line.move_id
+                 WHERE write_off.written_off_invoice_id = %(move_id)s
+                   AND line.amount_currency < 0
+                """,
+                move_id=self.id,
+            )
+        )
         rows = self.env.execute_query_dict(
             SQL(
                 """
@@ -151,7 +168,11 @@ class AccountMove(models.Model):
                   GROUP BY line_id
                 )
                 SELECT move.id, move.name, move.ref, move.move_type, move.date,
-                       move.statement_line_id, %(journal)s AS journal,
+                       move.state, move.statement_line_id, %(journal)s AS journal,
+                       move.written_off_invoice_id,
+                       (SELECT min(undoing.name) FROM account_move undoing
+                         WHERE undoing.reversed_entry_id = move.id
+                           AND undoing.state = 'posted') AS undone_by,
                        author.name AS author, move.create_date,
                        max(line.payment_id) AS payment_id,
                        sum(part.applied) AS applied,
@@ -393,14 +414,21 @@ class AccountMove(models.Model):
         kinds = {"out_refund": "credit_note", "out_invoice": "invoice"}
         rows = []
         for entry in entries.values():
-            if entry["id"] in shown or self.currency_id.is_zero(entry["applied"]):
+            is_write_off = entry["written_off_invoice_id"] == self.id
+            is_applied = not self.currency_id.is_zero(entry["applied"])
+            if entry["id"] in shown or not (is_applied or is_write_off):
                 continue
             kind = "bank" if entry["statement_line_id"] else "entry"
+            state, reason = "succeeded", ""
+            if is_write_off:
+                kind = "write_off"
+                state, reason = self._get_write_off_state(entry, is_applied)
             rows.append(
                 self._prepare_row(
                     id=f"move-{entry['id']}",
                     kind=kinds.get(entry["move_type"], kind),
-                    state="succeeded",
+                    state=state,
+                    reason=reason,
                     date=entry["date"],
                     method=entry["journal"],
                     memo=entry["ref"] or entry["label"],
@@ -412,9 +440,20 @@ class AccountMove(models.Model):
                     channel=self.env._("Accounting"),
                     move_id=entry["id"],
                     _order=(entry["create_date"], entry["id"]),
+                    _entry=entry,
                 )
             )
         return rows
+
+    def _get_write_off_state(self, entry, is_applied):
+        """Return the state of a write-off, and the reason when it is not in force."""
+        if entry["state"] != "posted":
+            return STATES_OF_ENTRIES[entry["state"]], ""
+        if is_applied:
+            return "written_off", ""
+        if entry["undone_by"]:
+            return "undone", self.env._("Undone by %s.", entry["undone_by"])
+        return "written_off", self.env._("It is not applied to this invoice any more.")
 
     def _prepare_row(self, **values):
         """Complete the values of a row."""
@@ -455,6 +494,7 @@ class AccountMove(models.Model):
                 "external": env._("External payment"),
                 "bank": env._("Bank match"),
                 "credit_note": env._("Credit note"),
+                "write_off": env._("Write-off"),
                 "invoice": env._("Invoice"),
                 "entry": env._("Journal entry"),
             },
@@ -465,6 +505,8 @@ class AccountMove(models.Model):
                     ._description_selection(env)
                 ),
                 "rejected": env._("Rejected"),
+                "written_off": env._("Written off"),
+                "undone": env._("Undone"),
             },
         }
 
@@ -473,9 +515,24 @@ class AccountMove(models.Model):
     def _add_row_actions(self, rows):
         """Add to each row what can be done with it now, and why something cannot."""
         may_act = self.env.user.has_group("invoice_payments_ext.group_payment_record")
+        may_correct = self.env.user.has_group(
+            "invoice_payments_ext.group_payment_refund"
+        )
         retry_blocked = self._get_retry_blocked_reason(rows)
         for row in rows:
             tx = row.pop("_tx", None)
+            entry = row.pop("_entry", None)
+            if row["state"] == "written_off" and may_correct:
+                blocked = ""
+                if entry["undone_by"]:
+                    blocked = self.env._("Reversed by %s.", entry["undone_by"])
+                self._add_row_action(
+                    row,
+                    "undo_write_off",
+                    "account.move",
+                    "action_undo_write_off",
+                    blocked,
+                )
             if tx and may_act:
                 self._add_attempt_actions(row, tx, retry_blocked)
             if row["payment_id"] and row["state"] == "succeeded":
@@ -522,6 +579,7 @@ class AccountMove(models.Model):
             "open_payment": self.env._("Open payment"),
             "open_transaction": self.env._("Open transaction"),
             "open_entry": self.env._("Open entry"),
+            "undo_write_off": self.env._("Undo write-off"),
         }
         id_fields = {
             "payment.transaction": "transaction_id",

@@ -665,7 +665,7 @@ class AccountPaymentApproval(models.Model):
                 ("reversed_entry_id", "in", invoices_sudo.ids),
                 ("move_type", "=", "out_refund"),
             ]
-        ).filtered(lambda move: not move._is_undone())
+        ).filtered(lambda move: not move._get_undoing_entry())
         return sum(abs(move.amount_total_signed) for move in moves_sudo)
 
     @api.model
