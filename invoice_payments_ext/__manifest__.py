@@ -13,6 +13,7 @@
         "report/payment_receipt_templates.xml",
         "wizards/account_payment_approval_reject_views.xml",
         "wizards/account_payment_create_views.xml",
+        "wizards/account_payment_refund_views.xml",
         "wizards/account_write_off_create_views.xml",
         "wizards/payment_attempt_resolve_views.xml",
         "views/account_move_views.xml",

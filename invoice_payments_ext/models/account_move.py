@@ -4,7 +4,7 @@ from numbers import Real
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Domain
-from odoo.tools import SQL, float_compare, format_date
+from odoo.tools import float_compare, format_date
 
 from ..tools import without_defaults
 from .payment_transaction import (
@@ -15,14 +15,8 @@ from .payment_transaction import (
 
 
 class AccountMove(models.Model):
-    _inherit = "account.move"
-
-    payment_lock_count = fields.Integer(
-        readonly=True,
-        copy=False,
-        help="Raised with every lock for a payment: a request that read the invoice "
-        "before then fails to lock it, and is replayed on what is true now.",
-    )
+    _name = "account.move"
+    _inherit = ["account.move", "payment.lock.mixin"]
 
     has_chargeable_method = fields.Boolean(
         compute="_compute_has_chargeable_method",
@@ -554,20 +548,20 @@ class AccountMove(models.Model):
             raise UserError(self.env._("There is no invoice to record a payment on."))
         if len(self.company_id) > 1:
             raise UserError(self.env._("Record the payments of one company at a time."))
-        journal = self._get_external_journal(journal_id)
+        journal = self._get_external_journal(journal_id, self.company_id)
         return {
             "journal_id": journal.id,
             "payment_method_line_id": self._get_external_method_line(
                 journal, payment_method_line_id
             ).id,
-            "date": self._get_external_date(journal, date),
+            "date": self._get_external_date(journal, date, self.company_id),
             "payment_reference": reference or False,
             "memo": memo or False,
         }
 
-    def _get_external_journal(self, journal_id):
+    @api.model
+    def _get_external_journal(self, journal_id, company):
         """Return the journal of an external payment; refuse one that does not fit."""
-        company = self.company_id
         journals = self.env["account.journal"]
         if not journal_id:
             journal = journals.search(
@@ -589,8 +583,8 @@ class AccountMove(models.Model):
         if journal.company_id not in company.sudo().parent_ids:
             raise UserError(
                 self.env._(
-                    "The journal %(journal)s belongs to another company than the "
-                    "invoice, %(company)s.",
+                    "The journal %(journal)s belongs to another company than "
+                    "%(company)s.",
                     journal=journal.name,
                     company=company.name,
                 )
@@ -604,9 +598,10 @@ class AccountMove(models.Model):
             )
         return journal
 
-    def _get_external_method_line(self, journal, method_line_id):
+    @api.model
+    def _get_external_method_line(self, journal, method_line_id, way="inbound"):
         """Return the method line of a payment; refuse one that does not fit."""
-        method_lines = journal._get_available_payment_method_lines("inbound")
+        method_lines = journal._get_available_payment_method_lines(way)
         method_lines = method_lines.filtered(
             lambda line: not line.sudo().payment_provider_id
         )
@@ -615,6 +610,10 @@ class AccountMove(models.Model):
                 raise UserError(
                     self.env._(
                         "The journal %s has no incoming payment method.", journal.name
+                    )
+                    if way == "inbound"
+                    else self.env._(
+                        "The journal %s has no outgoing payment method.", journal.name
                     )
                 )
             return method_lines[0]
@@ -630,8 +629,16 @@ class AccountMove(models.Model):
             )
         return method_line
 
-    def _get_external_date(self, journal, date):
-        """Return the day of a payment; refuse the future and locked periods."""
+    @api.model
+    def _get_external_date(self, journal, date, company):
+        """Return the day of an entry; refuse the future and locked periods.
+
+        :param account.journal journal: The journal of the entry.
+        :param date|str date: The day; today if not given.
+        :param res.company company: The company whose periods are locked.
+        :rtype: datetime.date
+        :raise UserError: If it is no date, lies ahead, or in a locked period.
+        """
         today = fields.Date.context_today(self)
         try:
             date = fields.Date.to_date(date) if date else today
@@ -640,17 +647,17 @@ class AccountMove(models.Model):
         if date > today:
             raise UserError(
                 self.env._(
-                    "The date %s lies ahead: record a payment when it was received.",
+                    "The date %s lies ahead: record what has happened already.",
                     format_date(self.env, date),
                 )
             )
-        violated = self.company_id._get_violated_lock_dates(date, False, journal)
+        violated = company._get_violated_lock_dates(date, False, journal)
         if violated:
             raise UserError(
                 self.env._(
                     "The date %(date)s lies in a locked period: %(locks)s.",
                     date=format_date(self.env, date),
-                    locks=self.company_id._format_lock_dates(violated),
+                    locks=company._format_lock_dates(violated),
                 )
             )
         return date
@@ -810,13 +817,10 @@ class AccountMove(models.Model):
     def _lock_for_payment(self):
         """Lock these invoices until the end of the database transaction.
 
-        The row is changed, not just locked: a request that read it before fails to lock
-        it, and Odoo replays it on what is true then.
-
         :raise UserError: If somebody else is at one of these invoices right now.
         """
         try:
-            self.lock_for_update(allow_referencing=True)
+            self._lock_rows()
         except LockError as error:
             raise UserError(
                 self.env._(
@@ -825,15 +829,6 @@ class AccountMove(models.Model):
                     ", ".join(self.mapped("display_name")),
                 )
             ) from error
-        if self.ids:
-            self.env.cr.execute(
-                SQL(
-                    "UPDATE account_move SET payment_lock_count = "
-                    "coalesce(payment_lock_count, 0) + 1 WHERE id IN %s",
-                    tuple(self.ids),
-                )
-            )
-            self.invalidate_recordset(["payment_lock_count"], flush=False)
 
     def _get_payment_method_owners(self):
         """Return the contacts whose saved methods may be charged for this invoice."""

@@ -2,6 +2,7 @@ from odoo import fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
+from .account_payment_refund import UNREFUNDED_OUTCOMES
 from .payment_transaction import (
     IN_FLIGHT_OUTCOMES,
     RETRYABLE_OUTCOMES,
@@ -58,9 +59,14 @@ class AccountMove(models.Model):
             "amount_remaining": self.amount_residual,
             "amount_in_flight": self._get_amount_in_flight(),
             "amount_chargeable": self._get_chargeable_amount(),
+            "refund_status": self.refund_status,
             "can_create": not blocked,
             "create_blocked_reason": blocked,
-            "needs_resolving": any(row["state"] in UNRESOLVED_OUTCOMES for row in rows),
+            "needs_resolving": any(
+                part["state"] in UNRESOLVED_OUTCOMES
+                for row in rows
+                for part in (row, *row["refunds"])
+            ),
             "rows": rows,
         }
 
@@ -77,6 +83,7 @@ class AccountMove(models.Model):
         self._check_payment_rights()
         attempts = self.sudo().transaction_ids
         attempts |= attempts.child_transaction_ids
+        attempts |= attempts.child_transaction_ids  # The refunds of captured parts.
         attempts = attempts.filtered(
             lambda tx: (
                 tx.outcome in UNRESOLVED_OUTCOMES
@@ -105,7 +112,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         self._check_section_rights()
         entries = self._query_reconciled_entries()
-        transactions = self._query_transactions()
+        transactions = self._query_transactions(entries)
         payments = self._query_payments(entries, transactions)
         refunds = self._get_refunds_by_source(transactions, payments)
         rows = [
@@ -128,7 +135,8 @@ class AccountMove(models.Model):
     def _query_reconciled_entries(self):
         """Read what is allocated to this invoice, by the move it comes from.
 
-        What was written off is read after it was undone as well.
+        Its credit notes are among them also when they are allocated elsewhere, and its
+        write-offs after they were undone.
         """
         self.env["account.partial.reconcile"].flush_model()
         self.env["account.move.line"].flush_model()
@@ -151,10 +159,17 @@ class AccountMove(models.Model):
         sides.append(
             SQL(
                 """
-                SELECT line.id AS line_id, 0.0 AS applied
-                  FROM account_move_line line
-                  JOIN account_move write_off ON write_off.id = line.move_id
-                 WHERE write_off.written_off_invoice_id = %(move_id)s
+                SELECT line.id AS line_id, 0 AS applied
+                  FROM account_move move
+                  JOIN account_move_line line ON line.move_id = move.id
+                 WHERE move.reversed_entry_id = %(move_id)s AND move.state = 'posted'
+                   AND move.move_type = 'out_refund'
+                   AND line.display_type = 'payment_term'
+             UNION ALL
+                SELECT line.id, 0
+                  FROM account_move move
+                  JOIN account_move_line line ON line.move_id = move.id
+                 WHERE move.written_off_invoice_id = %(move_id)s
                    AND line.amount_currency < 0
                 """,
                 move_id=self.id,
@@ -202,8 +217,9 @@ class AccountMove(models.Model):
                 row["currency_id"] = row["company_currency_id"]
         return {row["id"]: row for row in rows}
 
-    def _query_transactions(self):
+    def _query_transactions(self, entries):
         """Read the attempts on this invoice, their captures and refunds."""
+        payment_ids = {row["payment_id"] for row in entries.values()} - {None}
         self.env["payment.transaction"].flush_model()
         rows = self.env.execute_query_dict(
             SQL(
@@ -211,6 +227,8 @@ class AccountMove(models.Model):
                 WITH root AS (
                     SELECT transaction_id AS id FROM account_invoice_transaction_rel
                      WHERE invoice_id = %(move_id)s
+                     UNION SELECT payment_transaction_id FROM account_payment
+                            WHERE id IN %(payment_ids)s
                 ), part AS (
                     SELECT id FROM payment_transaction
                      WHERE source_transaction_id IN (SELECT id FROM root)
@@ -241,6 +259,7 @@ class AccountMove(models.Model):
                 """,
                 provider=self.env["payment.provider"]._field_to_sql("provider", "name"),
                 method=self.env["payment.method"]._field_to_sql("method", "name"),
+                payment_ids=tuple(payment_ids) or (0,),
                 move_id=self.id,
             )
         )
@@ -249,6 +268,7 @@ class AccountMove(models.Model):
     def _query_payments(self, entries, transactions):
         """Read the payments behind the entries and attempts, and those never posted."""
         self.env["account.payment"].flush_model()
+        self.env["account.refund.allocation"].flush_model()
         payment_ids = {row["payment_id"] for row in entries.values()}
         payment_ids |= {row["payment_id"] for row in transactions.values()}
         rows = self.env.execute_query_dict(
@@ -259,6 +279,11 @@ class AccountMove(models.Model):
                      UNION
                     SELECT payment_id FROM account_move__account_payment
                      WHERE invoice_id = %(move_id)s
+                     UNION
+                    SELECT refund.source_payment_id FROM account_payment refund
+                      JOIN account_refund_allocation part
+                        ON part.payment_id = refund.id
+                     WHERE part.invoice_id = %(move_id)s
                 )
                 SELECT payment.id, payment.name, payment.state, payment.amount,
                        payment.currency_id, payment.date, payment.memo,
@@ -287,34 +312,61 @@ class AccountMove(models.Model):
     def _get_refunds_by_source(self, transactions, payments):
         """Group the refunds by the attempt (`tx`) or `payment` they give back."""
         refunds = {}
+        by_attempt = set()
         for tx in transactions.values():
-            if tx["operation"] == "refund":
-                refunds.setdefault(("tx", tx["source_transaction_id"]), []).append(
-                    {
-                        "date": fields.Date.to_string(tx["create_date"]),
-                        "amount": abs(tx["amount"]),
-                        "state": tx["outcome"],
-                        "payment_id": tx["payment_id"] or False,
-                        "transaction_id": tx["id"],
-                    }
+            if tx["operation"] != "refund":
+                continue
+            payment = payments.get(tx["payment_id"], {})
+            by_attempt.add(tx["payment_id"])
+            refunds.setdefault(("tx", tx["source_transaction_id"]), []).append(
+                self._prepare_refund(
+                    id=f"tx-{tx['id']}",
+                    date=payment.get("date") or tx["create_date"],
+                    amount=abs(tx["amount"]),
+                    state=tx["outcome"],
+                    reason=tx["state_message"],
+                    memo=tx["memo"],
+                    method=self.env._("To the original method"),
+                    reference=tx["reference"],
+                    user=tx["author"],
+                    payment_id=tx["payment_id"],
+                    transaction_id=tx["id"],
                 )
+            )
         for payment in payments.values():
-            if (
-                payment["source_payment_id"]
-                and payment["payment_transaction_id"] not in transactions
-            ):
-                refunds.setdefault(
-                    ("payment", payment["source_payment_id"]), []
-                ).append(
-                    {
-                        "date": fields.Date.to_string(payment["date"]),
-                        "amount": payment["amount"],
-                        "state": PAYMENT_STATES[payment["state"]],
-                        "payment_id": payment["id"],
-                        "transaction_id": False,
-                    }
+            source_id = payment["source_payment_id"]
+            if source_id and payment["id"] not in by_attempt:
+                refunds.setdefault(("payment", source_id), []).append(
+                    self._prepare_refund(
+                        id=f"pay-{payment['id']}",
+                        date=payment["date"],
+                        amount=payment["amount"],
+                        state=PAYMENT_STATES[payment["state"]],
+                        memo=payment["memo"],
+                        method=" · ".join(
+                            filter(None, [payment["journal"], payment["method"]])
+                        ),
+                        reference=payment["payment_reference"] or payment["name"],
+                        user=payment["author"],
+                        payment_id=payment["id"],
+                    )
                 )
         return refunds
+
+    def _prepare_refund(self, **values):
+        """Complete the values of a refund, shown beneath what it gives back."""
+        refund = {
+            "reason": "",
+            "memo": "",
+            "transaction_id": False,
+            "payment_id": False,
+            "actions": [],
+        }
+        refund.update(
+            (key, value) for key, value in values.items() if value is not None
+        )
+        refund["date"] = fields.Date.to_string(values["date"])
+        return refund
 
     def _get_attempt_rows(self, transactions, payments, entries, refunds):
         """Return the rows of attempts through a provider."""
@@ -416,7 +468,8 @@ class AccountMove(models.Model):
         for entry in entries.values():
             is_write_off = entry["written_off_invoice_id"] == self.id
             is_applied = not self.currency_id.is_zero(entry["applied"])
-            if entry["id"] in shown or not (is_applied or is_write_off):
+            is_kept = is_write_off or entry["move_type"] == "out_refund"
+            if entry["id"] in shown or not (is_applied or is_kept):
                 continue
             kind = "bank" if entry["statement_line_id"] else "entry"
             state, reason = "succeeded", ""
@@ -515,26 +568,32 @@ class AccountMove(models.Model):
     def _add_row_actions(self, rows):
         """Add to each row what can be done with it now, and why something cannot."""
         may_act = self.env.user.has_group("invoice_payments_ext.group_payment_record")
-        may_correct = self.env.user.has_group(
-            "invoice_payments_ext.group_payment_refund"
-        )
         retry_blocked = self._get_retry_blocked_reason(rows)
+        refund_blocked = self._get_refund_level_reason()
         for row in rows:
             tx = row.pop("_tx", None)
             entry = row.pop("_entry", None)
-            if row["state"] == "written_off" and may_correct:
-                blocked = ""
-                if entry["undone_by"]:
-                    blocked = self.env._("Reversed by %s.", entry["undone_by"])
+            if tx and may_act:
+                self._add_attempt_actions(row, tx, retry_blocked)
+            if row["payment_id"] and row["state"] == "succeeded" and may_act:
+                self._add_row_action(
+                    row,
+                    "refund",
+                    "account.payment",
+                    "action_refund_wizard",
+                    refund_blocked or self._get_row_refund_reason(row),
+                )
+            if row["state"] == "written_off" and may_act:
+                reversed_by = self.env._("Reversed by %s.", entry["undone_by"])
                 self._add_row_action(
                     row,
                     "undo_write_off",
                     "account.move",
                     "action_undo_write_off",
-                    blocked,
+                    refund_blocked or (reversed_by if entry["undone_by"] else ""),
                 )
-            if tx and may_act:
-                self._add_attempt_actions(row, tx, retry_blocked)
+            for refund in row["refunds"]:
+                self._add_refund_actions(refund, may_act, refund_blocked)
             if row["payment_id"] and row["state"] == "succeeded":
                 self._add_row_action(
                     row, "receipt", "account.payment", "action_print_payment_receipt"
@@ -569,8 +628,51 @@ class AccountMove(models.Model):
             self._add_row_action(row, "capture", model, "action_capture_attempt")
             self._add_row_action(row, "void", model, "action_void_attempt")
 
+    def _add_refund_actions(self, refund, may_act, blocked):
+        """Add what can be done with a refund."""
+        if refund["state"] == "unknown" and may_act:
+            self._add_row_action(
+                refund, "resolve", "payment.transaction", "action_resolve", blocked
+            )
+        if refund["payment_id"] and refund["state"] == "succeeded":
+            self._add_row_action(
+                refund, "receipt", "account.payment", "action_print_payment_receipt"
+            )
+        if refund["payment_id"] and may_act:
+            self._add_row_action(
+                refund, "open_payment", "account.payment", "action_open_business_doc"
+            )
+        if refund["transaction_id"] and may_act:
+            self._add_row_action(
+                refund,
+                "open_transaction",
+                "payment.transaction",
+                "action_open_transaction",
+            )
+
+    def _get_refund_level_reason(self):
+        """Say why this user cannot correct payments; empty for one who can."""
+        if self.env.user.has_group("invoice_payments_ext.group_payment_refund"):
+            return ""
+        return self.env._("You have no right to refund, credit or write off.")
+
+    def _get_row_refund_reason(self, row):
+        """Say why nothing of a row is left to refund; an empty text if something is."""
+        given_back = sum(
+            refund["amount"]
+            for refund in row["refunds"]
+            if refund["state"] not in (*UNREFUNDED_OUTCOMES, "rejected", "draft")
+        )
+        currency = self.env["res.currency"].browse(row["currency_id"])
+        if currency.compare_amounts(row["amount"], given_back) > 0:
+            return ""
+        if any(refund["state"] in IN_FLIGHT_OUTCOMES for refund in row["refunds"]):
+            return self.env._("All of it is refunded or being refunded.")
+        return self.env._("All of it is refunded.")
+
     def _add_row_action(self, row, name, model, method, blocked=""):
         labels = {
+            "refund": self.env._("Refund"),
             "retry": self.env._("Retry"),
             "resolve": self.env._("Resolve"),
             "capture": self.env._("Capture"),

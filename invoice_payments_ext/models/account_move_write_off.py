@@ -44,8 +44,7 @@ class AccountMove(models.Model):
             raise UserError(blocked)
         self._check_collectable()
         self._check_payment_amount(amount)
-        if not isinstance(reason, str) or not reason.strip():
-            raise UserError(self.env._("A reason is required to write off."))
+        self.env["account.payment"]._check_reason(reason)
         self._get_write_off_account(account_id)
         self._get_write_off_date(date)
         self._get_write_off_journal()

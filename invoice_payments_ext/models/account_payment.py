@@ -79,7 +79,7 @@ class AccountPayment(models.Model):
     def _get_report_base_filename(self):
         """Return the name of the receipt's file, for downloads from the portal."""
         self.ensure_one()
-        return self.env._("Payment Receipt %s", self.name)
+        return f"{self.payment_receipt_title} {self.name}"
 
     def _get_receipt_method(self):
         """Return how the money came, in words for the customer.

@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import without_defaults
+from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 
 
 class Kind(NamedTuple):
@@ -60,8 +61,6 @@ DECIDED_FIELDS = {
     "decision_note",
     "result",
 }
-# What such an attempt did not give back and never will.
-UNREFUNDED_OUTCOMES = ("draft", "declined", "failed", "canceled")
 
 
 class AccountPaymentApproval(models.Model):
@@ -353,8 +352,7 @@ class AccountPaymentApproval(models.Model):
         """
         self.ensure_one()
         self._check_decision_rights()
-        if not isinstance(reason, str) or not reason.strip():
-            raise UserError(self.env._("A reason is required to reject a request."))
+        self.env["account.payment"]._check_reason(reason)
         self = without_defaults(self)
         self._lock_request()
         self._decide(
@@ -412,14 +410,10 @@ class AccountPaymentApproval(models.Model):
         :raise UserError: If one of the kind waits for this record already, or nobody
                           could approve it.
         """
+        if not self._is_above_limit(record, kind, arguments, amount, currency):
+            return self.browse()
         company = record.company_id.sudo()
         limit = company.payment_approval_limit
-        if company.currency_id.is_zero(limit):
-            return self.browse()
-        given = self._convert_to_company(amount, currency, company)
-        given += self._get_given_alone(record, kind, arguments)
-        if company.currency_id.compare_amounts(given, limit) <= 0:
-            return self.browse()
         self._check_none_waits(record, kind)
         approvers = self._get_approvers(company, self.env.user)
         if not approvers:
@@ -443,6 +437,17 @@ class AccountPaymentApproval(models.Model):
         )
         request_sudo._ask(approvers, limit)
         return request_sudo.sudo(False)
+
+    @api.model
+    def _is_above_limit(self, record, kind, arguments, amount, currency):
+        """Tell if a second person is needed; see :meth:`_hold`."""
+        company = record.company_id.sudo()
+        limit = company.payment_approval_limit
+        if company.currency_id.is_zero(limit):
+            return False
+        given = self._convert_to_company(amount, currency, company)
+        given += self._get_given_alone(record, kind, arguments)
+        return company.currency_id.compare_amounts(given, limit) > 0
 
     @api.model
     def _prepare_request_vals(self, record, kind, arguments, amount, currency, reason):
@@ -692,7 +697,7 @@ class AccountPaymentApproval(models.Model):
                 *mine,
                 ("source_payment_id", "in", payments_sudo.ids),
                 ("payment_transaction_id", "=", False),
-                ("state", "in", ("in_process", "paid")),
+                ("state", "in", POSTED_STATES),
                 ("id", "not in", approved.get("account.payment", [])),
             ]
         )

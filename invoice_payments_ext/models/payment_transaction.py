@@ -107,7 +107,8 @@ class PaymentTransaction(models.Model):
         """
         self._get_attempt_invoices()._check_payment_rights()
         if not self._get_attempt_invoices() and not (
-            self.env.su or self.env.user.has_group("invoice_payments_ext.group_payment_record")
+            self.env.su
+            or self.env.user.has_group("invoice_payments_ext.group_payment_record")
         ):
             raise AccessError(
                 self.env._("Only the invoicing staff may act on payment attempts.")
@@ -454,13 +455,18 @@ class PaymentTransaction(models.Model):
         A capture is wanted from `authorized` to `done` only; a voided part of an
         authorization stays voided.
         """
-        if not any(tx.source_transaction_id for tx in self):
+        if not any(
+            tx.source_transaction_id and tx.operation != "refund" for tx in self
+        ):
             extra_allowed_states = (*extra_allowed_states, "cancel")
         transactions = super()._set_done(
             state_message=state_message, extra_allowed_states=extra_allowed_states
         )
         by_caller = self.env.context.get("settled_by_caller")
-        if transactions._get_attempt_invoices() and not by_caller:
+        is_ours = transactions._get_attempt_invoices() or transactions.filtered(
+            lambda tx: tx.operation == "refund"
+        )
+        if is_ours and not by_caller:
             self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
         return transactions
 

@@ -28,6 +28,7 @@ SEND_REQUEST_METHODS = {
     "charge": "_send_payment_request",
     "capture": "_send_capture_request",
     "void": "_send_void_request",
+    "refund": "_send_refund_request",
 }
 
 
@@ -158,7 +159,7 @@ class PaymentTransaction(models.Model):
         """Let the provider's code send the request, and collect what comes back."""
         collecting = self.with_context(gateway_answer=answer)
         try:
-            getattr(collecting, SEND_REQUEST_METHODS[self.request_kind or "charge"])()
+            getattr(collecting, SEND_REQUEST_METHODS[self._get_request_kind()])()
         except psycopg2.Error:
             raise
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
@@ -217,12 +218,21 @@ class PaymentTransaction(models.Model):
                 "last_state_change": fields.Datetime.now(),
             }
         )
+        values = {
+            "reference": self._get_html_link(),
+            "message": self.state_message,
+        }
         self._log_message_on_linked_documents(
             self.env._(
+                "The outcome of %(reference)s is unknown: the customer may have got "
+                "the refund. It is not sent again. %(message)s",
+                **values,
+            )
+            if self.operation == "refund"
+            else self.env._(
                 "The outcome of %(reference)s is unknown: the customer may have been "
                 "charged. Nothing is charged again before it is resolved. %(message)s",
-                reference=self._get_html_link(),
-                message=self.state_message,
+                **values,
             )
         )
 
@@ -260,6 +270,10 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self._ensure_provider_is_not_disabled()
         self._log_sent_message()
+        self._send_uncommitted()
+
+    def _send_uncommitted(self):
+        """Send the request of one of Odoo's own flows, and record the answer."""
         self.request_state = "sent"
         answer = GatewayAnswer(self)
         if self._was_sent_before_replay():
@@ -271,21 +285,27 @@ class PaymentTransaction(models.Model):
         self._record_answer(answer)
 
     def _was_sent_before_replay(self):
-        """Tell if this HTTP request sent this charge already, and note that it does."""
+        """Tell if this HTTP request sent this already, and note that it does."""
         if not request:
             return False
-        if not hasattr(request, "sent_payment_charges"):
-            request.sent_payment_charges = set()
-        charges = request.sent_payment_charges
-        charge = (
+        if not hasattr(request, "sent_payment_requests"):
+            request.sent_payment_requests = set()
+        requests_sent = request.sent_payment_requests
+        what = (
             self.token_id.id,
             self.currency_id.id,
             self.amount,
             tuple(self.invoice_ids.ids) or self.reference,
         )
-        was_sent = charge in charges
-        charges.add(charge)
+        was_sent = what in requests_sent
+        requests_sent.add(what)
         return was_sent
+
+    def _get_request_kind(self):
+        """Return what this attempt asks of the gateway; Odoo's own flows do not say."""
+        if self.request_kind:
+            return self.request_kind
+        return "refund" if self.operation == "refund" else "charge"
 
     def _send_api_request(self, *args, **kwargs):
         result = super()._send_api_request(*args, **kwargs)
@@ -360,6 +380,8 @@ class PaymentTransaction(models.Model):
                 ("state", "=", "done"),
                 ("is_post_processed", "=", False),
                 "|",
+                "|",
+                ("operation", "=", "refund"),
                 ("invoice_ids", "!=", False),
                 ("source_transaction_id.invoice_ids", "!=", False),
             ]
@@ -443,6 +465,10 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         person = self.env.user.name
+        if self.operation == "refund":
+            if carried_out:
+                return self.env._("Confirmed as refunded by %s", person)
+            return self.env._("Confirmed as not refunded by %s", person)
         if self.request_kind in ("capture", "void"):
             if carried_out:
                 return self.env._("Confirmed as carried out by %s", person)
@@ -496,11 +522,13 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         payment = self.payment_id
         invoices = self._get_attempt_invoices()
-        lines = payment.move_id.line_ids.filtered(
-            lambda line: line.account_id == payment.destination_account_id
-        )
+        lines = payment._get_receivable_lines()
         excess = -sum(lines.mapped("amount_residual_currency"))
-        if not invoices or self.currency_id.compare_amounts(excess, 0) <= 0:
+        if (
+            self.operation == "refund"
+            or not invoices
+            or self.currency_id.compare_amounts(excess, 0) <= 0
+        ):
             return
         self._schedule_payment_activity(
             invoices[0],
@@ -515,32 +543,39 @@ class PaymentTransaction(models.Model):
         )
 
     def _warn_not_settled(self, message):
-        """Tell a person that money came which could not be booked."""
+        """Tell a person that money moved which could not be booked."""
         self._get_attempt_invoices()._notify_payments_changed()
-        for invoice in self._get_attempt_invoices()[:1]:
+        records = self._get_attempt_invoices() or self.source_transaction_id.payment_id
+        for record in records[:1]:
             self._schedule_payment_activity(
-                invoice,
-                self.env._("Payment received, not booked"),
+                record,
+                self.env._("Refunded, not booked")
+                if self.operation == "refund"
+                else self.env._("Payment received, not booked"),
                 self.env._(
                     "%(reference)s (%(amount)s) succeeded at the provider, but could "
                     "not be booked: %(message)s It is tried again by itself.",
                     reference=self._get_html_link(),
-                    amount=self.currency_id.format(self.amount),
+                    amount=self.currency_id.format(abs(self.amount)),
                     message=message,
                 ),
             )
 
-    def _schedule_payment_activity(self, invoice, summary, note):
-        """Give the person in charge a task, unless it was given before."""
-        if invoice.activity_ids.filtered(
+    def _schedule_payment_activity(self, record, summary, note):
+        """Give the person in charge of an invoice or a payment a task, once."""
+        if record.activity_ids.filtered(
             lambda activity: (
                 activity.summary == summary and self.reference in (activity.note or "")
             )
         ):
             return
         people = self.charge_invoice_id and self.create_uid
-        responsible = (people or invoice.invoice_user_id).filtered("active")
-        invoice.activity_schedule(
+        if not people and record._name == "account.move":
+            people = record.invoice_user_id
+        responsible = (people or record.create_uid).filtered(
+            lambda user: user.active and user._is_internal()
+        )
+        record.activity_schedule(
             "mail.mail_activity_data_todo",
             summary=summary,
             note=note,

@@ -182,7 +182,9 @@ class AccountPaymentCreate(models.TransientModel):
     def _compute_journal_id(self):
         for dialog in self:
             dialog.journal_id = (
-                dialog.move_id._get_external_journal(False) if dialog.move_id else False
+                dialog.move_id._get_external_journal(False, dialog.company_id)
+                if dialog.move_id
+                else False
             )
 
     @api.depends("journal_id")

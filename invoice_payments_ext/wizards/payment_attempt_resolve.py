@@ -13,7 +13,7 @@ class PaymentAttemptResolve(models.TransientModel):
         required=True,
         readonly=True,
     )
-    amount = fields.Monetary(related="transaction_id.amount")
+    amount = fields.Monetary(compute="_compute_amount")
     currency_id = fields.Many2one(related="transaction_id.currency_id")
     provider_name = fields.Char(
         string="Provider", related="transaction_id.provider_id.name", related_sudo=True
@@ -27,6 +27,11 @@ class PaymentAttemptResolve(models.TransientModel):
         required=True,
         help="For instance: seen in the provider's dashboard. Kept on the invoice.",
     )
+
+    def _compute_amount(self):
+        for dialog in self:
+            # That of a refund is below zero.
+            dialog.amount = abs(dialog.transaction_id.amount)
 
     def action_confirm_charged(self):
         """Book the attempt, as the gateway did charge it."""

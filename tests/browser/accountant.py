@@ -119,7 +119,7 @@ class Accountant:
         self.page.get_by_role("option", name=label).first.click()
 
     def open_menu(self, row=0):
-        self.rows.nth(row).locator(".o_payment_menu button").click()
+        self.rows.nth(row).locator(".o_payment_main .o_payment_menu button").click()
 
     def choose_action(self, label, row=0):
         """Choose an action from a row's menu."""

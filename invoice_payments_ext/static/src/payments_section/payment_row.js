@@ -30,11 +30,35 @@ const REASON_ICONS = {
 };
 
 /**
+ * What can be done with a row or a refund now; what cannot is listed with its reason.
+ */
+export class PaymentMenu extends Component {
+    static template = "invoice_payments_ext.PaymentMenu";
+    static components = {Dropdown, DropdownItem};
+    static props = {
+        row: Object,
+        label: String,
+        isRunning: Boolean,
+        onAction: Function,
+    };
+
+    getItemAttributes(action) {
+        return action.enabled ? {} : {"aria-disabled": "true"};
+    }
+
+    onSelected(action) {
+        if (action.enabled && !this.props.isRunning) {
+            this.props.onAction(this.props.row, action);
+        }
+    }
+}
+
+/**
  * One attempt, payment or entry, with its reason and its refunds beneath.
  */
 export class PaymentRow extends Component {
     static template = "invoice_payments_ext.PaymentRow";
-    static components = {Dropdown, DropdownItem};
+    static components = {PaymentMenu};
     static props = {
         row: Object,
         currencyId: Number,
@@ -43,22 +67,25 @@ export class PaymentRow extends Component {
     };
 
     get isClosed() {
-        return CLOSED_STATES.includes(this.props.row.state);
+        return this.isClosedState(this.props.row.state);
+    }
+
+    isClosedState(state) {
+        return CLOSED_STATES.includes(state);
     }
 
     get isApplied() {
         return Boolean(this.props.row.amount_applied);
     }
 
-    get reasonIcon() {
-        return REASON_ICONS[this.props.row.state] || "fa-info-circle text-muted";
+    getReasonIcon(state) {
+        return REASON_ICONS[state] || "fa-info-circle text-muted";
     }
 
     /**
      * What the payment is called where: the document's number, the memo.
      */
-    get facts() {
-        const {memo, reference} = this.props.row;
+    getFacts({memo, reference}) {
         return [reference, memo !== reference && memo].filter(Boolean).join(" · ");
     }
 
@@ -86,6 +113,13 @@ export class PaymentRow extends Component {
         });
     }
 
+    getRefundMenuLabel(refund) {
+        return _t("Actions for the refund of %(amount)s, %(state)s", {
+            amount: this.formatAmount(refund.amount),
+            state: refund.state_label,
+        });
+    }
+
     get amount() {
         return this.formatAmount(this.props.row.amount);
     }
@@ -94,21 +128,11 @@ export class PaymentRow extends Component {
         return BADGES[state] || "text-bg-secondary";
     }
 
-    getItemAttributes(action) {
-        return action.enabled ? {} : {"aria-disabled": "true"};
-    }
-
     formatAmount(amount, currencyId = this.props.row.currency_id) {
         return formatCurrency(amount, currencyId);
     }
 
     formatDate(date) {
         return date ? formatDate(deserializeDate(date)) : "";
-    }
-
-    onSelected(action) {
-        if (action.enabled && !this.props.isRunning) {
-            this.props.onAction(this.props.row, action);
-        }
     }
 }

@@ -1,0 +1,736 @@
+from odoo import api, fields, models
+from odoo.exceptions import LockError, UserError
+from odoo.tools import format_date
+
+from ..tools import without_defaults
+
+REFUND_TARGETS = ("original", "outside")
+# What such a refund did not give back and never will.
+UNREFUNDED_OUTCOMES = ("declined", "failed", "canceled")
+POSTED_STATES = ("in_process", "paid")
+
+
+class AccountPayment(models.Model):
+    """Money given back: what may be refunded, where to, and what it undoes."""
+
+    _name = "account.payment"
+    _inherit = ["account.payment", "payment.lock.mixin"]
+
+    # Stock knows the refunds of a gateway only.
+    source_payment_id = fields.Many2one(
+        related=None,
+        compute="_compute_source_payment_id",
+        store=True,
+        readonly=False,
+        copy=False,
+        help="The payment that this one gives back.",
+    )
+    refund_payment_ids = fields.One2many(
+        string="Refunds",
+        comodel_name="account.payment",
+        inverse_name="source_payment_id",
+        readonly=True,
+    )
+    refund_allocation_ids = fields.One2many(
+        comodel_name="account.refund.allocation",
+        inverse_name="payment_id",
+        readonly=True,
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("payment_transaction_id.source_transaction_id.payment_id")
+    def _compute_source_payment_id(self):
+        for payment in self:
+            transaction = payment.payment_transaction_id
+            source = transaction.source_transaction_id.payment_id
+            if transaction.operation == "refund" and source:
+                payment.source_payment_id = source
+            else:
+                payment.source_payment_id = payment.source_payment_id
+
+    def _compute_amount_available_for_refund(self):
+        """Count what is in flight and what was given back outside as well."""
+        result = super()._compute_amount_available_for_refund()
+        for payment in self.filtered("amount_available_for_refund"):
+            payment.amount_available_for_refund = payment._get_refundable_amount()
+        return result
+
+    def _compute_payment_receipt_title(self):
+        result = super()._compute_payment_receipt_title()
+        for payment in self.filtered("source_payment_id"):
+            payment.payment_receipt_title = self.env._("Refund Receipt")
+        return result
+
+    # === CHECK METHODS === #
+
+    def _check_refund_rights(self):
+        """Check that the user may refund these payments.
+
+        :raise AccessError: If the user is not of the level *Refund and credit*, or may
+                            not change the payments and their invoices.
+        """
+        self._get_refund_invoices()._check_refund_rights()
+        self.check_access("write")
+
+    def _check_refund(self, amount, to, reduce_bill, reason, invoice_id, **values):
+        """Check a refund, on a locked payment; see :meth:`refund`."""
+        self.ensure_one()
+        if to not in REFUND_TARGETS:
+            raise UserError(
+                self.env._(
+                    "A refund goes to the original method ('original') or outside "
+                    "('outside'), not to %(value)r.",
+                    value=to,
+                )
+            )
+        self._check_reason(reason)
+        if blocked := self._get_refund_blocked_reason(to):
+            raise UserError(blocked)
+        self.env["account.move"]._check_amount(
+            amount,
+            self.currency_id,
+            self._get_refundable_amount(),
+            self.env._("refundable amount"),
+        )
+        if blocked := self._get_refund_blocked_reason(to, amount):
+            raise UserError(blocked)
+        invoice = self._get_chosen_invoice(invoice_id)
+        if to == "outside":
+            self._get_outside_refund_values(self.company_id, **values)
+        elif any(values.values()):
+            raise UserError(
+                self.env._(
+                    "A journal, a date and a reference are given for refunds outside "
+                    "the gateway only."
+                )
+            )
+        if reduce_bill:
+            self._check_bill_reducible(amount, invoice)
+
+    @api.model
+    def _check_reason(self, reason):
+        """Check that a reason was given, and that it says something.
+
+        :raise UserError: If it is none.
+        """
+        if not isinstance(reason, str) or not reason.strip():
+            raise UserError(self.env._("A reason is required."))
+
+    def _check_bill_reducible(self, amount, invoice):
+        """Check that credit notes can take this refund off the bills."""
+        _unallocated, parts, untraced = self._plan_refund(amount, invoice)
+        if not self.currency_id.is_zero(untraced):
+            parts = []
+        for move, applied in self._group_by_invoice(parts).items():
+            creditable = (
+                move._get_creditable_amount() if move.move_type == "out_invoice" else 0
+            )
+            if move.currency_id.compare_amounts(applied, creditable) > 0:
+                raise UserError(
+                    self.env._(
+                        "The bill %(invoice)s cannot be reduced by %(amount)s: "
+                        "%(creditable)s of it are not credited yet.",
+                        invoice=move.display_name,
+                        amount=move.currency_id.format(applied),
+                        creditable=move.currency_id.format(creditable),
+                    )
+                )
+        if not parts:
+            raise UserError(
+                self.env._(
+                    "%s pays no bill with this amount, so there is none to reduce.",
+                    self.display_name,
+                )
+            )
+
+    def _check_no_refund_in_flight(self):
+        """Check that no refund of these payments may still go out.
+
+        :raise UserError: Naming the refund.
+        """
+        refunds = self.sudo().payment_transaction_id.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund" and tx._is_refund_in_flight()
+        )
+        if refunds:
+            raise UserError(
+                self.env._(
+                    "%(reference)s (%(amount)s) is in flight. Wait for its outcome, or "
+                    "resolve it first.",
+                    reference=refunds[0].reference,
+                    amount=refunds[0].currency_id.format(abs(refunds[0].amount)),
+                )
+            )
+
+    # === ACTION METHODS === #
+
+    def action_draft(self):
+        self._check_no_refund_in_flight()
+        return super().action_draft()
+
+    def action_cancel(self):
+        self._check_no_refund_in_flight()
+        return super().action_cancel()
+
+    def action_refund_wizard(self):
+        """Return the dialog that refunds this payment, in the place of Odoo's own.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.payment.refund",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Refund %s", self.name),
+            "context": {"default_payment_id": self.id},
+        }
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def refund(
+        self,
+        amount=None,
+        to="original",
+        reduce_bill=False,
+        reason=None,
+        journal_id=None,
+        date=None,
+        reference=None,
+        invoice_id=None,
+        idempotency_key=None,
+    ):
+        """Give money of this payment back to the customer.
+
+        What of the payment was not allocated goes first. For the rest, the invoices
+        that it paid reopen, or credit notes take it off their bills.
+
+        To the original method it goes through the gateway, in the same steps as a
+        charge: it commits, and must not be called in the middle of other work. Outside
+        it is a record only, and does not commit.
+
+        :param float amount: The amount in the payment's currency; the refundable amount
+                             if not given.
+        :param str to: `original` for the method that was charged, `outside` for cash,
+                       a cheque or a bank transfer.
+        :param bool reduce_bill: Whether credit notes for the amount are issued, so that
+                                 the invoices stay paid; else they reopen.
+        :param str reason: Why. Required.
+        :param int journal_id: Outside: the bank or cash journal that it is paid from;
+                               the company's first one if not given.
+        :param date|str date: Outside: the day on which it was paid; today if not given.
+        :param str reference: Outside: the number of the cheque, of the transfer.
+        :param int invoice_id: Where the payment paid several invoices: the one that is
+                               reopened or reduced first; the last paid if not given.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The refund; while it is not booked, the attempt to refund; a request
+                 where a second person is needed.
+        :rtype: account.payment or payment.transaction or account.payment.approval
+        :raise UserError: If the payment, the amount or the method cannot be refunded, a
+                          value does not fit, or the key was used with other values.
+        :raise AccessError: If the user has no right to refund.
+        """
+        self.ensure_one()
+        self._check_refund_rights()
+        self = without_defaults(self)
+        get_id = self.env["account.move"]._get_id
+        arguments = {
+            "amount": amount,
+            "to": to,
+            "reduce_bill": bool(reduce_bill),
+            "reason": reason,
+            "journal_id": get_id(journal_id),
+            "date": str(date) if date else None,
+            "reference": reference or None,
+            "invoice_id": get_id(invoice_id),
+        }
+        keys = self.env["account.idempotency.key"]
+        door = "account.payment.refund"
+        key_arguments = {"payment_id": self.id, **arguments}
+        result = keys._find(idempotency_key, door, key_arguments)
+        if result is None:
+            self._lock_for_refund()
+            if amount is None:
+                arguments["amount"] = self._get_refundable_amount()
+            self._check_refund(**arguments)
+            result = self.env["account.payment.approval"]._hold(
+                self,
+                "refund",
+                arguments,
+                arguments["amount"],
+                self.currency_id,
+                reason,
+            ) or self._carry_out_refund(**arguments)
+            keys._remember(idempotency_key, door, key_arguments, result)
+        return self._complete_refund(result)
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _carry_out_refund(
+        self, amount, to, reduce_bill, reason, invoice_id, **outside_values
+    ):
+        """Prepare or book a refund that was checked, on a locked payment."""
+        self.ensure_one()
+        invoice = self._get_chosen_invoice(invoice_id)
+        reason = reason.strip()
+        if to == "original":
+            return self._prepare_refund_attempt(
+                amount, reason, reduces_bill=reduce_bill, invoice=invoice
+            ).sudo(False)
+        return self._book_outside_refund(
+            amount,
+            self._get_outside_refund_values(self.company_id, **outside_values),
+            reason,
+            reduces_bill=reduce_bill,
+            invoice=invoice,
+        )
+
+    @api.model
+    def _complete_refund(self, result):
+        """Run the attempt that was prepared, if it is one.
+
+        :return: What became of it: the refund, or the attempt while it is not booked.
+        """
+        if result._name != "payment.transaction":
+            return result
+        # In superuser mode: providers and the work on attempts are not the staff's.
+        result.sudo()._run_attempt()
+        return result.sudo().payment_id.with_env(self.env) or result.with_env(self.env)
+
+    def _lock_for_refund(self):
+        """Lock these payments, and before them the invoices that they paid.
+
+        :raise UserError: If somebody else is at one of them right now.
+        """
+        self._get_refund_invoices()._lock_for_payment()
+        try:
+            self._lock_rows()
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Somebody else is working on %s right now. Look at what was done, "
+                    "then try again.",
+                    ", ".join(self.mapped("display_name")),
+                )
+            ) from error
+
+    def _prepare_refund_attempt(
+        self, amount, reason, reduces_bill=False, invoice=None, credit_note=None
+    ):
+        """Create the attempt to give money back through the gateway.
+
+        Note: `self.ensure_one()`; on a locked payment, after the checks.
+
+        :param float amount: The amount in the payment's currency.
+        :param str reason: Why, for the records.
+        :param bool reduces_bill: Whether credit notes are issued when it succeeded.
+        :param account.move invoice: The invoice that is reopened or reduced first.
+        :param account.move credit_note: The credit note that is paid out by it.
+        :return: The attempt, in superuser mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        if credit_note:
+            invoice = credit_note.reversed_entry_id
+        elif not invoice:
+            _unallocated, parts, _untraced = self._plan_refund(amount)
+            invoice = next(
+                (move for _partial, move, _applied in parts if move.is_invoice(True)),
+                self.env["account.move"],
+            )
+        # The staff may refund, but not write transactions as they like.
+        source_sudo = self.sudo().payment_transaction_id
+        attempt_sudo = source_sudo._create_child_transaction(
+            amount,
+            is_refund=True,
+            request_kind="refund",
+            request_state="ready",
+            memo=reason,
+            refund_reduces_bill=reduces_bill,
+            refund_credit_note_id=credit_note.id if credit_note else False,
+            charge_invoice_id=invoice.id,
+        )
+        attempt_sudo.with_context(payment_backend_action=True)._log_sent_message()
+        return attempt_sudo
+
+    def _book_outside_refund(
+        self, amount, values, reason, reduces_bill=False, invoice=None, credit_note=None
+    ):
+        """Book money that was given back outside any gateway.
+
+        On a locked payment, after the checks. Without a payment, it pays out a credit
+        note for what no payment brought.
+
+        :param float amount: The amount, in the currency of the payment or credit note.
+        :param dict values: What :meth:`_get_outside_refund_values` returned.
+        :param str reason: Why, for the records.
+        :param bool reduces_bill: Whether credit notes are issued for it.
+        :param account.move invoice: The invoice that is reopened or reduced first.
+        :param account.move credit_note: The credit note that is paid out by it.
+        :return: The posted refund.
+        :rtype: account.payment
+        """
+        refund = (
+            self.env["account.payment"]
+            .with_context(booked_by_door=True)
+            .create(
+                self._prepare_outside_refund_vals(amount, values, reason, credit_note)
+            )
+        )
+        refund.action_post()
+        refund = refund.with_env(self.env)
+        self._allocate_refund(refund, reduces_bill, invoice, credit_note)
+        self._log_outside_refund(refund, reason)
+        return refund
+
+    def _prepare_outside_refund_vals(self, amount, values, reason, credit_note):
+        """Return the values of a refund outside any gateway.
+
+        :rtype: dict
+        """
+        account = self.destination_account_id
+        if credit_note:
+            account = credit_note._get_open_receivable_lines().account_id[:1]
+        return {
+            **values,
+            "amount": amount,
+            "memo": reason,
+            "payment_type": "outbound",
+            "partner_type": "customer",
+            "partner_id": (self.partner_id or credit_note.commercial_partner_id).id,
+            "currency_id": (self.currency_id or credit_note.currency_id).id,
+            "company_id": (self.company_id or credit_note.company_id).id,
+            "destination_account_id": account.id,
+            "source_payment_id": self.id,
+        }
+
+    @api.model
+    def _get_outside_refund_values(
+        self, company, journal_id=None, date=None, reference=None
+    ):
+        """Check what was given for a refund outside the gateway and complete it.
+
+        :return: The values for :meth:`_book_outside_refund`.
+        :rtype: dict
+        """
+        moves = self.env["account.move"]
+        journal = moves._get_external_journal(journal_id, company)
+        date = moves._get_external_date(journal, date, company)
+        if self and date < self.date:
+            raise UserError(
+                self.env._(
+                    "The date %(date)s lies before that of the payment, "
+                    "%(payment_date)s.",
+                    date=format_date(self.env, date),
+                    payment_date=format_date(self.env, self.date),
+                )
+            )
+        return {
+            "journal_id": journal.id,
+            "payment_method_line_id": moves._get_external_method_line(
+                journal, None, "outbound"
+            ).id,
+            "date": date,
+            "payment_reference": reference or False,
+        }
+
+    # === BUSINESS METHODS - ALLOCATION === #
+
+    def _plan_refund(self, amount, invoice=None):
+        """Return what a refund of this amount undoes.
+
+        The unallocated part of the payment goes first, then what paid the chosen
+        invoice, then what was allocated last.
+
+        :param float amount: The amount in the payment's currency.
+        :param account.move invoice: The invoice to begin with.
+        :return: The unallocated part and what can be traced to nothing, in the
+                 payment's currency; between them the parts to undo, as a list of the
+                 partial reconciliation, its invoice and the amount in the invoice's
+                 currency.
+        :rtype: tuple[float, list[tuple], float]
+        """
+        self.ensure_one()
+        lines = self._get_receivable_lines()
+        unallocated = min(
+            max(-sum(lines.mapped("amount_residual_currency")), 0), amount
+        )
+        left = self.currency_id.round(amount - unallocated)
+        parts = []
+        for partial in self._get_undoable_partials(invoice):
+            if self.currency_id.compare_amounts(left, 0) <= 0:
+                break
+            undone = min(left, partial.credit_amount_currency)
+            line = partial.debit_move_id
+            applied = line.currency_id.round(
+                partial.debit_amount_currency * undone / partial.credit_amount_currency
+            )
+            parts.append((partial, line.move_id, applied))
+            left = self.currency_id.round(left - undone)
+        return self.currency_id.round(unallocated), parts, left
+
+    def _get_receivable_lines(self):
+        """Return the lines of this payment's entry that are allocated."""
+        return self.move_id.line_ids.filtered(
+            lambda line: line.account_id == self.destination_account_id
+        )
+
+    def _get_undoable_partials(self, invoice=None):
+        """Return the reconciliations with what this paid, the first to undo first."""
+        partials = self._get_receivable_lines().matched_debit_ids.filtered(
+            lambda partial: (
+                partial.debit_move_id.payment_id.payment_type != "outbound"
+                # The rest are exchange differences, which go with their partials.
+                and partial.credit_amount_currency
+                and partial.debit_amount_currency
+            )
+        )
+        return partials.sorted(
+            lambda partial: (
+                partial.debit_move_id.move_id == invoice,
+                partial.debit_move_id.date_maturity or partial.max_date,
+                partial.id,
+            ),
+            reverse=True,
+        )
+
+    @api.model
+    def _group_by_invoice(self, parts):
+        """Add up the parts of :meth:`_plan_refund` by invoice."""
+        by_invoice = {}
+        for _partial, move, applied in parts:
+            by_invoice[move] = by_invoice.get(move, 0.0) + applied
+        return by_invoice
+
+    def _allocate_refund(self, refund, reduces_bill, invoice=None, credit_note=None):
+        """Reconcile a posted refund with what it undoes, and keep what that was.
+
+        :param account.payment refund: The refund of this payment.
+        :param bool reduces_bill: Whether credit notes take it off the bills.
+        :param account.move invoice: The invoice to begin with.
+        :param account.move credit_note: The credit note that it pays out.
+        """
+        self = self.sudo()  # Undoing a reconciliation is part of the refund.
+        refund = refund.sudo()
+        if credit_note:
+            lines = credit_note.sudo()._get_open_receivable_lines()
+            refund._reconcile_with(lines)
+            refund._keep_allocations(
+                {credit_note.reversed_entry_id: refund.amount},
+                {credit_note.reversed_entry_id: credit_note},
+            )
+            return
+        _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)
+        by_invoice = self._group_by_invoice(parts)
+        credit_notes = {}
+        if reduces_bill and self._can_reduce_bills(by_invoice):
+            # The unallocated part first, the rest is what the credit notes take.
+            refund._reconcile_with(self._get_receivable_lines())
+            for move, applied in by_invoice.items():
+                credit_notes[move] = move._create_credit_note(
+                    amount=applied,
+                    reason=refund.memo,
+                    date=refund.date,
+                    reconcile=False,
+                )
+                refund._reconcile_with(credit_notes[move]._get_open_receivable_lines())
+        else:
+            reopened = [partial.debit_move_id for partial, *_rest in parts]
+            self.env["account.partial.reconcile"].union(
+                *(partial for partial, *_rest in parts)
+            ).unlink()
+            refund._reconcile_with(self._get_receivable_lines())
+            # What is left of the payment stays where it was; the first to be reopened
+            # is the last to get something back.
+            for line in reversed(reopened):
+                self._reconcile_with(line)
+        refund._keep_allocations(by_invoice, credit_notes)
+
+    def _can_reduce_bills(self, by_invoice):
+        """Tell if the invoices still have what is to be taken off them."""
+        return all(
+            move.move_type == "out_invoice"
+            and move.state == "posted"
+            and move.currency_id.compare_amounts(applied, move._get_creditable_amount())
+            <= 0
+            for move, applied in by_invoice.items()
+        )
+
+    def _reconcile_with(self, lines):
+        """Reconcile what is open of this payment with open lines of its account."""
+        (self._get_receivable_lines() | lines).filtered(
+            lambda line: (
+                line.account_id == self.destination_account_id and not line.reconciled
+            )
+        ).reconcile()
+
+    def _keep_allocations(self, amounts, credit_notes):
+        """Store which invoices this refund concerns, and tell their open forms.
+
+        :param dict amounts: For each invoice the amount in its currency.
+        :param dict credit_notes: For invoices whose bill was reduced, the credit note.
+        """
+        self.ensure_one()
+        self.env["account.refund.allocation"].create(
+            [
+                {
+                    "payment_id": self.id,
+                    "invoice_id": move.id,
+                    "amount": amount,
+                    "credit_note_id": credit_notes[move].id
+                    if move in credit_notes
+                    else False,
+                }
+                for move, amount in amounts.items()
+                if move.is_invoice(include_receipts=True)
+            ]
+        )
+        self.env["account.move"].union(*amounts)._notify_payments_changed()
+
+    def _log_outside_refund(self, refund, reason):
+        """Note a refund outside on the payment and the invoices it concerns."""
+        message = self.env._(
+            "%(amount)s refunded outside the gateway (%(refund)s): %(reason)s",
+            amount=refund.currency_id.format(refund.amount),
+            refund=refund._get_html_link(),
+            reason=reason,
+        )
+        for record in (*self, *refund.sudo().refund_allocation_ids.invoice_id):
+            record._message_log(body=message)
+
+    # === GETTERS === #
+
+    def _get_payment_receipt_report_values(self):
+        """Leave out the table of paid invoices: a refund has one of its own."""
+        values = super()._get_payment_receipt_report_values()
+        if self.source_payment_id:
+            values["display_invoices"] = False
+        return values
+
+    def _get_refund_invoices(self):
+        """Return the invoices that these payments are allocated to now."""
+        lines = self.sudo().move_id.line_ids.matched_debit_ids.debit_move_id
+        invoices = lines.move_id.filtered(lambda move: move.is_invoice(True))
+        return invoices.sudo(self.env.su)
+
+    def _get_chosen_invoice(self, invoice_id):
+        """Return the invoice to begin with; refuse one that was not paid by this."""
+        invoices = self._get_refund_invoices()
+        if not invoice_id:
+            return invoices.browse()
+        invoice = invoices.browse(self.env["account.move"]._get_id(invoice_id))
+        if invoice not in invoices:
+            raise UserError(
+                self.env._(
+                    "%(payment)s does not pay %(invoice)s.",
+                    payment=self.display_name,
+                    invoice=invoice.exists().display_name or invoice_id,
+                )
+            )
+        return invoice
+
+    def _get_refundable_amount(self):
+        """Return what of this payment can still be given back.
+
+        That is its amount less the refunds that are done and those in flight.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        payment_sudo = self.sudo()  # The refunds may be another one's to see.
+        if (
+            payment_sudo.payment_type != "inbound"
+            or payment_sudo.state not in POSTED_STATES
+        ):
+            return 0.0
+        refunds = payment_sudo.payment_transaction_id.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund"
+        )
+        by_gateway = -sum(
+            tx.amount for tx in refunds if tx.outcome not in UNREFUNDED_OUTCOMES
+        )
+        outside = payment_sudo.refund_payment_ids.filtered(
+            lambda refund: (
+                refund.state in POSTED_STATES
+                and refund.payment_transaction_id not in refunds
+            )
+        )
+        left = payment_sudo.amount - by_gateway - sum(outside.mapped("amount"))
+        return max(self.currency_id.round(left), 0.0)
+
+    def _get_refund_blocked_reason(self, to="original", amount=None):
+        """Say why this payment cannot be refunded; an empty text if it can.
+
+        :param str to: `original` or `outside`, see :meth:`refund`.
+        :param float amount: The amount, where it is known already.
+        :rtype: str
+        """
+        self.ensure_one()
+        name = self.display_name
+        states = dict(self._fields["state"]._description_selection(self.env))
+        if self.payment_type != "inbound" or self.partner_type != "customer":
+            return self.env._("%s is no payment of a customer.", name)
+        if self.state not in POSTED_STATES or not self.move_id:
+            return self.env._(
+                "%(payment)s is not posted, it is %(state)s: nothing can be refunded.",
+                payment=name,
+                state=states[self.state].lower(),
+            )
+        reversals = self.move_id.reversal_move_ids.filtered(
+            lambda move: move.state == "posted"
+        )
+        if reversals:
+            return self.env._(
+                "%(payment)s was reversed by %(reversal)s.",
+                payment=name,
+                reversal=reversals[0].name,
+            )
+        if self.currency_id.is_zero(self._get_refundable_amount()):
+            return self.env._("All of %s is refunded already or being refunded.", name)
+        if to == "original":
+            return self._get_gateway_blocked_reason(amount)
+        return ""
+
+    def _get_gateway_blocked_reason(self, amount=None):
+        """Say why the gateway cannot refund this payment; empty if it can."""
+        # In superuser mode: providers and methods are not readable by accountants.
+        transaction_sudo = self.sudo().payment_transaction_id
+        provider = transaction_sudo.provider_id
+        if not transaction_sudo or transaction_sudo.state != "done":
+            return self.env._(
+                "%s was not charged through a gateway: refund it outside.",
+                self.display_name,
+            )
+        method = transaction_sudo.payment_method_id
+        method = method.primary_payment_method_id or method
+        if provider.support_refund == "none":
+            return self.env._(
+                "The provider %s cannot refund: refund it outside.", provider.name
+            )
+        if method.support_refund == "none":
+            return self.env._(
+                "The payment method %s cannot be refunded: refund it outside.",
+                method.name,
+            )
+        if provider.state == "disabled":
+            return self.env._(
+                "The provider %s is disabled: enable it, or refund outside.",
+                provider.name,
+            )
+        is_full_only = "full_only" in (provider.support_refund, method.support_refund)
+        refundable = self._get_refundable_amount()
+        is_full = not self.currency_id.compare_amounts(refundable, self.amount) and (
+            amount is None or not self.currency_id.compare_amounts(amount, self.amount)
+        )
+        if is_full_only and not is_full:
+            return self.env._(
+                "%(name)s refunds in full only, that is %(amount)s: refund a part "
+                "outside.",
+                name=provider.name
+                if provider.support_refund == "full_only"
+                else method.name,
+                amount=self.currency_id.format(self.amount),
+            )
+        return ""

@@ -1,0 +1,352 @@
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+
+from .account_payment_refund import UNREFUNDED_OUTCOMES
+from .payment_transaction import UNRESOLVED_OUTCOMES
+
+
+class PaymentTransaction(models.Model):
+    """A refund: the child of the transaction whose money it gives back."""
+
+    _inherit = "payment.transaction"
+
+    request_kind = fields.Selection(selection_add=[("refund", "Refund")])
+    refund_reduces_bill = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Whether credit notes take the refund off the bills when it succeeded.",
+    )
+    refund_credit_note_id = fields.Many2one(
+        string="Refunded Credit Note",
+        comodel_name="account.move",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The credit note that this refund pays out.",
+    )
+
+    # === ACTION METHODS === #
+
+    def action_refund(self, amount_to_refund=None):
+        """Let only those refund who may, also from Odoo's own form."""
+        if not self.env.su and not self.env.user.has_group(
+            "invoice_payments_ext.group_payment_refund"
+        ):
+            raise AccessError(self.env._("You have no right to refund payments."))
+        return super().action_refund(amount_to_refund=amount_to_refund)
+
+    # === CHECK METHODS === #
+
+    def _check_attempt_rights(self):
+        """Let only those act on refunds who may refund."""
+        if any(tx.operation == "refund" for tx in self):
+            self._get_attempt_invoices()._check_refund_rights()
+        return super()._check_attempt_rights()
+
+    # === BUSINESS METHODS - REQUESTS === #
+
+    def _refund(self, amount_to_refund=None):
+        """Refund from Odoo's own flows, and never more than is left.
+
+        Stock sends any amount, and sends it again when Odoo replays the request. These
+        flows do not commit before they send; see :meth:`_charge_with_token`.
+        """
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        if self.payment_id:
+            self.payment_id._lock_for_refund()
+        else:
+            self._lock_attempt()
+        refundable = self._get_refundable_amount()
+        amount = refundable if amount_to_refund is None else amount_to_refund
+        self.env["account.move"]._check_amount(
+            amount, self.currency_id, refundable, self.env._("refundable amount")
+        )
+        if self.payment_id and self.env["account.payment.approval"]._is_above_limit(
+            self.payment_id, "refund", {}, amount, self.currency_id
+        ):
+            raise UserError(
+                self.env._(
+                    "%s needs a second person: refund it from the Payments section.",
+                    self.currency_id.format(amount),
+                )
+            )
+        refund = self._create_child_transaction(
+            amount, is_refund=True, request_state="ready"
+        )
+        refund._log_sent_message()
+        refund._send_uncommitted()
+        return refund
+
+    def _get_refundable_amount(self):
+        """Return what of this transaction's money can still be given back.
+
+        :return: The amount in the currency of the transaction.
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.payment_id:
+            return self.payment_id._get_refundable_amount()
+        refunds = self.child_transaction_ids.filtered(
+            lambda tx: (
+                tx.operation == "refund" and tx.outcome not in UNREFUNDED_OUTCOMES
+            )
+        )
+        return self.currency_id.round(self.amount + sum(refunds.mapped("amount")))
+
+    def _create_child_transaction(self, amount, is_refund=False, **values):
+        """Take a refund that the gateway reports for the one that was sent from here.
+
+        When our request was not answered, the gateway's notification may come first: it
+        is about the same money, which would be refunded twice in the books.
+        """
+        if is_refund and "request_state" not in values:
+            # A notification waits for the one who is sending, and is replayed then.
+            self.env.cr.execute(
+                "SELECT id FROM payment_transaction WHERE id = %s OR "
+                "source_transaction_id = %s ORDER BY id FOR NO KEY UPDATE",
+                (self.id, self.id),
+            )
+            if known := self._find_reported_refund(
+                amount, values.get("provider_reference")
+            ):
+                return known
+        if self.token_id and not self.token_id.active:
+            # The money goes back without it, and Odoo wants none that is archived.
+            values = {"token_id": False, **values}
+        return super()._create_child_transaction(amount, is_refund=is_refund, **values)
+
+    def _find_reported_refund(self, amount, provider_reference):
+        """Return the known refund that a notification of the gateway is about.
+
+        :rtype: payment.transaction
+        """
+        refunds = self.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund"
+        )
+        reported = refunds.filtered(
+            lambda tx: (
+                provider_reference and tx.provider_reference == provider_reference
+            )
+        )
+        unanswered = refunds.filtered(
+            lambda tx: (
+                tx.outcome in UNRESOLVED_OUTCOMES
+                and not tx.provider_reference
+                and not tx.currency_id.compare_amounts(-tx.amount, amount)
+            )
+        )
+        return (reported or unanswered)[:1]
+
+    def _is_refund_in_flight(self):
+        """Tell if this refund may still go out, or went out and is not booked.
+
+        Note: `self.ensure_one()`
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.outcome not in UNREFUNDED_OUTCOMES and not self._is_settled()
+
+    # === BUSINESS METHODS - BOOKING === #
+
+    def _create_payment(self, **extra_create_values):
+        """Book a refund against the payment that it gives back."""
+        if self.operation != "refund":
+            return super()._create_payment(**extra_create_values)
+        source = self.source_transaction_id
+        if source.state == "done" and not source.payment_id:
+            source._post_process()
+        if source.payment_id:
+            extra_create_values = {
+                **self._prepare_refund_payment_vals(source.payment_id),
+                **extra_create_values,
+            }
+        refund = super()._create_payment(**extra_create_values)
+        if source.payment_id:
+            source.payment_id._allocate_refund(
+                refund,
+                self.refund_reduces_bill,
+                self.charge_invoice_id,
+                self.refund_credit_note_id,
+            )
+        return refund
+
+    def _prepare_refund_payment_vals(self, source_payment):
+        """Return what a refund has from the payment that it gives back.
+
+        :rtype: dict
+        """
+        return {
+            "journal_id": source_payment.journal_id.id,
+            "payment_method_line_id": source_payment.payment_method_line_id.id,
+            "partner_id": source_payment.partner_id.id,
+            "destination_account_id": source_payment.destination_account_id.id,
+        }
+
+    def _post_process(self):  # pylint: disable=missing-return
+        """Book a payment also when it was refunded before it could be booked.
+
+        Stock takes any transaction with a child that is done for an authorization that
+        was captured in parts.
+        """
+        for tx in self:
+            booked_before = tx.payment_id
+            super(PaymentTransaction, tx)._post_process()
+            children = tx.child_transaction_ids.filtered(
+                lambda child: child.state in ("done", "cancel")
+            )
+            if (
+                tx.state == "done"
+                and tx.operation != "validation"
+                and not tx.payment_id
+                and children
+                and all(child.operation == "refund" for child in children)
+            ):
+                tx.with_company(tx.company_id)._create_payment()
+            if tx.operation == "refund" and tx.payment_id != booked_before:
+                tx._report_refund()
+
+    # === TELLING PEOPLE === #
+
+    def _report_refund(self):
+        """Tell a person of a refund that nobody here started or that is not matched."""
+        self.ensure_one()
+        refund = self.payment_id
+        record = self._get_refunded_record()
+        values = {
+            "refund": refund._get_html_link(),
+            "reference": self.reference,
+            "amount": self.currency_id.format(abs(self.amount)),
+        }
+        if not self.request_kind:
+            self._schedule_payment_activity(
+                record,
+                self.env._("Refund made outside the Payments section"),
+                self.env._(
+                    "%(amount)s was refunded at the gateway or on Odoo's own form "
+                    "(%(reference)s). It is booked as %(refund)s, and what it had paid "
+                    "is open again: does the customer still owe it, or is a credit "
+                    "note due?",
+                    **values,
+                ),
+            )
+        left = sum(refund._get_receivable_lines().mapped("amount_residual_currency"))
+        if self.currency_id.compare_amounts(left, 0) > 0:
+            self._schedule_payment_activity(
+                record,
+                self.env._("Refund without what it gives back"),
+                self.env._(
+                    "%(left)s of the refund %(refund)s (%(reference)s) could not be "
+                    "matched with its payment: match it by hand.",
+                    left=self.currency_id.format(left),
+                    **values,
+                ),
+            )
+        elif self.refund_reduces_bill and not all(
+            allocation.credit_note_id for allocation in refund.refund_allocation_ids
+        ):
+            self._schedule_payment_activity(
+                record,
+                self.env._("Refunded, but the bill was not reduced"),
+                self.env._(
+                    "%(amount)s was refunded (%(refund)s, %(reference)s), but the bill "
+                    "had been credited in the meantime: what was refunded is open "
+                    "again.",
+                    **values,
+                ),
+            )
+
+    def _get_refunded_record(self):
+        """Return where people look for this refund: its invoice, or its payment."""
+        refund = self.payment_id
+        return (
+            self.charge_invoice_id
+            or refund.refund_allocation_ids.invoice_id
+            or self._get_attempt_invoices()
+            or self.source_transaction_id.payment_id
+            or refund
+        )[:1]
+
+    def _describe_outcome(self):
+        if self.operation == "refund":
+            return self._describe_refund_outcome()
+        return super()._describe_outcome()
+
+    def _describe_refund_outcome(self):
+        """Say in words what came of this refund; see :meth:`_describe_outcome`."""
+        self.ensure_one()
+        tx_sudo = self.sudo()  # Providers are readable by administrators only.
+        env = self.env
+        values = {
+            "amount": self.currency_id.format(abs(self.amount)),
+            "reference": self.reference,
+            "provider": tx_sudo.provider_id.name,
+            "reason": self.state_message or "",
+        }
+        if self.outcome == "succeeded" and not self._is_settled():
+            return (
+                env._("Refunded, not booked"),
+                env._(
+                    "%(amount)s was refunded (%(reference)s), but is not booked yet. "
+                    "Booking is tried again by itself.",
+                    **values,
+                ),
+                "warning",
+            )
+        if self.outcome == "succeeded":
+            return (
+                env._("Refund succeeded"),
+                env._("%(amount)s was refunded and booked (%(reference)s).", **values),
+                "success",
+            )
+        if self.outcome in ("pending", "authorized"):
+            return (
+                env._("Refund pending"),
+                env._(
+                    "%(amount)s waits for the confirmation of %(provider)s "
+                    "(%(reference)s). It is booked by itself when it comes. %(reason)s",
+                    **values,
+                ),
+                "info",
+            )
+        if self.outcome in ("declined", "canceled"):
+            return (
+                env._("Refund declined"),
+                env._(
+                    "%(provider)s declined to refund %(amount)s (%(reference)s), "
+                    "nothing was changed: %(reason)s",
+                    **values,
+                ),
+                "danger",
+            )
+        if self.outcome == "failed":
+            return (
+                env._("Refund not carried out"),
+                env._(
+                    "%(amount)s was not refunded (%(reference)s), nothing was changed. "
+                    "%(reason)s",
+                    **values,
+                ),
+                "danger",
+            )
+        if self.outcome in ("ready", "sent"):
+            return (
+                env._("Refund in progress"),
+                env._(
+                    "%(amount)s is being refunded (%(reference)s). The row is updated "
+                    "by itself.",
+                    **values,
+                ),
+                "info",
+            )
+        return (
+            env._("Outcome unknown"),
+            env._(
+                "%(provider)s gave no clear answer on the refund of %(amount)s "
+                "(%(reference)s): the customer may have got it. It is not sent again; "
+                "the provider is asked by itself, or you resolve it on the row.",
+                **values,
+            ),
+            "warning",
+        )

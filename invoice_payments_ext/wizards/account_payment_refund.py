@@ -1,0 +1,309 @@
+import uuid
+
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.tools import format_date
+
+
+class AccountPaymentRefund(models.TransientModel):
+    """The dialog that refunds a payment; the work is behind the door."""
+
+    _name = "account.payment.refund"
+    _description = "Refund Payment"
+
+    payment_id = fields.Many2one(
+        comodel_name="account.payment", required=True, readonly=True
+    )
+    company_id = fields.Many2one(related="payment_id.company_id")
+    currency_id = fields.Many2one(related="payment_id.currency_id")
+    partner_id = fields.Many2one(related="payment_id.partner_id")
+    # Made when the dialog opens: a second click or a replay is the same request.
+    idempotency_key = fields.Char(
+        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
+    )
+
+    payment_amount = fields.Monetary(related="payment_id.amount")
+    refundable_amount = fields.Monetary(compute="_compute_refundable_amount")
+    amount = fields.Monetary(
+        compute="_compute_amount", store=True, readonly=False, required=True
+    )
+    reason = fields.Char(
+        required=True, help="Kept with the refund. The customer does not see it."
+    )
+
+    original_label = fields.Char(compute="_compute_original")
+    original_blocked_reason = fields.Char(compute="_compute_original")
+    to = fields.Selection(
+        selection=[
+            ("original", "To the original payment method"),
+            ("outside", "Outside: cash, cheque or bank transfer"),
+        ],
+        string="Where to",
+        compute="_compute_to",
+        store=True,
+        readonly=False,
+        required=True,
+    )
+    date = fields.Date(string="Date paid", default=fields.Date.context_today)
+    journal_id = fields.Many2one(
+        string="Paid from",
+        comodel_name="account.journal",
+        compute="_compute_journal_id",
+        store=True,
+        readonly=False,
+        check_company=True,
+        domain="[('type', 'in', ('bank', 'cash', 'credit'))]",
+    )
+    reference = fields.Char(
+        help="What is on the document: the cheque's number, the transfer's reference."
+    )
+
+    bill = fields.Selection(
+        selection=[
+            ("owed", "The customer still owes it: the invoice reopens"),
+            ("reduced", "Reduce the bill too: a credit note, the invoice stays paid"),
+        ],
+        string="The bill",
+        default="owed",
+        required=True,
+    )
+    available_invoice_ids = fields.Many2many(
+        comodel_name="account.move", compute="_compute_available_invoice_ids"
+    )
+    has_invoices = fields.Boolean(compute="_compute_available_invoice_ids")
+    has_several_invoices = fields.Boolean(compute="_compute_available_invoice_ids")
+    invoice_id = fields.Many2one(
+        string="First of the invoices",
+        comodel_name="account.move",
+        domain="[('id', 'in', available_invoice_ids)]",
+        help="The payment paid several invoices: this one reopens or is reduced first. "
+        "Without a choice, the last paid one.",
+    )
+    preview = fields.Html(compute="_compute_preview", sanitize=False)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("payment_id")
+    def _compute_refundable_amount(self):
+        for dialog in self:
+            payment = dialog.payment_id
+            dialog.refundable_amount = (
+                payment._get_refundable_amount() if payment else 0.0
+            )
+
+    @api.depends("refundable_amount")
+    def _compute_amount(self):
+        for dialog in self:
+            dialog.amount = dialog.refundable_amount
+
+    @api.depends("payment_id", "amount")
+    def _compute_original(self):
+        for dialog in self:
+            payment = dialog.payment_id
+            dialog.original_label = payment._get_receipt_method() if payment else False
+            dialog.original_blocked_reason = (
+                payment._get_refund_blocked_reason("original", dialog.amount)
+                if payment
+                else False
+            )
+
+    @api.depends("payment_id")
+    def _compute_to(self):
+        for dialog in self:
+            blocked = (
+                dialog.payment_id
+                and dialog.payment_id._get_refund_blocked_reason("original")
+            )
+            dialog.to = "outside" if blocked else "original"
+
+    @api.depends("company_id")
+    def _compute_journal_id(self):
+        moves = self.env["account.move"]
+        for dialog in self:
+            dialog.journal_id = (
+                moves._get_external_journal(False, dialog.company_id)
+                if dialog.company_id
+                else False
+            )
+
+    @api.depends("payment_id")
+    def _compute_available_invoice_ids(self):
+        for dialog in self:
+            invoices = dialog.payment_id._get_refund_invoices()
+            dialog.available_invoice_ids = invoices
+            dialog.has_invoices = bool(invoices)
+            dialog.has_several_invoices = len(invoices) > 1
+
+    @api.depends("amount", "to", "bill", "invoice_id", "journal_id", "date")
+    def _compute_preview(self):
+        for dialog in self:
+            dialog.preview = (
+                Markup("<ul class='mb-0 ps-3'>%s</ul>")
+                % Markup().join(
+                    Markup("<li>%s</li>") % line for line in dialog._get_preview_lines()
+                )
+                if dialog.payment_id
+                else False
+            )
+
+    def _get_preview_lines(self):
+        """Say in words what the refund will do.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        payment = self.payment_id
+        currency = self.currency_id
+        amount = currency.round(self.amount)
+        if currency.compare_amounts(amount, 0) <= 0:
+            return [self.env._("Enter an amount above zero.")]
+        if currency.compare_amounts(amount, self.refundable_amount) > 0:
+            return [
+                self.env._(
+                    "Only %s can be refunded.", currency.format(self.refundable_amount)
+                )
+            ]
+        unallocated, parts, untraced = payment._plan_refund(amount, self.invoice_id)
+        return [
+            self._describe_target(amount),
+            *(
+                [
+                    self.env._(
+                        "%s of it was not used for any invoice.",
+                        currency.format(unallocated),
+                    )
+                ]
+                if unallocated
+                else []
+            ),
+            *(
+                self._describe_invoice(invoice, applied)
+                for invoice, applied in payment._group_by_invoice(parts).items()
+            ),
+            *(
+                [
+                    self.env._(
+                        "%s cannot be matched by itself: what the payment was used for "
+                        "is no invoice.",
+                        currency.format(untraced),
+                    )
+                ]
+                if untraced
+                else []
+            ),
+            self._describe_entry(amount),
+            *self._describe_approval(amount),
+        ]
+
+    def _describe_target(self, amount):
+        """Say where the money goes."""
+        amount = self.currency_id.format(amount)
+        if self.to == "outside":
+            return self.env._(
+                "%(amount)s is recorded as paid from %(journal)s. No gateway is asked.",
+                amount=amount,
+                journal=self.journal_id.name or "…",
+            )
+        return self.env._(
+            "%(amount)s goes back to %(method)s through its gateway, now.",
+            amount=amount,
+            method=self.original_label,
+        )
+
+    def _describe_invoice(self, invoice, applied):
+        """Say what becomes of an invoice that the payment had paid."""
+        format_amount = invoice.currency_id.format
+        if self.bill == "reduced":
+            return self.env._(
+                "%(invoice)s: a credit note of %(amount)s is issued, %(remaining)s "
+                "remain to be paid.",
+                invoice=invoice.name,
+                amount=format_amount(applied),
+                remaining=format_amount(invoice.amount_residual),
+            )
+        return self.env._(
+            "%(invoice)s reopens by %(amount)s: %(remaining)s remain to be paid.",
+            invoice=invoice.name,
+            amount=format_amount(applied),
+            remaining=format_amount(invoice.amount_residual + applied),
+        )
+
+    def _describe_entry(self, amount):
+        """Say what is booked, and when."""
+        payment = self.payment_id
+        money_account = payment.outstanding_account_id
+        date = fields.Date.context_today(self)
+        if self.to == "outside":
+            lines = self.journal_id._get_available_payment_method_lines("outbound")
+            money_account = lines.payment_account_id[
+                :1
+            ] or payment._get_outstanding_account("outbound")
+            date = self.date or date
+        return self.env._(
+            "Entry of %(date)s: debit %(receivable)s, credit %(money)s, %(amount)s.",
+            date=format_date(self.env, date),
+            receivable=payment.destination_account_id.display_name,
+            money=money_account.display_name,
+            amount=self.currency_id.format(amount),
+        )
+
+    def _describe_approval(self, amount):
+        """Say if a second person is needed."""
+        arguments = {"reduce_bill": self.bill == "reduced"}
+        approvals = self.env["account.payment.approval"]
+        if approvals._is_above_limit(
+            self.payment_id, "refund", arguments, amount, self.currency_id
+        ):
+            return [
+                self.env._(
+                    "It is above the limit for one person: it waits until a second "
+                    "person approves it."
+                )
+            ]
+        return []
+
+    # === ACTION METHODS === #
+
+    def action_refund(self):
+        """Refund the payment and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        is_outside = self.to == "outside"
+        result = self.payment_id.refund(
+            amount=self.amount,
+            to=self.to,
+            reduce_bill=self.bill == "reduced",
+            reason=self.reason,
+            journal_id=self.journal_id.id if is_outside else None,
+            date=self.date if is_outside else None,
+            reference=self.reference if is_outside else None,
+            invoice_id=self.invoice_id.id,
+            idempotency_key=self.idempotency_key,
+        )
+        if result._name == "account.payment.approval":
+            return result._get_waiting_notification()
+        attempt = (
+            result.payment_transaction_id
+            if result._name == "account.payment"
+            else result
+        )
+        if attempt:
+            return attempt._get_outcome_notification()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("Refund recorded"),
+                "message": self.env._(
+                    "%(amount)s was recorded as %(name)s.",
+                    amount=result.currency_id.format(result.amount),
+                    name=result.name,
+                ),
+                "type": "success",
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
