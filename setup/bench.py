@@ -60,6 +60,9 @@ ADDON = "invoice_payments_ext"
 MAX_BATCH_QUERIES = 30
 MIN_BATCH_SPEED = 3
 MAX_ROWS_QUERIES = 8
+MAX_CORRECTION_RATIO = 1.3
+# What is refunded or credited of an invoice of 100.
+REFUND = 30.0
 
 
 # === MEASURING === #
@@ -97,7 +100,8 @@ class Side:
                         Command.set(
                             [
                                 env.ref("base.group_user").id,
-                                env.ref("account.group_account_invoice").id,
+                                # Also gives the level Refund and credit.
+                                env.ref("account.group_account_manager").id,
                             ]
                         )
                     ],
@@ -250,9 +254,21 @@ def report(figure, ours, stock, wanted, meets, **more):
     print(json.dumps({**line, "wanted": wanted, "meets": meets}), flush=True)
 
 
-def compare(ours, stock, do_ours, do_stock, batch=1, rounds=ROUNDS, warm_up=1):
+def compare(
+    ours,
+    stock,
+    do_ours,
+    do_stock,
+    batch=1,
+    rounds=ROUNDS,
+    warm_up=1,
+    make=Side.make_invoices,
+    check=Side.check_paid,
+):
     """Measure both ways in turns on invoices of their own.
 
+    :param make: Returns the ids of new invoices, of a side and their number.
+    :param check: Checks the invoices of a side afterwards, by their ids.
     :return: The medians per invoice, ours and stock's, and the ratios.
     """
     sides = [(ours, do_ours), (stock, do_stock)]
@@ -262,12 +278,12 @@ def compare(ours, stock, do_ours, do_stock, batch=1, rounds=ROUNDS, warm_up=1):
     def run(number, ids):
         side, work = sides[number]
         sample, _result = side.time(lambda env: work(env, ids))
-        side.check_paid(ids)
+        check(side, ids)
         return sample
 
     for number, (side, _work) in enumerate(sides):
-        run(number, side.make_invoices(warm_up))
-        invoice_ids.append(side.make_invoices(batch * rounds))
+        run(number, make(side, warm_up))
+        invoice_ids.append(make(side, batch * rounds))
     for start in range(0, batch * rounds, batch):
         for number in (0, 1) if start // batch % 2 else (1, 0):
             ids = invoice_ids[number][start : start + batch]
@@ -392,6 +408,113 @@ def bench_external_payments_batch(ours, stock):
     )
 
 
+def make_charged_invoices(side, count):
+    """Return invoices that were charged in stock's register dialog."""
+    invoice_ids = side.make_invoices(count)
+    for invoice_id in invoice_ids:
+        with side.open() as env:
+            register(
+                env,
+                [invoice_id],
+                journal_id=side.journal_id,
+                payment_method_line_id=side.provider_line_id,
+                payment_token_id=side.token_by_invoice[invoice_id],
+            )
+    return invoice_ids
+
+
+def check_refunded(side, invoice_ids):
+    """Check that the money went back, and with our addon that the invoice reopened."""
+    with side.open() as env:
+        for invoice in env["account.move"].browse(invoice_ids):
+            refunds = invoice.transaction_ids.child_transaction_ids
+            if refunds.payment_id.mapped("amount") != [REFUND]:
+                raise AssertionError(f"{invoice.name} was not refunded.")
+            if side.has_addon and invoice.amount_residual != REFUND:
+                raise AssertionError(f"{invoice.name} was not reopened.")
+
+
+def bench_refund(ours, stock):
+    """One refund of a part through the gateway, booked.
+
+    Stock's dialog leaves the booking to a schedule; its one call is part of the run, as
+    ours books at once. Stock does not reconcile, ours does.
+    """
+
+    def get_payment(env, invoice_ids):
+        invoice = env["account.move"].browse(invoice_ids)
+        return invoice.transaction_ids.payment_id
+
+    def do_ours(env, invoice_ids):
+        get_payment(env, invoice_ids).refund(
+            amount=REFUND, reason="Benchmark", idempotency_key=str(uuid.uuid4())
+        )
+
+    def do_stock(env, invoice_ids):
+        payment = get_payment(env, invoice_ids)
+        dialog = env["payment.refund.wizard"].create(
+            {"payment_id": payment.id, "amount_to_refund": REFUND}
+        )
+        dialog.action_refund()
+        payment.sudo().payment_transaction_id.child_transaction_ids._post_process()
+
+    mine, theirs, ratios = compare(
+        ours,
+        stock,
+        do_ours,
+        do_stock,
+        make=make_charged_invoices,
+        check=check_refunded,
+    )
+    report_correction("refund", mine, theirs, ratios)
+
+
+def check_credited(side, invoice_ids):
+    """Check that the bill was reduced."""
+    with side.open() as env:
+        for invoice in env["account.move"].browse(invoice_ids):
+            if invoice.amount_residual != invoice.amount_total - REFUND:
+                raise AssertionError(f"{invoice.name} was not credited.")
+
+
+def bench_credit_note(ours, stock):
+    """One credit note for an amount on an open invoice.
+
+    In stock, the reversal's draft gets the price that makes the amount, and is posted.
+    """
+
+    def do_ours(env, invoice_ids):
+        env["account.move"].browse(invoice_ids).issue_credit_note(
+            amount=REFUND, reason="Benchmark", idempotency_key=str(uuid.uuid4())
+        )
+
+    def do_stock(env, invoice_ids):
+        invoice = env["account.move"].browse(invoice_ids)
+        dialog = (
+            env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice_ids)
+            .create({"journal_id": invoice.journal_id.id, "reason": "Benchmark"})
+        )
+        credit_note = env["account.move"].browse(dialog.refund_moves()["res_id"])
+        credit_note.invoice_line_ids.price_unit = REFUND
+        credit_note.action_post()
+
+    mine, theirs, ratios = compare(ours, stock, do_ours, do_stock, check=check_credited)
+    report_correction("credit_note", mine, theirs, ratios)
+
+
+def report_correction(figure, mine, theirs, ratios):
+    report(
+        figure,
+        mine,
+        theirs,
+        f"at most {MAX_CORRECTION_RATIO} times stock's queries and time",
+        ratios["ratio_queries"] <= MAX_CORRECTION_RATIO
+        and ratios["ratio_seconds"] <= MAX_CORRECTION_RATIO,
+        **ratios,
+    )
+
+
 def make_invoice_with_payments(side, count):
     """Return an invoice with this many payments, every second one of an attempt."""
     [invoice_id] = side.make_invoices(1, amount=2.0 * count)
@@ -479,6 +602,8 @@ FIGURES = [
     bench_charge,
     bench_external_payment,
     bench_external_payments_batch,
+    bench_refund,
+    bench_credit_note,
     bench_payment_rows,
 ]
 

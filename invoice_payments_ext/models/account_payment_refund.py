@@ -515,37 +515,57 @@ class AccountPayment(models.Model):
         refund = refund.sudo()
         if credit_note:
             lines = credit_note.sudo()._get_open_receivable_lines()
-            refund._reconcile_with(lines)
-            refund._keep_allocations(
-                {credit_note.reversed_entry_id: refund.amount},
-                {credit_note.reversed_entry_id: credit_note},
-            )
-            return
-        _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)
-        by_invoice = self._group_by_invoice(parts)
-        credit_notes = {}
-        if reduces_bill and self._can_reduce_bills(by_invoice):
-            # The unallocated part first, the rest is what the credit notes take.
-            refund._reconcile_with(self._get_receivable_lines())
-            for move, applied in by_invoice.items():
-                credit_notes[move] = move._create_credit_note(
-                    amount=applied,
-                    reason=refund.memo,
-                    date=refund.date,
-                    reconcile=False,
-                )
-                refund._reconcile_with(credit_notes[move]._get_open_receivable_lines())
+            refund._reconcile_in_order([refund._get_receivable_lines() | lines])
+            by_invoice = {credit_note.reversed_entry_id: refund.amount}
+            credit_notes = {credit_note.reversed_entry_id: credit_note}
         else:
-            reopened = [partial.debit_move_id for partial, *_rest in parts]
-            self.env["account.partial.reconcile"].union(
-                *(partial for partial, *_rest in parts)
-            ).unlink()
-            refund._reconcile_with(self._get_receivable_lines())
-            # What is left of the payment stays where it was; the first to be reopened
-            # is the last to get something back.
-            for line in reversed(reopened):
-                self._reconcile_with(line)
+            _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)
+            by_invoice = self._group_by_invoice(parts)
+            credit_notes = {}
+            if reduces_bill and self._can_reduce_bills(by_invoice):
+                credit_notes = self._reduce_bills(refund, by_invoice)
+            else:
+                self._reopen(refund, [partial for partial, *_rest in parts])
         refund._keep_allocations(by_invoice, credit_notes)
+
+    def _reduce_bills(self, refund, by_invoice):
+        """Issue credit notes and reconcile the refund with them.
+
+        :return: The credit note of each invoice.
+        :rtype: dict
+        """
+        credit_notes = {
+            move: move._create_credit_note(
+                amount=applied, reason=refund.memo, date=refund.date, reconcile=False
+            )
+            for move, applied in by_invoice.items()
+        }
+        lines = refund._get_receivable_lines()
+        refund._reconcile_in_order(
+            [
+                # The unallocated part first, the rest is what the credit notes take.
+                lines | self._get_receivable_lines(),
+                *(
+                    lines | credit_note._get_open_receivable_lines()
+                    for credit_note in credit_notes.values()
+                ),
+            ]
+        )
+        return credit_notes
+
+    def _reopen(self, refund, partials):
+        """Reconcile the refund with this payment instead of with what it paid."""
+        lines = self._get_receivable_lines()
+        reopened = [partial.debit_move_id for partial in partials]
+        self.env["account.partial.reconcile"].union(*partials).unlink()
+        self._reconcile_in_order(
+            [
+                lines | refund._get_receivable_lines(),
+                # What is left of the payment stays where it was; the first to be
+                # reopened is the last to get something back.
+                *(lines | line for line in reversed(reopened)),
+            ]
+        )
 
     def _can_reduce_bills(self, by_invoice):
         """Tell if the invoices still have what is to be taken off them."""
@@ -557,13 +577,19 @@ class AccountPayment(models.Model):
             for move, applied in by_invoice.items()
         )
 
-    def _reconcile_with(self, lines):
-        """Reconcile what is open of this payment with open lines of its account."""
-        (self._get_receivable_lines() | lines).filtered(
-            lambda line: (
-                line.account_id == self.destination_account_id and not line.reconciled
-            )
-        ).reconcile()
+    def _reconcile_in_order(self, plan):
+        """Reconcile what is open of these groups of lines, one group after another."""
+        self.env["account.move.line"]._reconcile_plan(
+            [
+                lines.filtered(
+                    lambda line: (
+                        line.account_id == self.destination_account_id
+                        and not line.reconciled
+                    )
+                )
+                for lines in plan
+            ]
+        )
 
     def _keep_allocations(self, amounts, credit_notes):
         """Store which invoices this refund concerns, and tell their open forms.

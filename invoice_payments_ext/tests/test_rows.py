@@ -30,7 +30,21 @@ ROW_KEYS = {
     "retry_of",
     "actions",
 }
-REFUND_KEYS = {"date", "amount", "state", "state_label", "payment_id", "transaction_id"}
+REFUND_KEYS = {
+    "id",
+    "date",
+    "amount",
+    "state",
+    "state_label",
+    "reason",
+    "method",
+    "memo",
+    "reference",
+    "user",
+    "payment_id",
+    "transaction_id",
+    "actions",
+}
 ACTION_KEYS = {"name", "label", "model", "id", "method", "enabled", "reason"}
 MAX_QUERIES = 8
 
@@ -194,7 +208,8 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["payment_id"], attempt.sudo().payment_id.id)
         self.assertEqual(row["move_id"], attempt.sudo().payment_id.move_id.id)
         self.assertEqual(
-            self._action_names(row), ["receipt", "open_payment", "open_transaction"]
+            self._action_names(row),
+            ["refund", "receipt", "open_payment", "open_transaction"],
         )
         self._assert_adds_up()
 
@@ -285,7 +300,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["user"], self.accountant.name)
         self.assertEqual(row["payment_id"], payment.id)
         self.assertFalse(row["transaction_id"])
-        self.assertEqual(self._action_names(row), ["receipt", "open_payment"])
+        self.assertEqual(self._action_names(row), ["refund", "receipt", "open_payment"])
         self._assert_adds_up()
 
     def test_cancelled_external_payment(self):

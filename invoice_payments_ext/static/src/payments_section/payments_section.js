@@ -246,13 +246,6 @@ export class PaymentsSection extends Component {
         return this.props.record.data.move_type === "out_refund";
     }
 
-    get refundStatus() {
-        return {
-            refunded: _t("Refunded"),
-            partially_refunded: _t("Partially refunded"),
-        }[this.state.section?.refund_status];
-    }
-
     get amountApplied() {
         return this.state.section.rows.reduce(
             (applied, row) => applied + row.amount_applied,
