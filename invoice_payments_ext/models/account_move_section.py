@@ -650,12 +650,6 @@ class AccountMove(models.Model):
                 "action_open_transaction",
             )
 
-    def _get_refund_level_reason(self):
-        """Say why this user cannot correct payments; empty for one who can."""
-        if self.env.user.has_group("invoice_payments_ext.group_payment_refund"):
-            return ""
-        return self.env._("You have no right to refund, credit or write off.")
-
     def _get_row_refund_reason(self, row):
         """Say why nothing of a row is left to refund; an empty text if something is."""
         given_back = sum(
@@ -716,8 +710,8 @@ class AccountMove(models.Model):
     def _get_create_blocked_reason(self):
         """Say why no payment can be created on this invoice; empty if one can."""
         self.ensure_one()
-        if not self.env.user.has_group("invoice_payments_ext.group_payment_record"):
-            return self.env._("You have no right to record payments.")
+        if missing_level := self._get_record_level_reason():
+            return missing_level
         if self.move_type != "out_invoice":
             return self.env._("Payments are collected on customer invoices.")
         if self.state != "posted":

@@ -571,8 +571,8 @@ class AccountPaymentApproval(models.Model):
         )
         self_sudo.activity_ids.unlink()
         if state != "withdrawn":
-            self_sudo.message_notify(
-                partner_ids=self.requester_id.partner_id.ids,
+            self_sudo.message_post(
+                partner_ids=self_sudo.requester_id.partner_id.ids,
                 subject=self.display_name,
                 body=message,
             )
@@ -690,6 +690,7 @@ class AccountPaymentApproval(models.Model):
                 ("source_transaction_id.payment_id", "in", payments_sudo.ids),
                 ("outcome", "not in", UNREFUNDED_OUTCOMES),
                 ("id", "not in", approved.get("payment.transaction", [])),
+                ("refund_credit_note_id", "not in", approved.get("account.move", [])),
             ]
         )
         outside_sudo = payments_sudo.search(
