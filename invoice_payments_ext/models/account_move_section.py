@@ -9,6 +9,8 @@ from .payment_transaction import (
     UNRESOLVED_OUTCOMES,
 )
 
+# The states of a write-off that is not posted any more.
+STATES_OF_ENTRIES = {"draft": "draft", "cancel": "canceled"}
 # An `account.payment` state, in the words of the section.
 PAYMENT_STATES = {
     "draft": "draft",
@@ -133,7 +135,8 @@ class AccountMove(models.Model):
     def _query_reconciled_entries(self):
         """Read what is allocated to this invoice, by the move it comes from.
 
-        Its credit notes are among them also when they are allocated elsewhere.
+        Its credit notes are among them also when they are allocated elsewhere, and its
+        write-offs after they were undone.
         """
         self.env["account.partial.reconcile"].flush_model()
         self.env["account.move.line"].flush_model()
@@ -162,6 +165,12 @@ class AccountMove(models.Model):
                  WHERE move.reversed_entry_id = %(move_id)s AND move.state = 'posted'
                    AND move.move_type = 'out_refund'
                    AND line.display_type = 'payment_term'
+             UNION ALL
+                SELECT line.id, 0
+                  FROM account_move move
+                  JOIN account_move_line line ON line.move_id = move.id
+                 WHERE move.written_off_invoice_id = %(move_id)s
+                   AND line.amount_currency < 0
                 """,
                 move_id=self.id,
             )
@@ -174,7 +183,11 @@ class AccountMove(models.Model):
                   GROUP BY line_id
                 )
                 SELECT move.id, move.name, move.ref, move.move_type, move.date,
-                       move.statement_line_id, %(journal)s AS journal,
+                       move.state, move.statement_line_id, %(journal)s AS journal,
+                       move.written_off_invoice_id,
+                       (SELECT min(undoing.name) FROM account_move undoing
+                         WHERE undoing.reversed_entry_id = move.id
+                           AND undoing.state = 'posted') AS undone_by,
                        author.name AS author, move.create_date,
                        max(line.payment_id) AS payment_id,
                        sum(part.applied) AS applied,
@@ -453,17 +466,22 @@ class AccountMove(models.Model):
         kinds = {"out_refund": "credit_note", "out_invoice": "invoice"}
         rows = []
         for entry in entries.values():
-            is_credit_note = entry["move_type"] == "out_refund"
-            if entry["id"] in shown or (
-                self.currency_id.is_zero(entry["applied"]) and not is_credit_note
-            ):
+            is_write_off = entry["written_off_invoice_id"] == self.id
+            is_applied = not self.currency_id.is_zero(entry["applied"])
+            is_kept = is_write_off or entry["move_type"] == "out_refund"
+            if entry["id"] in shown or not (is_applied or is_kept):
                 continue
             kind = "bank" if entry["statement_line_id"] else "entry"
+            state, reason = "succeeded", ""
+            if is_write_off:
+                kind = "write_off"
+                state, reason = self._get_write_off_state(entry, is_applied)
             rows.append(
                 self._prepare_row(
                     id=f"move-{entry['id']}",
                     kind=kinds.get(entry["move_type"], kind),
-                    state="succeeded",
+                    state=state,
+                    reason=reason,
                     date=entry["date"],
                     method=entry["journal"],
                     memo=entry["ref"] or entry["label"],
@@ -475,9 +493,20 @@ class AccountMove(models.Model):
                     channel=self.env._("Accounting"),
                     move_id=entry["id"],
                     _order=(entry["create_date"], entry["id"]),
+                    _entry=entry,
                 )
             )
         return rows
+
+    def _get_write_off_state(self, entry, is_applied):
+        """Return the state of a write-off, and the reason when it is not in force."""
+        if entry["state"] != "posted":
+            return STATES_OF_ENTRIES[entry["state"]], ""
+        if is_applied:
+            return "written_off", ""
+        if entry["undone_by"]:
+            return "undone", self.env._("Undone by %s.", entry["undone_by"])
+        return "written_off", self.env._("It is not applied to this invoice any more.")
 
     def _prepare_row(self, **values):
         """Complete the values of a row."""
@@ -518,6 +547,7 @@ class AccountMove(models.Model):
                 "external": env._("External payment"),
                 "bank": env._("Bank match"),
                 "credit_note": env._("Credit note"),
+                "write_off": env._("Write-off"),
                 "invoice": env._("Invoice"),
                 "entry": env._("Journal entry"),
             },
@@ -528,6 +558,8 @@ class AccountMove(models.Model):
                     ._description_selection(env)
                 ),
                 "rejected": env._("Rejected"),
+                "written_off": env._("Written off"),
+                "undone": env._("Undone"),
             },
         }
 
@@ -540,6 +572,7 @@ class AccountMove(models.Model):
         refund_blocked = self._get_refund_level_reason()
         for row in rows:
             tx = row.pop("_tx", None)
+            entry = row.pop("_entry", None)
             if tx and may_act:
                 self._add_attempt_actions(row, tx, retry_blocked)
             if row["payment_id"] and row["state"] == "succeeded" and may_act:
@@ -549,6 +582,15 @@ class AccountMove(models.Model):
                     "account.payment",
                     "action_refund_wizard",
                     refund_blocked or self._get_row_refund_reason(row),
+                )
+            if row["state"] == "written_off" and may_act:
+                reversed_by = self.env._("Reversed by %s.", entry["undone_by"])
+                self._add_row_action(
+                    row,
+                    "undo_write_off",
+                    "account.move",
+                    "action_undo_write_off",
+                    refund_blocked or (reversed_by if entry["undone_by"] else ""),
                 )
             for refund in row["refunds"]:
                 self._add_refund_actions(refund, may_act, refund_blocked)
@@ -608,12 +650,6 @@ class AccountMove(models.Model):
                 "action_open_transaction",
             )
 
-    def _get_refund_level_reason(self):
-        """Say why this user cannot refund; an empty text for one who can."""
-        if self.env.user.has_group("invoice_payments_ext.group_payment_refund"):
-            return ""
-        return self.env._("You have no right to refund payments.")
-
     def _get_row_refund_reason(self, row):
         """Say why nothing of a row is left to refund; an empty text if something is."""
         given_back = sum(
@@ -639,6 +675,7 @@ class AccountMove(models.Model):
             "open_payment": self.env._("Open payment"),
             "open_transaction": self.env._("Open transaction"),
             "open_entry": self.env._("Open entry"),
+            "undo_write_off": self.env._("Undo write-off"),
         }
         id_fields = {
             "payment.transaction": "transaction_id",
@@ -673,8 +710,8 @@ class AccountMove(models.Model):
     def _get_create_blocked_reason(self):
         """Say why no payment can be created on this invoice; empty if one can."""
         self.ensure_one()
-        if not self.env.user.has_group("invoice_payments_ext.group_payment_record"):
-            return self.env._("You have no right to record payments.")
+        if missing_level := self._get_record_level_reason():
+            return missing_level
         if self.move_type != "out_invoice":
             return self.env._("Payments are collected on customer invoices.")
         if self.state != "posted":

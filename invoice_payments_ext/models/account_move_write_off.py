@@ -1,4 +1,17 @@
-from odoo import fields, models
+from odoo import Command, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
+
+from ..tools import without_defaults
+
+# What these accounts hold is no loss.
+NO_WRITE_OFF_ACCOUNT_TYPES = (
+    "asset_receivable",
+    "liability_payable",
+    "asset_cash",
+    "liability_credit_card",
+    "off_balance",
+)
 
 
 class AccountMove(models.Model):
@@ -15,8 +28,472 @@ class AccountMove(models.Model):
         ondelete="restrict",
         help="The invoice whose unpaid amount this entry writes off.",
     )
+    write_off_entry_ids = fields.One2many(
+        string="Write-offs",
+        comodel_name="account.move",
+        inverse_name="written_off_invoice_id",
+        readonly=True,
+    )
 
-    def _is_undone(self):
-        """Tell if this entry was undone by an opposite one."""
+    # === CHECK METHODS === #
+
+    def _check_write_off(self, amount, reason, account_id, date):
+        """Check a write-off, on a locked invoice; see :meth:`write_off`."""
         self.ensure_one()
-        return any(move.state == "posted" for move in self.reversal_move_ids)
+        if blocked := self._get_write_off_blocked_reason():
+            raise UserError(blocked)
+        self._check_collectable()
+        self._check_payment_amount(amount)
+        self.env["account.payment"]._check_reason(reason)
+        self._get_write_off_account(account_id)
+        self._get_write_off_date(date)
+        self._get_write_off_journal()
+
+    def _check_undo_write_off(self):
+        """Check that this entry is a write-off that can be undone."""
+        self.ensure_one()
+        if not self.written_off_invoice_id:
+            raise UserError(self.env._("%s is no write-off.", self.display_name))
+        if undone_by := self._get_undoing_entry():
+            raise UserError(
+                self.env._(
+                    "%(entry)s was undone already, by %(undone_by)s.",
+                    entry=self.name,
+                    undone_by=undone_by.name,
+                )
+            )
+        if self.state != "posted":
+            states = dict(self._fields["state"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "%(entry)s is not posted, it is %(state)s: there is nothing to "
+                    "undo.",
+                    entry=self.display_name,
+                    state=states[self.state].lower(),
+                )
+            )
+
+    # === ODOO'S OWN RECONCILIATION === #
+
+    def _collect_tax_cash_basis_values(self):
+        """Let the tax of what was written off never become due by payments.
+
+        With the last payment, Odoo takes what is left of the tax.
+        """
+        values = super()._collect_tax_cash_basis_values()
+        if values and values["is_fully_paid"]:
+            values["is_fully_paid"] = not self.sudo().write_off_entry_ids.filtered(
+                lambda entry: entry.state == "posted" and not entry._get_undoing_entry()
+            )
+        return values
+
+    # === ACTION METHODS === #
+
+    def action_write_off(self):
+        """Return the dialog that writes off what remains of this invoice.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.write.off.create",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Write off"),
+            "context": {"default_move_id": self.id},
+        }
+
+    def action_undo_write_off(self):
+        """Undo this write-off and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        undone_by = self.undo_write_off()
+        invoice = self.written_off_invoice_id
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("Write-off undone"),
+                "message": self.env._(
+                    "%(entry)s was undone by %(undone_by)s: %(remaining)s remain on "
+                    "%(invoice)s.",
+                    entry=self.name,
+                    undone_by=undone_by.name,
+                    remaining=invoice.currency_id.format(invoice.amount_residual),
+                    invoice=invoice.name,
+                ),
+                "type": "success",
+            },
+        }
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def write_off(
+        self,
+        amount=None,
+        reason=None,
+        account_id=None,
+        date=None,
+        idempotency_key=None,
+    ):
+        """Write off what the customer will never pay. Does not commit.
+
+        The entry is for bad debt: the tax of the bill stays as it is. What was billed
+        wrongly, or is reduced, is corrected by a credit note.
+
+        :param float amount: The amount in the invoice's currency; the chargeable amount
+                             if not given.
+        :param str reason: Why. Required.
+        :param int account_id: The account of the loss; the company's write-off account
+                               if not given.
+        :param date|str date: The day of the entry, the invoice's own at the earliest;
+                              today if not given.
+        :param str idempotency_key: See :meth:`charge`.
+        :return: The posted entry; a request where a second person is needed.
+        :rtype: account.move or account.payment.approval
+        :raise UserError: If the invoice has nothing to write off, something is in
+                          flight for it, a value does not fit, or the key was used with
+                          other values.
+        :raise AccessError: If the user has no right to write off.
+        """
+        self.ensure_one()
+        self._check_refund_rights()
+        self = without_defaults(self)
+        keys = self.env["account.idempotency.key"]
+        door = "account.move.write_off"
+        arguments = {
+            "amount": amount,
+            "reason": reason,
+            "account_id": self._get_id(account_id),
+            "date": str(date) if date else None,
+        }
+        key_arguments = {"move_id": self.id, **arguments}
+        result = keys._find(idempotency_key, door, key_arguments)
+        if result is None:
+            self._lock_for_payment()
+            if amount is None:
+                arguments["amount"] = self._get_chargeable_amount()
+            self._check_write_off(**arguments)
+            result = self.env["account.payment.approval"]._hold(
+                self,
+                "write_off",
+                arguments,
+                arguments["amount"],
+                self.currency_id,
+                reason,
+            ) or self._carry_out_write_off(**arguments)
+            keys._remember(idempotency_key, door, key_arguments, result)
+        return result
+
+    def undo_write_off(self, reason=None):
+        """Undo this write-off with an opposite entry: the invoice is open again.
+
+        Does not commit.
+
+        :param str reason: Why, for the records.
+        :return: The posted opposite entry, of today.
+        :rtype: account.move
+        :raise UserError: If this entry is no write-off, was undone before, or today
+                          lies in a locked period.
+        :raise AccessError: If the user has no right to write off.
+        """
+        self.ensure_one()
+        self._check_refund_rights()
+        invoice = self.written_off_invoice_id
+        invoice._check_refund_rights()
+        self = without_defaults(self)
+        (invoice | self)._lock_for_payment()
+        self._check_undo_write_off()
+        if reason is not None and not isinstance(reason, str):
+            raise UserError(self.env._("The reason must be a text."))
+        reason = (reason or "").strip()
+        date = fields.Date.context_today(self)
+        self._check_write_off_lock_dates(date, self.journal_id)
+        ref = self.env._("Write-off %s undone", self.name)
+        undone_by = self._reverse_moves(
+            [{"date": date, "ref": f"{ref}: {reason}" if reason else ref}], cancel=True
+        )
+        invoice._message_log(
+            body=self.env._(
+                "The write-off %(entry)s was undone by %(undone_by)s. %(reason)s",
+                entry=self._get_html_link(),
+                undone_by=undone_by._get_html_link(),
+                reason=reason,
+            )
+        )
+        invoice._notify_payments_changed()
+        return undone_by
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _carry_out_write_off(self, amount, reason, account_id, date):
+        """Book a write-off that was checked, on a locked invoice."""
+        self.ensure_one()
+        parts = self._split_write_off(amount)
+        entry = (
+            self.env["account.move"]
+            .with_company(self.company_id)
+            .create(
+                self._prepare_write_off_vals(
+                    parts,
+                    reason.strip(),
+                    self._get_write_off_account(account_id),
+                    self._get_write_off_date(date),
+                )
+            )
+        )
+        entry.action_post()
+        credits_by_part = entry.line_ids.sorted("id")[: len(parts)]
+        # Tax that is due when it is paid does not become due by this.
+        self.env["account.move.line"].with_context(no_cash_basis=True)._reconcile_plan(
+            [
+                line | credit
+                for (line, *_amounts), credit in zip(
+                    parts, credits_by_part, strict=True
+                )
+            ]
+        )
+        self._message_log(
+            body=self.env._(
+                "%(amount)s was written off (%(entry)s): %(reason)s",
+                amount=self.currency_id.format(amount),
+                entry=entry._get_html_link(),
+                reason=reason.strip(),
+            )
+        )
+        self._notify_payments_changed()
+        return entry
+
+    def _split_write_off(self, amount):
+        """Divide an amount among the open installments, the oldest due first.
+
+        The loss is what the receivable stands at in the books: no money moved, so no
+        exchange difference is made.
+
+        :return: For each installment its line, the amount in the invoice's currency and
+                 in the company's.
+        :rtype: list[tuple[account.move.line, float, float]]
+        """
+        parts = []
+        lines = self._get_open_receivable_lines().filtered(
+            lambda line: (
+                self.currency_id.compare_amounts(line.amount_residual_currency, 0) > 0
+            )
+        )
+        for line in lines.sorted(lambda line: (line.date_maturity or line.date, line)):
+            residual = line.amount_residual_currency
+            part = min(amount, residual)
+            balance = line.amount_residual
+            if self.currency_id.compare_amounts(part, residual):
+                balance = self.company_currency_id.round(balance * part / residual)
+            parts.append((line, self.currency_id.round(part), balance))
+            amount = self.currency_id.round(amount - part)
+            if self.currency_id.is_zero(amount):
+                break
+        return parts
+
+    def _prepare_write_off_vals(self, parts, reason, account, date):
+        """Return the values of the entry that writes off these parts.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        label = self.env._("Write-off of %s", self.name)
+        shared = {
+            "name": f"{label}: {reason}",
+            "currency_id": self.currency_id.id,
+            "tax_ids": False,
+        }
+        lines = [
+            {
+                **shared,
+                "account_id": line.account_id.id,
+                "partner_id": line.partner_id.id,
+                "amount_currency": -amount,
+                "balance": -balance,
+            }
+            for line, amount, balance in parts
+        ]
+        lines.append(
+            {
+                **shared,
+                "account_id": account.id,
+                "partner_id": self.commercial_partner_id.id,
+                "amount_currency": sum(amount for _line, amount, _balance in parts),
+                "balance": sum(balance for _line, _amount, balance in parts),
+            }
+        )
+        return {
+            "move_type": "entry",
+            "journal_id": self._get_write_off_journal().id,
+            "company_id": self.company_id.id,
+            "currency_id": self.currency_id.id,
+            "partner_id": self.commercial_partner_id.id,
+            "date": date,
+            "ref": reason,
+            "written_off_invoice_id": self.id,
+            "line_ids": [Command.create(values) for values in lines],
+        }
+
+    # === GETTERS === #
+
+    def _get_write_off_blocked_reason(self):
+        """Say why nothing can be written off this invoice; empty if something can.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.move_type != "out_invoice":
+            return self.env._(
+                "%s is no customer invoice: only what customers owe is written off.",
+                self.display_name,
+            )
+        if self.state != "posted":
+            return self.env._(
+                "%s is not posted: there is nothing to write off.", self.display_name
+            )
+        if self.currency_id.compare_amounts(self.amount_residual, 0) <= 0:
+            return self.env._("Nothing remains to be paid on %s.", self.display_name)
+        if blocking := self._get_blocking_attempt():
+            return self._describe_blocking_attempt(blocking)
+        if self.currency_id.is_zero(self._get_chargeable_amount()):
+            return self.env._(
+                "All that remains on %s is in flight: it may still be paid.",
+                self.display_name,
+            )
+        return ""
+
+    def _get_write_off_account(self, account_id=None):
+        """Return the account of a loss; refuse one that does not fit."""
+        company = self.company_id
+        if not account_id:
+            account = company.sudo().write_off_account_id
+            if not account:
+                raise UserError(
+                    self.env._(
+                        "%s has no write-off account: give one, or set it in the "
+                        "settings of Invoicing under Invoice payments.",
+                        company.name,
+                    )
+                )
+        else:
+            accounts = self.env["account.account"].with_company(company)
+            account = accounts.sudo().browse(self._get_id(account_id)).exists()
+            if not account:
+                raise UserError(self.env._("There is no account %s.", account_id))
+        account_sudo = account.sudo().with_company(company)
+        values = {"account": account_sudo.display_name, "company": company.name}
+        if not account_sudo.company_ids & company.sudo().parent_ids:
+            raise UserError(
+                self.env._(
+                    "The account %(account)s belongs to another company than the "
+                    "invoice, %(company)s.",
+                    **values,
+                )
+            )
+        if not account_sudo.active:
+            raise UserError(
+                self.env._("The account %(account)s is archived.", **values)
+            )
+        if (
+            account_sudo.account_type in NO_WRITE_OFF_ACCOUNT_TYPES
+            or self._is_bank_account(account_sudo)
+        ):
+            raise UserError(
+                self.env._(
+                    "Nothing can be written off to %(account)s: choose an expense "
+                    "account.",
+                    **values,
+                )
+            )
+        if account_sudo.currency_id not in (self.currency_id, self.env["res.currency"]):
+            raise UserError(
+                self.env._(
+                    "The account %(account)s takes %(currency)s only.",
+                    currency=account_sudo.currency_id.name,
+                    **values,
+                )
+            )
+        return account_sudo.sudo(self.env.su)
+
+    def _is_bank_account(self, account_sudo):
+        """Tell if an account is that of a bank, cash or credit card journal."""
+        return bool(
+            self.env["account.journal"]
+            .sudo()
+            .search_count(
+                [
+                    ("default_account_id", "=", account_sudo.id),
+                    ("type", "in", ("bank", "cash", "credit")),
+                ],
+                limit=1,
+            )
+        )
+
+    def _get_write_off_date(self, date=None):
+        """Return the day of a write-off; refuse one that does not fit."""
+        today = fields.Date.context_today(self)
+        try:
+            date = fields.Date.to_date(date) if date else today
+        except (ValueError, TypeError) as error:
+            raise UserError(self.env._("%s is no date.", date)) from error
+        if date > today:
+            raise UserError(
+                self.env._("The date %s lies ahead.", format_date(self.env, date))
+            )
+        if self.invoice_date and date < self.invoice_date:
+            raise UserError(
+                self.env._(
+                    "The date %(date)s lies before that of the invoice, "
+                    "%(invoice_date)s.",
+                    date=format_date(self.env, date),
+                    invoice_date=format_date(self.env, self.invoice_date),
+                )
+            )
+        self._check_write_off_lock_dates(date, self._get_write_off_journal())
+        return date
+
+    def _check_write_off_lock_dates(self, date, journal):
+        """Check that an entry of this day does not lie in a locked period."""
+        violated = self.company_id._get_violated_lock_dates(date, False, journal)
+        if violated:
+            raise UserError(
+                self.env._(
+                    "The date %(date)s lies in a locked period: %(locks)s.",
+                    date=format_date(self.env, date),
+                    locks=self.company_id._format_lock_dates(violated),
+                )
+            )
+
+    def _get_write_off_journal(self):
+        """Return the company's miscellaneous journal."""
+        company = self.company_id
+        journals = self.env["account.journal"]
+        company_sudo = company.sudo()
+        # These are for what Odoo books by itself.
+        automatic = (
+            company_sudo.currency_exchange_journal_id
+            | company_sudo.tax_cash_basis_journal_id
+        )
+        journal = journals.search(
+            [
+                *journals._check_company_domain(company),
+                ("type", "=", "general"),
+                ("id", "not in", automatic.ids),
+            ],
+            limit=1,
+        )
+        if not journal:
+            raise UserError(
+                self.env._("%s has no miscellaneous journal.", company.name)
+            )
+        return journal
+
+    def _get_undoing_entry(self):
+        """Return the posted entry that undoes this one."""
+        self.ensure_one()
+        return self.reversal_move_ids.filtered(lambda move: move.state == "posted")[:1]

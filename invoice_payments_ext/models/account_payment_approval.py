@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import without_defaults
+from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 
 
 class Kind(NamedTuple):
@@ -60,8 +61,6 @@ DECIDED_FIELDS = {
     "decision_note",
     "result",
 }
-# What such an attempt did not give back and never will.
-UNREFUNDED_OUTCOMES = ("draft", "declined", "failed", "canceled")
 
 
 class AccountPaymentApproval(models.Model):
@@ -353,8 +352,7 @@ class AccountPaymentApproval(models.Model):
         """
         self.ensure_one()
         self._check_decision_rights()
-        if not isinstance(reason, str) or not reason.strip():
-            raise UserError(self.env._("A reason is required to reject a request."))
+        self.env["account.payment"]._check_reason(reason)
         self = without_defaults(self)
         self._lock_request()
         self._decide(
@@ -573,8 +571,8 @@ class AccountPaymentApproval(models.Model):
         )
         self_sudo.activity_ids.unlink()
         if state != "withdrawn":
-            self_sudo.message_notify(
-                partner_ids=self.requester_id.partner_id.ids,
+            self_sudo.message_post(
+                partner_ids=self_sudo.requester_id.partner_id.ids,
                 subject=self.display_name,
                 body=message,
             )
@@ -672,7 +670,7 @@ class AccountPaymentApproval(models.Model):
                 ("reversed_entry_id", "in", invoices_sudo.ids),
                 ("move_type", "=", "out_refund"),
             ]
-        ).filtered(lambda move: not move._is_undone())
+        ).filtered(lambda move: not move._get_undoing_entry())
         return sum(abs(move.amount_total_signed) for move in moves_sudo)
 
     @api.model
@@ -692,6 +690,7 @@ class AccountPaymentApproval(models.Model):
                 ("source_transaction_id.payment_id", "in", payments_sudo.ids),
                 ("outcome", "not in", UNREFUNDED_OUTCOMES),
                 ("id", "not in", approved.get("payment.transaction", [])),
+                ("refund_credit_note_id", "not in", approved.get("account.move", [])),
             ]
         )
         outside_sudo = payments_sudo.search(
@@ -699,7 +698,7 @@ class AccountPaymentApproval(models.Model):
                 *mine,
                 ("source_payment_id", "in", payments_sudo.ids),
                 ("payment_transaction_id", "=", False),
-                ("state", "in", ("in_process", "paid")),
+                ("state", "in", POSTED_STATES),
                 ("id", "not in", approved.get("account.payment", [])),
             ]
         )

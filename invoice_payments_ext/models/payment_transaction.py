@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ..tools import without_defaults
 
@@ -102,17 +102,10 @@ class PaymentTransaction(models.Model):
     def _check_attempt_rights(self):
         """Check that the user may act on these attempts.
 
-        :raise AccessError: If the user is not of the invoicing staff, or may not see
-                            the attempts or change their invoices.
+        :raise AccessError: If the user is not of the level *Record and charge*, or may
+                            not see the attempts or change their invoices.
         """
         self._get_attempt_invoices()._check_payment_rights()
-        if not self._get_attempt_invoices() and not (
-            self.env.su
-            or self.env.user.has_group("invoice_payments_ext.group_payment_record")
-        ):
-            raise AccessError(
-                self.env._("Only the invoicing staff may act on payment attempts.")
-            )
         self.check_access("read")
 
     # === ACTION METHODS === #

@@ -1,5 +1,5 @@
 from odoo import fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from .account_payment_refund import UNREFUNDED_OUTCOMES
 from .payment_transaction import UNRESOLVED_OUTCOMES
@@ -29,10 +29,7 @@ class PaymentTransaction(models.Model):
 
     def action_refund(self, amount_to_refund=None):
         """Let only those refund who may, also from Odoo's own form."""
-        if not self.env.su and not self.env.user.has_group(
-            "invoice_payments_ext.group_payment_refund"
-        ):
-            raise AccessError(self.env._("You have no right to refund payments."))
+        self._get_attempt_invoices()._check_refund_rights()
         return super().action_refund(amount_to_refund=amount_to_refund)
 
     # === CHECK METHODS === #

@@ -1,4 +1,5 @@
 from . import (
+    test_approval,
     test_bus,
     test_charge,
     test_dialogs,
@@ -8,7 +9,9 @@ from . import (
     test_receipt,
     test_refusals,
     test_retry,
+    test_rights,
     test_rows,
     test_seams,
     test_stock_flows,
+    test_write_off,
 )

@@ -17,9 +17,11 @@ const BADGES = {
     failed: "text-bg-danger",
     rejected: "text-bg-danger",
     canceled: "text-bg-secondary",
+    written_off: "text-bg-dark",
+    undone: "text-bg-secondary",
 };
 // No money came, and none will come any more.
-const CLOSED_STATES = ["declined", "failed", "rejected", "canceled"];
+const CLOSED_STATES = ["declined", "failed", "rejected", "canceled", "undone"];
 const REASON_ICONS = {
     unknown: "fa-question-circle text-warning",
     declined: "fa-times-circle text-danger",

@@ -193,6 +193,15 @@ export class PaymentsSection extends Component {
                 ),
             };
         }
+        if (rowAction.name === "undo_write_off") {
+            return {
+                title: _t("Undo the write-off"),
+                body: _t(
+                    "An opposite entry of today is booked, and the customer owes the %(amount)s again.",
+                    values
+                ),
+            };
+        }
     }
 
     /**
