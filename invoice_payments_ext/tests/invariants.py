@@ -108,9 +108,7 @@ def _check_refunds(test, payment, late_confirmation):
         f"{payment.name}: more was refunded than paid",
     )
     for refund in booked:
-        lines = refund.move_id.line_ids.filtered(
-            lambda line: line.account_id == refund.destination_account_id
-        )
+        lines = refund._get_receivable_lines()
         test.assertTrue(
             all(lines.mapped("reconciled")), f"{refund.name} is not reconciled"
         )
