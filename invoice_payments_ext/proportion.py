@@ -98,7 +98,9 @@ def reduce_in_proportion(total, wanted, limits, carried=None):
     }
     left = {tax: sum(limits[part] for part in parts) for tax, parts in by_tax.items()}
     units = {
-        tax: max(min(0, left[tax]), min(math.floor(exact[tax] + 0.5), max(0, left[tax])))
+        tax: max(
+            min(0, left[tax]), min(math.floor(exact[tax] + 0.5), max(0, left[tax]))
+        )
         for tax in by_tax
         if tax
     }
@@ -179,5 +181,7 @@ def scale(amounts, total):
     if not known:
         return [amounts[0] + total, *amounts[1:]]
     wanted = [amount * total / known for amount in amounts]
-    limits = [round(exact) + (1 if exact > 0 else -1) * len(amounts) for exact in wanted]
+    limits = [
+        round(exact) + (1 if exact > 0 else -1) * len(amounts) for exact in wanted
+    ]
     return apportion(total, wanted, limits)

@@ -516,7 +516,11 @@ class AccountPayment(models.Model):
         if credit_note:
             lines = credit_note.sudo()._get_open_receivable_lines()
             refund._reconcile_in_order([refund._get_receivable_lines() | lines])
-            by_invoice = {credit_note.reversed_entry_id: refund.amount}
+            partials = refund._get_receivable_lines().matched_credit_ids.filtered(
+                lambda partial: partial.credit_move_id in lines
+            )
+            paid_out = sum(partials.mapped("credit_amount_currency"))
+            by_invoice = {credit_note.reversed_entry_id: paid_out}
             credit_notes = {credit_note.reversed_entry_id: credit_note}
         else:
             _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)

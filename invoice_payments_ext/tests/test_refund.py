@@ -331,6 +331,7 @@ class TestRefundFromElsewhere(RefundCommon):
         self.assertEqual(self.invoice.amount_residual, 600)
 
     def test_more_than_was_left(self):
+        self.late_confirmation = True
         payment = self.charge()
         self.refund(payment, 800, to="outside")
         source = payment.sudo().payment_transaction_id
