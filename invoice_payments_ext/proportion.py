@@ -57,17 +57,15 @@ def apportion(total, wanted, limits):
         )
         if not open_parts:
             raise ValueError("The total does not fit into the limits.")
+        # One unit each, or an equal share of much that is left.
+        share = max(abs(left) // len(open_parts), 1)
         for index in open_parts[: abs(left)]:
-            # One unit each, or an equal share of much that is left.
-            share = max(abs(left) // len(open_parts), 1)
             room = max(0, limits[index]) - parts[index]
             if step < 0:
                 room = parts[index] - min(0, limits[index])
             taken = min(share, room)
             parts[index] += step * taken
             left -= step * taken
-            if not left:
-                break
     return parts
 
 
