@@ -161,7 +161,7 @@ class AccountMove(models.Model):
                     digits=digits,
                 )
             )
-        left = line.quantity * (1 - credit.shares[line.id])
+        left = credit.get_quantity_left(line)
         if float_compare(quantity, left, precision_digits=digits) > 0:
             raise UserError(
                 self.env._(
@@ -439,7 +439,7 @@ class AccountMove(models.Model):
         """Return the share of each line that a credit note takes, for JSON."""
         return {
             str(line_id): share
-            for line_id, share in credit.shares_taken.items()
+            for line_id, share in credit.shares.items()
             if share
         }
 

@@ -260,7 +260,7 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
             units = round(
                 credit.get_line_total(line.id, credit.left["_currency"]) * fraction
             )
-            quantity = round(line.quantity * (1 - credit.shares[line.id]) * fraction, 2)
+            quantity = round(credit.get_quantity_left(line) * fraction, 2)
             if way == "lines" and units:
                 amount = invoice._get_amount(units)
                 lines.append({"line_id": line.id, "amount": amount})
