@@ -610,10 +610,6 @@ class AccountMove(models.Model):
             base_lines, self.company_id, tax_lines=tax_lines
         )
         commands = [
-            Command.update(tax_line["record"].id, amounts)
-            for tax_line, _key, amounts in results["tax_lines_to_update"]
-        ]
-        commands += [
             Command.delete(tax_line["record"].id)
             for tax_line in results["tax_lines_to_delete"]
         ]
@@ -621,7 +617,17 @@ class AccountMove(models.Model):
             Command.create({**values, "display_type": "tax"})
             for values in results["tax_lines_to_add"]
         ]
-        self.with_context(dynamic_unlink=True).write({"line_ids": commands})
+        if commands:
+            self.with_context(dynamic_unlink=True).write({"line_ids": commands})
+        for tax_line, _key, amounts in results["tax_lines_to_update"]:
+            line = tax_line["record"]
+            # The amount in the company's currency comes last: the other one sets it.
+            for fname, currency in (
+                ("amount_currency", self.currency_id),
+                ("balance", self.company_currency_id),
+            ):
+                if currency.compare_amounts(line[fname], amounts[fname]):
+                    line[fname] = currency.round(amounts[fname])
 
 
 def _is_same(rate, other):

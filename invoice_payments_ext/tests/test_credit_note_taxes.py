@@ -311,6 +311,13 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         cash_rounding=st.sampled_from((None, None, "add_invoice_line", "biggest_tax")),
         rounding_method=st.sampled_from(("round_globally", "round_per_line")),
     )
+    @example(
+        lines=[(218.11, 3, 10, ["split"]), *[(0.01, 1, 0, [])] * 3],
+        steps=[("amount", 0.01)],
+        currency="EUR",
+        cash_rounding=None,
+        rounding_method="round_globally",
+    )
     def test_generated(self, lines, steps, currency, cash_rounding, rounding_method):
         self.company.tax_calculation_rounding_method = rounding_method
         invoice = self.make_taxed_invoice(lines, currency, cash_rounding)
