@@ -369,7 +369,9 @@ class AccountMove(models.Model):
             amount = self._get_amount_to_credit()
         credit = self._plan_credit(date, amount=amount, lines=lines)
         total = self._get_amount(sum(credit.taken[DOCUMENT].values()))
-        credit_note = self.env["account.move"].create(
+        # Who books a payment may have turned Odoo's computation of invoices off.
+        moves = self.env["account.move"].with_context(skip_invoice_sync=False)
+        credit_note = moves.create(
             self._prepare_credit_note_vals(credit, reason, date, total)
         )
         credit_note._fit_tax_lines(credit)

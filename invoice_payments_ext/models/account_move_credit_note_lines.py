@@ -481,7 +481,7 @@ class AccountMove(models.Model):
         )
         by_quantity = is_whole or line.id in credit.quantities
         values = line.with_context(include_business_fields=by_quantity).copy_data()[0]
-        for fname in ("balance", "amount_currency", "debit", "credit", "tax_tag_ids"):
+        for fname in ("move_id", "balance", "amount_currency", "tax_tag_ids"):
             values.pop(fname, None)
         values["credited_line_id"] = line.id
         if line.display_type not in ("product", "epd"):
