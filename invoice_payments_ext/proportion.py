@@ -167,8 +167,8 @@ def take_anywhere(left, units, parts):
     """
     limits = [left[part] - (parts[part] if units < 0 else 0) for part in parts]
     total = sum(limits)
-    units = min(units, total) if units > 0 else max(units, total)
-    if not units or not is_within(units, total):
+    units = max(min(0, total), min(units, max(0, total)))
+    if not units:
         return
     taken = apportion(units, [limit * units / total for limit in limits], limits)
     for part, amount in zip(parts, taken, strict=True):
