@@ -23,7 +23,6 @@ class AccountPaymentRefund(models.TransientModel):
         default=lambda self: str(uuid.uuid4()), required=True, readonly=True
     )
 
-    payment_amount = fields.Monetary(related="payment_id.amount")
     refundable_amount = fields.Monetary(compute="_compute_refundable_amount")
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
