@@ -438,7 +438,8 @@ def bench_refund(ours, stock):
     """One refund of a part through the gateway, booked.
 
     Stock's dialog leaves the booking to a schedule; its one call is part of the run, as
-    ours books at once. Stock does not reconcile, ours does.
+    ours books at once. Stock does not reconcile, ours does: the second figure is beside
+    stock with the same reconciliation done afterwards.
     """
 
     def get_payment(env, invoice_ids):
@@ -458,15 +459,34 @@ def bench_refund(ours, stock):
         dialog.action_refund()
         payment.sudo().payment_transaction_id.child_transaction_ids._post_process()
 
-    mine, theirs, ratios = compare(
-        ours,
-        stock,
-        do_ours,
-        do_stock,
-        make=make_charged_invoices,
-        check=check_refunded,
-    )
-    report_correction("refund", mine, theirs, ratios)
+    def do_stock_and_match(env, invoice_ids):
+        do_stock(env, invoice_ids)
+        payment = get_payment(env, invoice_ids)
+        refund = payment.payment_transaction_id.child_transaction_ids.payment_id
+        invoice = env["account.move"].browse(invoice_ids)
+        account = payment.destination_account_id
+
+        def get_lines(moves):
+            return moves.line_ids.filtered(lambda line: line.account_id == account)
+
+        lines = get_lines(payment.move_id)
+        lines.remove_move_reconcile()
+        (lines | get_lines(refund.move_id)).reconcile()
+        (lines | get_lines(invoice)).reconcile()
+
+    for figure, work in (
+        ("refund", do_stock),
+        ("refund_beside_stock_matched_by_hand", do_stock_and_match),
+    ):
+        mine, theirs, ratios = compare(
+            ours,
+            stock,
+            do_ours,
+            work,
+            make=make_charged_invoices,
+            check=check_refunded,
+        )
+        report_correction(figure, mine, theirs, ratios)
 
 
 def check_credited(side, invoice_ids):

@@ -16,6 +16,7 @@ from . import account_payment
 from . import account_payment_refund
 from . import account_refund_allocation
 from . import account_payment_approval
+from . import account_payment_approval_details
 from . import ir_websocket
 from . import res_company
 from . import res_config_settings

@@ -129,9 +129,7 @@ class AccountMove(models.Model):
 
     def _check_credit_line_amount(self, line, amount, credit):
         """Check the amount to credit on a line; negative on a line that is."""
-        left = self._get_amount(
-            credit.get_line_total(line.id, credit.left[DOCUMENT])
-        )
+        left = self._get_amount(credit.get_line_total(line.id, credit.left[DOCUMENT]))
         is_negative = self.currency_id.compare_amounts(left, 0) < 0
         self._check_amount(
             -amount if is_negative and isinstance(amount, int | float) else amount,
@@ -387,9 +385,9 @@ class AccountMove(models.Model):
                     total=self.currency_id.format(total),
                 )
             )
-        credit_note.with_context(
-            credit_note_reconciled_by_door=not reconcile
-        )._post(soft=False)
+        credit_note.with_context(credit_note_reconciled_by_door=not reconcile)._post(
+            soft=False
+        )
         self._log_credit_note(credit_note, reason, note)
         return credit_note
 

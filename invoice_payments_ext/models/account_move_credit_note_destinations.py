@@ -402,9 +402,7 @@ class AccountMove(models.Model):
             or refund.partner_type != "customer"
             or refund.state not in POSTED_STATES
         ):
-            raise UserError(
-                self.env._("%s is no posted refund to a customer.", name)
-            )
+            raise UserError(self.env._("%s is no posted refund to a customer.", name))
         if (
             refund.partner_id.commercial_partner_id != self.commercial_partner_id
             or refund.company_id != self.company_id
@@ -469,6 +467,4 @@ class AccountMove(models.Model):
             credit_note._get_open_receivable_lines(),
             destination.amount,
         )
-        refund.sudo()._keep_allocations(
-            {self: destination.amount}, {self: credit_note}
-        )
+        refund.sudo()._keep_allocations({self: destination.amount}, {self: credit_note})

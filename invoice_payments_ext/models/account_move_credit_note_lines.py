@@ -148,9 +148,7 @@ class AccountMove(models.Model):
                 for index, rep_data in self._get_repartition_data(tax_data):
                     part = Part(line.id, self._get_tax_key(tax_data), index)
                     for suffix, amounts in parts.items():
-                        units = self._get_units(
-                            rep_data[f"tax_amount{suffix}"], suffix
-                        )
+                        units = self._get_units(rep_data[f"tax_amount{suffix}"], suffix)
                         amounts[part] = amounts.get(part, 0) + units
         self._fit_to_tax_lines(parts)
         return parts
@@ -416,13 +414,13 @@ class AccountMove(models.Model):
             wanted = credit.get_wanted(COMPANY)
             if total == sum(credit.left[DOCUMENT].values()):
                 return dict(limits)
-            company_total = max(0, min(round(sum(wanted.values())), sum(limits.values())))
+            company_total = max(
+                0, min(round(sum(wanted.values())), sum(limits.values()))
+            )
             return reduce_in_proportion(company_total, wanted, limits)
         rate = self._get_expected_currency_rate_at(date)
         ratio = self.currency_id.rounding / rate / self.company_currency_id.rounding
-        wanted = {
-            part: units * ratio for part, units in credit.taken[DOCUMENT].items()
-        }
+        wanted = {part: units * ratio for part, units in credit.taken[DOCUMENT].items()}
         # Nothing is left over or used up: each part may get what it is worth, and the
         # rounding of the others.
         room = len(wanted)
@@ -509,7 +507,9 @@ class AccountMove(models.Model):
         """Return the price of what is credited, with the taxes that prices include."""
         included = {
             self._get_tax_key(tax_data)
-            for tax_data in (base_line["tax_details"]["taxes_data"] if base_line else [])
+            for tax_data in (
+                base_line["tax_details"]["taxes_data"] if base_line else []
+            )
             if tax_data["price_include"]
         }
         return self._get_amount(
@@ -586,7 +586,9 @@ class AccountMove(models.Model):
         self.ensure_one()
         AccountTax = self.env["account.tax"]
         is_split = any(
-            part.repartition or part.tax[1] for part in credit.taken[DOCUMENT] if part.tax
+            part.repartition or part.tax[1]
+            for part in credit.taken[DOCUMENT]
+            if part.tax
         )
         if not is_split:
             return

@@ -483,7 +483,9 @@ class AccountMove(models.Model):
                     state=state,
                     reason=reason,
                     date=entry["date"],
-                    method=entry["journal"],
+                    method=self.env._("Write-off")
+                    if is_write_off
+                    else entry["journal"],
                     memo=entry["ref"] or entry["label"],
                     reference=entry["name"],
                     amount=entry["amount"],

@@ -127,6 +127,7 @@ class AccountPaymentApproval(models.Model):
         readonly=True, help="What was asked for, by the parameters of its door."
     )
     state = fields.Selection(
+        string="Status",
         selection=[
             ("waiting", "Waiting"),
             ("approved", "Approved"),
@@ -226,6 +227,10 @@ class AccountPaymentApproval(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_never(self):
         raise UserError(self.env._("Requests for approval are kept."))
+
+    def _creation_message(self):
+        """Say in the chatter that it was asked for, not that a record was created."""
+        return self.env._("Requested")
 
     # === ACTION METHODS === #
 

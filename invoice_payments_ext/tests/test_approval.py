@@ -417,6 +417,65 @@ class TestApproval(InvoicePaymentsCommon):
             request.approve()
         payment.sudo().action_post()
 
+    def test_details_say_what_is_approved(self):
+        request = self._request(150.0, date="2026-02-01")
+        account = self.company.write_off_account_id.display_name
+        self.assertEqual(
+            request.details, f"It is booked to {account}.\nDate: 02/01/2026."
+        )
+        payment = self._pay(invoice=self.make_invoice())
+        invoice = payment.reconciled_invoice_ids
+        cash = self._get_cash()
+        self.assertEqual(
+            self._describe(payment, "refund", {"to": "original", "reduce_bill": True}),
+            [
+                "Back to the original method, through its gateway.",
+                "A credit note takes it off the bill.",
+            ],
+        )
+        outside = {"to": "outside", "journal_id": cash.id, "reference": "Cheque 7"}
+        self.assertEqual(
+            self._describe(payment, "refund", {**outside, "invoice_id": invoice.id}),
+            [
+                f"Outside the gateway, from {cash.display_name}. Cheque 7",
+                "The customer still owes it.",
+                f"It concerns {invoice.name} first.",
+            ],
+        )
+        self.assertEqual(
+            self._describe(
+                self.invoice,
+                "credit_note",
+                {
+                    "lines": [
+                        {"line_id": self.invoice.invoice_line_ids.id, "amount": 150.0}
+                    ],
+                    "destinations": [
+                        {"to": "original", "amount": 50.0, "payment_id": payment.id},
+                        {"to": "outside", "amount": 60.0},
+                        {"to": "refund", "amount": 40.0, "payment_id": payment.id},
+                    ],
+                    "note": "Broken",
+                },
+            ),
+            [
+                f"{self.invoice.invoice_line_ids.display_name}: $\xa0150.00",
+                "$\xa050.00: Back to the original method, through its gateway. "
+                f"{payment.name}",
+                "$\xa060.00: Outside the gateway, from the first bank journal.",
+                f"$\xa040.00: Given back already by {payment.name}.",
+                "Broken",
+            ],
+        )
+
+    def _describe(self, record, kind, arguments):
+        """Return the lines that describe a request with these arguments."""
+        requests = self.env["account.payment.approval"].sudo()
+        values = requests._prepare_request_vals(
+            record, kind, arguments, 150.0, self.company.currency_id, "Wrong"
+        )
+        return requests.create(values).details.split("\n")
+
     # === REJECTING, WITHDRAWING === #
 
     def test_rejected(self):

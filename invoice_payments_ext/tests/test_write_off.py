@@ -484,6 +484,7 @@ class TestWriteOff(InvoicePaymentsCommon):
             },
         )
         self.assertEqual((row["amount"], row["amount_applied"]), (300.0, 300.0))
+        self.assertEqual(row["method"], "Write-off")
         self.assertEqual((row["reference"], row["memo"]), (entry.name, "Insolvent"))
         self.assertEqual(row["user"], self.supervisor.name)
         actions = {action["name"]: action for action in row["actions"]}
@@ -495,6 +496,19 @@ class TestWriteOff(InvoicePaymentsCommon):
             undo["method"],
         )()
         self.assertIn("1,000.00 remain", result["params"]["message"])
+
+    def test_it_is_not_called_paid(self):
+        entry = self.invoice.write_off(300.0, "Insolvent")
+        self.invoice.with_user(self.accountant).record_external_payment(100.0)
+        self.env.invalidate_all()
+        widget = self.invoice.sudo().invoice_payments_widget
+        self.assertEqual(
+            {
+                content["move_id"] == entry.id: content["is_refund"]
+                for content in widget["content"]
+            },
+            {True: True, False: False},
+        )
 
     def test_row_of_a_user_of_the_lower_level(self):
         entry = self.invoice.write_off(300.0, "Insolvent")

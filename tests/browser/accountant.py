@@ -109,7 +109,9 @@ class Accountant:
 
     def enter(self, field, value):
         """Enter a value in a field of the dialog."""
-        element = self.page.locator(f".modal [name={field}] input").first
+        element = self.page.locator(
+            f".modal [name={field}] input, .modal [name={field}] textarea"
+        ).first
         element.fill(value)
         element.press("Tab")
 
@@ -117,6 +119,15 @@ class Accountant:
         """Choose a record in a field of the dialog."""
         self.page.locator(f".modal [name={field}] input").first.fill(label)
         self.page.get_by_role("option", name=label).first.click()
+
+    def pick(self, label):
+        """Choose one of the radio buttons of the dialog by its label."""
+        self.page.locator(".modal").get_by_role("radio", name=label).check()
+
+    def open_refund(self, row=0):
+        """Open the dialog that refunds a row."""
+        self.choose_action("Refund", row)
+        expect(self.page.locator(".modal .o_payment_refund")).to_be_visible()
 
     def open_menu(self, row=0):
         self.rows.nth(row).locator(".o_payment_main .o_payment_menu button").click()
@@ -171,6 +182,20 @@ class Accountant:
         )
         assert total + applied == remaining
         assert remaining == read(self.section.locator(".o_payments_remaining dd"))
+
+    def expect_preview(self, *texts):
+        """Expect the dialog to say what will happen."""
+        for text in texts:
+            expect(self.page.locator(".modal [name=preview]")).to_contain_text(
+                _as_pattern(text)
+            )
+
+    def expect_refund(self, state, *texts, row=0, refund=0):
+        """Expect a refund beneath a row, and to contain texts."""
+        element = self.rows.nth(row).locator(".o_payment_refund").nth(refund)
+        expect(element.locator(".badge")).to_have_text(state)
+        for text in texts:
+            expect(element).to_contain_text(_as_pattern(text))
 
     # === SCREENSHOTS === #
 

@@ -49,6 +49,7 @@ for number in range(1, 5):
                     (
                         env.ref("base.group_user")
                         | env.ref("account.group_account_invoice")
+                        | env.ref("invoice_payments_ext.group_payment_refund")
                     ).ids
                 )
             ],

@@ -93,8 +93,10 @@ export class PaymentRow extends Component {
      * How it came here: what it is, who started it and where.
      */
     get origin() {
-        const {kind_label, provider, user, channel} = this.props.row;
-        return [kind_label, provider, channel, user].filter(Boolean).join(" · ");
+        const {kind_label, method, provider, user, channel} = this.props.row;
+        return [kind_label !== method && kind_label, provider, channel, user]
+            .filter(Boolean)
+            .join(" · ");
     }
 
     get retryOf() {

@@ -1,0 +1,124 @@
+"""An accountant puts right what went wrong in a browser, with a real gateway."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+
+@pytest.fixture
+def paid(world):
+    """Return an invoice of 100 that was charged, and its attempt."""
+    invoice_id, token_id = world.make_case()
+    world.charge(invoice_id, token_id)
+    return invoice_id
+
+
+def test_refund_a_part_to_the_card(accountant, world, paid):
+    accountant.open_invoice(paid)
+    accountant.expect_remaining("$ 0.00")
+    accountant.open_refund()
+    accountant.enter("amount", "30")
+    accountant.enter("reason", "One lesson was cancelled")
+    accountant.expect_preview(
+        "$ 30.00 goes back to", "reopens by $ 30.00: $ 30.00 remain to be paid"
+    )
+    accountant.keep_screen("refund-1280")
+    accountant.narrow()
+    accountant.keep_screen("refund-360")
+    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.press("Refund")
+    accountant.expect_notification("Refund succeeded", "$ 30.00")
+    accountant.expect_remaining("$ 30.00")
+    accountant.expect_row("Succeeded", "$ 30.00 refunded", "$ 70.00")
+    accountant.expect_refund("Succeeded", "− $ 30.00", "One lesson was cancelled")
+    expect(accountant.page.locator(".o_refund_status")).to_have_text(
+        "Partially Refunded"
+    )
+    accountant.expect_sum()
+    accountant.keep_screen("refunded-1280")
+    accountant.narrow()
+    accountant.section.scroll_into_view_if_needed()
+    accountant.keep_section("refunded-360")
+    charge = world.get_only_attempt(paid)
+    [refund] = world.query(
+        "SELECT reference FROM payment_transaction WHERE source_transaction_id = %s",
+        charge["id"],
+    )
+    assert world.gateway.count_requests(refund["reference"], "refund") == 1
+
+
+def test_refund_that_reduces_the_bill(accountant, world, paid):
+    accountant.open_invoice(paid)
+    accountant.open_refund()
+    accountant.enter("reason", "Never delivered")
+    accountant.pick("Reduce the bill too")
+    accountant.expect_preview("a credit note of $ 100.00 is issued")
+    accountant.press("Refund")
+    accountant.expect_notification("Refund succeeded", "$ 100.00")
+    accountant.expect_remaining("$ 0.00")
+    expect(accountant.page.locator(".o_refund_status")).to_have_text("Refunded")
+    expect(accountant.rows).to_have_count(2)
+    expect(accountant.section).to_contain_text("Credit note")
+
+
+def test_refund_an_external_payment_outside(accountant, world):
+    invoice_id, _token_id = world.make_case()
+    world.accountant.call("account.move", "record_external_payment", [invoice_id])
+    accountant.open_invoice(invoice_id)
+    accountant.open_refund()
+    blocked = accountant.page.locator(".o_payment_refund_blocked")
+    expect(blocked).to_contain_text("was not charged through a gateway")
+    accountant.enter("reason", "Recorded twice")
+    accountant.enter("reference", "CHQ 7")
+    accountant.expect_preview("No gateway is asked")
+    accountant.keep_screen("refund-outside")
+    accountant.press("Refund")
+    accountant.expect_notification("Refund recorded", "$ 100.00")
+    accountant.expect_remaining("$ 100.00")
+    accountant.expect_refund("Succeeded", "CHQ 7", "Recorded twice")
+
+
+def test_more_than_is_refundable(accountant, world, paid):
+    accountant.open_invoice(paid)
+    accountant.open_refund()
+    accountant.enter("amount", "100.01")
+    accountant.expect_preview("Only $ 100.00 can be refunded")
+    accountant.enter("reason", "A mistake")
+    accountant.press("Refund")
+    error = accountant.page.locator(".modal", has_text="above the refundable amount")
+    expect(error).to_be_visible()
+    error.get_by_role("button", name="Close").last.click()
+    accountant.press("Cancel")
+    accountant.expect_remaining("$ 0.00")
+    accountant.get_errors()
+
+
+def test_level_is_said_in_the_menu(accountant, world, paid):
+    refund = "invoice_payments_ext.group_payment_refund"
+    [group] = world.admin.search_read(
+        "ir.model.data", [("name", "=", refund.split(".")[1])], ["res_id"]
+    )
+    [user] = world.admin.search_read(
+        "res.users", [("login", "=", "accountant1")], ["id"]
+    )
+    try:
+        world.admin.call(
+            "res.users",
+            "write",
+            [user["id"]],
+            vals={"group_ids": [[3, group["res_id"]]]},
+        )
+        accountant.open_invoice(paid)
+        accountant.open_menu()
+        item = accountant.page.locator(".o_payment_action_refund")
+        expect(item).to_have_attribute("aria-disabled", "true")
+        expect(item).to_contain_text("no right to refund")
+        accountant.keep_screen("refund-no-right")
+    finally:
+        world.admin.call(
+            "res.users",
+            "write",
+            [user["id"]],
+            vals={"group_ids": [[4, group["res_id"]]]},
+        )
