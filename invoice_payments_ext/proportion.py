@@ -134,7 +134,9 @@ def _round_taxes(wanted, limits, carried):
     }
     left = {tax: sum(limits[part] for part in parts) for tax, parts in by_tax.items()}
     units = {
-        tax: max(min(0, left[tax]), min(math.floor(exact[tax] + 0.5), max(0, left[tax])))
+        tax: max(
+            min(0, left[tax]), min(math.floor(exact[tax] + 0.5), max(0, left[tax]))
+        )
         for tax in by_tax
         if tax
     }

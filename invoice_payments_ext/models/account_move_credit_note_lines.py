@@ -365,7 +365,9 @@ class AccountMove(models.Model):
     def _plan_amount(self, credit, units):
         """Credit an amount on all lines, in proportion to what is left of them."""
         share = _get_share(units, credit.left[DOCUMENT], credit.exact[DOCUMENT])
-        credit.shares = dict.fromkeys({part.line for part in credit.exact[DOCUMENT]}, share)
+        credit.shares = dict.fromkeys(
+            {part.line for part in credit.exact[DOCUMENT]}, share
+        )
         credit.taken[DOCUMENT] = reduce_in_proportion(
             units, credit.get_wanted(DOCUMENT), credit.left[DOCUMENT]
         )

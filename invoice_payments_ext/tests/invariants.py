@@ -191,8 +191,9 @@ def _check_printed_totals(test, credit_note):
         ("total_amount", -credit_note.amount_total_signed),
     ):
         test.assertFalse(
-            (currency if "currency" in key else credit_note.company_currency_id)
-            .compare_amounts(totals[key], amount),
+            (
+                currency if "currency" in key else credit_note.company_currency_id
+            ).compare_amounts(totals[key], amount),
             f"{credit_note.name}: {key} {totals[key]} is printed for {amount}",
         )
 

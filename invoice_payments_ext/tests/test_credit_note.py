@@ -153,7 +153,9 @@ class TestCreditNote(CreditNoteCommon):
             ]
         )
         line = self.credit().invoice_line_ids
-        self.assertEqual((line.quantity, line.price_unit, line.discount), (3, 33.33, 10))
+        self.assertEqual(
+            (line.quantity, line.price_unit, line.discount), (3, 33.33, 10)
+        )
         self.assertEqual(self.invoice.payment_state, "reversed")
 
     def test_by_amounts_of_lines(self):
@@ -162,7 +164,9 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(credit_note.amount_total, 60)
         self.assertEqual(credit_note.amount_tax, 10)
         self.assertEqual(credit_note.invoice_line_ids.credited_line_id, line)
-        with self.assertRefused(r"340.01 is above the creditable amount of the line Line 1 of.*340.00"):
+        with self.assertRefused(
+            r"340.01 is above the creditable amount of the line Line 1 of.*340.00"
+        ):
             self.credit(lines=[{"line_id": line.id, "amount": 340.01}])
         both = [
             {"line_id": line.id, "amount": 340}
@@ -390,9 +394,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
 
     def test_original(self):
         payment = self.charge()
-        credit_note = self.credit(
-            300, destinations=[{"to": "original", "amount": 300}]
-        )
+        credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
         refund = self.refunds(credit_note)
         self.assertEqual(self.gateway.requests[-1][1:], ("refund", -300))
         self.assertEqual(refund.payment_id.source_payment_id, payment.sudo())
@@ -403,9 +405,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
 
     def test_the_remaining_amount_first(self):
         self.charge(600)
-        credit_note = self.credit(
-            700, destinations=[{"to": "original", "amount": 300}]
-        )
+        credit_note = self.credit(700, destinations=[{"to": "original", "amount": 300}])
         self.assertEqual(self.invoice.amount_residual, 0)
         self.assertEqual(self.open_amount(credit_note), 0)
         self.assertEqual(self.gateway.requests[-1][2], -300)
@@ -413,14 +413,10 @@ class TestCreditNoteDestinations(CreditNoteCommon):
     def test_original_newest_first(self):
         first = self.charge(400)
         second = self.charge(600)
-        credit_note = self.credit(
-            800, destinations=[{"to": "original", "amount": 800}]
-        )
+        credit_note = self.credit(800, destinations=[{"to": "original", "amount": 800}])
         refunds = self.refunds(credit_note)
         self.assertEqual(refunds.mapped("amount"), [-600, -200])
-        self.assertEqual(
-            refunds.payment_id.source_payment_id, (first | second).sudo()
-        )
+        self.assertEqual(refunds.payment_id.source_payment_id, (first | second).sudo())
         self.assertEqual(self.open_amount(credit_note), 0)
 
     def test_original_chosen(self):
@@ -439,9 +435,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
     def test_declined(self):
         payment = self.charge()
         self.gateway.answers = ["error"]
-        credit_note = self.credit(
-            300, destinations=[{"to": "original", "amount": 300}]
-        )
+        credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
         self.assertEqual(credit_note.state, "posted")
         self.assertEqual(self.open_amount(credit_note), -300)
         self.assertEqual(self.invoice.amount_residual, 0)
@@ -450,9 +444,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
     def test_pending(self):
         payment = self.charge()
         self.gateway.answers = ["pending"]
-        credit_note = self.credit(
-            300, destinations=[{"to": "original", "amount": 300}]
-        )
+        credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
         self.assertEqual(payment._get_refundable_amount(), 700)
         self.assertEqual(self.open_amount(credit_note), -300)
         self.gateway.notify(self.refunds(credit_note), "done")
@@ -586,9 +578,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
         self.record(400)
         self.make_portal_transaction("pending", amount=200.0)
         self.assertEqual(self.invoice._get_chargeable_amount(), 400)
-        credit_note = self.credit(
-            500, destinations=[{"to": "outside", "amount": 100}]
-        )
+        credit_note = self.credit(500, destinations=[{"to": "outside", "amount": 100}])
         self.assertEqual(self.invoice.amount_residual, 200)
         self.assertEqual(self.open_amount(credit_note), 0)
 
@@ -596,9 +586,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
         self.charge(400)
         self.make_portal_transaction("pending", amount=200.0)
         self.gateway.answers = ["pending"]
-        credit_note = self.credit(
-            500, destinations=[{"to": "original", "amount": 100}]
-        )
+        credit_note = self.credit(500, destinations=[{"to": "original", "amount": 100}])
         self.assertEqual(self.invoice.amount_residual, 200)
         self.assertEqual(self.open_amount(credit_note), -100)
         self.assertEqual(self.invoice._get_creditable_amount(), 500)
@@ -609,9 +597,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
             {"currency_id": currency.id}
         )
         self.record(journal_id=journal.id)
-        credit_note = self.credit(
-            300, destinations=[{"to": "outside", "amount": 300}]
-        )
+        credit_note = self.credit(300, destinations=[{"to": "outside", "amount": 300}])
         refund = self.invoice.sudo().refund_allocation_ids.payment_id
         self.assertEqual((refund.amount, refund.currency_id), (150, currency))
         self.assertEqual(self.open_amount(credit_note), 0)
@@ -715,12 +701,21 @@ class TestCreditNoteRefusals(CreditNoteCommon):
             ([{"to": "credit", "amount": 300}], "'credit' is no destination"),
             ([{"to": ["outside"], "amount": 300}], "is no destination"),
             ([{"amount": 300}], "None is no destination"),
-            ([{"to": "original", "amount": 300, "date": "2026-02-01"}], "takes no date"),
-            ([{"to": "outside", "amount": 300, "payment_id": 1}], "takes no payment_id"),
+            (
+                [{"to": "original", "amount": 300, "date": "2026-02-01"}],
+                "takes no date",
+            ),
+            (
+                [{"to": "outside", "amount": 300, "payment_id": 1}],
+                "takes no payment_id",
+            ),
             ([{"to": "original", "amount": "300"}], "must be a number"),
             ([{"to": "original", "amount": -300}], "above zero"),
             ("original", "lists of values"),
-            ([{"to": "original", "amount": 300, "payment_id": foreign}], "does not pay"),
+            (
+                [{"to": "original", "amount": 300, "payment_id": foreign}],
+                "does not pay",
+            ),
             ([{"to": "refund", "amount": 300}], "There is no refund"),
             ([{"to": "refund", "amount": 300, "payment_id": payment}], "no posted"),
             ([{"to": "outside", "amount": 300, "journal_id": 99999}], "no journal"),
