@@ -11,6 +11,7 @@
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
         "report/payment_receipt_templates.xml",
+        "wizards/account_credit_note_create_views.xml",
         "wizards/account_payment_approval_reject_views.xml",
         "wizards/account_payment_create_views.xml",
         "wizards/account_payment_refund_views.xml",

@@ -202,6 +202,23 @@ class AccountMove(models.Model):
             return reverse_moves
         return super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
 
+    # === ACTION METHODS === #
+
+    def action_create_credit_note(self):
+        """Return the dialog that issues a credit note for a part of this invoice.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.credit.note.create",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Credit note for %s", self.name),
+            "context": {"default_move_id": self.id},
+        }
+
     # === BUSINESS METHODS - DOORS === #
 
     def issue_credit_note(

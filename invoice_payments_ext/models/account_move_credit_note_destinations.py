@@ -429,7 +429,7 @@ class AccountMove(models.Model):
         return self.currency_id.round(sum(lines.mapped("amount_residual_currency")))
 
     def _get_open_refund_lines(self, refund):
-        """Return the lines of an earlier refund that this invoice's can be linked to."""
+        """Return the open lines of an earlier refund that can be linked to."""
         account = self._get_receivable_account()
         return refund.move_id.line_ids.filtered(
             lambda line: (

@@ -3,6 +3,7 @@ from . import (
     test_bus,
     test_charge,
     test_credit_note,
+    test_credit_note_dialog,
     test_credit_note_taxes,
     test_dialogs,
     test_external,

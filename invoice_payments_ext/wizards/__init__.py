@@ -1,3 +1,4 @@
+from . import account_credit_note_create
 from . import account_payment_approval_reject
 from . import account_payment_create
 from . import account_payment_refund

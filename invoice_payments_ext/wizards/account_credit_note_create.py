@@ -1,0 +1,578 @@
+import uuid
+
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tools import format_date
+
+from ..models.account_move_credit_note_lines import DOCUMENT
+
+
+class AccountCreditNoteCreate(models.TransientModel):
+    """The dialog that issues a credit note; the work is behind the door."""
+
+    _name = "account.credit.note.create"
+    _description = "Create Credit Note"
+
+    move_id = fields.Many2one(
+        string="Invoice", comodel_name="account.move", required=True, readonly=True
+    )
+    company_id = fields.Many2one(related="move_id.company_id")
+    currency_id = fields.Many2one(related="move_id.currency_id")
+    partner_id = fields.Many2one(related="move_id.partner_id")
+    # Made when the dialog opens: a second click or a replay is the same request.
+    idempotency_key = fields.Char(
+        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
+    )
+
+    # Stored, as the amounts below: they stay as they were shown, so that a replay after
+    # the credit note was issued is the same request.
+    creditable_amount = fields.Monetary(
+        compute="_compute_creditable_amount", store=True
+    )
+    chargeable_amount = fields.Monetary(
+        compute="_compute_creditable_amount", store=True
+    )
+    what = fields.Selection(
+        selection=[("amount", "An amount"), ("lines", "Lines of the invoice")],
+        string="Credit",
+        default="amount",
+        required=True,
+    )
+    amount = fields.Monetary(
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        help="Tax included. The tax is reduced in proportion.",
+    )
+    line_ids = fields.One2many(
+        comodel_name="account.credit.note.create.line",
+        inverse_name="dialog_id",
+        compute="_compute_line_ids",
+        store=True,
+        readonly=False,
+    )
+    total = fields.Monetary(compute="_compute_total")
+    reason = fields.Char(required=True, help="Printed on the credit note.")
+    date = fields.Date(default=fields.Date.context_today, required=True)
+    note = fields.Text(
+        string="Internal note", help="Kept with the credit note, and not printed."
+    )
+
+    excess_amount = fields.Monetary(
+        string="Paid already",
+        compute="_compute_excess_amount",
+        store=True,
+        help="What is credited above the amount that remains to be paid.",
+    )
+    has_excess = fields.Boolean(compute="_compute_excess_amount", store=True)
+    to = fields.Selection(
+        selection="_select_to",
+        string="Where to",
+        compute="_compute_to",
+        store=True,
+        readonly=False,
+    )
+    payment_ids = fields.One2many(
+        comodel_name="account.credit.note.create.payment",
+        inverse_name="dialog_id",
+        compute="_compute_payment_ids",
+        store=True,
+        readonly=False,
+    )
+    has_gateway_payments = fields.Boolean(compute="_compute_has_gateway_payments")
+    available_refund_ids = fields.Many2many(
+        comodel_name="account.payment", compute="_compute_available_refund_ids"
+    )
+    has_earlier_refunds = fields.Boolean(compute="_compute_available_refund_ids")
+    refund_id = fields.Many2one(
+        string="Earlier refund",
+        comodel_name="account.payment",
+        compute="_compute_refund_id",
+        store=True,
+        readonly=False,
+        domain="[('id', 'in', available_refund_ids)]",
+    )
+    linked_amount = fields.Monetary(compute="_compute_outside_amount", store=True)
+    outside_amount = fields.Monetary(
+        string="Paid outside", compute="_compute_outside_amount", store=True
+    )
+    has_outside = fields.Boolean(compute="_compute_outside_amount", store=True)
+    journal_id = fields.Many2one(
+        string="Paid from",
+        comodel_name="account.journal",
+        compute="_compute_journal_id",
+        store=True,
+        readonly=False,
+        check_company=True,
+        domain="[('type', 'in', ('bank', 'cash', 'credit'))]",
+    )
+    outside_date = fields.Date(string="Date paid", default=fields.Date.context_today)
+    reference = fields.Char(
+        help="What is on the document: the cheque's number, the transfer's reference."
+    )
+    preview = fields.Html(compute="_compute_preview", sanitize=False)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("move_id")
+    def _compute_creditable_amount(self):
+        for dialog in self:
+            invoice = dialog.move_id
+            dialog.creditable_amount = (
+                invoice._get_creditable_amount() if invoice else 0.0
+            )
+            dialog.chargeable_amount = (
+                invoice._get_chargeable_amount() if invoice else 0.0
+            )
+
+    @api.depends("move_id")
+    def _compute_amount(self):
+        for dialog in self:
+            invoice = dialog.move_id
+            dialog.amount = invoice._get_amount_to_credit() if invoice else 0.0
+
+    @api.depends("move_id")
+    def _compute_line_ids(self):
+        for dialog in self:
+            dialog.line_ids = [
+                Command.clear(),
+                *(Command.create(values) for values in dialog._prepare_line_vals()),
+            ]
+
+    def _prepare_line_vals(self):
+        """Return the values of the lines that can be credited.
+
+        :rtype: list[dict]
+        """
+        invoice = self.move_id
+        if not invoice:
+            return []
+        credit = invoice._get_credit(fields.Date.context_today(self))
+        return [
+            {
+                "move_line_id": line.id,
+                "name": line.name or line.product_id.display_name,
+                "creditable_amount": invoice._get_amount(left),
+            }
+            for line in invoice._get_creditable_lines()
+            if (left := credit.get_line_total(line.id, credit.left[DOCUMENT]))
+            and line.display_type != "epd"
+        ]
+
+    @api.depends("what", "amount", "line_ids.amount")
+    def _compute_total(self):
+        for dialog in self:
+            dialog.total = (
+                sum(dialog.line_ids.mapped("amount"))
+                if dialog.what == "lines"
+                else dialog.amount
+            )
+
+    @api.depends("total", "chargeable_amount")
+    def _compute_excess_amount(self):
+        for dialog in self:
+            total = min(dialog.total, dialog.creditable_amount)
+            excess = max(total - dialog.chargeable_amount, 0.0)
+            dialog.excess_amount = dialog.currency_id.round(excess) if excess else 0.0
+            dialog.has_excess = bool(dialog.excess_amount)
+
+    @api.model
+    def _select_to(self):
+        """Return the places where money can go to."""
+        return [
+            ("original", self.env._("To the original payment method")),
+            ("outside", self.env._("Outside: cash, cheque or bank transfer")),
+            ("refund", self.env._("It was given back before")),
+        ]
+
+    @api.depends("has_gateway_payments", "has_earlier_refunds")
+    def _compute_to(self):
+        for dialog in self:
+            dialog.to = (
+                "refund"
+                if dialog.has_earlier_refunds
+                else "original"
+                if dialog.has_gateway_payments
+                else "outside"
+            )
+
+    @api.depends("move_id")
+    def _compute_has_gateway_payments(self):
+        for dialog in self:
+            payments = dialog._get_returnable_payments()
+            dialog.has_gateway_payments = any(
+                not payment._get_refund_blocked_reason("original")
+                for payment in payments
+            )
+
+    def _get_returnable_payments(self):
+        """Return what can be given back, by payment; see the invoice's method."""
+        if not self.move_id:
+            return {}
+        amounts = self.move_id._get_returnable_amounts()
+        return {payment: amount for payment, amount in amounts.items() if payment}
+
+    @api.depends("move_id", "excess_amount")
+    def _compute_payment_ids(self):
+        for dialog in self:
+            left = dialog.excess_amount
+            commands = [Command.clear()]
+            for payment, available in dialog._get_returnable_payments().items():
+                amount = min(left, available)
+                reason = payment._get_refund_blocked_reason("original")
+                if not reason and amount:
+                    reason = payment._get_refund_blocked_reason("original", amount)
+                if reason:
+                    amount = 0.0
+                left = dialog.currency_id.round(left - amount)
+                commands.append(
+                    Command.create(
+                        {
+                            "payment_id": payment.id,
+                            "available_amount": available,
+                            "amount": amount,
+                            "blocked_reason": reason,
+                        }
+                    )
+                )
+            dialog.payment_ids = commands
+
+    @api.depends("move_id")
+    def _compute_available_refund_ids(self):
+        for dialog in self:
+            refunds = dialog.move_id and dialog.move_id._get_earlier_refunds()
+            dialog.available_refund_ids = refunds
+            dialog.has_earlier_refunds = bool(refunds)
+
+    @api.depends("available_refund_ids")
+    def _compute_refund_id(self):
+        for dialog in self:
+            dialog.refund_id = dialog.available_refund_ids[:1]
+
+    @api.depends("excess_amount", "to", "payment_ids.amount", "refund_id")
+    def _compute_outside_amount(self):
+        for dialog in self:
+            dialog.linked_amount = dialog._get_linked_amount()
+            elsewhere = dialog.linked_amount
+            if dialog.to == "original":
+                elsewhere = sum(dialog.payment_ids.mapped("amount"))
+            outside = max(dialog.excess_amount - elsewhere, 0.0)
+            dialog.outside_amount = dialog.currency_id.round(outside)
+            dialog.has_outside = bool(dialog.outside_amount)
+
+    def _get_linked_amount(self):
+        """Return what of the excess was given back by the earlier refund."""
+        if self.to != "refund" or not self.refund_id:
+            return 0.0
+        return min(
+            self.excess_amount,
+            self.move_id._get_open_refund_amount(self.refund_id._origin),
+        )
+
+    @api.depends("company_id")
+    def _compute_journal_id(self):
+        moves = self.env["account.move"]
+        for dialog in self:
+            dialog.journal_id = (
+                moves._get_external_journal(False, dialog.company_id)
+                if dialog.company_id
+                else False
+            )
+
+    @api.depends(
+        "total",
+        "what",
+        "line_ids.amount",
+        "date",
+        "to",
+        "payment_ids.amount",
+        "refund_id",
+        "outside_amount",
+        "journal_id",
+    )
+    def _compute_preview(self):
+        for dialog in self:
+            dialog.preview = (
+                Markup("<ul class='mb-0 ps-3'>%s</ul>")
+                % Markup().join(
+                    Markup("<li>%s</li>") % line for line in dialog._get_preview_lines()
+                )
+                if dialog.move_id
+                else False
+            )
+
+    # === THE PREVIEW === #
+
+    def _get_preview_lines(self):
+        """Say in words what the credit note will do.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        invoice = self.move_id._origin
+        currency = self.currency_id
+        if currency.is_zero(self.total):
+            return [self.env._("Enter what is to be credited.")]
+        arguments = self._prepare_arguments()
+        try:
+            date = invoice._get_credit_note_date(self.date)
+            total = invoice._get_credit_total(
+                arguments["amount"], arguments["lines"], date
+            )
+        except UserError as error:
+            return [str(error)]
+        credit = invoice._plan_credit(
+            date, amount=arguments["amount"], lines=arguments["lines"]
+        )
+        return [
+            self._describe_tax(credit, total),
+            self._describe_remaining(total),
+            *self._describe_destinations(),
+            *self._describe_approval(total, arguments),
+        ]
+
+    def _describe_tax(self, credit, total):
+        """Say what the credit note is made of."""
+        format_amount = self.currency_id.format
+        get_amount = self.move_id._get_amount
+        by_tax = {}
+        for part, units in credit.taken[DOCUMENT].items():
+            by_tax[part.tax] = by_tax.get(part.tax, 0) + units
+        net = by_tax.pop(None, 0)
+        taxes = [
+            f"{self.env['account.tax'].browse(tax[0]).name} "
+            f"{format_amount(get_amount(units))}"
+            for tax, units in by_tax.items()
+            if units
+        ]
+        values = {
+            "total": format_amount(total),
+            "date": format_date(self.env, self.date),
+            "net": format_amount(get_amount(net)),
+            "taxes": ", ".join(taxes),
+        }
+        if not taxes:
+            return self.env._(
+                "A credit note of %(total)s dated %(date)s, without tax.", **values
+            )
+        return self.env._(
+            "A credit note of %(total)s dated %(date)s: %(net)s, and tax %(taxes)s.",
+            **values,
+        )
+
+    def _describe_remaining(self, total):
+        """Say what remains to be paid afterwards."""
+        format_amount = self.currency_id.format
+        remaining = self.move_id.amount_residual
+        return self.env._(
+            "%(invoice)s: %(after)s remain to be paid, instead of %(before)s.",
+            invoice=self.move_id.name,
+            after=format_amount(remaining - (total - self.excess_amount)),
+            before=format_amount(remaining),
+        )
+
+    def _describe_destinations(self):
+        """Say what goes back where."""
+        if not self.has_excess:
+            return []
+        format_amount = self.currency_id.format
+        lines = []
+        if self.to == "original":
+            lines = [
+                self.env._(
+                    "%(amount)s goes back to %(method)s through its gateway, now.",
+                    amount=format_amount(row.amount),
+                    method=row.payment_id._get_receipt_method(),
+                )
+                for row in self.payment_ids
+                if not self.currency_id.is_zero(row.amount)
+            ]
+            too_much = sum(self.payment_ids.mapped("amount")) - self.excess_amount
+            if self.currency_id.compare_amounts(too_much, 0) > 0:
+                lines.append(
+                    self.env._(
+                        "That is %s more than is given back: correct the amounts.",
+                        format_amount(too_much),
+                    )
+                )
+        elif self.to == "refund" and self.refund_id:
+            lines = [
+                self.env._(
+                    "%(amount)s was given back before, by %(refund)s.",
+                    amount=format_amount(self.linked_amount),
+                    refund=self.refund_id.name,
+                )
+            ]
+        if self.has_outside:
+            lines.append(
+                self.env._(
+                    "%(amount)s is recorded as paid from %(journal)s. No gateway is "
+                    "asked.",
+                    amount=format_amount(self.outside_amount),
+                    journal=self.journal_id.name or "…",
+                )
+            )
+        return lines
+
+    def _describe_approval(self, total, arguments):
+        """Say if a second person is needed."""
+        approvals = self.env["account.payment.approval"]
+        if not approvals._is_above_limit(
+            self.move_id._origin, "credit_note", arguments, total, self.currency_id
+        ):
+            return []
+        return [
+            self.env._(
+                "It is above the limit for one person: it waits until a second person "
+                "approves it."
+            )
+        ]
+
+    # === ACTION METHODS === #
+
+    def _prepare_arguments(self):
+        """Return what the door is asked for.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        by_lines = self.what == "lines"
+        return {
+            "amount": None if by_lines else self.amount,
+            "lines": [
+                {"line_id": row.move_line_id._origin.id, "amount": row.amount}
+                for row in self.line_ids
+                if not self.currency_id.is_zero(row.amount)
+            ]
+            if by_lines
+            else None,
+            "destinations": self._prepare_destinations(),
+        }
+
+    def _prepare_destinations(self):
+        """Return where what was paid already goes, as the door takes it.
+
+        :rtype: list[dict] | None
+        """
+        if not self.has_excess:
+            return None
+        destinations = []
+        if self.to == "original":
+            destinations = [
+                {
+                    "to": "original",
+                    "amount": row.amount,
+                    "payment_id": row.payment_id.id,
+                }
+                for row in self.payment_ids
+                if not self.currency_id.is_zero(row.amount)
+            ]
+        elif self.to == "refund" and self.refund_id:
+            destinations = [
+                {
+                    "to": "refund",
+                    "amount": self.linked_amount,
+                    "payment_id": self.refund_id.id,
+                }
+            ]
+        if self.has_outside:
+            destinations.append(
+                {
+                    "to": "outside",
+                    "amount": self.outside_amount,
+                    "journal_id": self.journal_id.id,
+                    "date": str(self.outside_date) if self.outside_date else None,
+                    "reference": self.reference or None,
+                }
+            )
+        return destinations
+
+    def action_issue(self):
+        """Issue the credit note and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        if self.what == "lines" and self.currency_id.is_zero(self.total):
+            raise UserError(self.env._("Enter what is to be credited of the lines."))
+        result = self.move_id.issue_credit_note(
+            reason=self.reason,
+            date=self.date,
+            note=self.note,
+            idempotency_key=self.idempotency_key,
+            **self._prepare_arguments(),
+        )
+        if result._name == "account.payment.approval":
+            return result._get_waiting_notification()
+        # In superuser mode: the staff may not read all of what providers know.
+        attempts_sudo = (
+            self.env["payment.transaction"]
+            .sudo()
+            .search([("refund_credit_note_id", "=", result.id)], order="id")
+        )
+        for attempt_sudo in attempts_sudo:
+            if attempt_sudo.outcome != "succeeded":
+                return attempt_sudo._get_outcome_notification()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("Credit note issued"),
+                "message": self.env._(
+                    "%(name)s over %(amount)s was issued.",
+                    name=result.name,
+                    amount=result.currency_id.format(result.amount_total),
+                ),
+                "type": "success",
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+
+class AccountCreditNoteCreateLine(models.TransientModel):
+    """A line of the invoice, and how much of it is credited."""
+
+    _name = "account.credit.note.create.line"
+    _description = "Line to Credit"
+
+    dialog_id = fields.Many2one(
+        comodel_name="account.credit.note.create", required=True, ondelete="cascade"
+    )
+    currency_id = fields.Many2one(related="move_line_id.currency_id")
+    move_line_id = fields.Many2one(
+        comodel_name="account.move.line", required=True, ondelete="cascade"
+    )
+    name = fields.Char(string="Line", readonly=True)
+    creditable_amount = fields.Monetary(
+        string="Creditable", readonly=True, help="Tax included."
+    )
+    amount = fields.Monetary(string="To credit", help="Tax included.")
+
+
+class AccountCreditNoteCreatePayment(models.TransientModel):
+    """A payment of the invoice, and how much of it goes back."""
+
+    _name = "account.credit.note.create.payment"
+    _description = "Payment to Refund"
+
+    dialog_id = fields.Many2one(
+        comodel_name="account.credit.note.create", required=True, ondelete="cascade"
+    )
+    currency_id = fields.Many2one(related="dialog_id.currency_id")
+    payment_id = fields.Many2one(
+        comodel_name="account.payment", required=True, ondelete="cascade"
+    )
+    date = fields.Date(related="payment_id.date")
+    method = fields.Char(compute="_compute_method")
+    available_amount = fields.Monetary(string="Refundable", readonly=True)
+    amount = fields.Monetary(string="To refund")
+    blocked_reason = fields.Char(readonly=True)
+
+    @api.depends("payment_id", "blocked_reason")
+    def _compute_method(self):
+        for row in self:
+            row.method = row.payment_id._get_receipt_method() if row.payment_id else ""
