@@ -69,7 +69,10 @@ class AccountCreditNoteCreate(models.TransientModel):
     )
     has_excess = fields.Boolean(compute="_compute_excess_amount", store=True)
     to = fields.Selection(
-        selection="_select_to",
+        selection=[
+            ("original", "To the original payment method"),
+            ("outside", "Outside: cash, cheque or bank transfer"),
+        ],
         string="Where to",
         compute="_compute_to",
         store=True,
@@ -82,20 +85,22 @@ class AccountCreditNoteCreate(models.TransientModel):
         store=True,
         readonly=False,
     )
-    has_gateway_payments = fields.Boolean(compute="_compute_has_gateway_payments")
+    has_gateway_payments = fields.Boolean(compute="_compute_payment_ids", store=True)
+    blocked_reasons = fields.Text(compute="_compute_payment_ids", store=True)
     available_refund_ids = fields.Many2many(
         comodel_name="account.payment", compute="_compute_available_refund_ids"
     )
     has_earlier_refunds = fields.Boolean(compute="_compute_available_refund_ids")
     refund_id = fields.Many2one(
-        string="Earlier refund",
+        string="Given back before",
         comodel_name="account.payment",
         compute="_compute_refund_id",
         store=True,
         readonly=False,
         domain="[('id', 'in', available_refund_ids)]",
+        help="An open refund to this customer, which the credit note is linked to.",
     )
-    linked_amount = fields.Monetary(compute="_compute_outside_amount", store=True)
+    linked_amount = fields.Monetary(compute="_compute_linked_amount", store=True)
     outside_amount = fields.Monetary(
         string="Paid outside", compute="_compute_outside_amount", store=True
     )
@@ -179,34 +184,14 @@ class AccountCreditNoteCreate(models.TransientModel):
             dialog.excess_amount = dialog.currency_id.round(excess) if excess else 0.0
             dialog.has_excess = bool(dialog.excess_amount)
 
-    @api.model
-    def _select_to(self):
-        """Return the places where money can go to."""
-        return [
-            ("original", self.env._("To the original payment method")),
-            ("outside", self.env._("Outside: cash, cheque or bank transfer")),
-            ("refund", self.env._("It was given back before")),
-        ]
-
-    @api.depends("has_gateway_payments", "has_earlier_refunds")
+    @api.depends("move_id")
     def _compute_to(self):
         for dialog in self:
-            dialog.to = (
-                "refund"
-                if dialog.has_earlier_refunds
-                else "original"
-                if dialog.has_gateway_payments
-                else "outside"
-            )
-
-    @api.depends("move_id")
-    def _compute_has_gateway_payments(self):
-        for dialog in self:
-            payments = dialog._get_returnable_payments()
-            dialog.has_gateway_payments = any(
-                not payment._get_refund_blocked_reason("original")
-                for payment in payments
-            )
+            blocked = [
+                payment._get_refund_blocked_reason("original")
+                for payment in dialog._get_returnable_payments()
+            ]
+            dialog.to = "outside" if all(blocked) else "original"
 
     def _get_returnable_payments(self):
         """Return what can be given back, by payment; see the invoice's method."""
@@ -215,30 +200,32 @@ class AccountCreditNoteCreate(models.TransientModel):
         amounts = self.move_id._get_returnable_amounts()
         return {payment: amount for payment, amount in amounts.items() if payment}
 
-    @api.depends("move_id", "excess_amount")
+    @api.depends("move_id", "excess_amount", "linked_amount")
     def _compute_payment_ids(self):
+        """Spread what goes to the original methods over the newest payments."""
         for dialog in self:
-            left = dialog.excess_amount
+            left = dialog.excess_amount - dialog.linked_amount
             commands = [Command.clear()]
+            reasons = []
             for payment, available in dialog._get_returnable_payments().items():
-                amount = min(left, available)
-                reason = payment._get_refund_blocked_reason("original")
-                if not reason and amount:
-                    reason = payment._get_refund_blocked_reason("original", amount)
+                amount = dialog.currency_id.round(min(left, available))
+                reason = payment._get_refund_blocked_reason("original", amount or None)
                 if reason:
-                    amount = 0.0
-                left = dialog.currency_id.round(left - amount)
+                    reasons.append(reason)
+                    continue
+                left -= amount
                 commands.append(
                     Command.create(
                         {
                             "payment_id": payment.id,
                             "available_amount": available,
                             "amount": amount,
-                            "blocked_reason": reason,
                         }
                     )
                 )
             dialog.payment_ids = commands
+            dialog.has_gateway_payments = len(commands) > 1
+            dialog.blocked_reasons = "\n".join(reasons)
 
     @api.depends("move_id")
     def _compute_available_refund_ids(self):
@@ -252,25 +239,27 @@ class AccountCreditNoteCreate(models.TransientModel):
         for dialog in self:
             dialog.refund_id = dialog.available_refund_ids[:1]
 
-    @api.depends("excess_amount", "to", "payment_ids.amount", "refund_id")
+    @api.depends("excess_amount", "refund_id")
+    def _compute_linked_amount(self):
+        for dialog in self:
+            dialog.linked_amount = (
+                min(
+                    dialog.excess_amount,
+                    dialog.move_id._get_open_refund_amount(dialog.refund_id._origin),
+                )
+                if dialog.refund_id
+                else 0.0
+            )
+
+    @api.depends("excess_amount", "linked_amount", "to", "payment_ids.amount")
     def _compute_outside_amount(self):
         for dialog in self:
-            dialog.linked_amount = dialog._get_linked_amount()
-            elsewhere = dialog.linked_amount
+            left = dialog.excess_amount - dialog.linked_amount
             if dialog.to == "original":
-                elsewhere = sum(dialog.payment_ids.mapped("amount"))
-            outside = max(dialog.excess_amount - elsewhere, 0.0)
-            dialog.outside_amount = dialog.currency_id.round(outside)
+                left -= sum(dialog.payment_ids.mapped("amount"))
+            currency = dialog.currency_id
+            dialog.outside_amount = currency.round(max(left, 0.0)) if currency else 0.0
             dialog.has_outside = bool(dialog.outside_amount)
-
-    def _get_linked_amount(self):
-        """Return what of the excess was given back by the earlier refund."""
-        if self.to != "refund" or not self.refund_id:
-            return 0.0
-        return min(
-            self.excess_amount,
-            self.move_id._get_open_refund_amount(self.refund_id._origin),
-        )
 
     @api.depends("company_id")
     def _compute_journal_id(self):
@@ -367,11 +356,21 @@ class AccountCreditNoteCreate(models.TransientModel):
         """Say what remains to be paid afterwards."""
         format_amount = self.currency_id.format
         remaining = self.move_id.amount_residual
+        after = self.currency_id.round(remaining - (total - self.excess_amount))
+        values = {
+            "invoice": self.move_id.name,
+            "after": format_amount(after),
+            "before": format_amount(remaining),
+        }
+        if self.currency_id.is_zero(remaining):
+            return self.env._("%(invoice)s is paid, and stays so.", **values)
+        if self.currency_id.is_zero(after):
+            return self.env._(
+                "%(invoice)s: nothing remains to be paid, instead of %(before)s.",
+                **values,
+            )
         return self.env._(
-            "%(invoice)s: %(after)s remain to be paid, instead of %(before)s.",
-            invoice=self.move_id.name,
-            after=format_amount(remaining - (total - self.excess_amount)),
-            before=format_amount(remaining),
+            "%(invoice)s: %(after)s remain to be paid, instead of %(before)s.", **values
         )
 
     def _describe_destinations(self):
@@ -380,8 +379,16 @@ class AccountCreditNoteCreate(models.TransientModel):
             return []
         format_amount = self.currency_id.format
         lines = []
+        if self.linked_amount:
+            lines.append(
+                self.env._(
+                    "%(amount)s was given back before, by %(refund)s.",
+                    amount=format_amount(self.linked_amount),
+                    refund=self.refund_id.name,
+                )
+            )
         if self.to == "original":
-            lines = [
+            lines += [
                 self.env._(
                     "%(amount)s goes back to %(method)s through its gateway, now.",
                     amount=format_amount(row.amount),
@@ -390,22 +397,14 @@ class AccountCreditNoteCreate(models.TransientModel):
                 for row in self.payment_ids
                 if not self.currency_id.is_zero(row.amount)
             ]
-            too_much = sum(self.payment_ids.mapped("amount")) - self.excess_amount
-            if self.currency_id.compare_amounts(too_much, 0) > 0:
+            given = sum(self.payment_ids.mapped("amount")) + self.linked_amount
+            if self.currency_id.compare_amounts(given, self.excess_amount) > 0:
                 lines.append(
                     self.env._(
                         "That is %s more than is given back: correct the amounts.",
-                        format_amount(too_much),
+                        format_amount(given - self.excess_amount),
                     )
                 )
-        elif self.to == "refund" and self.refund_id:
-            lines = [
-                self.env._(
-                    "%(amount)s was given back before, by %(refund)s.",
-                    amount=format_amount(self.linked_amount),
-                    refund=self.refund_id.name,
-                )
-            ]
         if self.has_outside:
             lines.append(
                 self.env._(
@@ -460,8 +459,16 @@ class AccountCreditNoteCreate(models.TransientModel):
         if not self.has_excess:
             return None
         destinations = []
+        if self.linked_amount:
+            destinations.append(
+                {
+                    "to": "refund",
+                    "amount": self.linked_amount,
+                    "payment_id": self.refund_id.id,
+                }
+            )
         if self.to == "original":
-            destinations = [
+            destinations += [
                 {
                     "to": "original",
                     "amount": row.amount,
@@ -469,14 +476,6 @@ class AccountCreditNoteCreate(models.TransientModel):
                 }
                 for row in self.payment_ids
                 if not self.currency_id.is_zero(row.amount)
-            ]
-        elif self.to == "refund" and self.refund_id:
-            destinations = [
-                {
-                    "to": "refund",
-                    "amount": self.linked_amount,
-                    "payment_id": self.refund_id.id,
-                }
             ]
         if self.has_outside:
             destinations.append(
@@ -570,9 +569,8 @@ class AccountCreditNoteCreatePayment(models.TransientModel):
     method = fields.Char(compute="_compute_method")
     available_amount = fields.Monetary(string="Refundable", readonly=True)
     amount = fields.Monetary(string="To refund")
-    blocked_reason = fields.Char(readonly=True)
 
-    @api.depends("payment_id", "blocked_reason")
+    @api.depends("payment_id")
     def _compute_method(self):
         for row in self:
             row.method = row.payment_id._get_receipt_method() if row.payment_id else ""
