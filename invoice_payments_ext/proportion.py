@@ -57,17 +57,15 @@ def apportion(total, wanted, limits):
         )
         if not open_parts:
             raise ValueError("The total does not fit into the limits.")
+        # One unit each, or an equal share of much that is left.
+        share = max(abs(left) // len(open_parts), 1)
         for index in open_parts[: abs(left)]:
-            # One unit each, or an equal share of much that is left.
-            share = max(abs(left) // len(open_parts), 1)
             room = max(0, limits[index]) - parts[index]
             if step < 0:
                 room = parts[index] - min(0, limits[index])
             taken = min(share, room)
             parts[index] += step * taken
             left -= step * taken
-            if not left:
-                break
     return parts
 
 
@@ -89,21 +87,7 @@ def reduce_in_proportion(total, wanted, limits, carried=None):
     if total == sum(limits.values()):
         return dict(limits)
     carried = {} if carried is None else carried
-    by_tax = {None: []}
-    for part in wanted:
-        by_tax.setdefault(part.tax, []).append(part)
-    exact = {
-        tax: sum(wanted[part] for part in parts) + carried.get(tax, 0.0)
-        for tax, parts in by_tax.items()
-    }
-    left = {tax: sum(limits[part] for part in parts) for tax, parts in by_tax.items()}
-    units = {
-        tax: max(
-            min(0, left[tax]), min(math.floor(exact[tax] + 0.5), max(0, left[tax]))
-        )
-        for tax in by_tax
-        if tax
-    }
+    by_tax, exact, left, units = _round_taxes(wanted, limits, carried)
     units[None] = total - sum(units.values())
     if not is_within(units[None], left[None]):
         taxes = list(by_tax)
@@ -121,6 +105,42 @@ def reduce_in_proportion(total, wanted, limits, carried=None):
         carried[tax] = exact[tax] - units[tax] if tax else 0.0
         result.update(_spread_over_repartition(units[tax], parts, wanted, limits))
     return result
+
+
+def round_by_tax(wanted, limits, carried):
+    """Round the base and each tax on their own; see :func:`reduce_in_proportion`.
+
+    :return: What they add up to.
+    :rtype: int
+    """
+    total = sum(limits.values())
+    _by_tax, exact, _left, units = _round_taxes(wanted, limits, carried)
+    units = sum(units.values()) + math.floor(exact[None] + 0.5)
+    return max(min(0, total), min(units, max(0, total)))
+
+
+def _round_taxes(wanted, limits, carried):
+    """Round the amount of each tax to what is nearest.
+
+    :return: By tax, and None for the base: the parts, the exact amounts and what is
+             left; and by tax only, the rounded amounts.
+    """
+    by_tax = {None: []}
+    for part in wanted:
+        by_tax.setdefault(part.tax, []).append(part)
+    exact = {
+        tax: sum(wanted[part] for part in parts) + carried.get(tax, 0.0)
+        for tax, parts in by_tax.items()
+    }
+    left = {tax: sum(limits[part] for part in parts) for tax, parts in by_tax.items()}
+    units = {
+        tax: max(
+            min(0, left[tax]), min(math.floor(exact[tax] + 0.5), max(0, left[tax]))
+        )
+        for tax in by_tax
+        if tax
+    }
+    return by_tax, exact, left, units
 
 
 def _spread_over_repartition(units, parts, wanted, limits):

@@ -159,7 +159,7 @@ class AccountMove(models.Model):
                     digits=digits,
                 )
             )
-        left = line.quantity * (1 - credit.shares[line.id])
+        left = credit.get_quantity_left(line)
         if float_compare(quantity, left, precision_digits=digits) > 0:
             raise UserError(
                 self.env._(
@@ -436,9 +436,7 @@ class AccountMove(models.Model):
     def _get_shares_to_keep(self, credit):
         """Return the share of each line that a credit note takes, for JSON."""
         return {
-            str(line_id): share
-            for line_id, share in credit.shares_taken.items()
-            if share
+            str(line_id): share for line_id, share in credit.shares.items() if share
         }
 
     def _get_credit_note_journal(self):

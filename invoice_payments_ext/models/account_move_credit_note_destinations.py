@@ -203,9 +203,7 @@ class AccountMove(models.Model):
             refund = allocation.payment_id
             if allocation.credit_note_id and refund.state in POSTED_STATES:
                 payment = refund.source_payment_id.sudo(self.env.su)
-                returned[payment] = returned.get(payment, 0.0) + self._to_own_currency(
-                    refund.currency_id, allocation.amount, refund.date
-                )
+                returned[payment] = returned.get(payment, 0.0) + allocation.amount
         for payment in self._get_money_brought():
             refunds = payment.sudo().payment_transaction_id.child_transaction_ids
             for refund in refunds.filtered(

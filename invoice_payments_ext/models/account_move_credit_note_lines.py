@@ -2,7 +2,14 @@ from dataclasses import dataclass, field
 
 from odoo import Command, fields, models
 
-from ..proportion import Part, reduce_in_proportion, scale, take, take_anywhere
+from ..proportion import (
+    Part,
+    reduce_in_proportion,
+    round_by_tax,
+    scale,
+    take,
+    take_anywhere,
+)
 
 # Odoo's tax engine keeps each amount in the document's and in the company's currency,
 # under keys with these endings.
@@ -14,30 +21,47 @@ NO_TAX_AMOUNTS = {"0": {}}
 
 @dataclass
 class Credit:
-    """What of an invoice was credited, and what a further credit note would take.
+    """What of an invoice was credited, and what a further credit note takes of it.
 
     The amounts are in smallest units, by the keys `DOCUMENT` and `COMPANY`.
 
     :param dict parts: What the invoice consists of.
     :param dict left: What of it is not credited yet.
-    :param dict shares: How much of each line was credited, from 0 to 1.
-    :param dict shares_taken: How much of each line the credit note takes.
+    :param dict exact: What were left if nothing had been rounded.
     :param bool is_same_rate: Whether all is booked at the rate of the invoice.
-    :param dict taken: What the credit note takes.
-    :param dict quantities: For lines that are credited by quantity, the quantity.
+    :param dict shares: Of each line, the share of what is left that is credited now.
+    :param dict quantities: Of the lines credited by quantity, the quantity.
+    :param dict taken: What is credited now.
     """
 
     parts: dict
     left: dict
-    shares: dict
+    exact: dict
     is_same_rate: bool = True
-    taken: dict = field(default_factory=dict)
-    shares_taken: dict = field(default_factory=dict)
+    shares: dict = field(default_factory=dict)
     quantities: dict = field(default_factory=dict)
+    taken: dict = field(default_factory=dict)
 
     def get_line_total(self, line_id, amounts):
         """Add up the base and the taxes of a line."""
         return sum(units for part, units in amounts.items() if part.line == line_id)
+
+    def get_wanted(self, suffix):
+        """Return what each part should get for its running total to be exact.
+
+        :rtype: dict[Part, float]
+        """
+        return {
+            part: units
+            - self.exact[suffix][part] * (1 - self.shares.get(part.line, 0.0))
+            for part, units in self.left[suffix].items()
+        }
+
+    def get_quantity_left(self, line):
+        """Return what of a line's quantity is not credited yet."""
+        total = self.get_line_total(line.id, self.parts[DOCUMENT])
+        left = self.get_line_total(line.id, self.exact[DOCUMENT])
+        return line.quantity * left / total if total else line.quantity
 
 
 class AccountMoveLine(models.Model):
@@ -74,8 +98,8 @@ class AccountMove(models.Model):
     credited_shares = fields.Json(
         readonly=True,
         copy=False,
-        help="On a credit note: the exact share of each invoice line that it credits, "
-        "before rounding, and the total that this is about.",
+        help="On a credit note: the exact share that it credits of what was left of "
+        "each invoice line, before rounding, and the total that this is about.",
     )
 
     # === WHAT A DOCUMENT CONSISTS OF === #
@@ -209,7 +233,7 @@ class AccountMove(models.Model):
         credit = Credit(
             parts=parts,
             left={suffix: dict(amounts) for suffix, amounts in parts.items()},
-            shares=dict.fromkeys({part.line for part in parts[DOCUMENT]}, 0.0),
+            exact={suffix: dict(amounts) for suffix, amounts in parts.items()},
             is_same_rate=_is_same(
                 self._get_expected_currency_rate_at(date), self.invoice_currency_rate
             ),
@@ -228,7 +252,7 @@ class AccountMove(models.Model):
         What an ordinary credit note credits need not match the invoice: it is taken
         off the most similar lines, and what fits nowhere off everything that is left.
         """
-        before = dict(credit.left[DOCUMENT])
+        before = {suffix: dict(left) for suffix, left in credit.left.items()}
         if credit_note.currency_id == self.currency_id:
             parts = credit_note._get_parts()
             line_map = self._map_credited_lines(credit_note, parts[DOCUMENT])
@@ -250,7 +274,7 @@ class AccountMove(models.Model):
                     self._get_units(total, suffix),
                     credit.parts[suffix],
                 )
-        self._add_shares(credit, credit_note, before)
+        self._take_exact_amounts(credit, credit_note, before)
 
     def _take_parts(self, left, parts, line_map, is_similar):
         """Take parts of a credit note off the most similar lines, or off any others.
@@ -299,26 +323,25 @@ class AccountMove(models.Model):
             )
         )
 
-    def _add_shares(self, credit, credit_note, before):
-        """Add the share of each line that a credit note took.
+    def _take_exact_amounts(self, credit, credit_note, before):
+        """Take off what a credit note took, as it was before rounding.
 
-        A credit note of this addon knows it exactly; of any other, it is what was
-        rounded.
+        A credit note of this addon knows it; any other took what is booked.
         """
         known = credit_note.credited_shares or {}
         is_known = known and not self.currency_id.compare_amounts(
             known["amount"], credit_note.amount_total
         )
-        for line_id in credit.shares:
-            if is_known:
-                share = known["shares"].get(str(line_id), 0.0)
-            else:
-                total = credit.get_line_total(line_id, credit.parts[DOCUMENT])
-                taken = credit.get_line_total(line_id, before) - credit.get_line_total(
-                    line_id, credit.left[DOCUMENT]
-                )
-                share = taken / total if total else 0.0
-            credit.shares[line_id] += share
+        for suffix, exact in credit.exact.items():
+            for part, units in exact.items():
+                if is_known:
+                    share = known["shares"].get(str(part.line), 0.0)
+                    exact[part] = units * (1 - share)
+                else:
+                    taken = before[suffix][part] - credit.left[suffix][part]
+                    rest = units - taken
+                    # What was rounded may have taken a fraction of a unit too much.
+                    exact[part] = rest if rest * credit.parts[suffix][part] > 0 else 0.0
 
     # === WHAT A FURTHER CREDIT NOTE TAKES === #
 
@@ -332,31 +355,21 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         credit = self._get_credit(date)
-        before = dict(credit.shares)
         if lines:
             self._plan_lines(credit, lines)
         else:
             self._plan_amount(credit, self._get_units(amount))
-        credit.shares_taken = {
-            line_id: share - before[line_id] for line_id, share in credit.shares.items()
-        }
         credit.taken[COMPANY] = self._plan_in_company_currency(credit, date)
         return credit
 
     def _plan_amount(self, credit, units):
         """Credit an amount on all lines, in proportion to what is left of them."""
-        totals = {
-            line_id: credit.get_line_total(line_id, credit.parts[DOCUMENT])
-            for line_id in credit.shares
-        }
-        left = sum(
-            totals[line_id] * (1 - share) for line_id, share in credit.shares.items()
+        share = _get_share(units, credit.left[DOCUMENT], credit.exact[DOCUMENT])
+        credit.shares = dict.fromkeys(
+            {part.line for part in credit.exact[DOCUMENT]}, share
         )
-        fraction = units / left if left else 0.0
-        for line_id, share in credit.shares.items():
-            credit.shares[line_id] = share + (1 - share) * fraction
         credit.taken[DOCUMENT] = reduce_in_proportion(
-            units, self._get_wanted(credit, DOCUMENT), credit.left[DOCUMENT]
+            units, credit.get_wanted(DOCUMENT), credit.left[DOCUMENT]
         )
 
     def _plan_lines(self, credit, lines):
@@ -365,42 +378,29 @@ class AccountMove(models.Model):
         carried = {}
         for values in lines:
             line = self.line_ids.browse(values["line_id"])
-            units, share = self._get_line_credit(credit, line, values)
-            if values.get("quantity"):
-                credit.quantities[line.id] = values["quantity"]
-            credit.shares[line.id] += share
-            own = [part for part in taken if part.line == line.id]
-            wanted = self._get_wanted(credit, DOCUMENT)
-            taken.update(
-                reduce_in_proportion(
-                    units,
-                    {part: wanted[part] for part in own},
-                    {part: credit.left[DOCUMENT][part] for part in own},
-                    carried,
-                )
+            left, exact = (
+                {part: units for part, units in amounts.items() if part.line == line.id}
+                for amounts in (credit.left[DOCUMENT], credit.exact[DOCUMENT])
             )
+            if "quantity" in values:
+                credit.quantities[line.id] = values["quantity"]
+                quantity_left = credit.get_quantity_left(line)
+                # A hundredth of a hundredth is what quantities are rounded by.
+                is_all = abs(quantity_left - values["quantity"]) < 1e-4
+                share = 1.0 if is_all else values["quantity"] / quantity_left
+            else:
+                units = self._get_units(values["amount"])
+                share = _get_share(units, left, exact)
+            credit.shares[line.id] = share
+            wanted = {
+                part: units
+                for part, units in credit.get_wanted(DOCUMENT).items()
+                if part in left
+            }
+            if "quantity" in values:
+                units = round_by_tax(wanted, left, carried)
+            taken.update(reduce_in_proportion(units, wanted, left, carried))
         credit.taken[DOCUMENT] = taken
-
-    def _get_line_credit(self, credit, line, values):
-        """Return what to credit of a line: units and share."""
-        total = credit.get_line_total(line.id, credit.parts[DOCUMENT])
-        left = credit.get_line_total(line.id, credit.left[DOCUMENT])
-        if not values.get("quantity"):
-            units = self._get_units(values["amount"])
-            return units, units / total if total else 0.0
-        share = values["quantity"] / line.quantity
-        wanted = total * (credit.shares[line.id] + share) - (total - left)
-        # Other credit notes may have left less than the quantity is worth.
-        units = max(min(0, left), min(round(wanted), max(0, left)))
-        return units, share
-
-    def _get_wanted(self, credit, suffix):
-        """Return what each part should get to be credited in exact proportion."""
-        left = credit.left[suffix]
-        return {
-            part: units * credit.shares[part.line] - (units - left[part])
-            for part, units in credit.parts[suffix].items()
-        }
 
     def _plan_in_company_currency(self, credit, date):
         """Return the amounts in the company's currency of what is credited.
@@ -413,7 +413,7 @@ class AccountMove(models.Model):
         total = sum(credit.taken[DOCUMENT].values())
         if credit.is_same_rate:
             limits = credit.left[COMPANY]
-            wanted = self._get_wanted(credit, COMPANY)
+            wanted = credit.get_wanted(COMPANY)
             if total == sum(credit.left[DOCUMENT].values()):
                 return dict(limits)
             company_total = max(
@@ -614,10 +614,6 @@ class AccountMove(models.Model):
             base_lines, self.company_id, tax_lines=tax_lines
         )
         commands = [
-            Command.update(tax_line["record"].id, amounts)
-            for tax_line, _key, amounts in results["tax_lines_to_update"]
-        ]
-        commands += [
             Command.delete(tax_line["record"].id)
             for tax_line in results["tax_lines_to_delete"]
         ]
@@ -625,8 +621,26 @@ class AccountMove(models.Model):
             Command.create({**values, "display_type": "tax"})
             for values in results["tax_lines_to_add"]
         ]
-        self.with_context(dynamic_unlink=True).write({"line_ids": commands})
+        if commands:
+            self.with_context(dynamic_unlink=True).write({"line_ids": commands})
+        for tax_line, _key, amounts in results["tax_lines_to_update"]:
+            line = tax_line["record"]
+            # The amount in the company's currency comes last: the other one sets it.
+            for fname, currency in (
+                ("amount_currency", self.currency_id),
+                ("balance", self.company_currency_id),
+            ):
+                if currency.compare_amounts(line[fname], amounts[fname]):
+                    line[fname] = currency.round(amounts[fname])
 
 
 def _is_same(rate, other):
     return abs(rate - other) <= abs(other) * 1e-9
+
+
+def _get_share(units, left, exact):
+    """Return which share of what is left an amount is, of all if it is all."""
+    if units == sum(left.values()):
+        return 1.0
+    total = sum(exact.values())
+    return min(max(units / total, 0.0), 1.0) if total else 0.0

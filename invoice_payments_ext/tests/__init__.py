@@ -2,6 +2,8 @@ from . import (
     test_approval,
     test_bus,
     test_charge,
+    test_credit_note,
+    test_credit_note_taxes,
     test_dialogs,
     test_external,
     test_http,

@@ -1,5 +1,7 @@
 """The invariants of the design, checked after each scenario by this one helper."""
 
+from collections import defaultdict
+
 from odoo.addons.invoice_payments_ext.models.payment_transaction import (
     IN_FLIGHT_OUTCOMES,
 )
@@ -56,6 +58,7 @@ def check_invariants(test, invoices, late_confirmation=False):
         payments |= invoice.refund_allocation_ids.payment_id.source_payment_id
         for payment in payments.filtered(lambda payment: not payment.source_payment_id):
             _check_refunds(test, payment, late_confirmation)
+        check_credit_notes(test, invoice)
 
 
 def _check_booked_once(test, tx):
@@ -112,3 +115,113 @@ def _check_refunds(test, payment, late_confirmation):
         test.assertTrue(
             all(lines.mapped("reconciled")), f"{refund.name} is not reconciled"
         )
+
+
+def check_credit_notes(test, invoice):
+    """Assert that credit notes of this addon are right, alone and together.
+
+    They never exceed the invoice; the tax of each is in proportion, within the smallest
+    unit; and when all is credited, nothing is left on any account.
+    """
+    credit_notes = invoice.reversal_move_ids.filtered(
+        lambda move: move.state == "posted" and move.move_type == "out_refund"
+    ).sorted("id")
+    ours = credit_notes.filtered("credited_shares")
+    if not ours:
+        return
+    currency = invoice.currency_id
+    total = sum(credit_notes.mapped("amount_total"))
+    test.assertLessEqual(
+        currency.compare_amounts(total, invoice.amount_total),
+        0,
+        f"{invoice.name}: more is credited than invoiced",
+    )
+    for credit_note in ours:
+        _check_printed_totals(test, credit_note)
+    _check_proportion(test, invoice, credit_notes)
+    is_ended = not currency.compare_amounts(total, invoice.amount_total)
+    is_same_rate = len(set((invoice | credit_notes).mapped("invoice_currency_rate")))
+    # An ordinary credit note on other accounts leaves what it did not credit.
+    is_alike = add_up(credit_notes - ours).keys() <= add_up(invoice).keys()
+    if is_ended and is_alike and credit_notes[-1] in ours:
+        for name, amounts in add_up(invoice | credit_notes).items():
+            test.assertTrue(
+                currency.is_zero(amounts[0]), f"{invoice.name}: {amounts} on {name}"
+            )
+            if is_same_rate == 1:
+                test.assertTrue(
+                    invoice.company_currency_id.is_zero(amounts[1]),
+                    f"{invoice.name}: {amounts} on {name}",
+                )
+
+
+def add_up(moves):
+    """Add up what is booked, by account, tax and repartition line.
+
+    :return: The amounts in the currency of the documents and in the company's.
+    :rtype: dict[tuple, list[float]]
+    """
+    result = defaultdict(lambda: [0.0, 0.0])
+    for line in moves.line_ids:
+        repartition = line.tax_repartition_line_id
+        tax = repartition.tax_id
+        key = (
+            line.account_id.code,
+            # What is left of a price without tax is the tax's base.
+            ",".join(map(str, line.tax_ids.ids)) if not tax else tax.id,
+            str(line.tax_tag_ids.ids),
+            (tax.invoice_repartition_line_ids.ids.index(repartition.id))
+            if repartition in tax.invoice_repartition_line_ids
+            else tax.refund_repartition_line_ids.ids.index(repartition.id)
+            if repartition
+            else None,
+        )
+        result[key][0] += line.amount_currency
+        result[key][1] += line.balance
+    return result
+
+
+def _check_printed_totals(test, credit_note):
+    """Assert that what is printed on a credit note is what is booked."""
+    currency = credit_note.currency_id
+    totals = credit_note.tax_totals
+    for key, amount in (
+        ("total_amount_currency", credit_note.amount_total),
+        ("tax_amount_currency", credit_note.amount_tax),
+        ("total_amount", -credit_note.amount_total_signed),
+    ):
+        test.assertFalse(
+            (
+                currency if "currency" in key else credit_note.company_currency_id
+            ).compare_amounts(totals[key], amount),
+            f"{credit_note.name}: {key} {totals[key]} is printed for {amount}",
+        )
+
+
+def _check_proportion(test, invoice, credit_notes):
+    """Assert that a credit note's taxes are within one unit of their proportion.
+
+    The proportion is that of what was left before it; see `credited_shares`. That is
+    known exactly up to the first credit note of another kind.
+    """
+    exact = invoice._get_parts()["_currency"]
+    for credit_note in credit_notes:
+        known = credit_note.credited_shares
+        if not known or invoice.currency_id.compare_amounts(
+            known["amount"], credit_note.amount_total
+        ):
+            return
+        wanted, booked = defaultdict(float), defaultdict(int)
+        for part, units in exact.items():
+            share = known["shares"].get(str(part.line), 0.0)
+            wanted[part.tax] += units * share
+            exact[part] = units * (1 - share)
+        for part, units in credit_note._get_parts()["_currency"].items():
+            booked[part.tax] += units
+        for tax in (wanted.keys() | booked.keys()) - {None}:
+            test.assertLessEqual(
+                abs(booked[tax] - wanted[tax]),
+                1 + 1e-6,
+                f"{credit_note.name}: the tax {tax} is {booked[tax]}, in proportion it "
+                f"is {wanted[tax]}",
+            )
