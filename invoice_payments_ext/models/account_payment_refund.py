@@ -73,7 +73,9 @@ class AccountPayment(models.Model):
         self._get_refund_invoices()._check_refund_rights()
         self.check_access("write")
 
-    def _check_refund(self, amount, to, reduce_bill, reason, invoice_id, **values):
+    def _check_refund(
+        self, amount, to, reduce_bill, reason, invoice_id, credit_note_id, **values
+    ):
         """Check a refund, on a locked payment; see :meth:`refund`."""
         self.ensure_one()
         if to not in REFUND_TARGETS:
@@ -105,8 +107,39 @@ class AccountPayment(models.Model):
                     "the gateway only."
                 )
             )
-        if reduce_bill:
+        if credit_note_id:
+            self._check_paid_out_credit_note(
+                amount, credit_note_id, reduce_bill or invoice
+            )
+        elif reduce_bill:
             self._check_bill_reducible(amount, invoice)
+
+    def _check_paid_out_credit_note(self, amount, credit_note_id, is_more_wanted):
+        """Check the credit note that is to be paid out by a refund."""
+        open_amounts = self._get_open_credit_notes()
+        credit_note = self.env["account.move"].browse(credit_note_id).exists()
+        if credit_note not in open_amounts:
+            raise UserError(
+                self.env._(
+                    "%(credit_note)s is no open credit note of an invoice that "
+                    "%(payment)s paid.",
+                    credit_note=credit_note.display_name or credit_note_id,
+                    payment=self.display_name,
+                )
+            )
+        if is_more_wanted:
+            raise UserError(
+                self.env._(
+                    "A refund that pays out a credit note neither reopens an invoice "
+                    "nor reduces its bill again."
+                )
+            )
+        self.env["account.move"]._check_amount(
+            amount,
+            self.currency_id,
+            open_amounts[credit_note],
+            self.env._("open amount of %s", credit_note.display_name),
+        )
 
     @api.model
     def _check_reason(self, reason):
@@ -199,12 +232,14 @@ class AccountPayment(models.Model):
         date=None,
         reference=None,
         invoice_id=None,
+        credit_note_id=None,
         idempotency_key=None,
     ):
         """Give money of this payment back to the customer.
 
         What of the payment was not allocated goes first. For the rest, the invoices
-        that it paid reopen, or credit notes take it off their bills.
+        that it paid reopen, or credit notes take it off their bills; or it pays out a
+        credit note that is open.
 
         To the original method it goes through the gateway, in the same steps as a
         charge: it commits, and must not be called in the middle of other work. Outside
@@ -223,6 +258,8 @@ class AccountPayment(models.Model):
         :param str reference: Outside: the number of the cheque, of the transfer.
         :param int invoice_id: Where the payment paid several invoices: the one that is
                                reopened or reduced first; the last paid if not given.
+        :param int credit_note_id: An open credit note of an invoice that this payment
+                                   paid: the refund pays it out.
         :param str idempotency_key: See `account.move.charge`.
         :return: The refund; while it is not booked, the attempt to refund; a request
                  where a second person is needed.
@@ -244,6 +281,7 @@ class AccountPayment(models.Model):
             "date": str(date) if date else None,
             "reference": reference or None,
             "invoice_id": get_id(invoice_id),
+            "credit_note_id": get_id(credit_note_id),
         }
         keys = self.env["account.idempotency.key"]
         door = "account.payment.refund"
@@ -268,23 +306,27 @@ class AccountPayment(models.Model):
     # === BUSINESS METHODS - STEPS === #
 
     def _carry_out_refund(
-        self, amount, to, reduce_bill, reason, invoice_id, **outside_values
+        self,
+        amount,
+        to,
+        reduce_bill,
+        reason,
+        invoice_id,
+        credit_note_id,
+        **outside_values,
     ):
         """Prepare or book a refund that was checked, on a locked payment."""
         self.ensure_one()
-        invoice = self._get_chosen_invoice(invoice_id)
+        undone = {
+            "reduces_bill": reduce_bill,
+            "invoice": self._get_chosen_invoice(invoice_id),
+            "credit_note": self.env["account.move"].browse(credit_note_id or []),
+        }
         reason = reason.strip()
         if to == "original":
-            return self._prepare_refund_attempt(
-                amount, reason, reduces_bill=reduce_bill, invoice=invoice
-            ).sudo(False)
-        return self._book_outside_refund(
-            amount,
-            self._get_outside_refund_values(self.company_id, **outside_values),
-            reason,
-            reduces_bill=reduce_bill,
-            invoice=invoice,
-        )
+            return self._prepare_refund_attempt(amount, reason, **undone).sudo(False)
+        values = self._get_outside_refund_values(self.company_id, **outside_values)
+        return self._book_outside_refund(amount, values, reason, **undone)
 
     @api.model
     def _complete_refund(self, result):
@@ -666,6 +708,38 @@ class AccountPayment(models.Model):
                 )
             )
         return invoice
+
+    def _get_open_credit_notes(self):
+        """Return the credit notes of the paid invoices that wait to be paid out.
+
+        :return: By credit note, what of it is open and not being paid out already.
+        :rtype: dict[account.move, float]
+        """
+        self.ensure_one()
+        credit_notes = self._get_refund_invoices().reversal_move_ids.filtered(
+            lambda move: (
+                move.state == "posted"
+                and move.move_type == "out_refund"
+                and move.currency_id == self.currency_id
+            )
+        )
+        refunds_sudo = (
+            self.env["payment.transaction"]
+            .sudo()  # Another person's refunds count too.
+            .search([("refund_credit_note_id", "in", credit_notes.ids)])
+            .filtered(lambda tx: tx._is_refund_in_flight())
+        )
+        amounts = {}
+        for credit_note in credit_notes:
+            going = sum(
+                tx.amount
+                for tx in refunds_sudo
+                if tx.refund_credit_note_id == credit_note
+            )
+            left = self.currency_id.round(credit_note.amount_residual + going)
+            if self.currency_id.compare_amounts(left, 0) > 0:
+                amounts[credit_note] = left
+        return amounts
 
     def _get_refundable_amount(self):
         """Return what of this payment can still be given back.

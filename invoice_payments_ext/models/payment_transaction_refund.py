@@ -203,6 +203,8 @@ class PaymentTransaction(models.Model):
                 tx.with_company(tx.company_id)._create_payment()
             if tx.operation == "refund" and tx.payment_id != booked_before:
                 tx._report_refund()
+            if tx.refund_credit_note_id and tx.outcome in UNREFUNDED_OUTCOMES:
+                tx._report_unpaid_credit_note()
 
     # === TELLING PEOPLE === #
 
@@ -253,6 +255,21 @@ class PaymentTransaction(models.Model):
                     **values,
                 ),
             )
+
+    def _report_unpaid_credit_note(self):
+        """Tell a person of a credit note that was issued, but not paid out."""
+        self._schedule_payment_activity(
+            self._get_refunded_record(),
+            self.env._("Credit note issued, but not paid out"),
+            self.env._(
+                "%(amount)s of %(credit_note)s were not refunded (%(reference)s): "
+                "%(reason)s Refund the payment again to pay it out.",
+                amount=self.currency_id.format(abs(self.amount)),
+                credit_note=self.refund_credit_note_id._get_html_link(),
+                reference=self.reference,
+                reason=self.state_message or "",
+            ),
+        )
 
     def _get_refunded_record(self):
         """Return where people look for this refund: its invoice, or its payment."""

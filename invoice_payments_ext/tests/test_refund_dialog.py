@@ -147,3 +147,49 @@ class TestRefundDialog(RefundCommon):
         notification = dialog.save().action_confirm_charged()
         self.assertEqual(notification["params"]["title"], "Refund succeeded")
         self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_credit_note_that_was_not_paid_out(self):
+        payment = self.charge()
+        self.gateway.answers = ["error"]
+        credit_note = self.invoice.issue_credit_note(
+            amount=300,
+            reason="Never delivered",
+            destinations=[{"to": "original", "amount": 300}],
+        )
+        self.assertEqual(credit_note.amount_residual, 300)
+        self.assertIn(
+            "Credit note issued, but not paid out",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+        dialog = self.open(payment)
+        self.assertEqual(dialog.credit_note_id, credit_note)
+        self.assertEqual(dialog.amount, 300)
+        self.assertIn(f"The credit note {credit_note.name} is paid out", dialog.preview)
+        dialog.reason = "Never delivered"
+        self.gateway.answers = ["done"]
+        dialog.save().action_refund()
+        self.assertEqual(credit_note.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+
+    def test_credit_notes_that_cannot_be_paid_out(self):
+        payment = self.charge()
+        self.gateway.answers = ["pending"]
+        credit_note = self.invoice.issue_credit_note(
+            amount=300,
+            reason="Never delivered",
+            destinations=[{"to": "original", "amount": 300}],
+        )
+        values = {"amount": 100, "reason": "Again", "credit_note_id": credit_note.id}
+        with self.assertRefused("is no open credit note"):
+            payment.refund(**values)
+        refund = payment.sudo().payment_transaction_id.child_transaction_ids
+        self.gateway.notify(refund, "error")
+        for more, message in (
+            ({"amount": 300.01}, "above the open amount of"),
+            ({"reduce_bill": True}, "neither reopens an invoice nor reduces"),
+            ({"invoice_id": self.invoice.id}, "neither reopens an invoice"),
+            ({"credit_note_id": -3}, "is no open credit note"),
+        ):
+            with self.subTest(more), self.assertRefused(message):
+                payment.refund(**{**values, **more})

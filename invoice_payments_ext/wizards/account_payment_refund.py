@@ -79,6 +79,20 @@ class AccountPaymentRefund(models.TransientModel):
         help="The payment paid several invoices: this one reopens or is reduced first. "
         "Without a choice, the last paid one.",
     )
+    open_credit_note_ids = fields.Many2many(
+        comodel_name="account.move", compute="_compute_open_credit_note_ids"
+    )
+    has_open_credit_notes = fields.Boolean(compute="_compute_open_credit_note_ids")
+    credit_note_id = fields.Many2one(
+        string="Pays out",
+        comodel_name="account.move",
+        compute="_compute_credit_note_id",
+        store=True,
+        readonly=False,
+        domain="[('id', 'in', open_credit_note_ids)]",
+        help="A credit note of the paid invoice that is open. Without it, the refund "
+        "reopens the invoice or reduces the bill.",
+    )
     preview = fields.Html(compute="_compute_preview", sanitize=False)
 
     # === COMPUTE METHODS === #
@@ -91,10 +105,15 @@ class AccountPaymentRefund(models.TransientModel):
                 payment._get_refundable_amount() if payment else 0.0
             )
 
-    @api.depends("refundable_amount")
+    @api.depends("refundable_amount", "credit_note_id")
     def _compute_amount(self):
         for dialog in self:
             dialog.amount = dialog.refundable_amount
+            if credit_note := dialog.credit_note_id:
+                open_amounts = dialog.payment_id._get_open_credit_notes()
+                dialog.amount = min(
+                    dialog.amount, open_amounts.get(credit_note._origin, 0.0)
+                )
 
     @api.depends("payment_id", "amount")
     def _compute_original(self):
@@ -134,7 +153,24 @@ class AccountPaymentRefund(models.TransientModel):
             dialog.has_invoices = bool(invoices)
             dialog.has_several_invoices = len(invoices) > 1
 
-    @api.depends("amount", "to", "bill", "invoice_id", "journal_id", "date")
+    @api.depends("payment_id")
+    def _compute_open_credit_note_ids(self):
+        moves = self.env["account.move"]
+        for dialog in self:
+            open_amounts = (
+                dialog.payment_id._get_open_credit_notes() if dialog.payment_id else {}
+            )
+            dialog.open_credit_note_ids = moves.union(*open_amounts)
+            dialog.has_open_credit_notes = bool(open_amounts)
+
+    @api.depends("payment_id")
+    def _compute_credit_note_id(self):
+        for dialog in self:
+            dialog.credit_note_id = dialog.open_credit_note_ids[:1]
+
+    @api.depends(
+        "amount", "to", "bill", "invoice_id", "credit_note_id", "journal_id", "date"
+    )
     def _compute_preview(self):
         for dialog in self:
             dialog.preview = (
@@ -162,6 +198,16 @@ class AccountPaymentRefund(models.TransientModel):
                 self.env._(
                     "Only %s can be refunded.", currency.format(self.refundable_amount)
                 )
+            ]
+        if credit_note := self.credit_note_id:
+            return [
+                self._describe_target(amount),
+                self.env._(
+                    "The credit note %(credit_note)s is paid out. No invoice reopens.",
+                    credit_note=credit_note.name,
+                ),
+                self._describe_entry(amount),
+                *self._describe_approval(amount),
             ]
         unallocated, parts, untraced = payment._plan_refund(amount, self.invoice_id)
         return [
@@ -272,15 +318,17 @@ class AccountPaymentRefund(models.TransientModel):
         """
         self.ensure_one()
         is_outside = self.to == "outside"
+        credit_note = self.credit_note_id
         result = self.payment_id.refund(
             amount=self.amount,
             to=self.to,
-            reduce_bill=self.bill == "reduced",
+            reduce_bill=self.bill == "reduced" and not credit_note,
             reason=self.reason,
             journal_id=self.journal_id.id if is_outside else None,
             date=self.date if is_outside else None,
             reference=self.reference if is_outside else None,
-            invoice_id=self.invoice_id.id,
+            invoice_id=None if credit_note else self.invoice_id.id,
+            credit_note_id=credit_note.id,
             idempotency_key=self.idempotency_key,
         )
         if result._name == "account.payment.approval":
