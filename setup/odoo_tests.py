@@ -11,10 +11,10 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 
-# How many tests pass on stock Odoo (Debian's 19.0.0+dfsg-1), and shall with this addon.
-# Of `account`, those on payments, the register dialog, reconciliation, invoices, credit
-# notes, early payment, terms and statements: 355 functions named test_…, of which one is
-# a helper inside of a test and one skips itself.
+# How many tests pass on stock Odoo (19.0.0+dfsg-1 of Debian), and with this addon too.
+# Of `account`, those on payments, the register dialog, reconciliation, invoices,
+# credit notes, early payment, terms and statements: 355 functions named test_…, of
+# which one is a helper inside of a test and one skips itself.
 EXPECTED = {
     "payment": 108,  # One skips itself, because account_payment is installed.
     "account_payment": 27,
