@@ -275,7 +275,7 @@ class PaymentTransaction(models.Model):
 
     # === ODOO'S OWN PROCESSING === #
 
-    def _charge_with_token(self):
+    def _charge_with_token(self):  # pylint: disable=missing-return
         """Charge from Odoo's own flows, keeping unknown apart from declined.
 
         Stock records a time-out as an error, although the customer may have been
