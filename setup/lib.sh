@@ -496,6 +496,27 @@ get_template_database() {
   rename_database "$part" "$TEMPLATE_DATABASE"
 }
 
+# Set SUITES_DATABASE to an unused database in which Odoo's own test suites can run, without
+# and with this addon.
+get_suites_database() { # [ADDON]
+  local part=invoice_payments_suites_part modules=payment_stripe kind=stock digest=()
+  get_base_database
+  if [ -n "$1" ]; then
+    kind=addon
+    modules="$modules,$1"
+    digest=("$1")
+  fi
+  SUITES_DATABASE="invoice_payments_suites_${kind}_${BASE_DATABASE##*_}_$(
+    files_digest ${digest[@]+"${digest[@]}"} setup/pregenerate_assets.py)"
+  database_exists "$SUITES_DATABASE" && return 0
+  say "Installing $modules for Odoo's own tests"
+  drop_databases_like "invoice\\_payments\\_suites\\_$kind\\_%" ''
+  clone_database "$BASE_DATABASE" "$part"
+  install_modules "$part" "$modules"
+  run_script "$part" "$PROJECT/setup/pregenerate_assets.py"
+  rename_database "$part" "$SUITES_DATABASE"
+}
+
 # === Running Odoo === #
 
 # shellcheck disable=SC2120
@@ -533,6 +554,15 @@ lock_run() {
     say "Waiting for another test or benchmark run of this folder to end"
     flock 8
   fi
+}
+
+# Which of Odoo's addons folders contains an addon.
+find_addons() { # ADDON
+  local folder
+  while IFS= read -r folder; do
+    [ ! -d "$folder/$1" ] || { echo "$folder" && return 0; }
+  done < <(tr ',' '\n' <<<"$ODOO_ADDONS")
+  die "There is no $1 in $ODOO_ADDONS."
 }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

@@ -122,3 +122,69 @@ def test_level_is_said_in_the_menu(accountant, world, paid):
             [user["id"]],
             vals={"group_ids": [[4, group["res_id"]]]},
         )
+
+
+def test_write_off_and_undo(accountant, world):
+    [account] = world.admin.search_read(
+        "account.account", [("account_type", "=", "expense")], ["id"], limit=1
+    )
+    world.admin.call(
+        "res.company",
+        "write",
+        [world.facts["company_id"]],
+        vals={"write_off_account_id": account["id"]},
+    )
+    invoice_id, _token_id = world.make_case()
+    accountant.open_invoice(invoice_id)
+    accountant.page.get_by_role("button", name="Write off", exact=True).click()
+    dialog = accountant.page.locator(".modal .o_write_off_create")
+    expect(dialog).to_contain_text("issue a credit note")
+    accountant.enter("amount", "40")
+    accountant.enter("reason", "Insolvent")
+    accountant.keep_screen("write-off-1280")
+    accountant.narrow()
+    accountant.keep_screen("write-off-360")
+    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.page.locator(".modal footer").get_by_role(
+        "button", name="Write off"
+    ).click()
+    accountant.expect_notification("Written off", "$ 40.00")
+    accountant.expect_remaining("$ 60.00")
+    accountant.expect_row("Written off", "Insolvent", "$ 40.00")
+    accountant.expect_sum()
+    accountant.keep_screen("written-off")
+    accountant.choose_action("Undo write-off")
+    accountant.page.locator(".modal").get_by_role(
+        "button", name="Undo write-off"
+    ).click()
+    accountant.expect_notification("Write-off undone", "$ 100.00")
+    accountant.expect_remaining("$ 100.00")
+    accountant.expect_sum()
+
+
+def test_refund_above_the_limit_waits_for_a_second_person(accountant, world, paid):
+    company_id = world.facts["company_id"]
+
+    def set_limit(limit):
+        values = {"payment_approval_limit": limit}
+        world.admin.call("res.company", "write", [company_id], vals=values)
+
+    set_limit(50)
+    try:
+        accountant.open_invoice(paid)
+        accountant.open_refund()
+        accountant.enter("reason", "Never delivered")
+        accountant.expect_preview("waits until a second person approves it")
+        accountant.press("Refund")
+        accountant.expect_notification("Waits for a second person", "$ 100.00")
+        accountant.expect_remaining("$ 0.00")
+        second = world.get_client(world.facts["accountants"][1]["login"])
+        [request] = second.search_read(
+            "account.payment.approval", [("state", "=", "waiting")], ["id"]
+        )
+        second.call("account.payment.approval", "approve", [request["id"]])
+        # The open form follows by itself.
+        accountant.expect_remaining("$ 100.00")
+        accountant.expect_refund("Succeeded", "Never delivered", "− $ 100.00")
+    finally:
+        set_limit(0)

@@ -150,6 +150,53 @@ def test_capture_same_authorization(world, clients):
     assert world.get_invoice(invoice_id)["amount_residual"] == 0
 
 
+@pytest.fixture
+def approval_limit(world):
+    """Let refunds above 50 wait for a second person."""
+    company_id = world.facts["company_id"]
+    world.admin.call(
+        "res.company", "write", [company_id], vals={"payment_approval_limit": 50.0}
+    )
+    yield
+    world.admin.call(
+        "res.company", "write", [company_id], vals={"payment_approval_limit": 0.0}
+    )
+
+
+def test_approve_same_refund(world, clients, approval_limit):
+    """Sixteen clients approve or reject the same refund: it goes out once, or not."""
+    invoice_id, token_id = world.make_case()
+    attempt_id = world.charge(invoice_id, token_id)
+    payment_id = world.get_attempt(attempt_id)["payment_id"]
+    [request_id] = world.admin.call(
+        "account.payment", "refund", [payment_id], amount=60.0, reason="Broken"
+    )
+    [before] = world.query(
+        "SELECT state FROM account_payment_approval WHERE id = %s", request_id
+    )
+    assert before["state"] == "waiting"
+    calls = [
+        lambda client=client, number=number: (
+            client.call("account.payment.approval", "reject", [request_id], reason="No")
+            if number % 4 == 3
+            else client.call("account.payment.approval", "approve", [request_id])
+        )
+        for number, client in enumerate(clients)
+    ]
+    done, errors = act_at_once(calls)
+    assert len(done) == 1
+    assert_clear(errors)
+    [after] = world.query(
+        "SELECT state FROM account_payment_approval WHERE id = %s", request_id
+    )
+    is_approved = after["state"] == "approved"
+    assert is_approved or after["state"] == "rejected"
+    world.run_resolver()
+    refunded = 60.0 if is_approved else 0.0
+    assert world.get_invoice(invoice_id)["amount_residual"] == refunded
+    world.referee.assert_agree()
+
+
 def test_charge_and_record_at_once(world, clients):
     """Half of the clients charge, half record cash: the invoice is paid once."""
     invoice_id, token_id = world.make_case()

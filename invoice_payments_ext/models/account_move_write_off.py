@@ -231,8 +231,8 @@ class AccountMove(models.Model):
         invoice._message_log(
             body=self.env._(
                 "The write-off %(entry)s was undone by %(undone_by)s. %(reason)s",
-                entry=self._get_html_link(),
-                undone_by=undone_by._get_html_link(),
+                entry=self._get_html_link(title=self.name),
+                undone_by=undone_by._get_html_link(title=undone_by.name),
                 reason=reason,
             )
         )
@@ -272,7 +272,7 @@ class AccountMove(models.Model):
             body=self.env._(
                 "%(amount)s was written off (%(entry)s): %(reason)s",
                 amount=self.currency_id.format(amount),
-                entry=entry._get_html_link(),
+                entry=entry._get_html_link(title=entry.name),
                 reason=reason.strip(),
             )
         )

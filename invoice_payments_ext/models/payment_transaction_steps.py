@@ -1,5 +1,6 @@
 import logging
 import random
+import sys
 import time
 from datetime import timedelta
 
@@ -45,6 +46,8 @@ class GatewayAnswer:
         self.exchanges = 0  # Requests that the gateway answered.
         self.refusal = None
         self.message = ""
+        # The caller may be handling an error that has nothing to do with the request.
+        self.earlier_error = sys.exc_info()[1]
 
 
 class PaymentTransaction(models.Model):
@@ -155,23 +158,35 @@ class PaymentTransaction(models.Model):
             self.env.cr.rollback()
             return self._refuse(answer, "unknown", str(error))
 
-    def _call_gateway(self, answer):
-        """Let the provider's code send the request, and collect what comes back."""
+    def _call_gateway(self, answer, send=None):
+        """Let the provider's code send the request, and collect what comes back.
+
+        :param GatewayAnswer answer: What collects it.
+        :param function send: Sends it, given the transaction; unless it is given, the
+                              provider's method does.
+        """
         collecting = self.with_context(gateway_answer=answer)
         try:
-            getattr(collecting, SEND_REQUEST_METHODS[self._get_request_kind()])()
+            if send:
+                send(collecting)
+            else:
+                getattr(collecting, SEND_REQUEST_METHODS[self._get_request_kind()])()
         except psycopg2.Error:
             raise
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
-            # Whatever a provider's code raises, the request may have left before.
-            _logger.info(
-                "Request of %s ended with an error", self.reference, exc_info=True
-            )
-            refusal = self.provider_id._classify_refusal(self, error)
-            if refusal == "failed" and answer.exchanges:
-                refusal = "unknown"  # An earlier part of it did reach the gateway.
-            self._refuse(answer, refusal, str(error))
+            self._collect_refusal(answer, error)
         return answer
+
+    def _collect_refusal(self, answer, error):
+        """Store what an error that was raised while sending means.
+
+        Whatever a provider's code raises, the request may have left before.
+        """
+        _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
+        refusal = self.provider_id._classify_refusal(self, error)
+        if refusal == "failed" and answer.exchanges:
+            refusal = "unknown"  # An earlier part of it did reach the gateway.
+        self._refuse(answer, refusal, str(error))
 
     def _refuse(self, answer, refusal, message):
         """Store a refusal, unless the gateway's own word was collected before."""
@@ -260,7 +275,7 @@ class PaymentTransaction(models.Model):
 
     # === ODOO'S OWN PROCESSING === #
 
-    def _charge_with_token(self):
+    def _charge_with_token(self):  # pylint: disable=missing-return
         """Charge from Odoo's own flows, keeping unknown apart from declined.
 
         Stock records a time-out as an error, although the customer may have been
@@ -269,11 +284,13 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         self._ensure_provider_is_not_disabled()
-        self._log_sent_message()
-        self._send_uncommitted()
+        self._send_uncommitted(lambda tx: super()._charge_with_token())
 
-    def _send_uncommitted(self):
-        """Send the request of one of Odoo's own flows, and record the answer."""
+    def _send_uncommitted(self, send=None):
+        """Send the request of one of Odoo's own flows, and record the answer.
+
+        :param function send: See :meth:`_call_gateway`.
+        """
         self.request_state = "sent"
         answer = GatewayAnswer(self)
         if self._was_sent_before_replay():
@@ -281,7 +298,7 @@ class PaymentTransaction(models.Model):
                 answer, "unknown", self.env._("It was sent, but the answer was lost.")
             )
         else:
-            self._call_gateway(answer)
+            self._call_gateway(answer, send)
         self._record_answer(answer)
 
     def _was_sent_before_replay(self):
@@ -320,6 +337,25 @@ class PaymentTransaction(models.Model):
             answer.payment_data.append((provider_code, payment_data))
             return answer.transaction.with_env(self.env)
         return super()._process(provider_code, payment_data)
+
+    def _set_error(self, state_message, extra_allowed_states=()):
+        """Only collect what is called an error because sending raised one.
+
+        Stock and some providers do that with a time-out too.
+        """
+        answer = self.env.context.get("gateway_answer")
+        error = sys.exc_info()[1]
+        if (
+            answer
+            and self == answer.transaction
+            and error is not answer.earlier_error
+            and isinstance(error, Exception)
+        ):
+            self._collect_refusal(answer, error)
+            return self.browse()
+        return super()._set_error(
+            state_message, extra_allowed_states=extra_allowed_states
+        )
 
     def _validate_amount(self, payment_data):
         """Leave it to a person when the gateway names another amount or currency.

@@ -311,6 +311,45 @@ class TestApproval(InvoicePaymentsCommon):
         self.assertEqual(refund.journal_id, self._get_cash())
         self.assertEqual(refund.payment_reference, "Cheque 7")
 
+    def test_credit_note_is_carried_out(self):
+        request = self.invoice.issue_credit_note(150.0, reason="Wrong")
+        self.assertEqual(request._name, "account.payment.approval")
+        self.assertEqual((request.kind, request.move_id), ("credit_note", self.invoice))
+        self.assertFalse(self.invoice.reversal_move_ids)
+        credit_note = request.with_user(self.approver).approve()
+        self.assertEqual(credit_note.reversed_entry_id, self.invoice)
+        self.assertEqual(credit_note.state, "posted")
+        self.assertEqual(self.invoice.amount_residual, 850.0)
+        # It was another person's: it does not count for who asked or approved.
+        self.invoice.issue_credit_note(60.0, reason="Wrong")
+        mine = self.invoice.with_user(self.approver)
+        self.assertEqual(
+            mine.issue_credit_note(60.0, reason="Wrong")._name, "account.move"
+        )
+        self.assertEqual(
+            mine.issue_credit_note(60.0, reason="Wrong")._name,
+            "account.payment.approval",
+        )
+
+    def test_credit_note_with_a_refund_is_carried_out(self):
+        payment = self._pay()
+        self.gateway.requests.clear()
+        request = self.invoice.issue_credit_note(
+            150.0,
+            reason="Wrong",
+            destinations=[{"to": "original", "amount": 150.0}],
+        )
+        self.assertFalse(self.gateway.requests)
+        credit_note = request.with_user(self.approver).approve()
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(credit_note.amount_residual, 0.0)
+        self.assertEqual(payment._get_refundable_amount(), 850.0)
+        # Neither the credit note nor its refund counts for the approver.
+        mine = payment.with_user(self.approver)
+        self.assertNotEqual(
+            mine.refund(60.0, reason="Wrong")._name, "account.payment.approval"
+        )
+
     def test_requester_cannot_decide(self):
         request = self._request().with_user(self.supervisor)
         for door in (

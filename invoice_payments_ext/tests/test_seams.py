@@ -179,6 +179,35 @@ class TestSeams(InvoicePaymentsCommon):
             attempt = self.invoice.charge(self.token.id)
         self.assertEqual(attempt.outcome, "unknown")
 
+    def test_provider_that_calls_every_failed_request_an_error(self):
+        # As payment_flutterwave and payment_xendit do.
+        for error, outcome in (
+            (requests.ReadTimeout("slow"), "unknown"),
+            (requests.ConnectTimeout("closed"), "failed"),
+        ):
+
+            def send(tx, error=error):
+                try:
+                    raise self.transport_error(error)
+                except ValidationError as raised:
+                    tx._set_error(str(raised))
+
+            with self.subTest(outcome):
+                self.invoice = self.make_invoice()
+                attempt = self.start_attempt(send)
+                self.assertEqual(attempt.outcome, outcome)
+                self.assertEqual(attempt.state_message, "No connection.")
+
+    def test_error_that_a_provider_names_while_the_caller_handles_another(self):
+        try:
+            raise requests.ReadTimeout("something else")
+        except requests.ReadTimeout:
+            attempt = self.start_attempt(
+                lambda tx: tx._set_error("Expired card") and None
+            )
+        self.assertEqual(attempt.outcome, "declined")
+        self.assertEqual(attempt.state_message, "Expired card")
+
     def test_errors_without_a_transport_error_behind(self):
         for error, outcome in (
             (ValidationError("Card declined"), "declined"),
