@@ -92,9 +92,7 @@ class TestCreditNoteDialog(CreditNoteCommon):
         self.assertEqual((dialog.excess_amount, dialog.to), (300, "original"))
         self.assertEqual(len(dialog.payment_ids), 1)
         self.assertFalse(dialog.has_outside)
-        self.assertPreview(
-            dialog, "$ 300.00 goes back to", "is paid, and stays so"
-        )
+        self.assertPreview(dialog, "$ 300.00 goes back to", "is paid, and stays so")
         self.issue(dialog)
         self.assertEqual(self.gateway.requests[-1][1:], ("refund", -300))
         self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)

@@ -565,7 +565,6 @@ class AccountCreditNoteCreatePayment(models.TransientModel):
     payment_id = fields.Many2one(
         comodel_name="account.payment", required=True, ondelete="cascade"
     )
-    date = fields.Date(related="payment_id.date")
     method = fields.Char(compute="_compute_method")
     available_amount = fields.Monetary(string="Refundable", readonly=True)
     amount = fields.Monetary(string="To refund")
@@ -573,4 +572,10 @@ class AccountCreditNoteCreatePayment(models.TransientModel):
     @api.depends("payment_id")
     def _compute_method(self):
         for row in self:
-            row.method = row.payment_id._get_receipt_method() if row.payment_id else ""
+            payment = row.payment_id
+            row.method = (
+                f"{payment._get_receipt_method()} · "
+                f"{format_date(self.env, payment.date)}"
+                if payment
+                else False
+            )
