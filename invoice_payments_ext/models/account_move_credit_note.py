@@ -97,6 +97,14 @@ class AccountMove(models.Model):
 
     def _check_credit_lines(self, lines, date):
         """Check the lines to credit, each with an amount or a quantity."""
+        if self.line_ids.filtered(lambda line: line.display_type == "epd"):
+            raise UserError(
+                self.env._(
+                    "The tax of %s is reduced by an early-payment discount, which is of "
+                    "no single line: credit an amount instead of lines.",
+                    self.display_name,
+                )
+            )
         credit = self._get_credit(date)
         seen = set()
         for values in lines:
@@ -191,7 +199,28 @@ class AccountMove(models.Model):
             )
         return date
 
+    def _check_not_being_paid_out(self):
+        """Check that no refund in flight is going to pay out these credit notes.
+
+        :raise UserError: Naming the refund.
+        """
+        refunds_sudo = (
+            self.env["payment.transaction"]
+            .sudo()  # Whoever started them, and whoever may see them.
+            .search([("refund_credit_note_id", "in", self.ids)])
+        )
+        if refunds_sudo := refunds_sudo.filtered(lambda tx: tx._is_refund_in_flight()):
+            raise UserError(self._describe_blocking_attempt(refunds_sudo[0]))
+
     # === CRUD METHODS === #
+
+    def button_draft(self):
+        self._check_not_being_paid_out()
+        return super().button_draft()
+
+    def button_cancel(self):
+        self._check_not_being_paid_out()
+        return super().button_cancel()
 
     def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
         """Leave the reconciliation to the one who issues a credit note for an amount.

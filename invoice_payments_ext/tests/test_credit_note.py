@@ -368,6 +368,48 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(self.invoice.amount_residual, 800)
         self.assertEqual(self.credit(date="2026-02-02").amount_total, 800)
 
+    def test_cash_basis(self):
+        """Tax that is due when paid is taken back with what the credit note pays."""
+        self.company.tax_exigibility = True
+        transition, due = self.env["account.account"].create(
+            [
+                {
+                    "name": name,
+                    "code": name.upper(),
+                    "account_type": "liability_current",
+                    "reconcile": name == "transition",
+                }
+                for name in ("transition", "due")
+            ]
+        )
+        self.tax = self.env["account.tax"].create(
+            {
+                "name": "When paid",
+                "amount": 20,
+                "tax_exigibility": "on_payment",
+                "cash_basis_transition_account_id": transition.id,
+                **{
+                    f"{kind}_repartition_line_ids": [
+                        Command.create({"repartition_type": "base"}),
+                        Command.create(
+                            {"repartition_type": "tax", "account_id": due.id}
+                        ),
+                    ]
+                    for kind in ("invoice", "refund")
+                },
+            }
+        )
+        self.invoice = self.make_taxed_invoice()
+        self.record(600)
+        self.make_portal_transaction("pending", amount=100.0)
+        credit_note = self.credit(600, destinations=[{"to": "outside", "amount": 300}])
+        self.assertEqual(credit_note.amount_tax, 100)
+        lines = self.env["account.move.line"].search(
+            [("account_id", "=", due.id), ("parent_state", "=", "posted")]
+        )
+        # 600 was paid, 300 of it was given back; 300 of the bill was never owed.
+        self.assertEqual(sum(lines.mapped("balance")), -50)
+
     def test_early_payment_discount_of_the_tax_too(self):
         """Such an invoice has lines of its own for the tax that may be discounted."""
         term = self.env["account.payment.term"].create(
@@ -381,6 +423,9 @@ class TestCreditNote(CreditNoteCommon):
         )
         self.invoice = self.make_taxed_invoice(100, invoice_payment_term_id=term.id)
         self.assertEqual(self.invoice.amount_total, 119.6)
+        line = self.invoice.invoice_line_ids
+        with self.assertRefused("credit an amount instead of lines"):
+            self.credit(lines=[{"line_id": line.id, "amount": 10}])
         self.credit(50)
         self.credit(0.01)
         credit_note = self.credit()
@@ -447,6 +492,9 @@ class TestCreditNoteDestinations(CreditNoteCommon):
         credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
         self.assertEqual(payment._get_refundable_amount(), 700)
         self.assertEqual(self.open_amount(credit_note), -300)
+        for button in ("button_draft", "button_cancel"):
+            with self.assertRefused("is in flight"):
+                getattr(credit_note.sudo(), button)()
         self.gateway.notify(self.refunds(credit_note), "done")
         self.run_resolver()
         self.assertEqual(self.open_amount(credit_note), 0)
