@@ -188,3 +188,49 @@ def test_refund_above_the_limit_waits_for_a_second_person(accountant, world, pai
         accountant.expect_refund("Succeeded", "Never delivered", "− $ 100.00")
     finally:
         set_limit(0)
+
+
+def test_credit_note_for_an_amount(accountant, world):
+    invoice_id, _token_id = world.make_case()
+    accountant.open_invoice(invoice_id)
+    accountant.open_credit_note()
+    accountant.enter("amount", "100.01")
+    accountant.expect_preview("above the creditable amount of $ 100.00")
+    accountant.enter("amount", "30")
+    accountant.enter("reason", "One lesson was cancelled")
+    accountant.expect_preview(
+        "A credit note of $ 30.00", "$ 70.00 remain to be paid, instead of $ 100.00"
+    )
+    accountant.keep_screen("credit-note-1280")
+    accountant.narrow()
+    accountant.keep_screen("credit-note-360")
+    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.press("Issue credit note")
+    accountant.expect_notification("Credit note issued", "$ 30.00")
+    accountant.expect_remaining("$ 70.00")
+    expect(accountant.section).to_contain_text("Credit note")
+    accountant.expect_sum()
+
+
+def test_credit_note_of_lines_back_to_the_card(accountant, world, paid):
+    accountant.open_invoice(paid)
+    accountant.open_credit_note()
+    accountant.pick("Lines of the invoice")
+    line = accountant.page.locator(".modal [name=line_ids] .o_data_row").first
+    line.locator("[name=amount]").click()
+    line.locator("[name=amount] input").fill("40")
+    accountant.enter("reason", "Never delivered")
+    accountant.expect_preview(
+        "A credit note of $ 40.00", "is paid, and stays so", "$ 40.00 goes back to"
+    )
+    accountant.keep_screen("credit-note-lines-1280")
+    accountant.press("Issue credit note")
+    accountant.expect_notification("Credit note issued", "$ 40.00")
+    accountant.expect_remaining("$ 0.00")
+    charge = world.get_only_attempt(paid)
+    [refund] = world.query(
+        "SELECT amount, outcome FROM payment_transaction "
+        "WHERE source_transaction_id = %s",
+        charge["id"],
+    )
+    assert (refund["amount"], refund["outcome"]) == (-40, "succeeded")

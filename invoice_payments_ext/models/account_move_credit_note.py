@@ -100,8 +100,8 @@ class AccountMove(models.Model):
         if self.line_ids.filtered(lambda line: line.display_type == "epd"):
             raise UserError(
                 self.env._(
-                    "The tax of %s is reduced by an early-payment discount, which is of "
-                    "no single line: credit an amount instead of lines.",
+                    "The tax of %s is reduced by an early-payment discount, which "
+                    "belongs to no line: credit an amount instead of lines.",
                     self.display_name,
                 )
             )

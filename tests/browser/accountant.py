@@ -129,6 +129,11 @@ class Accountant:
         self.choose_action("Refund", row)
         expect(self.page.locator(".modal .o_payment_refund")).to_be_visible()
 
+    def open_credit_note(self):
+        """Open the dialog that issues a credit note of the invoice."""
+        self.page.get_by_role("button", name="Credit note", exact=True).click()
+        expect(self.page.locator(".modal .o_credit_note_create")).to_be_visible()
+
     def open_menu(self, row=0):
         self.rows.nth(row).locator(".o_payment_main .o_payment_menu button").click()
 
