@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import float_compare, format_date
 
-from ..tools import without_defaults
+from ..tools import OURS, without_defaults
 from .payment_transaction import (
     IN_FLIGHT_OUTCOMES,
     RETRYABLE_OUTCOMES,
@@ -232,15 +232,17 @@ class AccountMove(models.Model):
 
     def button_draft(self):
         self._check_no_money_in_flight()
+        self.origin_payment_id._check_no_refund_in_flight()
         return super().button_draft()
 
     def button_cancel(self):
         self._check_no_money_in_flight()
+        self.origin_payment_id._check_no_refund_in_flight()
         return super().button_cancel()
 
     def message_post(self, **kwargs):
         """Keep the notes on payments to the chatter: they are for nobody's inbox."""
-        if self.env.context.get("log_payment_note"):
+        if self.env.context.get("log_payment_note") is OURS:
             return self._message_log(**kwargs)
         return super().message_post(**kwargs)
 
@@ -695,7 +697,7 @@ class AccountMove(models.Model):
 
     def _create_payments_together(self, amount, values):
         """Create, post and reconcile payments in the invoices' own currency."""
-        payments = self.env["account.payment"].with_context(booked_by_door=True)
+        payments = self.env["account.payment"].with_context(booked_by_door=OURS)
         created = payments.create(
             [invoice._prepare_external_payment_vals(amount, values) for invoice in self]
         )
@@ -803,7 +805,7 @@ class AccountMove(models.Model):
         )
 
     def _search_reconciled_payment_ids(self, operator, value):
-        if self.env.context.get("nothing_reconciled_yet"):
+        if self.env.context.get("nothing_reconciled_yet") is OURS:
             return Domain.FALSE  # See `account.payment`.
         return super()._search_reconciled_payment_ids(operator, value)
 

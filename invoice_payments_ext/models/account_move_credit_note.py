@@ -2,7 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare, format_date
 
-from ..tools import without_defaults
+from ..tools import OURS, without_defaults
 from .account_move_credit_note_lines import DOCUMENT
 
 
@@ -227,7 +227,7 @@ class AccountMove(models.Model):
 
         Odoo would reconcile all of it with the invoice on posting.
         """
-        if self.env.context.get("credit_note_reconciled_by_door"):
+        if self.env.context.get("credit_note_reconciled_by_door") is OURS:
             return reverse_moves
         return super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
 
@@ -431,9 +431,9 @@ class AccountMove(models.Model):
                     total=self.currency_id.format(total),
                 )
             )
-        credit_note.with_context(credit_note_reconciled_by_door=not reconcile)._post(
-            soft=False
-        )
+        credit_note.with_context(
+            credit_note_reconciled_by_door=None if reconcile else OURS
+        )._post(soft=False)
         self._log_credit_note(credit_note, reason, note)
         return credit_note
 
@@ -596,16 +596,9 @@ class AccountMove(models.Model):
         reserved = 0.0
         payments_sudo = self.sudo().reconciled_payment_ids
         for refund in payments_sudo.payment_transaction_id.child_transaction_ids:
-            if (
-                refund.operation == "refund"
-                and refund.refund_reduces_bill
-                and refund._is_refund_in_flight()
-            ):
-                payment = refund.source_transaction_id.payment_id
-                _unallocated, parts, _untraced = payment._plan_refund(
-                    -refund.amount, refund.charge_invoice_id
-                )
-                reserved += payment._group_by_invoice(parts).get(self.sudo(), 0.0)
+            planned = refund.refund_credits_planned or {}
+            if str(self.id) in planned and refund._is_refund_in_flight():
+                reserved += planned[str(self.id)]
         return reserved
 
     def _get_amount_to_credit(self):

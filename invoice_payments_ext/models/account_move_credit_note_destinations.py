@@ -212,7 +212,7 @@ class AccountMove(models.Model):
                     and tx._is_refund_in_flight()
                     and (
                         tx.refund_credit_note_id.reversed_entry_id == invoice_sudo
-                        or tx.refund_reduces_bill
+                        or str(self.id) in (tx.refund_credits_planned or {})
                     )
                 )
             ):
@@ -465,4 +465,4 @@ class AccountMove(models.Model):
             credit_note._get_open_receivable_lines(),
             destination.amount,
         )
-        refund.sudo()._keep_allocations({self: destination.amount}, {self: credit_note})
+        refund.sudo()._keep_allocations([(self, destination.amount, credit_note)])

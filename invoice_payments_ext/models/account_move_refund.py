@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 
@@ -26,25 +27,25 @@ class AccountMove(models.Model):
     # === COMPUTE METHODS === #
 
     def _compute_refund_status(self):
-        """Compare what was given back with what was ever paid.
-
-        That is what is paid now, and what was until a refund reopened the invoice.
-        """
-        amounts = self._query_refunded_amounts()
+        """Tell if any money is left of what was paid on these invoices."""
+        kept = self._query_kept_amounts()
         for move in self:
-            refunded, paid = amounts.get(move.id, (0.0, 0.0))
-            if move.currency_id.compare_amounts(refunded, 0) <= 0:
+            if move.id not in kept:
                 move.refund_status = False
-            elif move.currency_id.compare_amounts(refunded, paid) >= 0:
+            elif move.currency_id.is_zero(kept[move.id]):
                 move.refund_status = "refunded"
             else:
                 move.refund_status = "partially_refunded"
 
-    def _query_refunded_amounts(self):
-        """Read what was refunded and what was ever paid on each of these invoices.
+    def _query_kept_amounts(self):
+        """Read what is left of the money paid on each of these that had a refund.
 
-        :return: Both amounts, in the invoice's currency, by the invoice's id.
-        :rtype: dict[int, tuple[float, float]]
+        That is what payments and bank matches pay of it, less what was paid back with a
+        credit note, and no more than is left of the payment: an early-payment discount
+        and a write-off are no money.
+
+        :return: By the invoice's id an amount that is zero when all was given back.
+        :rtype: dict[int, float]
         """
         if not self.ids:
             return {}
@@ -58,37 +59,59 @@ class AccountMove(models.Model):
             SQL(
                 """
                 WITH refunded AS (
-                    SELECT part.invoice_id, sum(part.amount) AS amount,
-                           sum(part.amount) FILTER (WHERE credit_note_id IS NULL)
-                               AS reopened
+                    SELECT part.invoice_id, refund.source_payment_id AS payment_id,
+                           coalesce(sum(part.amount)
+                               FILTER (WHERE part.credit_note_id IS NOT NULL), 0)
+                               AS credited
                       FROM account_refund_allocation part
-                      JOIN account_payment payment ON payment.id = part.payment_id
+                      JOIN account_payment refund ON refund.id = part.payment_id
                      WHERE part.invoice_id IN %(ids)s
-                       AND payment.state IN ('in_process', 'paid')
-                  GROUP BY part.invoice_id
+                       AND refund.state IN ('in_process', 'paid')
+                  GROUP BY part.invoice_id, refund.source_payment_id
+                ), paid AS (
+                    SELECT own.move_id AS invoice_id, other.payment_id,
+                           sum(part.debit_amount_currency) AS amount
+                      FROM account_move_line own
+                      JOIN account_partial_reconcile part
+                        ON part.debit_move_id = own.id
+                      JOIN account_move_line other ON other.id = part.credit_move_id
+                      JOIN account_move move ON move.id = other.move_id
+                     WHERE own.move_id IN (SELECT invoice_id FROM refunded)
+                       AND own.display_type = 'payment_term'
+                       AND move.move_type != 'out_refund'
+                       AND move.written_off_invoice_id IS NULL
+                  GROUP BY own.move_id, other.payment_id
+                ), kept AS (
+                    SELECT paid.invoice_id, greatest(0, least(
+                               paid.amount - coalesce(refunded.credited, 0),
+                               payment.amount - coalesce((
+                                   SELECT sum(refund.amount)
+                                     FROM account_payment refund
+                                    WHERE refund.source_payment_id = payment.id
+                                      AND refund.state IN ('in_process', 'paid')
+                               ), 0)
+                           )) AS amount
+                      FROM paid
+                 LEFT JOIN account_payment payment ON payment.id = paid.payment_id
+                 LEFT JOIN refunded ON refunded.invoice_id = paid.invoice_id
+                       AND refunded.payment_id IS NOT DISTINCT FROM paid.payment_id
                 )
-                SELECT refunded.invoice_id, refunded.amount,
-                       coalesce(refunded.reopened, 0) + coalesce((
-                           SELECT sum(part.debit_amount_currency)
-                             FROM account_move_line own
-                             JOIN account_partial_reconcile part
-                               ON part.debit_move_id = own.id
-                             JOIN account_move_line other
-                               ON other.id = part.credit_move_id
-                             JOIN account_move move ON move.id = other.move_id
-                            WHERE own.move_id = refunded.invoice_id
-                              AND own.display_type = 'payment_term'
-                              AND move.move_type != 'out_refund'
-                       ), 0)
+                SELECT refunded.invoice_id,
+                       coalesce((SELECT sum(kept.amount) FROM kept
+                                  WHERE kept.invoice_id = refunded.invoice_id), 0)
                   FROM refunded
                 """,
                 ids=tuple(self.ids),
             )
         )
-        return {row[0]: row[1:] for row in rows}
+        return dict(rows)
 
     def _search_refund_status(self, operator, value):
         if operator != "in":
             return NotImplemented
-        invoices = self.search([("refund_allocation_ids", "!=", False)])
-        return [("id", "in", invoices.filtered(lambda m: m.refund_status in value).ids)]
+        refunded = self.search([("refund_allocation_ids", "!=", False)])
+        found = refunded.filtered(lambda move: move.refund_status in value)
+        domain = Domain("id", "in", found.ids)
+        if False in value:
+            domain |= Domain("id", "not in", refunded.ids)
+        return domain

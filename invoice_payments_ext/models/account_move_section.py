@@ -318,7 +318,11 @@ class AccountMove(models.Model):
                 continue
             payment = payments.get(tx["payment_id"], {})
             by_attempt.add(tx["payment_id"])
-            refunds.setdefault(("tx", tx["source_transaction_id"]), []).append(
+            source = ("tx", tx["source_transaction_id"])
+            if payment.get("source_payment_id"):
+                # It may have been reported on an authorization, which is not shown.
+                source = ("payment", payment["source_payment_id"])
+            refunds.setdefault(source, []).append(
                 self._prepare_refund(
                     id=f"tx-{tx['id']}",
                     date=payment.get("date") or tx["create_date"],

@@ -1,6 +1,8 @@
 from odoo import api, models
 from odoo.fields import Domain
 
+from ..tools import OURS
+
 
 class AccountPayment(models.Model):
     """What a payment needs to be booked by the doors of this addon.
@@ -16,24 +18,24 @@ class AccountPayment(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        if not self.env.context.get("booked_by_door"):
+        if self.env.context.get("booked_by_door") is not OURS:
             return super().create(vals_list)
-        fresh = self.with_context(nothing_reconciled_yet=True)
+        fresh = self.with_context(nothing_reconciled_yet=OURS)
         return super(AccountPayment, fresh).create(vals_list).with_env(self.env)
 
     def message_post(self, **kwargs):
         """Keep the notes on attempts to the chatter: they are for nobody's inbox."""
-        if self.env.context.get("log_payment_note"):
+        if self.env.context.get("log_payment_note") is OURS:
             return self._message_log(**kwargs)
         return super().message_post(**kwargs)
 
     # === ACTION METHODS === #
 
     def action_post(self):
-        if self.env.context.get("booked_by_door") and all(
+        if self.env.context.get("booked_by_door") is OURS and all(
             payment.outstanding_account_id for payment in self
         ):
-            self = self.with_context(nothing_reconciled_yet=True)
+            self = self.with_context(nothing_reconciled_yet=OURS)
         return super().action_post()
 
     def action_print_payment_receipt(self):
@@ -69,14 +71,14 @@ class AccountPayment(models.Model):
 
     def _generate_journal_entry(self, *args, **kwargs):
         """Log the entry that a door of this addon books on its payment only."""
-        if self.env.context.get("nothing_reconciled_yet"):
+        if self.env.context.get("nothing_reconciled_yet") is OURS:
             self = self.with_context(
                 mail_create_nolog=True, mail_create_nosubscribe=True
             )
         return super()._generate_journal_entry(*args, **kwargs)
 
     def _search_reconciled_invoice_ids(self, operator, value):
-        if self.env.context.get("nothing_reconciled_yet"):
+        if self.env.context.get("nothing_reconciled_yet") is OURS:
             return Domain.FALSE
         return super()._search_reconciled_invoice_ids(operator, value)
 

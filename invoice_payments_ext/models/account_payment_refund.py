@@ -1,8 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import LockError, UserError
+from odoo.exceptions import AccessError, LockError, UserError
 from odoo.tools import format_date
 
-from ..tools import without_defaults
+from ..tools import OURS, without_defaults
 
 REFUND_TARGETS = ("original", "outside")
 # What such a refund did not give back and never will.
@@ -112,7 +112,7 @@ class AccountPayment(models.Model):
                 amount, credit_note_id, reduce_bill or invoice
             )
         elif reduce_bill:
-            self._check_bill_reducible(amount, invoice)
+            self._check_bill_reducible(amount, invoice, values.get("date"))
 
     def _check_paid_out_credit_note(self, amount, credit_note_id, is_more_wanted):
         """Check the credit note that is to be paid out by a refund."""
@@ -150,7 +150,7 @@ class AccountPayment(models.Model):
         if not isinstance(reason, str) or not reason.strip():
             raise UserError(self.env._("A reason is required."))
 
-    def _check_bill_reducible(self, amount, invoice):
+    def _check_bill_reducible(self, amount, invoice, date):
         """Check that credit notes can take this refund off the bills."""
         _unallocated, parts, untraced = self._plan_refund(amount, invoice)
         if not self.currency_id.is_zero(untraced):
@@ -169,6 +169,7 @@ class AccountPayment(models.Model):
                         creditable=move.currency_id.format(creditable),
                     )
                 )
+            move._get_credit_note_date(date)
         if not parts:
             raise UserError(
                 self.env._(
@@ -195,7 +196,60 @@ class AccountPayment(models.Model):
                 )
             )
 
+    def _check_posted_within_source(self):
+        """Check what a door did not book: that no more is given back than was paid.
+
+        A refund may have been reset, or the payment that it gives back been changed.
+        """
+        sources_sudo = self.source_payment_id.sudo()
+        sources_sudo._lock_for_refund()
+        for refund in self.filtered("source_payment_id"):
+            source_sudo = refund.source_payment_id.sudo()
+            # A refund that is a draft is counted already.
+            if (
+                refund.currency_id.compare_amounts(
+                    source_sudo._get_given_back(), source_sudo.amount
+                )
+                > 0
+                and not refund.payment_transaction_id
+            ):
+                raise UserError(
+                    self.env._(
+                        "%(refund)s cannot be posted: more would be given back than "
+                        "the %(amount)s of %(payment)s.",
+                        refund=refund.display_name,
+                        amount=source_sudo.currency_id.format(source_sudo.amount),
+                        payment=source_sudo.display_name,
+                    )
+                )
+        for payment in self:
+            given_back = payment._get_given_back()
+            if payment.currency_id.compare_amounts(given_back, payment.amount) > 0:
+                raise UserError(
+                    self.env._(
+                        "%(given_back)s of %(payment)s were given back: it cannot be "
+                        "posted with less.",
+                        given_back=payment.currency_id.format(given_back),
+                        payment=payment.display_name,
+                    )
+                )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Keep the link to the payment that is given back: the cap depends on it."""
+        if "source_payment_id" in vals and not self.env.su:
+            raise AccessError(
+                self.env._("Which payment a refund gives back cannot be changed.")
+            )
+        return super().write(vals)
+
     # === ACTION METHODS === #
+
+    def action_post(self):
+        if self.env.context.get("booked_by_door") is not OURS:
+            self._check_posted_within_source()
+        return super().action_post()
 
     def action_draft(self):
         self._check_no_refund_in_flight()
@@ -204,6 +258,10 @@ class AccountPayment(models.Model):
     def action_cancel(self):
         self._check_no_refund_in_flight()
         return super().action_cancel()
+
+    def action_reject(self):
+        self._check_no_refund_in_flight()
+        return super().action_reject()
 
     def action_refund_wizard(self):
         """Return the dialog that refunds this payment, in the place of Odoo's own.
@@ -257,7 +315,8 @@ class AccountPayment(models.Model):
         :param date|str date: Outside: the day on which it was paid; today if not given.
         :param str reference: Outside: the number of the cheque, of the transfer.
         :param int invoice_id: Where the payment paid several invoices: the one that is
-                               reopened or reduced first; the last paid if not given.
+                               reopened or reduced first; the one that it was
+                               allocated to last if not given.
         :param int credit_note_id: An open credit note of an invoice that this payment
                                    paid: the refund pays it out.
         :param str idempotency_key: See `account.move.charge`.
@@ -373,12 +432,18 @@ class AccountPayment(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
+        credits_planned = {}
         if credit_note:
             invoice = credit_note.reversed_entry_id
-        elif not invoice:
-            _unallocated, parts, _untraced = self._plan_refund(amount)
-            invoice = next(
-                (move for _partial, move, _applied in parts if move.is_invoice(True)),
+        else:
+            _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
+            by_invoice = self._group_by_invoice(parts)
+            if reduces_bill:
+                credits_planned = {
+                    str(move.id): applied for move, applied in by_invoice.items()
+                }
+            invoice = invoice or next(
+                (move for move in by_invoice if move.is_invoice(True)),
                 self.env["account.move"],
             )
         # The staff may refund, but not write transactions as they like.
@@ -389,7 +454,7 @@ class AccountPayment(models.Model):
             request_kind="refund",
             request_state="ready",
             memo=reason,
-            refund_reduces_bill=reduces_bill,
+            refund_credits_planned=credits_planned or False,
             refund_credit_note_id=credit_note.id if credit_note else False,
             charge_invoice_id=invoice.id,
         )
@@ -415,14 +480,18 @@ class AccountPayment(models.Model):
         """
         refund = (
             self.env["account.payment"]
-            .with_context(booked_by_door=True)
+            .with_context(booked_by_door=OURS)
             .create(
                 self._prepare_outside_refund_vals(amount, values, reason, credit_note)
             )
         )
         refund.action_post()
         refund = refund.with_env(self.env)
-        self._allocate_refund(refund, reduces_bill, invoice, credit_note)
+        credits_planned = None
+        if reduces_bill:
+            _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
+            credits_planned = self._group_by_invoice(parts)
+        self._allocate_refund(refund, reason, credits_planned, invoice, credit_note)
         self._log_outside_refund(refund, reason)
         return refund
 
@@ -529,11 +598,7 @@ class AccountPayment(models.Model):
             )
         )
         return partials.sorted(
-            lambda partial: (
-                partial.debit_move_id.move_id == invoice,
-                partial.debit_move_id.date_maturity or partial.max_date,
-                partial.id,
-            ),
+            lambda partial: (partial.debit_move_id.move_id == invoice, partial.id),
             reverse=True,
         )
 
@@ -545,11 +610,15 @@ class AccountPayment(models.Model):
             by_invoice[move] = by_invoice.get(move, 0.0) + applied
         return by_invoice
 
-    def _allocate_refund(self, refund, reduces_bill, invoice=None, credit_note=None):
+    def _allocate_refund(
+        self, refund, reason, credits_planned=None, invoice=None, credit_note=None
+    ):
         """Reconcile a posted refund with what it undoes, and keep what that was.
 
         :param account.payment refund: The refund of this payment.
-        :param bool reduces_bill: Whether credit notes take it off the bills.
+        :param str reason: Why, for the records.
+        :param dict credits_planned: Where the bill is reduced too: by invoice, what
+                                     credit notes take off it at the most.
         :param account.move invoice: The invoice to begin with.
         :param account.move credit_note: The credit note that it pays out.
         """
@@ -562,48 +631,92 @@ class AccountPayment(models.Model):
                 lambda partial: partial.credit_move_id in lines
             )
             paid_out = sum(partials.mapped("credit_amount_currency"))
-            by_invoice = {credit_note.reversed_entry_id: paid_out}
-            credit_notes = {credit_note.reversed_entry_id: credit_note}
-        else:
-            _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)
-            by_invoice = self._group_by_invoice(parts)
-            credit_notes = {}
-            if reduces_bill and self._can_reduce_bills(by_invoice):
-                credit_notes = self._reduce_bills(refund, by_invoice)
-            else:
-                self._reopen(refund, [partial for partial, *_rest in parts])
-        refund._keep_allocations(by_invoice, credit_notes)
+            refund._keep_allocations(
+                [(credit_note.reversed_entry_id, paid_out, credit_note)]
+            )
+            return
+        _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)
+        applied = self._group_by_invoice(parts)
+        to_credit = self._limit_credits(applied, credits_planned or {})
+        # Paid out directly where that is exact: all of it, in the same currency.
+        is_direct = to_credit == applied and all(
+            move.currency_id == self.currency_id for move in applied
+        )
+        if not is_direct or not to_credit:
+            self._reopen(refund, [partial for partial, *_rest in parts])
+        credit_notes = self._reduce_bills(refund, reason, to_credit, not is_direct)
+        refund._keep_allocations(
+            [
+                *(
+                    (move, amount, credit_notes[move])
+                    for move, amount in to_credit.items()
+                ),
+                *(
+                    (
+                        move,
+                        move.currency_id.round(amount - to_credit.get(move, 0)),
+                        None,
+                    )
+                    for move, amount in applied.items()
+                ),
+            ]
+        )
 
-    def _reduce_bills(self, refund, by_invoice):
-        """Issue credit notes and reconcile the refund with them.
+    def _limit_credits(self, applied, credits_planned):
+        """Return what credit notes can take off the bills now.
+
+        Never more than was planned and checked, nor more than is left of the bill;
+        either may have changed while the gateway was asked.
+        """
+        to_credit = {}
+        for move, amount in applied.items():
+            if move.move_type != "out_invoice" or move.state != "posted":
+                continue
+            currency = move.currency_id
+            amount = min(amount, credits_planned.get(move, 0.0))
+            if currency.compare_amounts(amount, 0) > 0:
+                amount = min(amount, move._get_creditable_amount())
+            if currency.compare_amounts(amount, 0) > 0:
+                to_credit[move] = amount
+        return to_credit
+
+    def _reduce_bills(self, refund, reason, to_credit, was_reopened):
+        """Issue credit notes, and reconcile the refund with them.
+
+        Where the invoices were reopened, they are reconciled with these instead.
 
         :return: The credit note of each invoice.
         :rtype: dict
         """
         credit_notes = {
             move: move._create_credit_note(
-                amount=applied, reason=refund.memo, date=refund.date, reconcile=False
+                amount=amount,
+                # The reason of a refund is not for the customer, to whom it is sent.
+                note=reason,
+                date=max(refund.date, move.invoice_date),
+                reconcile=was_reopened,
             )
-            for move, applied in by_invoice.items()
+            for move, amount in to_credit.items()
         }
-        lines = refund._get_receivable_lines()
-        refund._reconcile_in_order(
-            [
-                # The unallocated part first, the rest is what the credit notes take.
-                lines | self._get_receivable_lines(),
-                *(
-                    lines | credit_note._get_open_receivable_lines()
-                    for credit_note in credit_notes.values()
-                ),
-            ]
-        )
+        if credit_notes and not was_reopened:
+            lines = refund._get_receivable_lines()
+            refund._reconcile_in_order(
+                [
+                    # The unallocated part first, the rest is what they take.
+                    lines | self._get_receivable_lines(),
+                    *(
+                        lines | credit_note._get_open_receivable_lines()
+                        for credit_note in credit_notes.values()
+                    ),
+                ]
+            )
         return credit_notes
 
     def _reopen(self, refund, partials):
         """Reconcile the refund with this payment instead of with what it paid."""
         # What depends on the reconciled invoices is computed below, once: the ORM would
         # search for it with each change.
-        self = self.with_context(nothing_reconciled_yet=True)
+        self = self.with_context(nothing_reconciled_yet=OURS)
         lines = self._get_receivable_lines()
         reopened = [partial.debit_move_id for partial in partials]
         moves = self.env["account.move"].union(*(line.move_id for line in reopened))
@@ -620,16 +733,6 @@ class AccountPayment(models.Model):
         for records, name in ((payments, "state"), (moves, "payment_state")):
             self.env.add_to_compute(records._fields[name], records)
 
-    def _can_reduce_bills(self, by_invoice):
-        """Tell if the invoices still have what is to be taken off them."""
-        return all(
-            move.move_type == "out_invoice"
-            and move.state == "posted"
-            and move.currency_id.compare_amounts(applied, move._get_creditable_amount())
-            <= 0
-            for move, applied in by_invoice.items()
-        )
-
     def _reconcile_in_order(self, plan):
         """Reconcile what is open of these groups of lines, one group after another."""
         self.env["account.move.line"]._reconcile_plan(
@@ -644,11 +747,11 @@ class AccountPayment(models.Model):
             ]
         )
 
-    def _keep_allocations(self, amounts, credit_notes):
+    def _keep_allocations(self, parts):
         """Store which invoices this refund concerns, and tell their open forms.
 
-        :param dict amounts: For each invoice the amount in its currency.
-        :param dict credit_notes: For invoices whose bill was reduced, the credit note.
+        :param list[tuple] parts: Each an invoice, the amount in its currency, and the
+                                  credit note that took it off the bill, if any.
         """
         self.ensure_one()
         self.env["account.refund.allocation"].create(
@@ -656,16 +759,17 @@ class AccountPayment(models.Model):
                 {
                     "payment_id": self.id,
                     "invoice_id": move.id,
-                    "amount": amount,
-                    "credit_note_id": credit_notes[move].id
-                    if move in credit_notes
-                    else False,
+                    "amount": move.currency_id.round(amount),
+                    "credit_note_id": credit_note.id if credit_note else False,
                 }
-                for move, amount in amounts.items()
+                for move, amount, credit_note in parts
                 if move.is_invoice(include_receipts=True)
+                and not move.currency_id.is_zero(amount)
             ]
         )
-        self.env["account.move"].union(*amounts)._notify_payments_changed()
+        self.env["account.move"].union(
+            *(move for move, *_rest in parts)
+        )._notify_payments_changed()
 
     def _log_outside_refund(self, refund, reason):
         """Note a refund outside on the payment and the invoices it concerns."""
@@ -750,26 +854,34 @@ class AccountPayment(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        payment_sudo = self.sudo()  # The refunds may be another one's to see.
-        if (
-            payment_sudo.payment_type != "inbound"
-            or payment_sudo.state not in POSTED_STATES
-        ):
+        if self.payment_type != "inbound" or self.state not in POSTED_STATES:
             return 0.0
+        return max(self.currency_id.round(self.amount - self._get_given_back()), 0.0)
+
+    def _get_given_back(self):
+        """Return what of this payment was given back or may still be.
+
+        A refund outside that was reset counts until it is cancelled: it may be posted
+        again.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        payment_sudo = self.sudo()  # The refunds may be another one's to see.
         refunds = payment_sudo.payment_transaction_id.child_transaction_ids.filtered(
             lambda tx: tx.operation == "refund"
         )
         by_gateway = -sum(
             tx.amount for tx in refunds if tx.outcome not in UNREFUNDED_OUTCOMES
         )
-        outside = payment_sudo.refund_payment_ids.filtered(
+        others = payment_sudo.refund_payment_ids.filtered(
             lambda refund: (
-                refund.state in POSTED_STATES
+                refund.state not in ("canceled", "rejected")
                 and refund.payment_transaction_id not in refunds
             )
         )
-        left = payment_sudo.amount - by_gateway - sum(outside.mapped("amount"))
-        return max(self.currency_id.round(left), 0.0)
+        return self.currency_id.round(by_gateway + sum(others.mapped("amount")))
 
     def _get_refund_blocked_reason(self, to="original", amount=None):
         """Say why this payment cannot be refunded; an empty text if it can.

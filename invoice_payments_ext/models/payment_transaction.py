@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools import without_defaults
+from ..tools import OURS, without_defaults
 
 # In flight: the money may come, so it must not be asked for again.
 UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
@@ -455,7 +455,7 @@ class PaymentTransaction(models.Model):
         transactions = super()._set_done(
             state_message=state_message, extra_allowed_states=extra_allowed_states
         )
-        by_caller = self.env.context.get("settled_by_caller")
+        by_caller = self.env.context.get("settled_by_caller") is OURS
         is_ours = transactions._get_attempt_invoices() or transactions.filtered(
             lambda tx: tx.operation == "refund"
         )
@@ -496,7 +496,7 @@ class PaymentTransaction(models.Model):
         transactions = super()._update_state(
             allowed_states, target_state, state_message
         )
-        if not self.env.context.get("resolved_by_person"):
+        if self.env.context.get("resolved_by_person") is not OURS:
             transactions.filtered("request_state").request_state = "answered"
         if target_state in ("done", "cancel", "error"):
             transactions.filtered("holds_invoice").holds_invoice = False
@@ -505,13 +505,11 @@ class PaymentTransaction(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if {"state", "request_state", "payment_id"} & vals.keys():
+            by_caller = self.env.context.get("settled_by_caller") is OURS
             # While it is being sent or booked, its sender tells in a moment.
             told = self.filtered(
                 lambda tx: (
-                    tx.outcome != "sent"
-                    and not (
-                        self.env.context.get("settled_by_caller") and tx.state == "done"
-                    )
+                    tx.outcome != "sent" and not (by_caller and tx.state == "done")
                 )
             )
             told._get_attempt_invoices()._notify_payments_changed()

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
-from .account_payment_refund import UNREFUNDED_OUTCOMES
+from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 from .payment_transaction import UNRESOLVED_OUTCOMES
 
 
@@ -12,10 +12,11 @@ class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
     request_kind = fields.Selection(selection_add=[("refund", "Refund")])
-    refund_reduces_bill = fields.Boolean(
+    refund_credits_planned = fields.Json(
         readonly=True,
         copy=False,
-        help="Whether credit notes take the refund off the bills when it succeeded.",
+        help="Where the bill is reduced too when the refund succeeded: what credit "
+        "notes are to take off it, by the invoice's id, in its currency.",
     )
     refund_credit_note_id = fields.Many2one(
         string="Refunded Credit Note",
@@ -51,6 +52,13 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         self._ensure_provider_is_not_disabled()
+        if self._get_captures():
+            raise UserError(
+                self.env._(
+                    "%s was captured in parts: refund the payments of these.",
+                    self.reference,
+                )
+            )
         if self.payment_id:
             self.payment_id._lock_for_refund()
         else:
@@ -155,20 +163,46 @@ class PaymentTransaction(models.Model):
         source = self.source_transaction_id
         if source.state == "done" and not source.payment_id:
             source._post_process()
-        if source.payment_id:
+        payment = self._get_refunded_payment()
+        if payment:
             extra_create_values = {
-                **self._prepare_refund_payment_vals(source.payment_id),
+                **self._prepare_refund_payment_vals(payment),
                 **extra_create_values,
             }
         refund = super()._create_payment(**extra_create_values)
-        if source.payment_id:
-            source.payment_id._allocate_refund(
+        # Nothing can be matched with a payment that was reset or cancelled meanwhile.
+        if payment.state in POSTED_STATES and payment.move_id.state == "posted":
+            planned = self.refund_credits_planned or {}
+            payment._allocate_refund(
                 refund,
-                self.refund_reduces_bill,
+                self.memo or "",
+                {
+                    self.env["account.move"].browse(int(move_id)): amount
+                    for move_id, amount in planned.items()
+                },
                 self.charge_invoice_id,
                 self.refund_credit_note_id,
             )
         return refund
+
+    def _get_refunded_payment(self):
+        """Return the payment whose money this refund gives back.
+
+        What the gateway reports on an authorization that was captured in parts is
+        counted against the part of which most is left.
+        """
+        source = self.source_transaction_id
+        if source.payment_id:
+            return source.payment_id
+        return source._get_captures().payment_id.sorted(
+            lambda payment: payment._get_refundable_amount(), reverse=True
+        )[:1]
+
+    def _get_captures(self):
+        """Return what was captured of this authorization in parts."""
+        return self.child_transaction_ids.filtered(
+            lambda tx: tx.operation != "refund" and tx.state == "done"
+        )
 
     def _prepare_refund_payment_vals(self, source_payment):
         """Return what a refund has from the payment that it gives back.
@@ -180,6 +214,7 @@ class PaymentTransaction(models.Model):
             "payment_method_line_id": source_payment.payment_method_line_id.id,
             "partner_id": source_payment.partner_id.id,
             "destination_account_id": source_payment.destination_account_id.id,
+            "source_payment_id": source_payment.id,
         }
 
     @api.model
@@ -253,16 +288,16 @@ class PaymentTransaction(models.Model):
                     **values,
                 ),
             )
-        elif self.refund_reduces_bill and not all(
+        elif self.refund_credits_planned and not all(
             allocation.credit_note_id for allocation in refund.refund_allocation_ids
         ):
             self._schedule_payment_activity(
                 record,
                 self.env._("Refunded, but the bill was not reduced"),
                 self.env._(
-                    "%(amount)s was refunded (%(refund)s, %(reference)s), but the bill "
-                    "had been credited in the meantime: what was refunded is open "
-                    "again.",
+                    "%(amount)s was refunded (%(refund)s, %(reference)s), but what it "
+                    "had paid changed in the meantime: what no credit note takes off "
+                    "the bill is open again.",
                     **values,
                 ),
             )

@@ -11,6 +11,7 @@ from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
 from odoo.http import request
 
+from ..tools import OURS
 from .payment_transaction import UNRESOLVED_OUTCOMES
 
 _logger = logging.getLogger(__name__)
@@ -200,7 +201,9 @@ class PaymentTransaction(models.Model):
         try:
             self._in_step("recorded", lambda: self._record_answer(answer))
         except CONCURRENCY_ERRORS:
-            raise  # The attempt stays sent; the resolver finds it.
+            # It stays sent, and the resolver finds it. Raised, Odoo would replay the
+            # request, which without a key is a new one.
+            _logger.exception("The answer on %s could not be stored", self.reference)
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
             _logger.exception("The answer on %s could not be read", self.reference)
             self.env.cr.rollback()
@@ -211,7 +214,7 @@ class PaymentTransaction(models.Model):
         """Write what the gateway said on the attempt."""
         self._lock_attempt()
         for provider_code, payment_data in answer.payment_data:
-            self.with_context(settled_by_caller=True)._process(
+            self.with_context(settled_by_caller=OURS)._process(
                 provider_code, payment_data
             )
         if self.state != "draft":
@@ -299,7 +302,16 @@ class PaymentTransaction(models.Model):
             )
         else:
             self._call_gateway(answer, send)
-        self._record_answer(answer)
+        try:
+            with self.env.cr.savepoint():
+                self._record_answer(answer)
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            # It was sent: what is stored of it must not be rolled back.
+            _logger.exception("The answer on %s could not be read", self.reference)
+            unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
+            self._record_answer(unreadable)
 
     def _was_sent_before_replay(self):
         """Tell if this HTTP request sent this already, and note that it does."""
@@ -326,13 +338,18 @@ class PaymentTransaction(models.Model):
 
     def _send_api_request(self, *args, **kwargs):
         result = super()._send_api_request(*args, **kwargs)
-        if answer := self.env.context.get("gateway_answer"):
+        if answer := self._get_answer_to_collect():
             answer.exchanges += 1
         return result
 
+    def _get_answer_to_collect(self):
+        """Return the answer that is being collected while a request is sent."""
+        answer = self.env.context.get("gateway_answer")
+        return answer if isinstance(answer, GatewayAnswer) else None
+
     def _process(self, provider_code, payment_data):
         """Only collect the answer while a request of ours is being sent."""
-        answer = self.env.context.get("gateway_answer")
+        answer = self._get_answer_to_collect()
         if answer and (not self or self == answer.transaction):
             answer.payment_data.append((provider_code, payment_data))
             return answer.transaction.with_env(self.env)
@@ -343,7 +360,7 @@ class PaymentTransaction(models.Model):
 
         Stock and some providers do that with a time-out too.
         """
-        answer = self.env.context.get("gateway_answer")
+        answer = self._get_answer_to_collect()
         error = sys.exc_info()[1]
         if (
             answer
@@ -385,7 +402,7 @@ class PaymentTransaction(models.Model):
 
     def _log_message_on_linked_documents(self, message):
         return super(
-            PaymentTransaction, self.with_context(log_payment_note=True)
+            PaymentTransaction, self.with_context(log_payment_note=OURS)
         )._log_message_on_linked_documents(message)
 
     def _create_payment(self, **extra_create_values):
@@ -396,7 +413,7 @@ class PaymentTransaction(models.Model):
                     filter(None, [self.reference, self.provider_reference, self.memo])
                 ),
             )
-        booking = self.with_context(booked_by_door=True)
+        booking = self.with_context(booked_by_door=OURS)
         payment = super(PaymentTransaction, booking)._create_payment(
             **extra_create_values
         )
@@ -538,7 +555,7 @@ class PaymentTransaction(models.Model):
                 )
             )
         resolving = self.with_context(
-            resolved_by_person=True, payment_backend_action=True
+            resolved_by_person=OURS, payment_backend_action=True
         )
         verdict = self._get_verdict(charged)
         message = f"{verdict}: {reason}"

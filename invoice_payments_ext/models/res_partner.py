@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..tools import OURS
+
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -40,6 +42,6 @@ class ResPartner(models.Model):
         Stock counts it once more, in a database transaction of its own that takes
         twenty queries and locks the contact.
         """
-        if self.env.context.get("nothing_reconciled_yet"):
+        if self.env.context.get("nothing_reconciled_yet") is OURS:
             self = self.filtered(lambda partner: not partner.sudo()[field])
         return super()._increase_rank(field, n)

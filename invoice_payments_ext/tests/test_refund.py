@@ -1,6 +1,7 @@
 import requests
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -355,10 +356,8 @@ class TestRefundFromElsewhere(RefundCommon):
             .create({"payment_id": payment.id, "amount_to_refund": 300})
         )
         wizard.action_refund()
-        self.run_resolver()
-        self.assertEqual(self.gateway.requests[-1][2], -300)
+        self.assertEqual(self.gateway.requests[-1][1:], ("refund", -300))
         self.assertEqual(self.invoice.amount_residual, 300)
-        self.assertTrue(self.invoice.activity_ids)
 
     def test_two_of_odoos_own_forms_side_by_side(self):
         payment = self.charge()
@@ -370,10 +369,67 @@ class TestRefundFromElsewhere(RefundCommon):
         ]
         wizards[0].action_refund()
         self.env.invalidate_all()
-        with self.assertRefused("above the refundable amount|must be positive"):
+        with self.assertRefused("refunded already or being refunded"):
             wizards[1].action_refund()
         self.run_resolver()
         self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_refund_of_another_addon(self):
+        payment = self.charge()
+        payment.sudo().payment_transaction_id._refund(300)
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertIn(
+            "Refund made outside the Payments section",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+
+    def test_refund_of_another_addon_whose_answer_cannot_be_read(self):
+        payment = self.charge()
+        self.gateway.answers = ["done"]
+        with self.force_error_once(
+            "payment.transaction", "_apply_updates", KeyError("id")
+        ):
+            payment.sudo().payment_transaction_id._refund(300)
+        attempt = payment.sudo().payment_transaction_id.child_transaction_ids
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(payment._get_refundable_amount(), 700)
+
+    def test_reported_on_an_authorization_that_was_captured_in_parts(self):
+        attempt = self.start_attempt("authorized").sudo()
+        self.gateway.answers = ["done"]
+        parts = attempt.capture(600) | attempt.capture(400)
+        with self.assertRefused("captured in parts"):
+            attempt._refund(100)
+        refund = attempt._create_child_transaction(500, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 500)
+        payments = parts.sudo().payment_id
+        self.assertEqual(refund.payment_id.source_payment_id, payments[0])
+        self.assertEqual(
+            [payment._get_refundable_amount() for payment in payments], [100, 400]
+        )
+        rows = self.rows()
+        (shown,) = rows[f"tx-{parts[0].id}"]["refunds"]
+        self.assertEqual(shown["transaction_id"], refund.id)
+
+    def test_payment_that_was_cancelled_before_the_gateway_reported(self):
+        self.late_confirmation = True
+        payment = self.charge()
+        payment.action_cancel()
+        source = payment.sudo().payment_transaction_id
+        refund = source._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertEqual(refund.payment_id.state, "in_process")
+        self.assertIn(
+            "Refund without what it gives back",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+        # The charge itself is not in the books any more: that was a person's wish.
+        payment.action_draft()
+        payment.action_post()
 
     def test_odoos_own_form_keeps_unknown_apart(self):
         payment = self.charge()
@@ -428,6 +484,44 @@ class TestRefundOutside(RefundCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
         self.assertEqual(self.invoice.reversal_move_ids.amount_total, 250)
         self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
+
+    def test_refund_that_is_reset_still_counts(self):
+        payment = self.record()
+        refund = self.refund(payment, to="outside")
+        refund.action_draft()
+        self.assertEqual(payment._get_refundable_amount(), 0)
+        with self.assertRefused("refunded already or being refunded"):
+            self.refund(payment, to="outside")
+        refund.action_post()
+        self.assertEqual(payment._get_refundable_amount(), 0)
+
+    def test_refund_that_is_changed(self):
+        payment = self.record()
+        refund = self.refund(payment, 400, to="outside")
+        refund.action_draft()
+        refund.amount = 1000.01
+        with self.assertRefused("more would be given back than"):
+            refund.action_post()
+        with self.assertRefused("cannot be changed"):
+            refund.source_payment_id = False
+        refund.amount = 400
+        refund.action_post()
+        payment.action_draft()
+        payment.amount = 399
+        with self.assertRefused("cannot be posted with less"):
+            payment.action_post()
+        payment.amount = 1000
+        payment.action_post()
+        for record in (payment, refund):
+            record.sudo().move_id.line_ids.filtered("account_id.reconcile").filtered(
+                lambda line: line.account_id == payment.destination_account_id
+            ).remove_move_reconcile()
+        refund.sudo()._reconcile_in_order(
+            [
+                refund.sudo()._get_receivable_lines()
+                | payment.sudo()._get_receivable_lines()
+            ]
+        )
 
     def test_cancelled_refund_does_not_count(self):
         payment = self.record()
@@ -588,6 +682,49 @@ class TestRefundAllocation(RefundCommon):
         self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
         self.assertFalse(self.receivable(refund))
 
+    def test_reduced_bill_in_another_currency(self):
+        currency = self.make_currency("CHF", 2.0)
+        for rate in (2.5, 1.6):
+            with self.subTest(rate):
+                currency.rate_ids.unlink()
+                self.set_rate(currency, "2020-01-01", 2.0)
+                self.invoice = self.make_invoice(currency_id=currency.id).with_user(
+                    self.supervisor
+                )
+                payment = self.register_payment(
+                    self.invoice.sudo(),
+                    currency_id=self.company.currency_id.id,
+                    payment_date="2026-01-20",
+                ).with_user(self.supervisor)
+                self.assertEqual(self.invoice.amount_residual, 0)
+                self.set_rate(currency, fields.Date.today(), rate)
+                part = self.currency.round(payment.amount / 5)
+                refund = self.refund(payment, part, to="outside", reduce_bill=True)
+                self.assertEqual(self.invoice.amount_residual, 0)
+                self.assertEqual(self.invoice.reversal_move_ids.amount_total, 200)
+                self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
+                self.assertFalse(self.receivable(refund))
+                self.assertFalse(self.receivable(payment))
+
+    def test_no_more_is_credited_than_was_planned(self):
+        self.late_confirmation = True
+        self.record(400)
+        tx = self.make_portal_transaction("done", amount=1000.0)
+        payment = tx.payment_id.with_user(self.supervisor)
+        attempt = self.refund(payment, 500, answer="pending", reduce_bill=True)
+        self.assertEqual(self.invoice._get_creditable_amount(), 900)
+        other = self.make_invoice(400.0)
+        other.sudo().js_assign_outstanding_line(
+            payment.sudo()._get_receivable_lines().id
+        )
+        self.assertEqual(other.amount_residual, 0)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        credited = (self.invoice | other).reversal_move_ids
+        self.assertEqual(credited.mapped("amount_total"), [100])
+        self.assertEqual(sum((self.invoice | other).mapped("amount_residual")), 400)
+        self.assertFalse(self.receivable(attempt.sudo().payment_id))
+
     def test_early_payment_discount(self):
         terms = self.env["account.payment.term"].create(
             {
@@ -613,6 +750,10 @@ class TestRefundAllocation(RefundCommon):
                 self.assertEqual(self.invoice.amount_residual, 0)
                 self.refund(payment, amount, to="outside")
                 self.assertEqual(self.invoice.amount_residual, remaining)
+                self.assertEqual(
+                    self.invoice.refund_status,
+                    "partially_refunded" if amount else "refunded",
+                )
 
 
 @tagged("post_install", "-at_install")
@@ -733,6 +874,74 @@ class TestRefundRefusals(RefundCommon):
         self.make_credit_note(self.invoice.with_user(self.env.uid))
         with self.assertRefused("cannot be reduced by"):
             self.refund(payment, 10, reduce_bill=True)
+
+    def test_switches_in_the_context_of_a_client(self):
+        payment = self.charge()
+        keys = (
+            "gateway_answer",
+            "booked_by_door",
+            "nothing_reconciled_yet",
+            "credit_note_reconciled_by_door",
+            "log_payment_note",
+            "settled_by_caller",
+            "resolved_by_person",
+            "no_cash_basis",
+            "no_exchange_difference",
+        )
+        self.gateway.answers = ["done"]
+        sent = payment.with_context(**dict.fromkeys(keys, True))
+        refund = sent.refund(amount=600, reason="A mistake", reduce_bill=True)
+        self.assertEqual(refund._name, "account.payment")
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        employee = self.make_user("ip_employee", "base.group_user")
+        for record in (self.invoice, payment):
+            with self.subTest(record), self.assertRaises(AccessError):
+                record.with_user(employee).with_context(
+                    log_payment_note=True
+                ).message_post(body="Forged")
+
+    def test_credit_note_is_not_before_its_invoice(self):
+        payment = self.record(date="2026-01-16")
+        payment.sudo()._get_receivable_lines().remove_move_reconcile()
+        later = self.make_invoice(invoice_date="2026-02-20")
+        later.sudo().js_assign_outstanding_line(
+            payment.sudo()._get_receivable_lines().id
+        )
+        with self.assertRefused("before that of the invoice"):
+            self.refund(payment, 10, to="outside", date="2026-01-20", reduce_bill=True)
+
+    def test_search_of_the_status(self):
+        other = self.make_invoice()
+        payment = self.record()
+        self.refund(payment, 10, to="outside")
+        both = [("id", "in", (self.invoice | other).ids)]
+        for operator, value, found in (
+            ("=", "partially_refunded", self.invoice),
+            ("=", "refunded", self.invoice.browse()),
+            ("=", False, other),
+            ("!=", False, self.invoice),
+            ("in", ("refunded", False), other),
+        ):
+            with self.subTest((operator, value)):
+                self.assertEqual(
+                    self.invoice.search(
+                        [*both, ("refund_status", operator, value)]
+                    ).ids,
+                    found.ids,
+                )
+
+    def test_allocations_of_another_company(self):
+        self.refund(self.record(), 10, to="outside")
+        self._keep()
+        company = self.env["res.company"].create({"name": "Another"})
+        stranger = self.make_user("ip_other", "account.group_account_invoice")
+        stranger.write(
+            {"company_ids": [Command.set(company.ids)], "company_id": company.id}
+        )
+        allocations = self.env["account.refund.allocation"]
+        self.assertTrue(allocations.with_user(self.supervisor).search([]))
+        self.assertFalse(allocations.with_user(stranger).search([]))
 
     def test_levels(self):
         payment = self.charge()

@@ -77,7 +77,7 @@ class AccountPaymentRefund(models.TransientModel):
         comodel_name="account.move",
         domain="[('id', 'in', available_invoice_ids)]",
         help="The payment paid several invoices: this one reopens or is reduced first. "
-        "Without a choice, the last paid one.",
+        "Without a choice, the one it was allocated to last.",
     )
     open_credit_note_ids = fields.Many2many(
         comodel_name="account.move", compute="_compute_open_credit_note_ids"
