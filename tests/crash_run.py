@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from lib.at_once import is_clear  # noqa: E402
 from lib.rpc import ConnectionLost, RpcError  # noqa: E402
 from lib.template import get_template  # noqa: E402
 from lib.world import World  # noqa: E402
@@ -166,7 +167,7 @@ class CrashRun:
             return False
         except RpcError as error:
             self.counts["refused"] += 1
-            if not _is_clear(error):
+            if not is_clear(error):
                 self.differences.append(f"{error.name}: {error.message}")
         else:
             self.counts["answered"] += 1
@@ -240,14 +241,6 @@ class CrashRun:
             **self.money,
             "differences": self.differences,
         }
-
-
-def _is_clear(error):
-    return error.name.rpartition(".")[2] in (
-        "UserError",
-        "ValidationError",
-        "LockError",
-    )
 
 
 def main():

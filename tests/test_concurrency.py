@@ -1,60 +1,9 @@
 """Many real clients act on the same invoice at once: the money moves once."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from lib.rpc import RpcError
+from lib.at_once import CLIENTS, act_at_once, assert_clear
 
 pytest_plugins = ["lib.fixtures"]
-
-CLIENTS = 16
-
-
-def act_at_once(calls):
-    """Start all calls at the same moment, each in its own thread.
-
-    :return: A pair of lists: what was returned, and the `RpcError`s that were raised.
-    """
-    barrier = threading.Barrier(len(calls))
-
-    def run(call):
-        barrier.wait()
-        try:
-            return call(), None
-        except RpcError as error:
-            return None, error
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        outcomes = list(pool.map(run, calls))
-    return (
-        [result for result, error in outcomes if error is None],
-        [error for _result, error in outcomes if error is not None],
-    )
-
-
-@pytest.fixture(scope="module")
-def clients(session_world):
-    """Return clients of four accountants: half in a browser, half through the API."""
-    session_world.ensure_running()
-    return [
-        session_world.open_tab(f"accountant{number % 4 + 1}")
-        if number % 8 < 4
-        else session_world.get_api_client(number % 4 + 1)
-        for number in range(CLIENTS)
-    ]
-
-
-def assert_clear(errors):
-    """Check that a person understands each refusal."""
-    for error in errors:
-        short = error.name.rpartition(".")[2]
-        assert short in ("UserError", "ValidationError", "LockError"), (
-            f"{error.name}: {error.message}\n{error.details}"
-        )
-        assert error.message
-        for word in ("serialize", "psycopg2", "Traceback", "duplicate key", "Error:"):
-            assert word not in error.message, error.message
 
 
 def assert_captured_once(world, invoice_id):

@@ -232,13 +232,7 @@ def test_database_connection_lost_while_waiting(world):
     with ThreadPoolExecutor(1) as pool:
         charge = pool.submit(world.charge, invoice_id, token_id)
         time.sleep(1.2)
-        world.query(
-            """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE datname = %s AND pid <> pg_backend_pid()
-            """,
-            world.database,
-        )
+        world.end_connections()
         with pytest.raises(RpcError):
             charge.result()
     world.run_resolver()

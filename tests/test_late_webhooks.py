@@ -6,14 +6,6 @@ from lib.rpc import RpcError
 pytest_plugins = ["lib.fixtures"]
 
 
-def confirm(world, attempt_id, status="succeeded", **values):
-    """Let the gateway say what became of an attempt, and the schedule do its work."""
-    reference = world.get_attempt(attempt_id)["reference"]
-    answer = world.gateway.send_webhook(reference, status, **values)
-    assert set(answer["answers"]) == {"200"}
-    world.run_resolver()
-
-
 def assert_paid(world, invoice_id, attempt_id):
     """Check that an attempt is booked and pays its invoice."""
     attempt = world.get_attempt(attempt_id)
@@ -54,7 +46,7 @@ def test_confirmed_later(world, method, outcome):
     attempt_id = world.charge(invoice_id, token_id)
     assert world.get_attempt(attempt_id)["outcome"] == outcome
     assert world.get_invoice(invoice_id)["amount_residual"] == 100
-    confirm(world, attempt_id, amount=10000, currency="USD")
+    world.confirm(attempt_id, amount=10000, currency="USD")
     assert_paid(world, invoice_id, attempt_id)
 
 
@@ -66,7 +58,7 @@ def test_confirmed_after_a_person_resolved(world, charged):
     world.act(attempt_id, "resolve", charged=charged, reason="The customer told us")
     paid = world.get_invoice(invoice_id)["amount_residual"] == 0
     assert paid == charged
-    confirm(world, attempt_id, times=2)
+    world.confirm(attempt_id, times=2)
     assert_paid(world, invoice_id, attempt_id)
 
 
@@ -76,7 +68,7 @@ def test_confirmed_after_the_resolver_gave_up(world):
     attempt_id = world.charge(invoice_id, token_id)
     world.run_resolver()
     assert world.get_attempt(attempt_id)["outcome"] == "failed"
-    confirm(world, attempt_id, amount=10000, currency="USD")
+    world.confirm(attempt_id, amount=10000, currency="USD")
     assert_paid(world, invoice_id, attempt_id)
 
 
@@ -86,8 +78,9 @@ def test_around_the_answer(world, webhook):
     invoice_id, token_id = world.make_case(f"tok_{webhook}-{webhook}")
     world.gateway.script({"webhook": webhook}, token=f"tok_{webhook}-{webhook}")
     attempt_id = world.charge(invoice_id, token_id)
-    wait_for_webhooks(
-        world, attempt_id, {"before": 1, "after": 1, "twice": 2}.get(webhook, 3)
+    world.gateway.wait_for_webhooks(
+        world.get_attempt(attempt_id)["reference"],
+        {"before": 1, "after": 1, "twice": 2}.get(webhook, 3),
     )
     assert_paid(world, invoice_id, attempt_id)
 
@@ -100,7 +93,7 @@ def test_before_a_lost_answer(world):
         {"webhook": "before after", "failure": "drop_after"}, token=token
     )
     attempt_id = world.charge(invoice_id, token_id)
-    wait_for_webhooks(world, attempt_id, 2)
+    world.gateway.wait_for_webhooks(world.get_attempt(attempt_id)["reference"], 2)
     world.run_resolver()
     assert_paid(world, invoice_id, attempt_id)
 
@@ -137,7 +130,7 @@ def test_pending_fails_later(world):
     """A pending payment that comes to nothing frees the invoice, with the reason."""
     invoice_id, token_id = world.make_case("tok_pending")
     attempt_id = world.charge(invoice_id, token_id)
-    confirm(world, attempt_id, "declined", reason="Account closed")
+    world.confirm(attempt_id, "declined", reason="Account closed")
     attempt = world.get_attempt(attempt_id)
     assert attempt["outcome"] == "declined"
     assert "Account closed" in attempt["state_message"]
@@ -187,9 +180,9 @@ def test_first_confirmed_while_second_is_pending(world):
     second_id = world.act(
         first_id, "retry", token_id=world.make_token(partner_id, "tok_pending")
     )
-    confirm(world, first_id)
+    world.confirm(first_id)
     assert_paid(world, invoice_id, first_id)
-    confirm(world, second_id)
+    world.confirm(second_id)
     assert world.get_attempt(second_id)["outcome"] == "succeeded"
     assert world.get_attempt(second_id)["is_post_processed"]
 
@@ -201,7 +194,7 @@ def test_both_attempts_succeed(world):
     partner_id = world.get_invoice(invoice_id)["partner_id"]
     second_id = world.act(first_id, "retry", token_id=world.make_token(partner_id))
     assert_paid(world, invoice_id, second_id)
-    confirm(world, first_id)
+    world.confirm(first_id)
     assert world.get_attempt(first_id)["outcome"] == "succeeded"
     world.referee.assert_agree()
     [credit] = world.query(
@@ -220,20 +213,3 @@ def test_both_attempts_succeed(world):
         invoice_id,
     )
     assert len(activities) == 1
-
-
-def wait_for_webhooks(world, attempt_id, number):
-    """Wait until the gateway sent its webhooks on an attempt."""
-    import time
-
-    reference = world.get_attempt(attempt_id)["reference"]
-    for _ in range(100):
-        sent = [
-            row["answer"]
-            for row in world.gateway.get("webhooks")["data"]
-            if row["reference"] == reference and row["answer"]
-        ]
-        if len(sent) == number:
-            break
-        time.sleep(0.1)
-    assert sent == ["200"] * number

@@ -1,5 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from .account_payment_refund import UNREFUNDED_OUTCOMES
 from .payment_transaction import UNRESOLVED_OUTCOMES
@@ -180,6 +181,16 @@ class PaymentTransaction(models.Model):
             "partner_id": source_payment.partner_id.id,
             "destination_account_id": source_payment.destination_account_id.id,
         }
+
+    @api.model
+    def _get_unsettled_domain(self):
+        """Find those too whose credit note nobody was told of that it is unpaid."""
+        untold = [
+            ("refund_credit_note_id", "!=", False),
+            ("outcome", "in", UNREFUNDED_OUTCOMES),
+            ("is_post_processed", "=", False),
+        ]
+        return Domain.OR([super()._get_unsettled_domain(), untold])
 
     def _post_process(self):  # pylint: disable=missing-return
         """Book a payment also when it was refunded before it could be booked.

@@ -411,23 +411,28 @@ class PaymentTransaction(models.Model):
         The stock schedule gives up on booking after four days; this one does not.
         """
         unresolved = self.search([("outcome", "in", UNRESOLVED_OUTCOMES)])
-        unbooked = self.search(
-            [
-                ("state", "=", "done"),
-                ("is_post_processed", "=", False),
-                "|",
-                "|",
-                ("operation", "=", "refund"),
-                ("invoice_ids", "!=", False),
-                ("source_transaction_id.invoice_ids", "!=", False),
-            ]
-        )
-        attempts = unresolved | unbooked
+        attempts = unresolved | self.search(self._get_unsettled_domain())
         self.env["ir.cron"]._commit_progress(remaining=len(attempts))
         for attempt in attempts:
             attempt._resolve_attempt()
             if not self.env["ir.cron"]._commit_progress(1):
                 break
+
+    @api.model
+    def _get_unsettled_domain(self):
+        """Return what finds the attempts that have their outcome, but were not settled.
+
+        :rtype: list
+        """
+        return [
+            ("state", "=", "done"),
+            ("is_post_processed", "=", False),
+            "|",
+            "|",
+            ("operation", "=", "refund"),
+            ("invoice_ids", "!=", False),
+            ("source_transaction_id.invoice_ids", "!=", False),
+        ]
 
     def _get_stale_delay(self):
         """Return how long nobody else acts on an attempt that is being sent.

@@ -5,6 +5,8 @@ It runs as a process of its own and writes every request and every movement of m
 an SQLite file (``synchronous=FULL``) before it answers, so its record survives the end
 of the Odoo server that it talks to, and its own. It never removes duplicates by itself:
 a second request with the same reference captures a second time, and the ledger says so.
+It refuses to refund more than was captured, as real ones do, and the ledger says how
+often that was asked for.
 
     python3 server.py --database /tmp/gateway.sqlite --port 0
 
@@ -21,6 +23,8 @@ GET  /v1/ledger[?reference=R]   captures, refunds, requests, totals, violations
 GET  /v1/requests               every request, what it met and what was answered
 POST /v1/script                 what a coming request meets, see `Handler._script`
 POST /v1/webhooks/send          reference, status: the outcome changes, and is sent
+POST /v1/dashboard/refund       charge (its reference), amount: a refund that somebody
+                                makes in the gateway's own pages, and its webhooks
 GET  /v1/webhooks               what was sent, and what the other side answered
 POST /v1/settings               webhook_url, honour_idempotency_keys
 POST /v1/reset                  forget everything but the settings
@@ -71,6 +75,9 @@ PLAIN = {
     "webhook": "",
     # Seconds between the answer and the webhooks that follow it.
     "webhook_delay": 0,
+    # What a webhook on a refund tells of: the 'refund', or, as Stripe does, its
+    # 'charge' with all its refunds, which says nothing of our reference.
+    "webhook_of": "refund",
 }
 BEHAVIOURS = {
     "succeed": {},
@@ -132,9 +139,17 @@ CREATE TABLE IF NOT EXISTS webhook (
 );
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 """
+OVER_REFUND = {
+    "outcome": "declined",
+    "code": "amount_too_large",
+    "reason": "The refund is greater than what is left of the charge.",
+    "refusal_status": 400,
+}
 # How long an answer waits for the webhook sent before it: the other side may well let
 # the webhook wait for the answer.
 WEBHOOK_PATIENCE = 1.0
+# Of these, no money moves.
+DEAD = ("declined", "canceled")
 WEBHOOK_TRIES = 3
 
 
@@ -238,6 +253,8 @@ class Store:
         """Give an operation its outcome and move the money with it, in one go."""
         with self.together():
             operation = self.row("SELECT * FROM operation WHERE id = ?", operation_id)
+            if operation["kind"] == "refund" and status not in DEAD:
+                self._check_refund(operation)
             self.execute(
                 "UPDATE operation SET status = ?, code = ?, reason = ? WHERE id = ?",
                 status,
@@ -255,6 +272,33 @@ class Store:
             if kind := moves.get((operation["kind"], status)):
                 self._move(operation, kind)
         return self.operation(operation_id)
+
+    def _check_refund(self, operation):
+        """A refund that was given up may have left its amount to another one."""
+        left = self.get_refundable(operation["parent_id"], operation["id"])
+        if operation["amount"] > left:
+            raise Refused(409, f"only {left} are left of the charge")
+
+    def get_refundable(self, charge_id, but_for=None):
+        """Return what is left of a charge, less what may still go back.
+
+        :param int but_for: The refund that does not count.
+        """
+        [captured] = self.rows(
+            "SELECT COALESCE(SUM(amount), 0) AS amount FROM movement "
+            "WHERE charge_id = ? AND kind = 'capture'",
+            charge_id,
+        )
+        refunds = self.rows(
+            "SELECT id, amount, status FROM operation "
+            "WHERE parent_id = ? AND kind = 'refund'",
+            charge_id,
+        )
+        return captured["amount"] - sum(
+            refund["amount"]
+            for refund in refunds
+            if refund["status"] not in DEAD and refund["id"] != but_for
+        )
 
     def _move(self, operation, kind):
         charge = operation
@@ -293,6 +337,19 @@ class Store:
             "reason": row["reason"] or "",
         }
 
+    def charge_of(self, operation):
+        """Return the charge of a refund, with all its refunds, newest first."""
+        charge_id = operation["charge_id"].removeprefix("ch_")
+        refunds = self.rows(
+            "SELECT * FROM operation WHERE parent_id = ? AND kind = 'refund' "
+            "AND status NOT IN ('processing', 'declined', 'canceled') ORDER BY id DESC",
+            charge_id,
+        )
+        return {
+            **self.operation(charge_id),
+            "refunds": [self.present(refund) for refund in refunds],
+        }
+
     def operations(self, reference):
         return [
             self.present(row)
@@ -319,6 +376,13 @@ class Store:
                 reference,
                 reference,
             )
+            over_refunds = self.rows(
+                "SELECT * FROM operation WHERE code = ? "
+                "AND (? IS NULL OR reference = ?) ORDER BY id",
+                OVER_REFUND["code"],
+                reference,
+                reference,
+            )
             authorized = {
                 row["id"]: row["amount"]
                 for row in self.rows(
@@ -330,6 +394,7 @@ class Store:
         return {
             "captures": captures,
             "refunds": refunds,
+            "over_refunds": [self.present(row) for row in over_refunds],
             "voids": [row for row in movements if row["kind"] == "void"],
             "authorizations": [
                 row for row in movements if row["kind"] == "authorization"
@@ -407,9 +472,10 @@ class Webhooks:
     def __init__(self, store):
         self.store = store
 
-    def send(self, operation):
+    def send(self, operation, of="refund"):
         """Send one outcome now.
 
+        :param str of: See `webhook_of` in `PLAIN`.
         :return: the HTTP status that ended it, or the error's text
         """
         url = self.store.setting("webhook_url")
@@ -419,6 +485,11 @@ class Webhooks:
             "type": f"{operation['object']}.{operation['status']}",
             "data": operation,
         }
+        if operation["object"] == "refund" and of == "charge":
+            event = {
+                "type": "charge.refunded",
+                "data": self.store.charge_of(operation),
+            }
         line = self.store.insert(
             "webhook",
             at=time.time(),
@@ -436,10 +507,10 @@ class Webhooks:
             time.sleep(0.3 * (attempt + 1))
         return answer
 
-    def send_later(self, operation, delay=0):
+    def send_later(self, operation, delay=0, of="refund"):
         def run():
             time.sleep(delay)
-            self.send(operation)
+            self.send(operation, of)
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
@@ -497,6 +568,7 @@ class Handler(BaseHTTPRequestHandler):
             "/v1/script": self._script,
             "/v1/settings": self._settings,
             "/v1/webhooks/send": self._send_webhook,
+            "/v1/dashboard/refund": self._refund_in_dashboard,
             "/v1/reset": self._reset,
         }
         if path not in routes:
@@ -542,8 +614,10 @@ class Handler(BaseHTTPRequestHandler):
     def _send_webhook(self, body):
         """Change the outcome of what is known under a reference, and send it.
 
-        A reference that is not known becomes a charge when an amount is given: what a
-        bank finds out later need not be what the gateway had answered.
+        A reference that is not known becomes a charge when an amount is given, or a
+        refund of the `charge` that is named: what a bank finds out later need not be
+        what the gateway had answered. `times` says how often it is sent, `of` what the
+        webhook tells of, see `webhook_of` in `PLAIN`.
         """
         reference, status = body["reference"], body.get("status")
         operation = self.store.row(
@@ -552,7 +626,7 @@ class Handler(BaseHTTPRequestHandler):
         if not operation:
             if "amount" not in body:
                 raise Refused(404, f"nothing is known of {reference}")
-            operation_id = self._receive("charge", body, None, None)
+            operation_id = self._receive_later(body)
         else:
             operation_id = operation["id"]
         if status and (not operation or operation["status"] != status):
@@ -561,10 +635,43 @@ class Handler(BaseHTTPRequestHandler):
             )
         else:
             presented = self.store.operation(operation_id)
+        return self._send_repeatedly(presented, body)
+
+    def _send_repeatedly(self, operation, body):
         answers = [
-            self.server.webhooks.send(presented) for _ in range(body.get("times", 1))
+            self.server.webhooks.send(operation, body.get("of", "refund"))
+            for _ in range(body.get("times", 1))
         ]
-        return {"answer": answers[-1], "answers": answers, "operation": presented}
+        return {
+            "answer": answers[-1] if answers else None,
+            "answers": answers,
+            "operation": operation,
+        }
+
+    def _receive_later(self, body):
+        if not body.get("charge"):
+            return self._receive("charge", body, None, None)[0]
+        charge = self.store.row(
+            "SELECT * FROM operation WHERE reference = ? AND kind = 'charge'",
+            body["charge"],
+        )
+        if not charge:
+            raise Refused(404, f"nothing is known of {body['charge']}")
+        body["currency"], body["token"] = charge["currency"], charge["token"]
+        operation_id, fits = self._receive("refund", body, charge, None)
+        if not fits:
+            raise Refused(400, OVER_REFUND["reason"])
+        return operation_id
+
+    def _refund_in_dashboard(self, body):
+        """Refund a charge without having been asked by the shop.
+
+        Such a refund has no reference; nothing but its charge tells whose it is.
+        """
+        operation = self.store.decide(
+            self._receive_later(body), body.get("status", "succeeded")
+        )
+        return self._send_repeatedly(operation, {"of": "charge", **body})
 
     def _query(self, reference):
         request_id, behaviour = self._log("query", reference, None, {})
@@ -590,7 +697,9 @@ class Handler(BaseHTTPRequestHandler):
             return repeated
         request_id, behaviour = self._log(kind, reference, token, body)
         self._maybe_fail(behaviour, request_id, "before")
-        operation_id = self._receive(kind, body, charge, request_id)
+        operation_id, fits = self._receive(kind, body, charge, request_id)
+        if not fits:
+            behaviour = {**behaviour, **OVER_REFUND}
         time.sleep(behaviour["delay"])
         operation = self.store.decide(
             operation_id,
@@ -599,9 +708,14 @@ class Handler(BaseHTTPRequestHandler):
             behaviour["reason"],
         )
         if "before" in behaviour["webhook"]:
-            self.server.webhooks.send_later(operation).join(WEBHOOK_PATIENCE)
+            webhook = self.server.webhooks.send_later(
+                operation, of=behaviour["webhook_of"]
+            )
+            webhook.join(WEBHOOK_PATIENCE)
         if "after" in behaviour["webhook"] or "twice" in behaviour["webhook"]:
-            self.after_answer = [(operation, behaviour["webhook_delay"])]
+            self.after_answer = [
+                (operation, behaviour["webhook_delay"], behaviour["webhook_of"])
+            ]
             if "twice" in behaviour["webhook"]:
                 self.after_answer *= 2
         time.sleep(behaviour["answer_delay"])
@@ -671,18 +785,28 @@ class Handler(BaseHTTPRequestHandler):
         return self.request_id, behaviour
 
     def _receive(self, kind, body, charge, request_id):
-        return self.store.insert(
-            "operation",
-            request_id=request_id,
-            at=time.time(),
-            kind=kind,
-            parent_id=charge and charge["id"],
-            reference=body.get("reference"),
-            amount=body["amount"],
-            currency=body.get("currency"),
-            token=body.get("token"),
-            status="processing",
-        )
+        """Take an operation on, unless it is a refund of more than there is.
+
+        :return: Its id, and whether it fits.
+        """
+        with self.store.together():
+            fits = kind != "refund" or (
+                body["amount"] <= self.store.get_refundable(charge["id"])
+            )
+            operation_id = self.store.insert(
+                "operation",
+                request_id=request_id,
+                at=time.time(),
+                kind=kind,
+                parent_id=charge and charge["id"],
+                reference=body.get("reference"),
+                amount=body["amount"],
+                currency=body.get("currency"),
+                token=body.get("token"),
+                status="processing" if fits else "declined",
+                code="" if fits else OVER_REFUND["code"],
+            )
+        return operation_id, fits
 
     def _maybe_fail(self, behaviour, request_id, when):
         if behaviour["failure"] == f"drop_{when}":
@@ -726,8 +850,8 @@ class Handler(BaseHTTPRequestHandler):
         if answer is not None:
             self._note_answer(str(self.status))
             self._answer(json.dumps(answer).encode())
-        for operation, delay in self.after_answer:
-            self.server.webhooks.send_later(operation, delay)
+        for operation, delay, of in self.after_answer:
+            self.server.webhooks.send_later(operation, delay, of)
 
     def _note_answer(self, answer):
         if self.request_id:

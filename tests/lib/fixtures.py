@@ -2,6 +2,7 @@
 
 import pytest
 
+from .at_once import CLIENTS
 from .template import get_template
 from .world import World
 
@@ -26,3 +27,15 @@ def world(session_world):
     session_world.run_resolver()
     session_world.referee.assert_agree()
     assert not left, "a fault that the test asked for did not happen"
+
+
+@pytest.fixture(scope="module")
+def clients(session_world):
+    """Return clients of four accountants: half in a browser, half through the API."""
+    session_world.ensure_running()
+    return [
+        session_world.open_tab(f"accountant{number % 4 + 1}")
+        if number % 8 < 4
+        else session_world.get_api_client(number % 4 + 1)
+        for number in range(CLIENTS)
+    ]

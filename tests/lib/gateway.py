@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import requests
@@ -76,8 +77,32 @@ class Gateway:
         """Change an outcome, send it, and return what the other side answered."""
         return self.post("webhooks/send", reference=reference, status=status, **values)
 
+    def refund_in_dashboard(self, charge, amount, **values):
+        """Refund a charge, named by its reference, without the shop having asked."""
+        return self.post(
+            "dashboard/refund", charge=charge, amount=round(amount * 100), **values
+        )
+
     def get_ledger(self, reference=None):
         return self.get("ledger", **({"reference": reference} if reference else {}))
+
+    def get_refunded(self, reference):
+        """Return what was given back of a charge, in major units."""
+        refunds = self.get_ledger(reference)["refunds"]
+        return sum(row["amount"] for row in refunds) / 100
+
+    def wait_for_webhooks(self, reference, number):
+        """Wait until so many webhooks under a reference were taken by the shop."""
+        for _ in range(100):
+            sent = [
+                row["answer"]
+                for row in self.get("webhooks")["data"]
+                if row["reference"] == reference and row["answer"]
+            ]
+            if len(sent) == number:
+                break
+            time.sleep(0.1)
+        assert sent == ["200"] * number
 
     def count_requests(self, reference, kind="charge"):
         return self.get_ledger(reference)["requests"].get(f"{kind} {reference}", 0)

@@ -12,6 +12,8 @@ class Referee:
     def __init__(self, name, gateway):
         self.database = name
         self.gateway = gateway
+        # References of refunds that a test wants the gateway to refuse.
+        self.expected_over_refunds = set()
 
     def get_differences(self, all_resolved=True):
         """Return every way in which the books and the gateway disagree, as sentences.
@@ -23,7 +25,10 @@ class Referee:
         return [
             *ledger["violations"],
             *self._find_repeated_requests(ledger),
+            *self._find_over_refunds(ledger),
             *self._compare_payments(ledger),
+            *self._compare_charges(ledger),
+            *self._check_refunds(),
             *self._check_attempts(all_resolved),
             *self._check_invoices(),
             *self._check_balances(),
@@ -38,13 +43,30 @@ class Referee:
             if number > 1 and not name.startswith("query "):
                 yield f"{name} was sent {number} times"
 
+    def _find_over_refunds(self, ledger):
+        """Nothing ever asks for more than is left, so the gateway need not refuse it."""
+        for row in ledger["over_refunds"]:
+            if row["reference"] not in self.expected_over_refunds:
+                yield f"{row['reference']}: asked to refund more than was left"
+
     def _compare_payments(self, ledger):
         """One capture or refund at the gateway is one posted and allocated payment."""
-        moved = {
-            row["reference"]: (1 if kind == "captures" else -1) * row["amount"]
-            for kind in ("captures", "refunds")
-            for row in ledger[kind]
+        # What was made in the gateway's own pages is known by the gateway's id only.
+        references = {
+            row["provider_reference"]: row["reference"]
+            for row in self._query(
+                "SELECT provider_reference, reference FROM payment_transaction "
+                "WHERE operation = 'refund'"
+            )
         }
+        moved = {}
+        for kind, sign in (("captures", 1), ("refunds", -1)):
+            for row in ledger[kind]:
+                known_as = f"re_{row['operation_id']}"
+                reference = (
+                    row["reference"] or references.get(known_as) or f"({known_as})"
+                )
+                moved[reference] = sign * row["amount"]
         booked = {}
         for row in self._read_payments():
             reference = row["reference"]
@@ -65,6 +87,65 @@ class Referee:
                 )
         for reference in booked.keys() - moved.keys():
             yield f"{reference}: booked, but the gateway moved nothing"
+
+    def _compare_charges(self, ledger):
+        """Of each charge, the gateway gave back what the books say, and no more."""
+        moved = {}
+        for row in ledger["refunds"]:
+            reference = row["charge_reference"]
+            moved[reference] = moved.get(reference, 0) + row["amount"]
+        booked = {}
+        for row in self._query(
+            """
+            SELECT COALESCE(authorized.reference, charge.reference) AS reference,
+                   payment.amount
+              FROM account_payment AS payment
+              JOIN payment_transaction AS refund
+                ON refund.id = payment.payment_transaction_id
+               AND refund.operation = 'refund'
+              JOIN payment_provider AS provider ON provider.id = refund.provider_id
+               AND provider.code = 'test_gateway'
+         LEFT JOIN account_payment AS source ON source.id = payment.source_payment_id
+         LEFT JOIN payment_transaction AS charge
+                ON charge.id = source.payment_transaction_id
+         LEFT JOIN payment_transaction AS authorized
+                ON authorized.id = charge.source_transaction_id
+             WHERE payment.state IN ('in_process', 'paid')
+            """
+        ):
+            reference = row["reference"]
+            booked[reference] = booked.get(reference, 0) + round(row["amount"] * 100)
+        for reference in moved.keys() | booked.keys():
+            if moved.get(reference, 0) != booked.get(reference, 0):
+                yield (
+                    f"{reference}: the gateway refunded {moved.get(reference, 0)}, "
+                    f"the books have {booked.get(reference, 0)}"
+                )
+
+    def _check_refunds(self):
+        """Of no payment more is given back than it brought; each refund is matched."""
+        for row in self._query(
+            """
+            SELECT source.name, source.amount, SUM(refund.amount) AS refunded
+              FROM account_payment AS source
+              JOIN account_payment AS refund ON refund.source_payment_id = source.id
+             WHERE refund.state IN ('in_process', 'paid')
+          GROUP BY source.id HAVING SUM(refund.amount) > source.amount
+            """
+        ):
+            yield f"{row['name']}: {row['refunded']} refunded of {row['amount']}"
+        for row in self._query(
+            """
+            SELECT refund.name, line.amount_residual
+              FROM account_payment AS refund
+              JOIN account_move_line AS line ON line.move_id = refund.move_id
+               AND line.account_id = refund.destination_account_id
+             WHERE refund.state IN ('in_process', 'paid')
+               AND refund.source_payment_id IS NOT NULL
+               AND line.amount_residual != 0
+            """
+        ):
+            yield f"{row['name']}: {row['amount_residual']} of the refund is not matched"
 
     def _read_payments(self):
         return self._query(

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from . import database, settings
 from .gateway import Gateway
@@ -14,6 +15,15 @@ from .rpc import ConnectionLost, Json2Client, JsonRpcClient
 from .template import get_facts
 
 _names = itertools.count(1)
+
+
+class Charged(NamedTuple):
+    """An invoice and the charge that paid it."""
+
+    invoice_id: int
+    attempt_id: int
+    payment_id: int
+    reference: str  # Of the attempt, under which the gateway knows the charge.
 
 
 class World:
@@ -109,6 +119,16 @@ class World:
             left = left or path.exists()
             path.unlink(missing_ok=True)
         return left
+
+    def end_connections(self):
+        """Let PostgreSQL end all connections of the Odoo server."""
+        self.query(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = %s AND pid <> pg_backend_pid()
+            """,
+            self.database,
+        )
 
     # === CLIENTS === #
 
@@ -227,6 +247,22 @@ class World:
         [invoice_id] = self.make_invoices([partner_id], amount, post=False)
         return invoice_id, self.make_token(partner_id, provider_ref)
 
+    def make_charged(self, provider_ref="tok_succeed", amount=100.0, charged=None):
+        """Return a new invoice that was charged.
+
+        :param float charged: What was charged of it; all of it if not given.
+        """
+        invoice_id, token_id = self.make_case(provider_ref, amount)
+        arguments = {} if charged is None else {"amount": charged}
+        attempt_id = self.charge(invoice_id, token_id, **arguments)
+        return self.get_charged(attempt_id, invoice_id)
+
+    def get_charged(self, attempt_id, invoice_id):
+        attempt = self.get_attempt(attempt_id)
+        return Charged(
+            invoice_id, attempt_id, attempt["payment_id"], attempt["reference"]
+        )
+
     # === DOORS === #
 
     def expect_death(self, call, *arguments, **values):
@@ -257,6 +293,40 @@ class World:
             "payment.transaction", method, [attempt_id], **arguments
         )
         return _get_id(result)
+
+    def refund(self, payment_id, client=None, **arguments):
+        """Refund a payment.
+
+        The answer is the id of the refund or, while it is not booked, of the attempt:
+        :meth:`get_refunds` tells what came of it.
+        """
+        result = (client or self.accountant).call(
+            "account.payment",
+            "refund",
+            [payment_id],
+            **{"reason": "Broken", **arguments},
+        )
+        return _get_id(result)
+
+    def issue_credit_note(self, invoice_id, client=None, **arguments):
+        """Issue a credit note.
+
+        :return: Its id.
+        """
+        result = (client or self.accountant).call(
+            "account.move",
+            "issue_credit_note",
+            [invoice_id],
+            **{"reason": "Broken", **arguments},
+        )
+        return _get_id(result)
+
+    def confirm(self, attempt_id, status="succeeded", **values):
+        """Let the gateway say what became of an attempt, and the schedule do its work."""
+        reference = self.get_attempt(attempt_id)["reference"]
+        answer = self.gateway.send_webhook(reference, status, **values)
+        assert set(answer["answers"]) == {"200"}
+        self.run_resolver()
 
     def run_resolver(self):
         """Run the scheduled action that resolves and settles."""
@@ -296,6 +366,42 @@ class World:
     def get_only_attempt(self, invoice_id):
         [row] = self.get_attempts(invoice_id)
         return row
+
+    def get_refunds(self, attempt_id):
+        """Return the attempts to refund a charge, oldest first."""
+        return self.query(
+            "SELECT * FROM payment_transaction WHERE operation = 'refund' "
+            "AND source_transaction_id = %s ORDER BY id",
+            attempt_id,
+        )
+
+    def get_only_refund(self, attempt_id):
+        [row] = self.get_refunds(attempt_id)
+        return row
+
+    def get_refundable(self, payment_id):
+        """Return what Odoo says can still be given back of a payment."""
+        [values] = self.accountant.read(
+            "account.payment", [payment_id], ["amount_available_for_refund"]
+        )
+        return values["amount_available_for_refund"]
+
+    def get_credit_notes(self, invoice_id):
+        """Return the posted credit notes of an invoice, oldest first."""
+        return self.query(
+            "SELECT * FROM account_move WHERE reversed_entry_id = %s "
+            "AND move_type = 'out_refund' AND state = 'posted' ORDER BY id",
+            invoice_id,
+        )
+
+    def get_activities(self, model, record_id):
+        """Return what people were asked to look at on a record."""
+        return self.query(
+            "SELECT summary, note FROM mail_activity WHERE res_model = %s "
+            "AND res_id = %s ORDER BY id",
+            model,
+            record_id,
+        )
 
     def get_invoice(self, invoice_id):
         [row] = self.query("SELECT * FROM account_move WHERE id = %s", invoice_id)

@@ -4,6 +4,8 @@ from odoo import http
 from odoo.exceptions import ValidationError
 from odoo.http import request
 
+from odoo.addons.payment import utils as payment_utils
+
 _logger = logging.getLogger(__name__)
 
 
@@ -18,12 +20,36 @@ class TestGatewayController(http.Controller):
         that it is not sent again for ever. There is no signature: the gateway is a
         process of the tests on the same machine.
         """
-        data = request.get_json_data()["data"]
-        _logger.info("Webhook: %s is %s", data["reference"], data["status"])
+        event = request.get_json_data()
+        data = event["data"]
+        _logger.info("Webhook: %s, %s", event["type"], data["reference"] or data["id"])
         # In superuser mode, because a gateway is no user.
         tx_sudo = request.env["payment.transaction"].sudo()
         try:
-            tx_sudo._process("test_gateway", data)
+            if event["type"] == "charge.refunded":
+                self._import_refunds(tx_sudo, data)
+            else:
+                tx_sudo._process("test_gateway", data)
         except ValidationError:
             _logger.exception("Unable to process the payment data")
         return request.make_json_response("")
+
+    @staticmethod
+    def _import_refunds(tx_sudo, charge):
+        """Create and process the refunds of a charge that are not known.
+
+        As the controller of payment_stripe does: the notification says nothing of our
+        references, so that only what was answered is known.
+        """
+        source_sudo = tx_sudo._search_by_reference("test_gateway", charge)
+        known = source_sudo.child_transaction_ids.filtered(
+            lambda tx: tx.operation == "refund"
+        ).mapped("provider_reference")
+        for refund in charge["refunds"]:
+            if refund["id"] not in known:
+                amount = payment_utils.to_major_currency_units(
+                    refund["amount"], source_sudo.currency_id
+                )
+                source_sudo._create_child_transaction(amount, is_refund=True)._process(
+                    "test_gateway", refund
+                )
