@@ -117,12 +117,10 @@ class AccountMove(models.Model):
         currency = self.currency_id if suffix else self.company_currency_id
         return currency.round(units * currency.rounding)
 
-    def _get_base_lines_with_taxes(self, round_from_tax_lines=True):
+    def _get_base_lines_with_taxes(self):
         """Return the base lines of the tax engine, with amounts by repartition line."""
         self.ensure_one()
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines(
-            round_from_tax_lines=round_from_tax_lines
-        )
+        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
         self.env["account.tax"]._add_accounting_data_in_base_lines_tax_details(
             base_lines, self.company_id, include_caba_tags=self.always_tax_exigible
         )
@@ -186,7 +184,7 @@ class AccountMove(models.Model):
         )
         for repartition_line, tax_lines in by_repartition_line.items():
             tax = repartition_line.tax_id
-            index = self._get_repartition_lines(tax).ids.index(repartition_line.id)
+            indexes = self._get_repartition_lines(tax).ids
             for suffix, fname in ((DOCUMENT, "amount_currency"), (COMPANY, "balance")):
                 amounts = parts[suffix]
                 booked = self._get_units(
@@ -198,14 +196,12 @@ class AccountMove(models.Model):
                     if part.tax
                     and part.tax[0] == tax.id
                     and part.tax[1] == (repartition_line.factor < 0)
-                    and part.repartition == index
+                    and indexes[part.repartition] == repartition_line.id
                 ]
-                if not own:  # A tax without a base.
+                if not own:  # Somebody entered a tax without a base.
                     amounts[Part(tax_lines[0].id)] = booked
                     continue
-                known = sum(amounts[part] for part in own)
-                if known != booked:
-                    # Most of the difference for the largest.
+                if booked != sum(amounts[part] for part in own):
                     shares = scale([amounts[part] for part in own], booked)
                     amounts.update(zip(own, shares, strict=True))
 
@@ -255,7 +251,11 @@ class AccountMove(models.Model):
         before = {suffix: dict(left) for suffix, left in credit.left.items()}
         if credit_note.currency_id == self.currency_id:
             parts = credit_note._get_parts()
-            line_map = self._map_credited_lines(credit_note, parts[DOCUMENT])
+            line_map = self._map_credited_lines(
+                credit_note,
+                {part.line for part in parts[DOCUMENT]},
+                {part.line for part in credit.parts[DOCUMENT]},
+            )
             for suffix, left in credit.left.items():
                 rest = parts[suffix]
                 for is_similar in (True, False):
@@ -291,15 +291,15 @@ class AccountMove(models.Model):
                 rest[part] = units
         return rest
 
-    def _map_credited_lines(self, credit_note, parts):
+    def _map_credited_lines(self, credit_note, line_ids, own_line_ids):
         """Return for each line of a credit note the invoice lines that it may credit.
 
-        :return: By the line's id the ids of all lines, the most similar first.
+        :return: By the line's id the ids of all own lines, the most similar first.
         :rtype: dict[int, list[int]]
         """
-        own_lines = self._get_creditable_lines()
+        own_lines = self.line_ids.browse(own_line_ids)
         result = {}
-        for line_id in {part.line for part in parts}:
+        for line_id in line_ids:
             line = credit_note.line_ids.browse(line_id)
 
             def similarity(own, line=line):
@@ -359,7 +359,9 @@ class AccountMove(models.Model):
             self._plan_lines(credit, lines)
         else:
             self._plan_amount(credit, self._get_units(amount))
-        credit.taken[COMPANY] = self._plan_in_company_currency(credit, date)
+        credit.taken[COMPANY] = self._plan_in_company_currency(
+            credit, date, bool(lines)
+        )
         return credit
 
     def _plan_amount(self, credit, units):
@@ -402,7 +404,7 @@ class AccountMove(models.Model):
             taken.update(reduce_in_proportion(units, wanted, left, carried))
         credit.taken[DOCUMENT] = taken
 
-    def _plan_in_company_currency(self, credit, date):
+    def _plan_in_company_currency(self, credit, date, by_lines):
         """Return the amounts in the company's currency of what is credited.
 
         At the invoice's rate they are in proportion as well and end at zero with the
@@ -411,15 +413,10 @@ class AccountMove(models.Model):
         if self.currency_id == self.company_currency_id:
             return dict(credit.taken[DOCUMENT])
         total = sum(credit.taken[DOCUMENT].values())
+        if credit.is_same_rate and total == sum(credit.left[DOCUMENT].values()):
+            return dict(credit.left[COMPANY])
         if credit.is_same_rate:
-            limits = credit.left[COMPANY]
-            wanted = credit.get_wanted(COMPANY)
-            if total == sum(credit.left[DOCUMENT].values()):
-                return dict(limits)
-            company_total = max(
-                0, min(round(sum(wanted.values())), sum(limits.values()))
-            )
-            return reduce_in_proportion(company_total, wanted, limits)
+            return self._plan_at_same_rate(credit, by_lines)
         rate = self._get_expected_currency_rate_at(date)
         ratio = self.currency_id.rounding / rate / self.company_currency_id.rounding
         wanted = {part: units * ratio for part, units in credit.taken[DOCUMENT].items()}
@@ -431,6 +428,35 @@ class AccountMove(models.Model):
             for part, units in wanted.items()
         }
         return reduce_in_proportion(round(total * ratio), wanted, limits)
+
+    def _plan_at_same_rate(self, credit, by_lines):
+        """Return the amounts in the company's currency, in proportion.
+
+        :param bool by_lines: Whether each line is credited on its own.
+        """
+        wanted = credit.get_wanted(COMPANY)
+        left = credit.left[COMPANY]
+        groups = [list(left)]
+        if by_lines:
+            groups = [
+                [part for part in left if part.line == line_id]
+                for line_id in credit.shares
+            ]
+        taken = dict.fromkeys(left, 0)
+        carried = {}
+        for group in groups:
+            limits = {part: left[part] for part in group}
+            total = round(sum(wanted[part] for part in group))
+            available = sum(limits.values())
+            taken.update(
+                reduce_in_proportion(
+                    max(min(0, available), min(total, max(0, available))),
+                    {part: wanted[part] for part in group},
+                    limits,
+                    carried,
+                )
+            )
+        return taken
 
     # === THE LINES OF THE CREDIT NOTE === #
 

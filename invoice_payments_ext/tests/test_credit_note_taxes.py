@@ -38,7 +38,7 @@ TAXES = (
 class TestProportion(BaseCase):
     """The arithmetic, in whole units and without Odoo."""
 
-    @settings(max_examples=500, **GENERATED)
+    @settings(max_examples=300, **GENERATED)
     @given(
         parts=st.lists(st.integers(-500, 5000), min_size=1, max_size=8),
         fraction=st.fractions(0, 1),
@@ -59,7 +59,7 @@ class TestProportion(BaseCase):
     def test_much_more_than_wanted(self):
         self.assertEqual(apportion(10**9, [0.0, 1.0], [10**9, 10**9]), [500000000] * 2)
 
-    @settings(max_examples=300, **GENERATED)
+    @settings(max_examples=240, **GENERATED)
     @given(
         lines=st.lists(
             st.tuples(st.integers(1, 5000), st.integers(0, 400), st.integers(0, 400)),
@@ -288,7 +288,7 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         credit_note.action_post()
         self.env.flush_all()
 
-    @settings(max_examples=30, **GENERATED)
+    @settings(max_examples=24, **GENERATED)
     @given(
         lines=st.lists(
             st.tuples(
