@@ -443,7 +443,9 @@ def _violations(captures, refunds, authorized):
     for kind, rows in (("captured", captures), ("refunded", refunds)):
         numbers = {}
         for row in rows:
-            numbers[row["reference"]] = numbers.get(row["reference"], 0) + 1
+            # What was made in its own pages has none.
+            if row["reference"]:
+                numbers[row["reference"]] = numbers.get(row["reference"], 0) + 1
         violations += [
             f"{reference} was {kind} {number} times"
             for reference, number in numbers.items()
@@ -614,6 +616,8 @@ class Handler(BaseHTTPRequestHandler):
     def _send_webhook(self, body):
         """Change the outcome of what is known under a reference, and send it.
 
+        What was made in the gateway's own pages is named by its id instead.
+
         A reference that is not known becomes a charge when an amount is given, or a
         refund of the `charge` that is named: what a bank finds out later need not be
         what the gateway had answered. `times` says how often it is sent, `of` what the
@@ -621,7 +625,11 @@ class Handler(BaseHTTPRequestHandler):
         """
         reference, status = body["reference"], body.get("status")
         operation = self.store.row(
-            "SELECT * FROM operation WHERE reference = ? ORDER BY id LIMIT 1", reference
+            "SELECT * FROM operation WHERE reference = ? "
+            "OR (reference IS NULL AND substr(kind, 1, 2) || '_' || id = ?) "
+            "ORDER BY id LIMIT 1",
+            reference,
+            reference,
         )
         if not operation:
             if "amount" not in body:

@@ -44,14 +44,15 @@ class Referee:
                 yield f"{name} was sent {number} times"
 
     def _find_over_refunds(self, ledger):
-        """Nothing ever asks for more than is left, so the gateway need not refuse it."""
+        """Nothing ever asks for more than is left: the gateway need not refuse it."""
         for row in ledger["over_refunds"]:
             if row["reference"] not in self.expected_over_refunds:
                 yield f"{row['reference']}: asked to refund more than was left"
 
     def _compare_payments(self, ledger):
         """One capture or refund at the gateway is one posted and allocated payment."""
-        # What was made in the gateway's own pages is known by the gateway's id only.
+        # By the gateway's id first: what was made in its own pages has no reference,
+        # and may be what one of ours was taken for.
         references = {
             row["provider_reference"]: row["reference"]
             for row in self._query(
@@ -64,7 +65,7 @@ class Referee:
             for row in ledger[kind]:
                 known_as = f"re_{row['operation_id']}"
                 reference = (
-                    row["reference"] or references.get(known_as) or f"({known_as})"
+                    references.get(known_as) or row["reference"] or f"({known_as})"
                 )
                 moved[reference] = sign * row["amount"]
         booked = {}
@@ -145,7 +146,7 @@ class Referee:
                AND line.amount_residual != 0
             """
         ):
-            yield f"{row['name']}: {row['amount_residual']} of the refund is not matched"
+            yield f"{row['name']}: {row['amount_residual']} refunded are not matched"
 
     def _read_payments(self):
         return self._query(

@@ -322,7 +322,7 @@ class World:
         return _get_id(result)
 
     def confirm(self, attempt_id, status="succeeded", **values):
-        """Let the gateway say what became of an attempt, and the schedule do its work."""
+        """Let the gateway say what became of an attempt, and the schedule run."""
         reference = self.get_attempt(attempt_id)["reference"]
         answer = self.gateway.send_webhook(reference, status, **values)
         assert set(answer["answers"]) == {"200"}
