@@ -140,19 +140,25 @@ def check_credit_notes(test, invoice):
         _check_printed_totals(test, credit_note)
     _check_proportion(test, invoice, credit_notes)
     is_ended = not currency.compare_amounts(total, invoice.amount_total)
-    is_same_rate = len(set((invoice | credit_notes).mapped("invoice_currency_rate")))
+    rates = set((invoice | credit_notes).mapped("invoice_currency_rate"))
+    is_same_rate = len(rates) == 1
     # An ordinary credit note on other accounts leaves what it did not credit.
     is_alike = add_up(credit_notes - ours).keys() <= add_up(invoice).keys()
-    if is_ended and is_alike and credit_notes[-1] in ours:
-        for name, amounts in add_up(invoice | credit_notes).items():
-            test.assertTrue(
-                currency.is_zero(amounts[0]), f"{invoice.name}: {amounts} on {name}"
+    if not is_ended or not is_alike or credit_notes[-1] not in ours:
+        return
+    # One of Odoo's own may credit a unit more of a tax than was left of it, which none
+    # after it can make good.
+    others = 2 * len(credit_notes - ours)
+    for name, amounts in add_up(invoice | credit_notes).items():
+        booked = {currency: amounts[0]}
+        if is_same_rate:
+            booked[invoice.company_currency_id] = amounts[1]
+        for unit, amount in booked.items():
+            test.assertLessEqual(
+                round(abs(amount) / unit.rounding),
+                others,
+                f"{invoice.name}: {amounts} on {name}",
             )
-            if is_same_rate == 1:
-                test.assertTrue(
-                    invoice.company_currency_id.is_zero(amounts[1]),
-                    f"{invoice.name}: {amounts} on {name}",
-                )
 
 
 def add_up(moves):

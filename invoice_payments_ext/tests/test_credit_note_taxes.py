@@ -302,7 +302,7 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         ),
         steps=st.lists(
             st.tuples(
-                st.sampled_from(("amount", "amount", "cent", "lines", "quantities")),
+                st.sampled_from(("amount", "cent", "lines", "quantities", "reversal")),
                 st.floats(0.01, 0.9),
             ),
             max_size=4,
@@ -317,6 +317,21 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         currency="EUR",
         cash_rounding=None,
         rounding_method="round_globally",
+    )
+    @example(
+        lines=[
+            (17.55, 3, 0, ["excluded", "fixed"]),
+            (17.55, 3, 33.33, ["fixed", "included_too"]),
+        ],
+        steps=[
+            ("cent", 0.5),
+            ("lines", 0.4831642393378221),
+            ("lines", 0.12086728233936515),
+            ("reversal", 0.24082504475703434),
+        ],
+        currency="JPY",
+        cash_rounding="add_invoice_line",
+        rounding_method="round_per_line",
     )
     def test_generated(self, lines, steps, currency, cash_rounding, rounding_method):
         self.company.tax_calculation_rounding_method = rounding_method
