@@ -3,16 +3,20 @@
 
     python3 tests/crash_run.py --kills 100
 
-Several clients charge invoices while the gateway succeeds, declines, delays, and drops
-connections, and while the resolver runs. The server process is killed, half of the
-times at a named point of the steps and half of the times at any moment. Clients whose
-call was cut off ask again after the restart, with their idempotency key. Every five
-kills, and at the end, everything is resolved and the books must agree with the gateway.
+Several clients charge invoices and give money back: with and without reducing the bill,
+by credit notes, and outside the gateway. Meanwhile the gateway succeeds, declines,
+delays, and drops connections, and the resolver runs. The server process is killed, half
+of the times at a named point of the steps and half of the times at any moment. Clients
+whose call was cut off ask again after the restart, with their idempotency key. Every
+five kills, and at the end, everything is resolved and the books must agree with the
+gateway, in what was captured and in what was refunded.
 Prints one line of JSON, after Ctrl+C too; the exit status is 1 if anything differs. A
 seed makes the choices, not the timing, repeatable.
 """
 
 import argparse
+import functools
+import itertools
 import json
 import random
 import sys
@@ -49,6 +53,20 @@ BEHAVIOURS = {
     "tok_webhook_before": 2,
     "tok_webhook_twice": 2,
 }
+# The same for refunds: the behaviour is a part of the method's name.
+REFUND_BEHAVIOURS = {
+    "succeed": 10,
+    "pause": 6,
+    "decline": 2,
+    "pending": 2,
+    "drop_after": 3,
+    "drop_before": 2,
+    "error_after": 2,
+    "webhook_before": 2,
+    "webhook_twice": 2,
+}
+# How what was charged is given back, and how often.
+REFUNDS = {"reopen": 4, "reduce": 4, "outside": 2, "credit_note": 3}
 # The resolver runs beside live senders here: it must tell them from dead ones.
 STALE_DELAY = 2
 AMOUNT = 100.0
@@ -64,6 +82,7 @@ class CrashRun:
         self.differences = []
         self.money = {}
         self.cases = []  # Invoices to charge, each with a saved method.
+        self.charged = []  # Invoices that may have been charged.
         self.unfinished = []  # Calls that were cut off.
         self.over = threading.Event()
 
@@ -71,7 +90,7 @@ class CrashRun:
         started = time.monotonic()
         try:
             self.world.start(IPX_STALE_DELAY=STALE_DELAY)
-            self.world.gateway.script({"delay": 0.5}, token="tok_pause", times=None)
+            self._script_gateway()
             try:
                 while self.kills.total() < self.options.kills:
                     self._cycle()
@@ -88,6 +107,15 @@ class CrashRun:
         finally:
             self.world.close()
         return self._summarize(time.monotonic() - started)
+
+    def _script_gateway(self):
+        """Say what refunds meet: the token would decide on the charge only."""
+        for method, refund in itertools.product(BEHAVIOURS, REFUND_BEHAVIOURS):
+            token = f"{method}-{refund}"
+            if method == "tok_pause":
+                self.world.gateway.script({"delay": 0.5}, token=token, times=None)
+            behaviour = {"delay": 0.5} if refund == "pause" else refund
+            self.world.gateway.script(behaviour, kind="refund", token=token, times=None)
 
     # === ONE KILL === #
 
@@ -133,44 +161,97 @@ class CrashRun:
                 yield self.world.open_tab(f"accountant{user}")
 
     def _work(self, client, seed):
-        """Charge one invoice after the other until the server dies."""
+        """Charge an invoice or refund a charged one, until the server dies."""
         chance = random.Random(seed)
         while not self.over.is_set():
-            try:
-                invoice_id, token_id = self.cases.pop()
-            except IndexError:
-                return
-            method = chance.choices([*BEHAVIOURS], BEHAVIOURS.values())[0]
-            self.world.query(
-                "UPDATE payment_token SET provider_ref = %s WHERE id = %s",
-                method,
-                token_id,
-            )
-            arguments = {}
-            if chance.random() < 0.7:
-                arguments["idempotency_key"] = f"run-{invoice_id}"
-            if chance.random() < 0.2:
-                arguments["amount"] = round(chance.uniform(1, AMOUNT), 2)
-            if not self._charge(client, invoice_id, token_id, arguments):
+            kind, call = "refunds", None
+            if self.charged and chance.random() < 0.6:
+                call = self._choose_refund(chance, client, chance.choice(self.charged))
+            if not call:
+                kind, call = "charges", self._choose_charge(chance, client)
+            if not call or not self._call(kind, call):
                 return
 
-    def _charge(self, client, invoice_id, token_id, arguments):
-        """Charge; note the call if it was cut off.
+    def _choose_charge(self, chance, client):
+        """Return a call that charges a new invoice."""
+        try:
+            invoice_id, token_id = self.cases.pop()
+        except IndexError:
+            return None
+        method = chance.choices([*BEHAVIOURS], BEHAVIOURS.values())[0]
+        refund = chance.choices([*REFUND_BEHAVIOURS], REFUND_BEHAVIOURS.values())[0]
+        self.world.query(
+            "UPDATE payment_token SET provider_ref = %s WHERE id = %s",
+            f"{method}-{refund}",
+            token_id,
+        )
+        arguments = {}
+        if chance.random() < 0.7:
+            arguments["idempotency_key"] = f"run-{invoice_id}"
+        if chance.random() < 0.2:
+            arguments["amount"] = round(chance.uniform(1, AMOUNT), 2)
+        self.charged.append(invoice_id)
+        return functools.partial(
+            self.world.charge, invoice_id, token_id, client=client, **arguments
+        )
+
+    def _choose_refund(self, chance, client, invoice_id):
+        """Return a call that gives back what was charged, if it was, or a part of it.
+
+        Some of it may have been given back before: what is too much is refused.
+        """
+        payments = self.world.query(
+            """
+            SELECT payment.id, payment.amount FROM account_payment AS payment
+              JOIN account_invoice_transaction_rel AS link
+                ON link.transaction_id = payment.payment_transaction_id
+             WHERE link.invoice_id = %s
+               AND payment.payment_type = 'inbound'
+               AND payment.state IN ('in_process', 'paid')
+            """,
+            invoice_id,
+        )
+        if not payments:
+            return None
+        payment = payments[0]
+        amount = float(payment["amount"])
+        if chance.random() < 0.6:
+            amount = round(chance.uniform(0.01, amount), 2)
+        kind = chance.choices([*REFUNDS], REFUNDS.values())[0]
+        self.counts[f"wanted: {kind}"] += 1
+        arguments = {"amount": amount}
+        if chance.random() < 0.7:
+            arguments["idempotency_key"] = f"run-{invoice_id}-{chance.random()}"
+        if kind == "credit_note":
+            remaining = float(self.world.get_invoice(invoice_id)["amount_residual"])
+            arguments["amount"] = round(remaining + amount, 2)
+            arguments["destinations"] = [{"to": "original", "amount": amount}]
+            return functools.partial(
+                self.world.issue_credit_note, invoice_id, client=client, **arguments
+            )
+        arguments["reduce_bill"] = kind == "reduce"
+        arguments["to"] = "outside" if kind == "outside" else "original"
+        return functools.partial(
+            self.world.refund, payment["id"], client=client, **arguments
+        )
+
+    def _call(self, kind, call):
+        """Make a call; note it if it was cut off.
 
         :return: Whether the server lives.
         """
         try:
-            self.world.charge(invoice_id, token_id, client=client, **arguments)
+            call()
         except ConnectionLost:
-            self.counts["cut off"] += 1
-            self.unfinished.append((client, invoice_id, token_id, arguments))
+            self.counts[f"{kind} cut off"] += 1
+            self.unfinished.append((kind, call))
             return False
         except RpcError as error:
-            self.counts["refused"] += 1
+            self.counts[f"{kind} refused"] += 1
             if not is_clear(error):
                 self.differences.append(f"{error.name}: {error.message}")
         else:
-            self.counts["answered"] += 1
+            self.counts[f"{kind} answered"] += 1
         return True
 
     def _resolve(self, client):
@@ -185,8 +266,8 @@ class CrashRun:
     def _repeat_calls(self):
         """Ask again for what was cut off: the same request, or somebody else's."""
         calls, self.unfinished = self.unfinished, []
-        for client, invoice_id, token_id, arguments in calls:
-            self._charge(client, invoice_id, token_id, arguments)
+        for kind, call in calls:
+            self._call(kind, call)
 
     # === THE END === #
 
@@ -198,23 +279,44 @@ class CrashRun:
             self.world.gateway.send_webhook(row["reference"], "succeeded")
         self._compare()
         ledger = self.world.gateway.get_ledger()
-        [booked] = self.world.query(
+        booked = {
+            row["payment_type"]: row
+            for row in self.world.query(
+                """
+                SELECT payment_type, count(*) AS number, SUM(amount) AS amount
+                  FROM account_payment WHERE state IN ('in_process', 'paid')
+                   AND payment_transaction_id IS NOT NULL
+              GROUP BY payment_type
+                """
+            )
+        }
+        [outside] = self.world.query(
             """
             SELECT count(*) AS number, COALESCE(SUM(amount), 0) AS amount
               FROM account_payment WHERE state IN ('in_process', 'paid')
-               AND payment_transaction_id IS NOT NULL
+               AND payment_transaction_id IS NULL AND source_payment_id IS NOT NULL
             """
         )
-        self.money = {
-            "requests": sum(
-                number
-                for name, number in ledger["requests"].items()
-                if name.startswith("charge ")
-            ),
-            "captures": len(ledger["captures"]),
-            "captured": sum(row["amount"] for row in ledger["captures"]) / 100,
-            "payments": booked["number"],
-            "booked": float(booked["amount"]),
+        for moved, requests, direction in (
+            ("captured", "charge", "inbound"),
+            ("refunded", "refund", "outbound"),
+        ):
+            movements = ledger["captures" if moved == "captured" else "refunds"]
+            books = booked.get(direction, {"number": 0, "amount": 0})
+            self.money[moved] = {
+                "requests": sum(
+                    number
+                    for name, number in ledger["requests"].items()
+                    if name.startswith(f"{requests} ")
+                ),
+                "movements": len(movements),
+                "moved": sum(row["amount"] for row in movements) / 100,
+                "payments": books["number"],
+                "booked": float(books["amount"]),
+            }
+        self.money["refunded outside"] = {
+            "payments": outside["number"],
+            "booked": float(outside["amount"]),
         }
 
     def _compare(self):
