@@ -105,13 +105,15 @@ def test_pending_fails_later(world):
     assert_refunded(world, charged, 100, reduce_bill=True)
 
 
-@pytest.mark.parametrize("refunded", [True, False])
-def test_confirmed_after_a_person_resolved(world, refunded):
+@pytest.mark.parametrize(
+    "refunded, of", [(True, "refund"), (True, "charge"), (False, "refund")]
+)
+def test_confirmed_after_a_person_resolved(world, refunded, of):
     """A person said what became of it; then the gateway says that it was refunded."""
     charged, refund = start_refund(world, "error_after", "unknown", reduce_bill=True)
     world.act(refund["id"], "resolve", charged=refunded, reason="They told us")
     assert len(world.get_credit_notes(charged.invoice_id)) == refunded
-    world.confirm(refund["id"], times=2)
+    world.confirm(refund["id"], times=2, of=of)
     assert_refunded(world, charged, reduce_bill=True)
 
 
@@ -173,11 +175,14 @@ def test_answer_lost(world, webhook, of):
 
 
 def test_answer_lost_and_another_refund_reported(world):
-    """Two refunds of the same amount, ours unanswered: both are booked, each once."""
-    charged = make_charged(world, "drop_after")
-    world.refund(charged.payment_id, amount=30.0)
+    """Two refunds of the same amount, ours unanswered: both are booked, each once.
+
+    Ours may have been taken for the other one before the gateway speaks of ours.
+    """
+    charged, refund = start_refund(world, "drop_after", "unknown", amount=30.0)
     world.gateway.refund_in_dashboard(charged.reference, 30, times=2)
     world.run_resolver()
+    world.confirm(refund["id"], times=2)
     world.gateway.refund_in_dashboard(charged.reference, 10)
     world.run_resolver()
     assert len(world.get_refunds(charged.attempt_id)) == 3

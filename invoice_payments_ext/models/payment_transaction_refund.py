@@ -42,6 +42,33 @@ class PaymentTransaction(models.Model):
             self._get_attempt_invoices()._check_refund_rights()
         return super()._check_attempt_rights()
 
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Give a refund that was taken for another one back its own id.
+
+        A refund of the same amount, reported before our answer, may have been taken for
+        ours and ours imported as the other one. When the gateway then names ours, the
+        two change ids: an id that nobody has any more would be imported again.
+        """
+        if reported := vals.get("provider_reference"):
+            for tx in self.filtered(
+                lambda tx: (
+                    tx.operation == "refund"
+                    and tx.provider_reference not in (False, reported)
+                )
+            ):
+                twin = tx.source_transaction_id.child_transaction_ids.filtered(
+                    lambda other: (
+                        other.operation == "refund"
+                        and other.provider_reference == reported
+                    )
+                )
+                super(PaymentTransaction, twin).write(
+                    {"provider_reference": tx.provider_reference}
+                )
+        return super().write(vals)
+
     # === BUSINESS METHODS - REQUESTS === #
 
     def _refund(self, amount_to_refund=None):
@@ -135,9 +162,13 @@ class PaymentTransaction(models.Model):
                 provider_reference and tx.provider_reference == provider_reference
             )
         )
+        # A person's word for a refund says nothing of the gateway's id either.
         unanswered = refunds.filtered(
             lambda tx: (
-                tx.outcome in UNRESOLVED_OUTCOMES
+                (
+                    tx.outcome in UNRESOLVED_OUTCOMES
+                    or (tx.state == "done" and tx.request_state == "unknown")
+                )
                 and not tx.provider_reference
                 and not tx.currency_id.compare_amounts(-tx.amount, amount)
             )
