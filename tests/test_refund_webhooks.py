@@ -170,7 +170,7 @@ def test_answer_lost(world, webhook, of):
     world.run_resolver()
     [adopted] = world.get_refunds(charged.attempt_id)
     assert adopted["id"] == refund["id"]
-    assert adopted["refund_reduces_bill"]
+    assert adopted["refund_credits_planned"]
     assert_refunded(world, charged, reduce_bill=True)
 
 
