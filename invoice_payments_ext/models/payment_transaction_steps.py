@@ -142,11 +142,8 @@ class PaymentTransaction(models.Model):
         :rtype: GatewayAnswer
         """
         answer = GatewayAnswer(self)
-        try:
-            self._lock_attempt()
-        except CONCURRENCY_ERRORS:
-            self.env.cr.rollback()
-            return self._refuse(answer, "unknown", self.env._("It was not sent."))
+        if not self._lock_to_send():
+            return self._refuse(answer, "failed", self.env._("It was not sent."))
         if self.request_state != "sent":
             return answer  # The resolver took it for a crashed one: it is unknown now.
         try:
@@ -158,6 +155,26 @@ class PaymentTransaction(models.Model):
             )
             self.env.cr.rollback()
             return self._refuse(answer, "unknown", str(error))
+
+    def _lock_to_send(self):
+        """Lock the row of the attempt that is about to leave.
+
+        Another request for it, with the same key, may hold it for a moment to see that
+        it is not the sender.
+
+        :return: Whether the row is locked; else nothing was sent.
+        :rtype: bool
+        """
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                self._lock_attempt()
+                return True
+            except CONCURRENCY_ERRORS:
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+                if tries_left:
+                    time.sleep(random.uniform(0.05, 0.2))
+        return False
 
     def _call_gateway(self, answer, send=None):
         """Let the provider's code send the request, and collect what comes back.
