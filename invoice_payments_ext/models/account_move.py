@@ -640,17 +640,22 @@ class AccountMove(models.Model):
         return method_line
 
     @api.model
-    def _get_external_date(self, journal, date, company, has_tax=False):
+    def _get_external_date(
+        self, journal, date, company, has_tax=False, start=None, start_label=""
+    ):
         """Return the day of an entry; refuse the future and locked periods.
 
         :param account.journal journal: The journal of the entry.
         :param date|str date: The day; today if not given.
         :param res.company company: The company whose periods are locked.
         :param bool has_tax: Whether the periods of tax returns count too.
+        :param date start: The day of what the entry corrects, the earliest one. For a
+                           colleague in another time zone it may have been tomorrow.
+        :param str start_label: What the entry corrects, for the message.
         :rtype: datetime.date
         :raise UserError: If it is no date, lies ahead, or in a locked period.
         """
-        today = fields.Date.context_today(self)
+        today = self._get_today(start)
         try:
             date = fields.Date.to_date(date) if date else today
         except (ValueError, TypeError) as error:
@@ -660,6 +665,15 @@ class AccountMove(models.Model):
                 self.env._(
                     "The date %s lies ahead: record what has happened already.",
                     format_date(self.env, date),
+                )
+            )
+        if start and date < start:
+            raise UserError(
+                self.env._(
+                    "The date %(date)s lies before that of %(what)s, %(start)s.",
+                    date=format_date(self.env, date),
+                    what=start_label,
+                    start=format_date(self.env, start),
                 )
             )
         violated = company._get_violated_lock_dates(date, has_tax, journal)
@@ -672,6 +686,30 @@ class AccountMove(models.Model):
                 )
             )
         return date
+
+    @api.model
+    def _get_today(self, start=None):
+        """Return today, or the day of what is corrected where that is later.
+
+        :rtype: datetime.date
+        """
+        today = fields.Date.context_today(self)
+        return max(today, start) if start else today
+
+    def _get_correction_date(self, journal, date, has_tax=False):
+        """Return the day of a correction of this invoice.
+
+        See :meth:`_get_external_date`.
+        """
+        self.ensure_one()
+        return self._get_external_date(
+            journal,
+            date,
+            self.company_id,
+            has_tax,
+            start=self.invoice_date,
+            start_label=self.env._("the invoice"),
+        )
 
     def _record_external_payments(self, amount, values):
         """Create, post and reconcile one payment for each of these invoices."""

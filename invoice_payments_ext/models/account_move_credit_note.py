@@ -1,6 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_compare, format_date
+from odoo.tools import float_compare
 
 from ..tools import OURS, without_defaults
 from .account_move_credit_note_lines import DOCUMENT
@@ -181,23 +181,9 @@ class AccountMove(models.Model):
 
     def _get_credit_note_date(self, date):
         """Return the date of a credit note; refuse one that does not fit."""
-        self.ensure_one()
-        date = self._get_external_date(
-            self._get_credit_note_journal(),
-            date,
-            self.company_id,
-            has_tax=bool(self.line_ids.tax_ids),
+        return self._get_correction_date(
+            self._get_credit_note_journal(), date, has_tax=bool(self.line_ids.tax_ids)
         )
-        if self.invoice_date and date < self.invoice_date:
-            raise UserError(
-                self.env._(
-                    "The date %(date)s lies before that of the invoice, "
-                    "%(invoice_date)s.",
-                    date=format_date(self.env, date),
-                    invoice_date=format_date(self.env, self.invoice_date),
-                )
-            )
-        return date
 
     def _check_not_being_paid_out(self):
         """Check that no refund in flight is going to pay out these credit notes.
@@ -408,7 +394,7 @@ class AccountMove(models.Model):
         :rtype: account.move
         """
         self.ensure_one()
-        date = fields.Date.to_date(date) if date else fields.Date.context_today(self)
+        date = fields.Date.to_date(date) or self._get_today(self.invoice_date)
         if amount is None and not lines:
             amount = self._get_amount_to_credit()
         credit = self._plan_credit(date, amount=amount, lines=lines)
@@ -460,6 +446,8 @@ class AccountMove(models.Model):
         return self.with_context(include_business_fields=True).copy_data(
             {
                 **reversal._prepare_default_reversal(self),
+                # Today, even if it is tomorrow in the time zone of who issued the bill.
+                "auto_post": "no",
                 "move_type": "out_refund",
                 "reversed_entry_id": self.id,
                 "partner_id": self.partner_id.id,

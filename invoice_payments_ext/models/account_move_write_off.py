@@ -222,7 +222,7 @@ class AccountMove(models.Model):
         if reason is not None and not isinstance(reason, str):
             raise UserError(self.env._("The reason must be a text."))
         reason = (reason or "").strip()
-        date = fields.Date.context_today(self)
+        date = self._get_today(self.date)
         self._check_write_off_lock_dates(date, self.journal_id)
         ref = self.env._("Write-off %s undone", self.name)
         undone_by = self._reverse_moves(
@@ -447,26 +447,7 @@ class AccountMove(models.Model):
 
     def _get_write_off_date(self, date=None):
         """Return the day of a write-off; refuse one that does not fit."""
-        today = fields.Date.context_today(self)
-        try:
-            date = fields.Date.to_date(date) if date else today
-        except (ValueError, TypeError) as error:
-            raise UserError(self.env._("%s is no date.", date)) from error
-        if date > today:
-            raise UserError(
-                self.env._("The date %s lies ahead.", format_date(self.env, date))
-            )
-        if self.invoice_date and date < self.invoice_date:
-            raise UserError(
-                self.env._(
-                    "The date %(date)s lies before that of the invoice, "
-                    "%(invoice_date)s.",
-                    date=format_date(self.env, date),
-                    invoice_date=format_date(self.env, self.invoice_date),
-                )
-            )
-        self._check_write_off_lock_dates(date, self._get_write_off_journal())
-        return date
+        return self._get_correction_date(self._get_write_off_journal(), date)
 
     def _check_write_off_lock_dates(self, date, journal):
         """Check that an entry of this day does not lie in a locked period."""

@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
-from odoo.tools import format_date
 
 from ..tools import OURS, without_defaults
 
@@ -527,16 +526,13 @@ class AccountPayment(models.Model):
         """
         moves = self.env["account.move"]
         journal = moves._get_external_journal(journal_id, company)
-        date = moves._get_external_date(journal, date, company)
-        if self and date < self.date:
-            raise UserError(
-                self.env._(
-                    "The date %(date)s lies before that of the payment, "
-                    "%(payment_date)s.",
-                    date=format_date(self.env, date),
-                    payment_date=format_date(self.env, self.date),
-                )
-            )
+        date = moves._get_external_date(
+            journal,
+            date,
+            company,
+            start=self.date if self else None,
+            start_label=self.env._("the payment"),
+        )
         return {
             "journal_id": journal.id,
             "payment_method_line_id": moves._get_external_method_line(

@@ -56,7 +56,13 @@ class AccountCreditNoteCreate(models.TransientModel):
     )
     total = fields.Monetary(compute="_compute_total")
     reason = fields.Char(required=True, help="Printed on the credit note.")
-    date = fields.Date(default=fields.Date.context_today, required=True)
+    date = fields.Date(
+        compute="_compute_date",
+        store=True,
+        precompute=True,
+        readonly=False,
+        required=True,
+    )
     note = fields.Text(
         string="Internal note", help="Kept with the credit note, and not printed."
     )
@@ -121,6 +127,11 @@ class AccountCreditNoteCreate(models.TransientModel):
     preview = fields.Html(compute="_compute_preview", sanitize=False)
 
     # === COMPUTE METHODS === #
+
+    @api.depends("move_id")
+    def _compute_date(self):
+        for dialog in self:
+            dialog.date = dialog.move_id._get_today(dialog.move_id.invoice_date)
 
     @api.depends("move_id")
     def _compute_creditable_amount(self):

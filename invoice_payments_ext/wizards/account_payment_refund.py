@@ -44,7 +44,9 @@ class AccountPaymentRefund(models.TransientModel):
         readonly=False,
         required=True,
     )
-    date = fields.Date(string="Date paid", default=fields.Date.context_today)
+    date = fields.Date(
+        string="Date paid", compute="_compute_date", store=True, readonly=False
+    )
     journal_id = fields.Many2one(
         string="Paid from",
         comodel_name="account.journal",
@@ -96,6 +98,11 @@ class AccountPaymentRefund(models.TransientModel):
     preview = fields.Html(compute="_compute_preview", sanitize=False)
 
     # === COMPUTE METHODS === #
+
+    @api.depends("payment_id")
+    def _compute_date(self):
+        for dialog in self:
+            dialog.date = self.env["account.move"]._get_today(dialog.payment_id.date)
 
     @api.depends("payment_id")
     def _compute_refundable_amount(self):

@@ -36,10 +36,21 @@ class AccountWriteOffCreate(models.TransientModel):
         " 'asset_cash', 'liability_credit_card', 'off_balance'))]",
         help="Where the loss is booked.",
     )
-    date = fields.Date(default=fields.Date.context_today, required=True)
+    date = fields.Date(
+        compute="_compute_date",
+        store=True,
+        precompute=True,
+        readonly=False,
+        required=True,
+    )
     reason = fields.Char(required=True)
 
     # === COMPUTE METHODS === #
+
+    @api.depends("move_id")
+    def _compute_date(self):
+        for dialog in self:
+            dialog.date = dialog.move_id._get_today(dialog.move_id.invoice_date)
 
     @api.depends("move_id")
     def _compute_chargeable_amount(self):
