@@ -1,3 +1,5 @@
+from markupsafe import Markup
+
 from odoo.tools.misc import clean_context
 
 # The value of the context keys by which this addon's methods tell each other something.
@@ -25,3 +27,34 @@ def without_defaults(records):
     # Keys are to be removed, which keyword arguments cannot do.
     # pylint: disable-next=context-overridden
     return records.with_context(context)
+
+
+def prepare_notification(title, message, kind="success"):
+    """Return the client action that tells a person something and closes the dialog.
+
+    :param str title: What happened, in a word or two.
+    :param str message: A sentence.
+    :param str kind: `success`, `info`, `warning` or `danger`
+    :rtype: dict
+    """
+    return {
+        "type": "ir.actions.client",
+        "tag": "display_notification",
+        "params": {
+            "title": title,
+            "message": message,
+            "type": kind,
+            # What needs an eye stays until it was read.
+            "sticky": kind in ("danger", "warning"),
+            "next": {"type": "ir.actions.act_window_close"},
+        },
+    }
+
+
+def format_preview(lines):
+    """Return the sentences of a dialog's preview as a list in HTML.
+
+    :rtype: markupsafe.Markup
+    """
+    items = Markup().join(Markup("<li>%s</li>") % line for line in lines)
+    return Markup("<ul class='mb-0 ps-3'>%s</ul>") % items

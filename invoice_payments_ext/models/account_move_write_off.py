@@ -2,7 +2,7 @@ from odoo import Command, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ..tools import without_defaults
+from ..tools import prepare_notification, without_defaults
 
 # What these accounts hold is no loss.
 NO_WRITE_OFF_ACCOUNT_TYPES = (
@@ -124,22 +124,17 @@ class AccountMove(models.Model):
         self.ensure_one()
         undone_by = self.undo_write_off()
         invoice = self.written_off_invoice_id
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("Write-off undone"),
-                "message": self.env._(
-                    "%(entry)s was undone by %(undone_by)s: %(remaining)s remain on "
-                    "%(invoice)s.",
-                    entry=self.name,
-                    undone_by=undone_by.name,
-                    remaining=invoice.currency_id.format(invoice.amount_residual),
-                    invoice=invoice.name,
-                ),
-                "type": "success",
-            },
-        }
+        return prepare_notification(
+            self.env._("Write-off undone"),
+            self.env._(
+                "%(entry)s was undone by %(undone_by)s: %(remaining)s remain on "
+                "%(invoice)s.",
+                entry=self.name,
+                undone_by=undone_by.name,
+                remaining=invoice.currency_id.format(invoice.amount_residual),
+                invoice=invoice.name,
+            ),
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

@@ -5,7 +5,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
-from ..tools import without_defaults
+from ..tools import prepare_notification, without_defaults
 from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 
 
@@ -244,7 +244,7 @@ class AccountPaymentApproval(models.Model):
         result = self.approve()
         if result._name == "payment.transaction":
             return result._get_outcome_notification()
-        return self._prepare_notification(
+        return prepare_notification(
             self.env._("Approved"),
             self.env._(
                 "%(request)s was carried out: %(result)s.",
@@ -277,7 +277,7 @@ class AccountPaymentApproval(models.Model):
         """
         self.ensure_one()
         self.withdraw()
-        return self._prepare_notification(
+        return prepare_notification(
             self.env._("Withdrawn"),
             self.env._("%s was withdrawn.", self.display_name),
             "info",
@@ -289,7 +289,7 @@ class AccountPaymentApproval(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return self._prepare_notification(
+        return prepare_notification(
             self.env._("Waits for a second person"),
             self.env._(
                 "%(request)s is above the limit for one person. It is carried out when "
@@ -303,20 +303,6 @@ class AccountPaymentApproval(models.Model):
             ),
             "warning",
         )
-
-    @api.model
-    def _prepare_notification(self, title, message, kind):
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": title,
-                "message": message,
-                "type": kind,
-                "sticky": kind in ("danger", "warning"),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
 
     # === BUSINESS METHODS - DOORS === #
 

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
-from ..tools import OURS, without_defaults
+from ..tools import OURS, prepare_notification, without_defaults
 
 REFUND_TARGETS = ("original", "outside")
 # What such a refund did not give back and never will.
@@ -276,6 +276,30 @@ class AccountPayment(models.Model):
             "name": self.env._("Refund %s", self.name),
             "context": {"default_payment_id": self.id},
         }
+
+    @api.model
+    def _get_refund_notification(self, result):
+        """Return the client action that tells what came of :meth:`refund`.
+
+        :rtype: dict
+        """
+        if result._name == "account.payment.approval":
+            return result._get_waiting_notification()
+        attempt = (
+            result.payment_transaction_id
+            if result._name == "account.payment"
+            else result
+        )
+        if attempt:
+            return attempt._get_outcome_notification()
+        return prepare_notification(
+            self.env._("Refund recorded"),
+            self.env._(
+                "%(amount)s was recorded as %(name)s.",
+                amount=result.currency_id.format(result.amount),
+                name=result.name,
+            ),
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

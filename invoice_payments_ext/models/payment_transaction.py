@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools import OURS, without_defaults
+from ..tools import OURS, prepare_notification, without_defaults
 
 # In flight: the money may come, so it must not be asked for again.
 UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
@@ -178,19 +178,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        title, message, kind = self._describe_outcome()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": title,
-                "message": message,
-                "type": kind,
-                # What needs an eye stays until it was read.
-                "sticky": kind in ("danger", "warning"),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return prepare_notification(*self._describe_outcome())
 
     def _describe_outcome(self):
         """Say in words what came of this attempt and what happens next.

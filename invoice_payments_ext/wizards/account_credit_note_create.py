@@ -1,13 +1,12 @@
 import uuid
 
-from markupsafe import Markup
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import format_date
 
 from ..models.account_move_credit_note_lines import DOCUMENT
+from ..tools import format_preview, prepare_notification
 
 
 class AccountCreditNoteCreate(models.TransientModel):
@@ -296,12 +295,7 @@ class AccountCreditNoteCreate(models.TransientModel):
     def _compute_preview(self):
         for dialog in self:
             dialog.preview = (
-                Markup("<ul class='mb-0 ps-3'>%s</ul>")
-                % Markup().join(
-                    Markup("<li>%s</li>") % line for line in dialog._get_preview_lines()
-                )
-                if dialog.move_id
-                else False
+                format_preview(dialog._get_preview_lines()) if dialog.move_id else False
             )
 
     # === THE PREVIEW === #
@@ -527,20 +521,14 @@ class AccountCreditNoteCreate(models.TransientModel):
         for attempt_sudo in attempts_sudo:
             if attempt_sudo.outcome != "succeeded":
                 return attempt_sudo._get_outcome_notification()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("Credit note issued"),
-                "message": self.env._(
-                    "%(name)s over %(amount)s was issued.",
-                    name=result.name,
-                    amount=result.currency_id.format(result.amount_total),
-                ),
-                "type": "success",
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return prepare_notification(
+            self.env._("Credit note issued"),
+            self.env._(
+                "%(name)s over %(amount)s was issued.",
+                name=result.name,
+                amount=result.currency_id.format(result.amount_total),
+            ),
+        )
 
 
 class AccountCreditNoteCreateLine(models.TransientModel):

@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ..tools import prepare_notification
+
 
 class AccountPaymentApprovalReject(models.TransientModel):
     """The dialog that asks why a request is rejected."""
@@ -24,7 +26,7 @@ class AccountPaymentApprovalReject(models.TransientModel):
         self.ensure_one()
         request = self.approval_id
         request.reject(self.reason)
-        return request._prepare_notification(
+        return prepare_notification(
             self.env._("Rejected"),
             self.env._("%s was rejected.", request.display_name),
             "info",

@@ -3,6 +3,8 @@ import uuid
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..tools import prepare_notification
+
 EXTERNAL = "external"
 
 
@@ -241,17 +243,11 @@ class AccountPaymentCreate(models.TransientModel):
             notify=self.notify,
             idempotency_key=self.idempotency_key,
         )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("Payment recorded"),
-                "message": self.env._(
-                    "%(amount)s was recorded as %(name)s.",
-                    amount=payment.currency_id.format(payment.amount),
-                    name=payment.name,
-                ),
-                "type": "success",
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return prepare_notification(
+            self.env._("Payment recorded"),
+            self.env._(
+                "%(amount)s was recorded as %(name)s.",
+                amount=payment.currency_id.format(payment.amount),
+                name=payment.name,
+            ),
+        )

@@ -1,9 +1,9 @@
 import uuid
 
-from markupsafe import Markup
-
 from odoo import api, fields, models
 from odoo.tools import format_date
+
+from ..tools import format_preview
 
 
 class AccountPaymentRefund(models.TransientModel):
@@ -181,10 +181,7 @@ class AccountPaymentRefund(models.TransientModel):
     def _compute_preview(self):
         for dialog in self:
             dialog.preview = (
-                Markup("<ul class='mb-0 ps-3'>%s</ul>")
-                % Markup().join(
-                    Markup("<li>%s</li>") % line for line in dialog._get_preview_lines()
-                )
+                format_preview(dialog._get_preview_lines())
                 if dialog.payment_id
                 else False
             )
@@ -338,26 +335,4 @@ class AccountPaymentRefund(models.TransientModel):
             credit_note_id=credit_note.id,
             idempotency_key=self.idempotency_key,
         )
-        if result._name == "account.payment.approval":
-            return result._get_waiting_notification()
-        attempt = (
-            result.payment_transaction_id
-            if result._name == "account.payment"
-            else result
-        )
-        if attempt:
-            return attempt._get_outcome_notification()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("Refund recorded"),
-                "message": self.env._(
-                    "%(amount)s was recorded as %(name)s.",
-                    amount=result.currency_id.format(result.amount),
-                    name=result.name,
-                ),
-                "type": "success",
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return self.payment_id._get_refund_notification(result)

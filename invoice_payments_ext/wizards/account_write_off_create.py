@@ -2,6 +2,8 @@ import uuid
 
 from odoo import api, fields, models
 
+from ..tools import prepare_notification
+
 
 class AccountWriteOffCreate(models.TransientModel):
     """The dialog that writes off; the work is behind the door."""
@@ -89,17 +91,11 @@ class AccountWriteOffCreate(models.TransientModel):
         )
         if result._name == "account.payment.approval":
             return result._get_waiting_notification()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("Written off"),
-                "message": self.env._(
-                    "%(amount)s was written off as %(entry)s.",
-                    amount=self.currency_id.format(self.amount),
-                    entry=result.name,
-                ),
-                "type": "success",
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        return prepare_notification(
+            self.env._("Written off"),
+            self.env._(
+                "%(amount)s was written off as %(entry)s.",
+                amount=self.currency_id.format(self.amount),
+                entry=result.name,
+            ),
+        )

@@ -14,11 +14,4 @@ class PaymentRefundWizard(models.TransientModel):
         result = self.payment_id.refund(
             amount=self.amount_to_refund, reason=self.env._("Odoo's refund dialog")
         )
-        if result._name == "account.payment.approval":
-            return result._get_waiting_notification()
-        attempt = (
-            result.payment_transaction_id
-            if result._name == "account.payment"
-            else result
-        )
-        return attempt._get_outcome_notification()
+        return self.payment_id._get_refund_notification(result)
