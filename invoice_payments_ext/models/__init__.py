@@ -5,10 +5,15 @@ from . import payment_token
 from . import payment_transaction
 from . import payment_transaction_steps
 from . import payment_transaction_refund
+from . import account_chart_template
+from . import account_credit_balance_entry
+from . import account_credit_balance
 from . import account_move
+from . import account_move_credit_balance
 from . import account_move_credit_note_lines
 from . import account_move_credit_note
 from . import account_move_credit_note_destinations
+from . import account_move_line
 from . import account_move_refund
 from . import account_move_section
 from . import account_move_write_off
@@ -21,3 +26,4 @@ from . import ir_websocket
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import res_partner_credit_balance

@@ -122,12 +122,12 @@ class AccountMove(models.Model):
                 )
 
     @api.model
-    def _check_amount(self, amount, currency, maximum, maximum_label):
+    def _check_amount(self, amount, currency, maximum=None, maximum_label=""):
         """Check an amount that somebody gave.
 
         :param float amount: The amount to check.
         :param res.currency currency: The currency of both amounts.
-        :param float maximum: The highest amount allowed.
+        :param float maximum: The highest amount allowed; none if not given.
         :param str maximum_label: What the maximum is, for the message.
         :raise UserError: If it is no positive number of the currency's smallest units,
                           or above the maximum.
@@ -155,7 +155,7 @@ class AccountMove(models.Model):
                     unit=currency.format(currency.rounding),
                 )
             )
-        if currency.compare_amounts(amount, maximum) > 0:
+        if maximum is not None and currency.compare_amounts(amount, maximum) > 0:
             raise UserError(
                 self.env._(
                     "The amount %(amount)s is above the %(label)s of %(maximum)s.",
@@ -578,6 +578,7 @@ class AccountMove(models.Model):
                 [
                     *journals._check_company_domain(company),
                     ("type", "in", ("bank", "cash")),
+                    ("id", "not in", company.sudo().credit_balance_journal_id.ids),
                 ],
                 order="type, sequence, id",
                 limit=1,
@@ -603,6 +604,14 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._(
                     "The journal %s takes no payments: choose a bank or cash journal.",
+                    journal.name,
+                )
+            )
+        if journal == company.sudo().credit_balance_journal_id:
+            raise UserError(
+                self.env._(
+                    "The journal %s keeps the customers' credit: no money is received "
+                    "or paid there.",
                     journal.name,
                 )
             )

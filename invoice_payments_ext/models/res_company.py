@@ -1,4 +1,5 @@
-from odoo import fields, models
+from odoo import Command, api, fields, models
+from odoo.exceptions import UserError, ValidationError
 
 
 class ResCompany(models.Model):
@@ -16,16 +17,177 @@ class ResCompany(models.Model):
         help="A refund, credit note or write-off above this amount waits for a second "
         "person. Zero: no second person is ever needed.",
     )
+    credit_balance_account_id = fields.Many2one(
+        string="Credit Account",
+        comodel_name="account.account",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('account_type', '=', 'liability_current'), "
+        "('reconcile', '=', False)]",
+        help="What is held for customers: their credit balances are what the ledger "
+        "says on this account.",
+    )
+    credit_balance_journal_id = fields.Many2one(
+        string="Credit Journal",
+        comodel_name="account.journal",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('type', '=', 'cash'), "
+        "('default_account_id', '=', credit_balance_account_id)]",
+        help="Where what comes into and goes out of credit balances is booked.",
+    )
+    credit_adjustment_account_id = fields.Many2one(
+        comodel_name="account.account",
+        check_company=True,
+        ondelete="restrict",
+        domain="[('internal_group', 'in', ('income', 'expense'))]",
+        help="The other side of credit that is added or deducted by hand.",
+    )
 
     _payment_approval_limit_positive = models.Constraint(
         "CHECK(payment_approval_limit >= 0)",
         "The approval limit cannot be negative. Zero means that there is none.",
     )
 
+    # === CHECK METHODS === #
+
+    @api.constrains("credit_balance_account_id")
+    def _check_credit_balance_account(self):
+        """Check that the credit account can tell what is held for customers."""
+        for company in self:
+            account = company.credit_balance_account_id
+            if account and (
+                account.account_type != "liability_current" or account.reconcile
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "%s cannot be the credit account: choose a current liability "
+                        "that does not allow reconciliation.",
+                        account.display_name,
+                    )
+                )
+
+    def _check_credit_account_replaceable(self, account_id):
+        """Check that with another credit account no balance is lost or made up.
+
+        :raise UserError: If journal items stand on the present account or the new one.
+        """
+        lines = self.env["account.move.line"].sudo()
+        for company in self:
+            present = company.credit_balance_account_id
+            if present.id == account_id:
+                continue
+            for account in present | present.browse(account_id or []):
+                if lines.search_count(
+                    [
+                        ("account_id", "=", account.id),
+                        ("company_id", "child_of", company.id),
+                    ],
+                    limit=1,
+                ):
+                    raise UserError(
+                        self.env._(
+                            "The credit account of %(company)s cannot be changed: "
+                            "there are journal items on %(account)s.",
+                            company=company.name,
+                            account=account.display_name,
+                        )
+                    )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        if "credit_balance_account_id" in vals:
+            self._check_credit_account_replaceable(vals["credit_balance_account_id"])
+        return super().write(vals)
+
+    # === BUSINESS METHODS === #
+
     def _get_company_root_delegated_field_names(self):
-        """Let branches share the limit: it could be evaded in one without."""
+        """Let branches share these: a limit could be evaded in one without."""
         return [
             *super()._get_company_root_delegated_field_names(),
             "write_off_account_id",
             "payment_approval_limit",
+            "credit_balance_account_id",
+            "credit_balance_journal_id",
+            "credit_adjustment_account_id",
         ]
+
+    def _create_credit_balance_books(self):
+        """Create the credit account and journal of companies that have none.
+
+        Branches use those of their main company, and companies without a chart of
+        accounts get theirs with it.
+        """
+        for company in self.sudo():
+            if company.parent_id or not company.chart_template:
+                continue
+            env = company.with_company(company).env
+            if not company.credit_balance_account_id:
+                company.credit_balance_account_id = env["account.account"].create(
+                    company._prepare_credit_balance_account_vals()
+                )
+            if not company.credit_balance_journal_id:
+                company.credit_balance_journal_id = env["account.journal"].create(
+                    company._prepare_credit_balance_journal_vals()
+                )
+            if not company.credit_adjustment_account_id:
+                company.credit_adjustment_account_id = company.expense_account_id
+
+    def _prepare_credit_balance_account_vals(self):
+        """Return the values of the credit account, next to the liabilities there are.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        accounts = self.env["account.account"].with_company(self)
+        neighbour = accounts.search(
+            [
+                *accounts._check_company_domain(self),
+                ("account_type", "=", "liability_current"),
+            ],
+            order="code",
+            limit=1,
+        )
+        return {
+            "name": self.env._("Customer Credit"),
+            "code": accounts._search_new_account_code(neighbour.code or "210000"),
+            "account_type": "liability_current",
+            "reconcile": False,
+            "company_ids": [Command.link(self.id)],
+        }
+
+    def _prepare_credit_balance_journal_vals(self):
+        """Return the values of the credit journal: its payments book on the account.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        account = self.credit_balance_account_id
+        journals = self.env["account.journal"].with_context(active_test=False)
+        codes = set(journals.search([("company_id", "=", self.id)]).mapped("code"))
+        candidates = ["CRED", *(f"CRD{number}" for number in range(1, 100))]
+        ways = ("inbound", "outbound")
+        return {
+            "name": self.env._("Customer Credit"),
+            "code": next(code for code in candidates if code not in codes),
+            "type": "cash",
+            "company_id": self.id,
+            "default_account_id": account.id,
+            "sequence": 100,  # No payment shall choose it by itself.
+            "show_on_dashboard": False,
+            **{
+                f"{way}_payment_method_line_ids": [
+                    Command.create(
+                        {
+                            "payment_method_id": self.env.ref(
+                                f"account.account_payment_method_manual_{suffix}"
+                            ).id,
+                            "payment_account_id": account.id,
+                        }
+                    )
+                ]
+                for way, suffix in zip(ways, ("in", "out"), strict=True)
+            },
+        }

@@ -10,3 +10,12 @@ class ResConfigSettings(models.TransientModel):
     payment_approval_limit = fields.Monetary(
         related="company_id.payment_approval_limit", readonly=False
     )
+    credit_balance_account_id = fields.Many2one(
+        related="company_id.credit_balance_account_id", readonly=False
+    )
+    credit_balance_journal_id = fields.Many2one(
+        related="company_id.credit_balance_journal_id", readonly=False
+    )
+    credit_adjustment_account_id = fields.Many2one(
+        related="company_id.credit_adjustment_account_id", readonly=False
+    )

@@ -59,6 +59,47 @@ def check_invariants(test, invoices, late_confirmation=False):
         for payment in payments.filtered(lambda payment: not payment.source_payment_id):
             _check_refunds(test, payment, late_confirmation)
         check_credit_notes(test, invoice)
+    check_credit_balances(test)
+
+
+def check_credit_balances(test):
+    """Assert that each credit balance is its history, and that is the ledger.
+
+    Whatever test runs, of all companies: what is held for customers is what the posted
+    journal items on the credit accounts say, item by item.
+    """
+    test.env.flush_all()
+    test.env.cr.execute(
+        """
+        SELECT balance.id, balance.amount, sum(entry.amount)
+          FROM account_credit_balance balance
+     LEFT JOIN account_credit_balance_entry entry ON entry.balance_id = balance.id
+      GROUP BY balance.id
+        HAVING balance.amount < 0
+            OR balance.amount != coalesce(sum(entry.amount), 0)
+            OR balance.amount != coalesce(
+                   (array_agg(entry.balance_after ORDER BY entry.id DESC))[1], 0)
+        """
+    )
+    test.assertFalse(test.env.cr.fetchall(), "a balance is not its history")
+    test.env.cr.execute(
+        """
+        WITH booked AS (
+            SELECT line.id, -line.amount_currency AS amount
+              FROM account_move_line line
+              JOIN res_company company ON company.id = line.company_id
+             WHERE line.account_id = company.credit_balance_account_id
+               AND line.parent_state = 'posted'
+        ), known AS (
+            SELECT move_line_id AS id, sum(amount) AS amount
+              FROM account_credit_balance_entry GROUP BY move_line_id
+        )
+        SELECT id, booked.amount, known.amount
+          FROM booked FULL JOIN known USING (id)
+         WHERE coalesce(booked.amount, 0) != coalesce(known.amount, 0)
+        """
+    )
+    test.assertFalse(test.env.cr.fetchall(), "the history is not the ledger")
 
 
 def _check_booked_once(test, tx):

@@ -1,0 +1,468 @@
+import psycopg2
+
+from odoo import sql_db
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
+from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
+
+from .common import InvoicePaymentsCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCreditBalance(InvoicePaymentsCommon):
+    """What is held for a customer is what the ledger says on the credit account."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.credit_adjustment_account_id = cls.company_data[
+            "default_account_expense"
+        ]
+        cls.other_customer = cls.env["res.partner"].create({"name": "Other Customer"})
+
+    def setUp(self):
+        super().setUp()
+        self.company = self.company.with_env(self.env)
+        self.customer = self.partner.with_user(self.supervisor)
+        self.other_customer = self.other_customer.with_env(self.env)
+        self.account = self.company.credit_balance_account_id
+        self.entries = self.env["account.credit.balance.entry"]
+
+    # === HELPERS === #
+
+    def _make_entry(self, amount, partner=None, post=True, **line_values):
+        """Return a journal entry that an accountant typed: it adds credit."""
+        counterpart = self.company_data["default_account_revenue"]
+        entry = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "journal_id": self.company_data["default_journal_misc"].id,
+                "line_ids": [
+                    Command.create(
+                        {
+                            "name": "Gift",
+                            "account_id": account.id,
+                            "partner_id": (partner or self.partner).id,
+                            "balance": sign * amount,
+                            "amount_currency": sign * amount,
+                            **line_values,
+                        }
+                    )
+                    for account, sign in ((self.account, -1), (counterpart, 1))
+                ],
+            }
+        )
+        if post:
+            entry.action_post()
+        return entry
+
+    def _balance(self, partner=None, currency=None):
+        balance = self.env["account.credit.balance"]._find(
+            partner or self.partner, self.company, currency or self.company.currency_id
+        )
+        self.env.flush_all()
+        balance.invalidate_recordset()
+        return balance
+
+    def _history(self, partner=None):
+        """Return the type, the amount and the balance of the entries, oldest first."""
+        return [
+            (entry.entry_type, entry.amount, entry.balance_after)
+            for entry in self._balance(partner).entry_ids.sorted("id")
+        ]
+
+    # === THE BOOKS === #
+
+    def test_books_of_a_company(self):
+        journal = self.company.credit_balance_journal_id
+        self.assertEqual(self.account.account_type, "liability_current")
+        self.assertFalse(self.account.reconcile)
+        self.assertEqual(journal.default_account_id, self.account)
+        method_lines = journal.inbound_payment_method_line_ids
+        method_lines |= journal.outbound_payment_method_line_ids
+        self.assertEqual(len(method_lines), 2)
+        self.assertEqual(method_lines.payment_account_id, self.account)
+
+    def test_books_of_a_company_created_later(self):
+        company = self.setup_other_company(name="Later Company")["company"]
+        self.assertTrue(company.credit_balance_account_id)
+        self.assertEqual(company.credit_balance_journal_id.company_id, company)
+        before = (company.credit_balance_account_id, company.credit_balance_journal_id)
+        company._create_credit_balance_books()
+        self.assertEqual(
+            (company.credit_balance_account_id, company.credit_balance_journal_id),
+            before,
+        )
+
+    def test_account_with_items_is_kept(self):
+        other = self.account.copy({"name": "Other"})
+        self._make_entry(10.0)
+        with self.assertRefused("cannot be changed: there are journal items"):
+            self.company.credit_balance_account_id = other
+
+    def test_account_of_another_kind_is_refused(self):
+        with self.assertRefused("choose a current liability", ValidationError):
+            self.company.credit_balance_account_id = self.company_data[
+                "default_account_expense"
+            ]
+
+    def test_no_external_payment_in_the_credit_journal(self):
+        journal = self.company.credit_balance_journal_id
+        with self.assertRefused("keeps the customers' credit"):
+            self.invoice.record_external_payment(journal_id=journal.id)
+
+    # === THE HISTORY === #
+
+    def test_typed_entry(self):
+        entry = self._make_entry(100.0)
+        line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
+        self.assertEqual(self._balance().amount, 100.0)
+        credit = self._balance().entry_ids
+        self.assertEqual(credit.move_line_id, line)
+        self.assertEqual(credit.label, "Gift")
+        self.assertEqual(credit.user_id, self.env.user)
+        self.assertEqual(self._history(), [("manual", 100.0, 100.0)])
+
+    def test_draft_and_cancelled_entries_do_not_count(self):
+        entry = self._make_entry(100.0, post=False)
+        self.assertFalse(self._balance())
+        entry.button_cancel()
+        self.assertFalse(self._balance())
+
+    def test_entry_that_is_reset_and_posted_again(self):
+        entry = self._make_entry(100.0)
+        entry.button_draft()
+        self.assertEqual(self._balance().amount, 0.0)
+        line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
+        other = entry.line_ids - line
+        entry.line_ids = [
+            Command.update(line.id, {"balance": -60.0}),
+            Command.update(other.id, {"balance": 60.0}),
+        ]
+        entry.action_post()
+        self.assertEqual(
+            self._history(),
+            [
+                ("manual", 100.0, 100.0),
+                ("reversal", -100.0, 0.0),
+                ("manual", 60.0, 60.0),
+            ],
+        )
+        entry.button_draft()
+        entry.button_cancel()
+        self.assertEqual(self._balance().amount, 0.0)
+
+    def test_reversed_entry(self):
+        entry = self._make_entry(100.0)
+        entry._reverse_moves(cancel=True)
+        self.assertEqual(self._history()[-1], ("reversal", -100.0, 0.0))
+
+    def test_what_comes_in_goes_first(self):
+        entry = self._make_entry(100.0, post=False)
+        line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
+        entry.line_ids = [
+            Command.create(
+                {
+                    "account_id": self.account.id,
+                    "partner_id": self.partner.id,
+                    "balance": 30.0,
+                }
+            ),
+            Command.update(line.id, {"balance": -130.0}),
+        ]
+        entry.action_post()
+        self.assertEqual(
+            self._history(), [("manual", 130.0, 130.0), ("manual", -30.0, 100.0)]
+        )
+
+    def test_balance_below_zero_is_refused(self):
+        self._make_entry(100.0)
+        entry = self._make_entry(-150.0, post=False)
+        with self.assertRefused(r"is \$\xa0100.00: .* \$\xa050.00 below zero"):
+            entry.action_post()
+        self.assertEqual(self._balance().amount, 100.0)
+
+    def test_reset_of_what_was_spent_is_refused(self):
+        entry = self._make_entry(100.0)
+        self._make_entry(-80.0)
+        with self.assertRefused("below zero"):
+            entry.button_draft()
+
+    def test_entry_without_a_customer_is_refused(self):
+        entry = self._make_entry(100.0, post=False, partner_id=False)
+        with self.assertRefused("without a customer"):
+            entry.action_post()
+
+    def test_contact_of_a_customer(self):
+        contact = self.env["res.partner"].create(
+            {"name": "Contact", "parent_id": self.partner.id}
+        )
+        self._make_entry(100.0, partner=contact)
+        self.assertEqual(self._balance().amount, 100.0)
+
+    def test_contact_moved_to_another_customer(self):
+        """The balance stays with the customer that it belonged to."""
+        entry = self._make_entry(100.0)
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        self.partner.parent_id = company
+        self.assertIn("stays with", self.partner.message_ids[0].body)
+        self.assertFalse(self._balance(company))
+        line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
+        self.assertEqual(line.partner_id, self.partner)
+        entry.button_draft()
+        self.assertFalse(self._balance(company))
+        balance = self.env["account.credit.balance"].search(
+            [("partner_id", "=", self.partner.id)]
+        )
+        self.assertEqual(balance.amount, 0.0)
+        self.assertEqual(balance.entry_ids.mapped("amount"), [-100.0, 100.0])
+
+    def test_currencies_are_kept_apart(self):
+        currency = self.make_currency("EUR")
+        self._make_entry(100.0)
+        self._make_entry(70.0, currency_id=currency.id)
+        self.assertEqual(self._balance().amount, 100.0)
+        self.assertEqual(self._balance(currency=currency).amount, 70.0)
+
+    # === NOTHING ELSE CHANGES IT === #
+
+    def test_history_is_kept(self):
+        self._make_entry(100.0)
+        entry = self._balance().entry_ids
+        for change in (
+            lambda: entry.sudo().write({"note": "Changed"}),
+            lambda: entry.sudo().unlink(),
+            lambda: entry.sudo().copy(),
+            lambda: self._balance().sudo().write({"amount": 5.0}),
+            lambda: self._balance().sudo().unlink(),
+            lambda: self.env["account.credit.balance"].sudo().create({}),
+        ):
+            with self.assertRaises(AccessError):
+                change()
+
+    def test_history_is_kept_by_the_database(self):
+        self._make_entry(100.0)
+        self.env.flush_all()
+        for query in (
+            "UPDATE account_credit_balance_entry SET amount = 1",
+            "DELETE FROM account_credit_balance_entry",
+        ):
+            with (
+                self.assertRaisesRegex(psycopg2.Error, "never changed"),
+                mute_logger("odoo.sql_db"),
+                self.env.cr.savepoint(),
+            ):
+                self.env.cr.execute(query)
+        with (
+            self.assertRaises(psycopg2.errors.CheckViolation),
+            mute_logger("odoo.sql_db"),
+            self.env.cr.savepoint(),
+        ):
+            self.env.cr.execute("UPDATE account_credit_balance SET amount = -1")
+
+    def test_client_cannot_pretend_to_post(self):
+        balances = self.env["account.credit.balance"].with_context(posting_credit=True)
+        with self.assertRaises(AccessError):
+            balances.sudo().create(
+                {
+                    "partner_id": self.partner.id,
+                    "company_id": self.company.id,
+                    "currency_id": self.company.currency_id.id,
+                    "amount": 1000.0,
+                }
+            )
+
+    def test_posted_items_stay_as_they_are(self):
+        entry = self._make_entry(100.0)
+        line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
+        other = entry.line_ids - line
+        with self.assertRefused("reset it to draft before you change what it books"):
+            line.account_id = self.company_data["default_account_revenue"]
+        with self.assertRefused("reset it to draft before you change what it books"):
+            line.partner_id = self.other_customer
+        with self.assertRefused("reset it to draft before you change what it books"):
+            other.account_id = self.account
+
+    def test_deleting_what_has_history_is_refused(self):
+        entry = self._make_entry(100.0)
+        entry.button_draft()
+        with self.assertRefused("can be cancelled, but not deleted"):
+            entry.unlink()
+        with (
+            self.assertRaises(psycopg2.errors.ForeignKeyViolation),
+            mute_logger("odoo.sql_db"),
+            self.env.cr.savepoint(),
+        ):
+            self.env.cr.execute(
+                "DELETE FROM account_credit_balance WHERE partner_id = %s",
+                [self.partner.id],
+            )
+
+    # === MERGED CONTACTS === #
+
+    def _merge(self, source, target):
+        self.env["base.partner.merge.automatic.wizard"]._merge(
+            [source.id, target.id], target, extra_checks=False
+        )
+        self.env.invalidate_all()
+
+    def test_merged_contacts(self):
+        self._make_entry(100.0, partner=self.other_customer)
+        self._make_entry(30.0)
+        self._merge(self.other_customer, self.partner)
+        self.assertEqual(self._balance().amount, 130.0)
+        self.assertEqual(
+            self._history(), [("manual", 30.0, 30.0), ("merged", 100.0, 130.0)]
+        )
+        merged = self.env["account.credit.balance"].search(
+            [("merged_into_id", "=", self._balance().id)]
+        )
+        self.assertEqual(merged.partner_id, self.partner)
+        self.assertEqual(merged.amount, 0.0)
+        self.assertEqual(merged.entry_ids.mapped("amount"), [-100.0, 100.0])
+
+    def test_merged_into_a_contact_without_a_balance(self):
+        entry = self._make_entry(100.0, partner=self.other_customer)
+        self._merge(self.other_customer, self.partner)
+        self.assertEqual(self._balance().amount, 100.0)
+        entry.button_draft()
+        self.assertEqual(self._balance().amount, 0.0)
+
+    # === ADJUSTMENTS === #
+
+    def test_add_and_deduct(self):
+        added = self.customer.adjust_credit_balance(
+            50.0, reason="Goodwill", note="Called twice"
+        )
+        self.assertEqual(added.entry_type, "adjustment")
+        self.assertEqual(added.label, "Goodwill")
+        self.assertEqual(added.note, "Called twice")
+        self.assertEqual(added.user_id, self.supervisor)
+        lines = added.sudo().move_id.line_ids
+        self.assertEqual(
+            {(line.account_id, line.balance) for line in lines},
+            {
+                (self.account, -50.0),
+                (self.company_data["default_account_expense"], 50.0),
+            },
+        )
+        self.assertEqual(added.sudo().move_id.state, "posted")
+        self.customer.adjust_credit_balance(-20.0, reason="Too much")
+        self.assertEqual(
+            self._history(),
+            [("adjustment", 50.0, 50.0), ("adjustment", -20.0, 30.0)],
+        )
+
+    def test_replayed_adjustment(self):
+        first = self.customer.adjust_credit_balance(
+            50.0, reason="Goodwill", idempotency_key="adjust-1"
+        )
+        self.assertEqual(
+            self.customer.adjust_credit_balance(
+                50.0, reason="Goodwill", idempotency_key="adjust-1"
+            ),
+            first,
+        )
+        self.assertEqual(self._balance().amount, 50.0)
+        with self.assertRefused("used already with other values"):
+            self.customer.adjust_credit_balance(
+                51.0, reason="Goodwill", idempotency_key="adjust-1"
+            )
+
+    def test_adjustment_in_another_currency(self):
+        currency = self.make_currency("EUR")
+        self.customer.adjust_credit_balance(
+            50.0, currency_id=currency.id, reason="Goodwill"
+        )
+        self.assertEqual(self._balance(currency=currency).amount, 50.0)
+        self.assertEqual(
+            self._balance(currency=currency).entry_ids.move_line_id.balance, -25.0
+        )
+
+    def test_bad_adjustments_are_refused(self):
+        adjust = self.customer.adjust_credit_balance
+        other = self.setup_other_company(name="Not Selected")["company"]
+        for message, values in (
+            ("is not given", {"amount": 0}),
+            ("must be a number", {"amount": "10"}),
+            ("must be a number", {"amount": float("nan")}),
+            ("must be a number", {"amount": True}),
+            ("finer than the smallest unit", {"amount": 10.001}),
+            ("A reason is required", {"amount": 10.0, "reason": "  "}),
+            ("note must be a text", {"amount": 10.0, "note": 5}),
+            ("below zero", {"amount": -10.0}),
+            ("There is no currency", {"amount": 10.0, "currency_id": 999999}),
+            ("not among your selected", {"amount": 10.0, "company_id": other.id}),
+        ):
+            with self.subTest(values=values), self.assertRefused(message):
+                adjust(**{"reason": "Goodwill", **values})
+
+    def test_adjustment_of_an_archived_contact_is_refused(self):
+        self.other_customer.active = False
+        with self.assertRefused("is archived"):
+            self.other_customer.with_user(self.supervisor).adjust_credit_balance(
+                10.0, reason="Goodwill"
+            )
+
+    def test_adjustment_without_an_account_is_refused(self):
+        self.company.credit_adjustment_account_id = False
+        with self.assertRefused("has no account to adjust credit against"):
+            self.customer.adjust_credit_balance(10.0, reason="Goodwill")
+
+    def test_lower_level_cannot_adjust(self):
+        with self.assertRefused("no right to refund"):
+            self.partner.with_user(self.accountant).adjust_credit_balance(
+                10.0, reason="Goodwill"
+            )
+
+    def test_adjust_dialog(self):
+        action = self.customer.action_open_credit_balance()
+        dialog = Form(
+            self.env[action["res_model"]]
+            .with_user(self.supervisor)
+            .with_context(**action["context"])
+        )
+        dialog.amount = 40.0
+        dialog.reason = "Goodwill"
+        self.assertEqual(dialog.balance_after, 40.0)
+        record = dialog.save()
+        record.action_adjust()
+        record.action_adjust()
+        self.assertEqual(self._history(), [("adjustment", 40.0, 40.0)])
+        self.customer.invalidate_recordset()
+        self.assertEqual(self.customer.credit_balance_summary, "$\xa040.00")
+        action = self.customer.action_open_credit_balance()
+        self.assertEqual(action["res_id"], self._balance().id)
+
+    def test_reading_a_balance_does_not_depend_on_its_history(self):
+        counts = []
+        self.assertFalse(self.partner.credit_balance_ids.amount)  # Fills the caches.
+        for number in (1, 20):
+            for _entry in range(number):
+                self._make_entry(1.0)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = sql_db.sql_counter
+            self.assertTrue(self.partner.credit_balance_ids.amount)
+            counts.append(sql_db.sql_counter - before)
+        self.assertTrue(counts[0])
+        self.assertEqual(counts[1], counts[0])
+
+    def test_who_may_see_it(self):
+        self._make_entry(100.0)
+        balance = self._balance()
+        self.assertEqual(balance.with_user(self.accountant).amount, 100.0)
+        portal = self.make_user("credit_portal", "base.group_portal")
+        with self.assertRaises(AccessError):
+            balance.with_user(portal).read(["amount"])
+        with self.assertRaises(AccessError):
+            balance.entry_ids.with_user(portal).read(["amount"])
+
+    def test_posting_without_credit_writes_no_history(self):
+        self.make_invoice()
+        self.assertFalse(self.entries.search([("partner_id", "=", self.partner.id)]))
+
+    def test_user_error_is_raised_before_the_database_refuses(self):
+        with self.assertRaises(UserError):
+            self._make_entry(-10.0)

@@ -1,0 +1,88 @@
+import uuid
+
+from odoo import api, fields, models
+
+from ..tools import prepare_notification
+
+
+class AccountCreditBalanceAdjust(models.TransientModel):
+    """The dialog that adds or deducts credit; the work is behind the door."""
+
+    _name = "account.credit.balance.adjust"
+    _description = "Adjust Credit"
+
+    partner_id = fields.Many2one(
+        string="Customer", comodel_name="res.partner", required=True, readonly=True
+    )
+    company_id = fields.Many2one(
+        comodel_name="res.company",
+        required=True,
+        readonly=True,
+        default=lambda self: self.env.company,
+    )
+    currency_id = fields.Many2one(
+        comodel_name="res.currency",
+        required=True,
+        default=lambda self: self.env.company.currency_id,
+    )
+    # Made when the dialog opens: a second click or a replay is the same request.
+    idempotency_key = fields.Char(
+        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
+    )
+    direction = fields.Selection(
+        string="Do",
+        selection=[("add", "Add"), ("deduct", "Deduct")],
+        default="add",
+        required=True,
+    )
+    amount = fields.Monetary(required=True)
+    balance = fields.Monetary(
+        string="Balance now", compute="_compute_balance", compute_sudo=True
+    )
+    balance_after = fields.Monetary(
+        string="Balance then", compute="_compute_balance", compute_sudo=True
+    )
+    reason = fields.Char(required=True, help="The customer reads it in the history.")
+    note = fields.Char(string="Internal Note")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("partner_id", "company_id", "currency_id", "direction", "amount")
+    def _compute_balance(self):
+        for dialog in self:
+            balance = self.env["account.credit.balance"]._find(
+                dialog.partner_id, dialog.company_id, dialog.currency_id
+            )
+            dialog.balance = balance.amount
+            dialog.balance_after = balance.amount + dialog._get_signed_amount()
+
+    # === ACTION METHODS === #
+
+    def action_adjust(self):
+        """Adjust the balance and tell what it is now.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        entry = self.partner_id.adjust_credit_balance(
+            self._get_signed_amount(),
+            currency_id=self.currency_id.id,
+            reason=self.reason,
+            note=self.note,
+            company_id=self.company_id.id,
+            idempotency_key=self.idempotency_key,
+        )
+        return prepare_notification(
+            self.env._("Credit adjusted"),
+            self.env._(
+                "The credit balance of %(customer)s is %(balance)s now.",
+                customer=self.partner_id.display_name,
+                balance=self.currency_id.format(entry.balance_after),
+            ),
+        )
+
+    # === GETTERS === #
+
+    def _get_signed_amount(self):
+        return self.amount if self.direction == "add" else -self.amount
