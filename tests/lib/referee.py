@@ -32,6 +32,7 @@ class Referee:
             *self._check_attempts(all_resolved),
             *self._check_invoices(),
             *self._check_balances(),
+            *self._check_credit_balances(),
         ]
 
     def assert_agree(self, all_resolved=True):
@@ -215,6 +216,37 @@ class Referee:
             """
         ):
             yield f"{row['name']} does not balance: {row['balance']}"
+
+    def _check_credit_balances(self):
+        for row in self._query(
+            """
+            WITH booked AS (
+                SELECT line.id, -line.amount_currency AS amount
+                  FROM account_move_line AS line
+                  JOIN res_company AS company ON company.id = line.company_id
+                 WHERE line.account_id = company.credit_balance_account_id
+                   AND line.parent_state = 'posted'
+            ), known AS (
+                SELECT move_line_id AS id, SUM(amount) AS amount
+                  FROM account_credit_balance_entry GROUP BY move_line_id
+            )
+            SELECT id, booked.amount AS booked, known.amount AS known
+              FROM booked FULL JOIN known USING (id)
+             WHERE COALESCE(booked.amount, 0) != COALESCE(known.amount, 0)
+            """
+        ):
+            yield f"journal item {row['id']}: {row['booked']}, known {row['known']}"
+        for row in self._query(
+            """
+            SELECT balance.id, balance.amount, SUM(entry.amount) AS history
+              FROM account_credit_balance AS balance
+         LEFT JOIN account_credit_balance_entry AS entry
+                ON entry.balance_id = balance.id
+          GROUP BY balance.id
+            HAVING balance.amount != COALESCE(SUM(entry.amount), 0)
+            """
+        ):
+            yield f"balance {row['id']}: {row['amount']}, history {row['history']}"
 
     def _query(self, statement, *values):
         return database.query(self.database, statement, *values)
