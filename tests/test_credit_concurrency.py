@@ -1,4 +1,4 @@
-"""Many real clients change the same credit balance at once: never more than it holds."""
+"""Many real clients change a credit balance at once: never more than it holds."""
 
 import pytest
 from lib.at_once import CLIENTS, act_at_once, assert_clear

@@ -66,6 +66,60 @@ class TestCreditNoteDialog(CreditNoteCommon):
         with dialog.line_ids.edit(1) as line:
             self.assertEqual(line.creditable_amount, 340)
 
+    def test_quantity_of_a_line(self):
+        invoice_line = self.invoice.invoice_line_ids[1]
+        invoice_line.move_id.button_draft()
+        invoice_line.quantity = 4
+        invoice_line.price_unit /= 4
+        self.invoice.action_post()
+        dialog = self.open()
+        dialog.what = "lines"
+        with dialog.line_ids.edit(1) as line:
+            self.assertEqual(line.creditable_quantity, 4)
+            line.quantity = 3
+            self.assertEqual(line.amount, 300)
+        self.assertEqual(dialog.total, 300)
+        self.assertPreview(dialog, "$ 250.00, and tax 20 % $ 50.00")
+        self.issue(dialog)
+        credit_note = self.invoice.reversal_move_ids
+        self.assertEqual(credit_note.amount_total, 300)
+        self.assertEqual(credit_note.invoice_line_ids.quantity, 3)
+        self.assertEqual(
+            credit_note.invoice_line_ids.price_unit, invoice_line.price_unit
+        )
+        dialog = self.open()
+        dialog.what = "lines"
+        with dialog.line_ids.edit(1) as line:
+            self.assertEqual(line.creditable_quantity, 1)
+
+    def test_amount_typed_after_a_quantity(self):
+        dialog = self.open()
+        dialog.what = "lines"
+        with dialog.line_ids.edit(1) as line:
+            line.quantity = 1
+            self.assertEqual(line.amount, 400)
+            line.amount = 90
+            self.assertEqual(line.quantity, 0)
+            self.assertEqual(line.amount, 90)
+        self.issue(dialog)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_total, 90)
+
+    def test_quantities_that_cannot_be(self):
+        for quantity, message in (
+            (1.5, "above what is left to credit of the line"),
+            (-1, "must be a number above zero"),
+        ):
+            dialog = self.open()
+            dialog.what = "lines"
+            with dialog.line_ids.edit(1) as line:
+                line.quantity = quantity
+                self.assertEqual(line.amount, 0)
+            self.assertPreview(dialog, message)
+            dialog.reason = "Goodwill"
+            record = dialog.save()
+            with self.assertRefused(message):
+                record.action_issue()
+
     def test_no_line(self):
         dialog = self.open()
         dialog.what = "lines"

@@ -171,20 +171,33 @@ class AccountCreditNoteCreate(models.TransientModel):
                 "move_line_id": line.id,
                 "name": line.name or line.product_id.display_name,
                 "creditable_amount": invoice._get_amount(left),
+                "creditable_quantity": credit.get_quantity_left(line),
             }
             for line in invoice._get_creditable_lines()
             if (left := credit.get_line_total(line.id, credit.left[DOCUMENT]))
             and line.display_type != "epd"
         ]
 
-    @api.depends("what", "amount", "line_ids.amount")
+    @api.depends("what", "amount", "line_ids.amount", "line_ids.quantity", "date")
     def _compute_total(self):
         for dialog in self:
             dialog.total = (
-                sum(dialog.line_ids.mapped("amount"))
+                dialog._get_total_of_lines()
                 if dialog.what == "lines"
                 else dialog.amount
             )
+
+    def _get_total_of_lines(self):
+        """Return what the lines come to together, which is rounded once."""
+        amount = sum(self.line_ids.mapped("amount"))
+        if not any(self.line_ids.mapped("quantity")):
+            return amount
+        invoice = self.move_id._origin
+        try:
+            date = invoice._get_credit_note_date(self.date)
+            return invoice._get_credit_total(None, self._prepare_lines(), date)
+        except UserError:
+            return amount  # The preview says what is wrong.
 
     @api.depends("total", "chargeable_amount")
     def _compute_excess_amount(self):
@@ -285,6 +298,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         "total",
         "what",
         "line_ids.amount",
+        "line_ids.quantity",
         "date",
         "to",
         "payment_ids.amount",
@@ -308,9 +322,9 @@ class AccountCreditNoteCreate(models.TransientModel):
         self.ensure_one()
         invoice = self.move_id._origin
         currency = self.currency_id
-        if currency.is_zero(self.total):
-            return [self.env._("Enter what is to be credited.")]
         arguments = self._prepare_arguments()
+        if currency.is_zero(self.total) and not arguments["lines"]:
+            return [self.env._("Enter what is to be credited.")]
         try:
             date = invoice._get_credit_note_date(self.date)
             total = invoice._get_credit_total(
@@ -446,15 +460,20 @@ class AccountCreditNoteCreate(models.TransientModel):
         by_lines = self.what == "lines"
         return {
             "amount": None if by_lines else self.amount,
-            "lines": [
-                {"line_id": row.move_line_id._origin.id, "amount": row.amount}
-                for row in self.line_ids
-                if not self.currency_id.is_zero(row.amount)
-            ]
-            if by_lines
-            else None,
+            "lines": self._prepare_lines() if by_lines else None,
             "destinations": self._prepare_destinations(),
         }
+
+    def _prepare_lines(self):
+        """Return what of which lines is credited, as the door takes it.
+
+        :rtype: list[dict]
+        """
+        return [
+            row._prepare_line()
+            for row in self.line_ids
+            if row.quantity or not self.currency_id.is_zero(row.amount)
+        ]
 
     def _prepare_destinations(self):
         """Return where what was paid already goes, as the door takes it.
@@ -501,7 +520,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         :rtype: dict
         """
         self.ensure_one()
-        if self.what == "lines" and self.currency_id.is_zero(self.total):
+        if self.what == "lines" and not self._prepare_lines():
             raise UserError(self.env._("Enter what is to be credited of the lines."))
         result = self.move_id.issue_credit_note(
             reason=self.reason,
@@ -548,7 +567,56 @@ class AccountCreditNoteCreateLine(models.TransientModel):
     creditable_amount = fields.Monetary(
         string="Creditable", readonly=True, help="Tax included."
     )
-    amount = fields.Monetary(string="To credit", help="Tax included.")
+    creditable_quantity = fields.Float(
+        string="Left", digits="Product Unit", readonly=True
+    )
+    quantity = fields.Float(
+        digits="Product Unit",
+        help="What comes back. The price and the tax are those of the invoice.",
+    )
+    amount = fields.Monetary(
+        string="To credit",
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        help="Tax included. Enter it where no quantity comes back.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("quantity")
+    def _compute_amount(self):
+        for row in self:
+            row.amount = row._get_quantity_amount() if row.quantity else row.amount
+
+    @api.onchange("amount")
+    def _onchange_amount(self):
+        """Credit the amount that was typed, and not what the quantity comes to."""
+        if self.quantity and self.currency_id.compare_amounts(
+            self.amount, self._get_quantity_amount()
+        ):
+            self.quantity = 0.0
+
+    # === GETTERS === #
+
+    def _get_quantity_amount(self):
+        """Return what the quantity alone comes to, tax included."""
+        invoice = self.move_line_id._origin.move_id
+        date = self.dialog_id.date or invoice.invoice_date
+        try:
+            return invoice._get_credit_total(None, [self._prepare_line()], date)
+        except UserError:
+            return 0.0  # The preview says what is wrong.
+
+    def _prepare_line(self):
+        """Return this line as the door takes it.
+
+        :rtype: dict
+        """
+        line = {"line_id": self.move_line_id._origin.id}
+        if self.quantity:
+            return {**line, "quantity": self.quantity}
+        return {**line, "amount": self.amount}
 
 
 class AccountCreditNoteCreatePayment(models.TransientModel):
