@@ -661,12 +661,15 @@ class AccountMove(models.Model):
         given_back = sum(
             refund["amount"]
             for refund in row["refunds"]
-            if refund["state"] not in (*UNREFUNDED_OUTCOMES, "rejected", "draft")
+            if refund["state"] not in (*UNREFUNDED_OUTCOMES, "rejected")
         )
         currency = self.env["res.currency"].browse(row["currency_id"])
         if currency.compare_amounts(row["amount"], given_back) > 0:
             return ""
-        if any(refund["state"] in IN_FLIGHT_OUTCOMES for refund in row["refunds"]):
+        if any(
+            refund["state"] in (*IN_FLIGHT_OUTCOMES, "draft")
+            for refund in row["refunds"]
+        ):
             return self.env._("All of it is refunded or being refunded.")
         return self.env._("All of it is refunded.")
 

@@ -492,6 +492,13 @@ class TestRefundOutside(RefundCommon):
         self.assertEqual(payment._get_refundable_amount(), 0)
         with self.assertRefused("refunded already or being refunded"):
             self.refund(payment, to="outside")
+        (action,) = [
+            action
+            for action in self.rows()[f"pay-{payment.id}"]["actions"]
+            if action["name"] == "refund"
+        ]
+        self.assertFalse(action["enabled"])
+        self.assertIn("being refunded", action["reason"])
         refund.action_post()
         self.assertEqual(payment._get_refundable_amount(), 0)
 
