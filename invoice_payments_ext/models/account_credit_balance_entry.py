@@ -109,7 +109,9 @@ class AccountCreditBalanceEntry(models.Model):
                 RAISE EXCEPTION 'The history of a credit balance is never changed.'
                       USING ERRCODE = 'restrict_violation';
             END $$;
-            CREATE OR REPLACE TRIGGER account_credit_balance_entry_keep
+            DROP TRIGGER IF EXISTS account_credit_balance_entry_keep
+                                ON account_credit_balance_entry;
+            CREATE TRIGGER account_credit_balance_entry_keep
             BEFORE UPDATE OR DELETE OR TRUNCATE ON account_credit_balance_entry
             FOR EACH STATEMENT EXECUTE FUNCTION account_credit_balance_entry_keep();
             """

@@ -21,7 +21,6 @@ class ResCompany(models.Model):
         string="Credit Account",
         comodel_name="account.account",
         check_company=True,
-        ondelete="restrict",
         domain="[('account_type', '=', 'liability_current'), "
         "('reconcile', '=', False)]",
         help="What is held for customers: their credit balances are what the ledger "
@@ -31,7 +30,6 @@ class ResCompany(models.Model):
         string="Credit Journal",
         comodel_name="account.journal",
         check_company=True,
-        ondelete="restrict",
         domain="[('type', '=', 'cash'), "
         "('default_account_id', '=', credit_balance_account_id)]",
         help="Where what comes into and goes out of credit balances is booked.",
@@ -39,7 +37,6 @@ class ResCompany(models.Model):
     credit_adjustment_account_id = fields.Many2one(
         comodel_name="account.account",
         check_company=True,
-        ondelete="restrict",
         domain="[('internal_group', 'in', ('income', 'expense'))]",
         help="The other side of credit that is added or deducted by hand.",
     )

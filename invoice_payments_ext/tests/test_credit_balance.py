@@ -6,6 +6,8 @@ from odoo.fields import Command
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
+
 from .common import InvoicePaymentsCommon
 
 
@@ -94,6 +96,19 @@ class TestCreditBalance(InvoicePaymentsCommon):
             (company.credit_balance_account_id, company.credit_balance_journal_id),
             before,
         )
+
+    def test_books_go_with_the_chart_of_accounts(self):
+        """Odoo deletes what a chart created before it loads another one."""
+        company = self.setup_other_company(name="Other Chart")["company"]
+        account = company.credit_balance_account_id
+        books = company.credit_balance_journal_id, account
+        for records in books:
+            records.with_context(**{MODULE_UNINSTALL_FLAG: True}).unlink()
+        self.env.invalidate_all()
+        self.assertFalse(company.credit_balance_account_id)
+        company._create_credit_balance_books()
+        self.assertTrue(company.credit_balance_account_id)
+        self.assertTrue(company.credit_balance_journal_id)
 
     def test_account_with_items_is_kept(self):
         other = self.account.copy({"name": "Other"})
