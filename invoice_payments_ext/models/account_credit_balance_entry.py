@@ -234,6 +234,8 @@ class AccountCreditBalanceEntry(models.Model):
         """Return what a journal item is, where no door of this addon said it."""
         if is_undone or line.move_id.reversed_entry_id:
             return "reversal"
+        if payment := line.move_id.origin_payment_id:
+            return "applied" if payment.payment_type == "inbound" else "refund"
         return "manual"
 
 

@@ -38,6 +38,18 @@ class AccountPayment(models.Model):
             self = self.with_context(nothing_reconciled_yet=OURS)
         return super().action_post()
 
+    def action_cancel(self):
+        """Keep entries that the history of a credit balance refers to.
+
+        Odoo deletes those of payments that were reset to draft.
+        """
+        drafts = self.move_id.filtered(lambda move: move.state == "draft")
+        latest = self.env["account.credit.balance.entry"]._get_latest(drafts.line_ids)
+        kept = self.env["account.move.line"].union(*latest).move_id
+        kept.button_cancel()
+        others = self - kept.origin_payment_id
+        return super(AccountPayment, others).action_cancel()
+
     def action_print_payment_receipt(self):
         """Return the action that prints the receipt.
 

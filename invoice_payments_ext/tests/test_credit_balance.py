@@ -240,6 +240,25 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(self._balance().amount, 100.0)
         self.assertEqual(self._balance(currency=currency).amount, 70.0)
 
+    def test_credit_spent_in_odoo_s_own_dialog(self):
+        self._make_entry(100.0)
+        values = {
+            "journal_id": self.company.credit_balance_journal_id.id,
+            "payment_date": "2026-01-20",
+        }
+        with self.assertRefused("below zero"):
+            self.register_payment(self.invoice, **values)
+        payment = self.register_payment(self.invoice, **values, amount=60.0)
+        self.assertEqual(self.invoice.amount_residual, 940.0)
+        self.assertEqual(self._history()[-1], ("applied", -60.0, 40.0))
+        payment.action_draft()
+        self.assertEqual(self._history()[-1], ("reversal", 60.0, 100.0))
+        payment.action_cancel()
+        self.assertEqual(payment.state, "canceled")
+        self.assertEqual(payment.move_id.state, "cancel")
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        self.assertEqual(self._balance().amount, 100.0)
+
     # === NOTHING ELSE CHANGES IT === #
 
     def test_history_is_kept(self):
