@@ -501,6 +501,11 @@ class AccountPayment(models.Model):
         :return: The posted refund.
         :rtype: account.payment
         """
+        credits_planned = None
+        if reduces_bill:
+            _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
+            credits_planned = self._group_by_invoice(parts)
+        undone = self._undo_allocations(amount, credits_planned, invoice, credit_note)
         refund = (
             self.env["account.payment"]
             .with_context(booked_by_door=OURS)
@@ -510,11 +515,7 @@ class AccountPayment(models.Model):
         )
         refund.action_post()
         refund = refund.with_env(self.env)
-        credits_planned = None
-        if reduces_bill:
-            _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
-            credits_planned = self._group_by_invoice(parts)
-        self._allocate_refund(refund, reason, credits_planned, invoice, credit_note)
+        self._allocate_refund(refund, reason, undone, credit_note)
         self._log_outside_refund(refund, reason)
         return refund
 
@@ -630,19 +631,47 @@ class AccountPayment(models.Model):
             by_invoice[move] = by_invoice.get(move, 0.0) + applied
         return by_invoice
 
-    def _allocate_refund(
-        self, refund, reason, credits_planned=None, invoice=None, credit_note=None
+    def _undo_allocations(
+        self, amount, credits_planned=None, invoice=None, credit_note=None
     ):
-        """Reconcile a posted refund with what it undoes, and keep what that was.
+        """Undo the reconciliations that a refund takes the money from.
 
-        :param account.payment refund: The refund of this payment.
-        :param str reason: Why, for the records.
+        Called before the refund is created where that is possible: deleting records
+        empties the cache, and all that the creation reads would be read once more.
+
+        :param float amount: The amount of the refund, in the payment's currency.
         :param dict credits_planned: Where the bill is reduced too: by invoice, what
                                      credit notes take off it at the most.
         :param account.move invoice: The invoice to begin with.
         :param account.move credit_note: The credit note that it pays out.
+        :return: What :meth:`_allocate_refund` needs to know: by invoice, what was
+                 allocated and what credit notes take off; and what :meth:`_reopen`
+                 returned, `None` if the credit notes are paid out directly.
+        :rtype: tuple[dict, dict, tuple | None]
         """
+        if credit_note:
+            return {}, {}, None
         self = self.sudo()  # Undoing a reconciliation is part of the refund.
+        _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
+        applied = self._group_by_invoice(parts)
+        to_credit = self._limit_credits(applied, credits_planned or {})
+        # Paid out directly where that is exact: all of it, in the same currency.
+        is_direct = to_credit == applied and all(
+            move.currency_id == self.currency_id for move in applied
+        )
+        if is_direct and to_credit:
+            return applied, to_credit, None
+        return applied, to_credit, self._reopen([partial for partial, *_rest in parts])
+
+    def _allocate_refund(self, refund, reason, undone, credit_note=None):
+        """Reconcile a posted refund with what it undoes, and keep what that was.
+
+        :param account.payment refund: The refund of this payment.
+        :param str reason: Why, for the records.
+        :param tuple undone: What :meth:`_undo_allocations` returned.
+        :param account.move credit_note: The credit note that it pays out.
+        """
+        self = self.sudo()  # As for undoing.
         refund = refund.sudo()
         if credit_note:
             lines = credit_note.sudo()._get_open_receivable_lines()
@@ -655,16 +684,11 @@ class AccountPayment(models.Model):
                 [(credit_note.reversed_entry_id, paid_out, credit_note)]
             )
             return
-        _unallocated, parts, _untraced = self._plan_refund(refund.amount, invoice)
-        applied = self._group_by_invoice(parts)
-        to_credit = self._limit_credits(applied, credits_planned or {})
-        # Paid out directly where that is exact: all of it, in the same currency.
-        is_direct = to_credit == applied and all(
-            move.currency_id == self.currency_id for move in applied
-        )
-        if not is_direct or not to_credit:
-            self._reopen(refund, [partial for partial, *_rest in parts])
-        credit_notes = self._reduce_bills(refund, reason, to_credit, not is_direct)
+        applied, to_credit, reopened = undone
+        was_reopened = reopened is not None
+        if was_reopened:
+            self._reconcile_with_refund(refund, *reopened)
+        credit_notes = self._reduce_bills(refund, reason, to_credit, was_reopened)
         refund._keep_allocations(
             [
                 *(
@@ -732,16 +756,33 @@ class AccountPayment(models.Model):
             )
         return credit_notes
 
-    def _reopen(self, refund, partials):
-        """Reconcile the refund with this payment instead of with what it paid."""
-        # What depends on the reconciled invoices is computed below, once: the ORM would
-        # search for it with each change.
+    def _reopen(self, partials):
+        """Undo these reconciliations of this payment with what it paid.
+
+        :return: The lines of what it paid, and all the payments of these invoices.
+        :rtype: tuple[list, account.payment]
+        """
+        # What depends on the reconciled invoices is computed at the end, once: the ORM
+        # would search for it with each change.
         self = self.with_context(nothing_reconciled_yet=OURS)
-        lines = self._get_receivable_lines()
         reopened = [partial.debit_move_id for partial in partials]
         moves = self.env["account.move"].union(*(line.move_id for line in reopened))
         payments = moves.matched_payment_ids | moves.reconciled_payment_ids
         self.env["account.partial.reconcile"].union(*partials).unlink()
+        # Odoo sets it by SQL when it reconciles next. A pending write would clear that,
+        # and the refund count as fully reconciled without the invoice.
+        self.env["account.move.line"].flush_model(["matching_number"])
+        return reopened, payments
+
+    def _reconcile_with_refund(self, refund, reopened, payments):
+        """Reconcile this payment with its refund, and what is left with what it paid.
+
+        :param account.payment refund: The posted refund of this payment.
+        :param list reopened: The lines that :meth:`_reopen` returned.
+        :param account.payment payments: The payments that it returned.
+        """
+        self = self.with_context(nothing_reconciled_yet=OURS)
+        lines = self._get_receivable_lines()
         self._reconcile_in_order(
             [
                 lines | refund._get_receivable_lines(),
@@ -750,6 +791,7 @@ class AccountPayment(models.Model):
                 *(lines | line for line in reversed(reopened)),
             ]
         )
+        moves = self.env["account.move"].union(*(line.move_id for line in reopened))
         for records, name in ((payments, "state"), (moves, "payment_state")):
             self.env.add_to_compute(records._fields[name], records)
 

@@ -195,26 +195,40 @@ class PaymentTransaction(models.Model):
         if source.state == "done" and not source.payment_id:
             source._post_process()
         payment = self._get_refunded_payment()
+        # Nothing can be matched with a payment that was reset or cancelled meanwhile.
+        is_matched = (
+            payment.state in POSTED_STATES and payment.move_id.state == "posted"
+        )
+        # What is to be credited is reserved by this refund itself until it is booked.
+        is_undone_first = is_matched and not self.refund_credits_planned
+        if is_undone_first:
+            undone = self._undo_allocations(payment)
         if payment:
             extra_create_values = {
                 **self._prepare_refund_payment_vals(payment),
                 **extra_create_values,
             }
         refund = super()._create_payment(**extra_create_values)
-        # Nothing can be matched with a payment that was reset or cancelled meanwhile.
-        if payment.state in POSTED_STATES and payment.move_id.state == "posted":
-            planned = self.refund_credits_planned or {}
+        if is_matched:
+            if not is_undone_first:
+                undone = self._undo_allocations(payment)
             payment._allocate_refund(
-                refund,
-                self.memo or "",
-                {
-                    self.env["account.move"].browse(int(move_id)): amount
-                    for move_id, amount in planned.items()
-                },
-                self.charge_invoice_id,
-                self.refund_credit_note_id,
+                refund, self.memo or "", undone, self.refund_credit_note_id
             )
         return refund
+
+    def _undo_allocations(self, payment):
+        """Undo what this refund takes the money from; see `account.payment`."""
+        planned = self.refund_credits_planned or {}
+        return payment._undo_allocations(
+            abs(self.amount),
+            {
+                self.env["account.move"].browse(int(move_id)): amount
+                for move_id, amount in planned.items()
+            },
+            self.charge_invoice_id,
+            self.refund_credit_note_id,
+        )
 
     def _get_refunded_payment(self):
         """Return the payment whose money this refund gives back.

@@ -89,6 +89,19 @@ class TestRefundThroughGateway(RefundCommon):
         self.assertEqual(shown["memo"], "A mistake")
         self.assertTrue(self.action(shown, "receipt"))
 
+    def test_in_part_is_one_partial_matching(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300)
+        receivable = payment.destination_account_id
+        moves = payment.move_id | refund.move_id | self.invoice
+        lines = moves.sudo().line_ids.filtered(
+            lambda line: line.account_id == receivable
+        )
+        self.assertEqual(len(lines), 3)
+        self.assertFalse(lines.full_reconcile_id)
+        (number,) = set(lines.mapped("matching_number"))
+        self.assertTrue(number.startswith("P"))
+
     def test_several_one_after_another(self):
         payment = self.charge()
         for amount in (300, 300):
