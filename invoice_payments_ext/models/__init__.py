@@ -17,6 +17,7 @@ from . import account_move_line
 from . import account_move_refund
 from . import account_move_section
 from . import account_move_write_off
+from . import account_partial_reconcile
 from . import account_payment
 from . import account_payment_refund
 from . import account_refund_allocation

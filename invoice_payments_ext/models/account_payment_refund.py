@@ -769,9 +769,6 @@ class AccountPayment(models.Model):
         moves = self.env["account.move"].union(*(line.move_id for line in reopened))
         payments = moves.matched_payment_ids | moves.reconciled_payment_ids
         self.env["account.partial.reconcile"].union(*partials).unlink()
-        # Odoo sets it by SQL when it reconciles next. A pending write would clear that,
-        # and the refund count as fully reconciled without the invoice.
-        self.env["account.move.line"].flush_model(["matching_number"])
         return reopened, payments
 
     def _reconcile_with_refund(self, refund, reopened, payments):

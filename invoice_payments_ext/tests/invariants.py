@@ -59,7 +59,34 @@ def check_invariants(test, invoices, late_confirmation=False):
         for payment in payments.filtered(lambda payment: not payment.source_payment_id):
             _check_refunds(test, payment, late_confirmation)
         check_credit_notes(test, invoice)
+    check_matching(test)
     check_credit_balances(test)
+
+
+def check_matching(test):
+    """Assert that what is partly matched does not count as fully reconciled.
+
+    Whatever test runs: the journal items of a match carry its number, and count as
+    fully reconciled together or not at all.
+    """
+    test.env.flush_all()
+    test.env.cr.execute(
+        """
+        SELECT part.id, line.id, line.matching_number, line.full_reconcile_id
+          FROM account_partial_reconcile part
+          JOIN LATERAL (VALUES (part.debit_move_id), (part.credit_move_id)) side (id)
+               ON true
+          JOIN account_move_line line ON line.id = side.id
+         WHERE line.full_reconcile_id IS DISTINCT FROM part.full_reconcile_id
+            OR line.matching_number IS DISTINCT FROM coalesce(
+                   line.full_reconcile_id::text,
+                   (SELECT min(debit.matching_number) FROM account_move_line debit
+                     WHERE debit.id = part.debit_move_id
+                       AND debit.matching_number LIKE 'P%'))
+            OR (part.full_reconcile_id IS NOT NULL AND NOT line.reconciled)
+        """
+    )
+    test.assertFalse(test.env.cr.fetchall(), "the matching numbers are wrong")
 
 
 def check_credit_balances(test):

@@ -3,7 +3,9 @@ import requests
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.fields import Command
+from odoo.modules.module import load_script
 from odoo.tests import tagged
+from odoo.tools import file_path
 
 from .common import InvoicePaymentsCommon
 
@@ -101,6 +103,38 @@ class TestRefundThroughGateway(RefundCommon):
         self.assertFalse(lines.full_reconcile_id)
         (number,) = set(lines.mapped("matching_number"))
         self.assertTrue(number.startswith("P"))
+
+    def test_migration_matches_again(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300)
+        lines = (payment | refund)._get_receivable_lines().sudo()
+        own = self.invoice._get_open_receivable_lines()
+        number = own.matching_number
+        full = (
+            self.env["account.full.reconcile"]
+            .sudo()
+            .create(
+                {
+                    "partial_reconcile_ids": [
+                        Command.link(part.id)
+                        for part in refund._get_receivable_lines()
+                        .sudo()
+                        .matched_credit_ids
+                    ],
+                    "reconciled_line_ids": [Command.link(line.id) for line in lines],
+                }
+            )
+        )  # So it was left by version 19.0.1.2.0.
+        self.assertEqual(lines.full_reconcile_id, full)
+        migration = load_script(
+            file_path("invoice_payments_ext/migrations/19.0.1.3.0/post-migrate.py"),
+            "post_migrate",
+        )
+        migration.migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertFalse(lines.full_reconcile_id)
+        self.assertEqual(set((lines | own).mapped("matching_number")), {number})
+        self.assertFalse(full.exists())
 
     def test_several_one_after_another(self):
         payment = self.charge()

@@ -32,6 +32,7 @@ class Referee:
             *self._check_attempts(all_resolved),
             *self._check_invoices(),
             *self._check_balances(),
+            *self._check_matching(),
             *self._check_credit_balances(),
         ]
 
@@ -216,6 +217,25 @@ class Referee:
             """
         ):
             yield f"{row['name']} does not balance: {row['balance']}"
+
+    def _check_matching(self):
+        """What is matched is fully reconciled together or not at all."""
+        for row in self._query(
+            """
+            SELECT part.id, line.id AS line_id, line.matching_number
+              FROM account_partial_reconcile AS part
+              JOIN LATERAL (VALUES (part.debit_move_id), (part.credit_move_id))
+                AS side (id) ON true
+              JOIN account_move_line AS line ON line.id = side.id
+             WHERE line.full_reconcile_id IS DISTINCT FROM part.full_reconcile_id
+                OR line.matching_number IS NULL
+                OR (part.full_reconcile_id IS NOT NULL AND NOT line.reconciled)
+            """
+        ):
+            yield (
+                f"journal item {row['line_id']} of match {row['id']} has the number "
+                f"{row['matching_number']}"
+            )
 
     def _check_credit_balances(self):
         for row in self._query(

@@ -1,0 +1,18 @@
+from odoo import api, models
+
+
+class AccountPartialReconcile(models.Model):
+    """The numbers of what is matched, right also when it was matched otherwise before.
+
+    Odoo takes the number off journal items by the ORM, and sets it by SQL. Undone and
+    reconciled anew in one request, the pending change was written over the number: a
+    payment given back in part counted as fully reconciled with its refund, without the
+    open invoice that the rest of it pays.
+    """
+
+    _inherit = "account.partial.reconcile"
+
+    @api.model
+    def _update_matching_number(self, amls):
+        self.env["account.move.line"].flush_model(["matching_number"])
+        return super()._update_matching_number(amls)
