@@ -8,8 +8,10 @@ from . import payment_transaction_refund
 from . import account_chart_template
 from . import account_credit_balance_entry
 from . import account_credit_balance
+from . import account_journal
 from . import account_move
 from . import account_move_credit_balance
+from . import account_move_credit_application
 from . import account_move_credit_note_lines
 from . import account_move_credit_note
 from . import account_move_credit_note_destinations
@@ -20,6 +22,7 @@ from . import account_move_write_off
 from . import account_partial_reconcile
 from . import account_payment
 from . import account_payment_refund
+from . import account_payment_credit_balance
 from . import account_refund_allocation
 from . import account_payment_approval
 from . import account_payment_approval_details

@@ -225,9 +225,16 @@ class AccountCreditBalanceEntry(models.Model):
             "date": line.date,
             "move_line_id": line.id,
             "label": line.name or move.ref or move.name,
+            "invoice_id": self._get_invoice(move).id,
             "user_id": self.env.uid,
             **(values if not is_undone else {}),
         }
+
+    @api.model
+    def _get_invoice(self, move):
+        """Return the invoice that an entry pays from a credit balance, if it is one."""
+        payment = move.origin_payment_id
+        return payment.invoice_ids if len(payment.invoice_ids) == 1 else move.browse()
 
     @api.model
     def _get_entry_type(self, line, is_undone):

@@ -313,7 +313,9 @@ class AccountMove(models.Model):
         )
 
     def issue_and_charge(self, token_id=None, idempotency_key=None):
-        """Issue this draft invoice and charge it in full. Commits, as :meth:`charge`.
+        """Issue this draft invoice and charge it. Commits, as :meth:`charge`.
+
+        What the customer's credit balance pays at issue is not charged.
 
         The invoice gets its number in the same step as the attempt is stored. It stays
         issued, whatever becomes of the charge.
@@ -321,7 +323,7 @@ class AccountMove(models.Model):
         :param int token_id: The saved payment method; the customer's default if not
                              given.
         :param str idempotency_key: See :meth:`charge`.
-        :return: The attempt.
+        :return: The attempt; none if the credit balance paid all of it.
         :rtype: payment.transaction
         :raise UserError: If it is no draft of a customer invoice, the customer has no
                           saved method, or the method cannot be charged.
@@ -345,6 +347,7 @@ class AccountMove(models.Model):
         reference=None,
         memo=None,
         notify=False,
+        excess=None,
         idempotency_key=None,
     ):
         """Record money that was received outside any gateway: cash, cheque, transfer.
@@ -365,6 +368,8 @@ class AccountMove(models.Model):
         :param str reference: The document's number, such as the cheque's.
         :param str memo: A memo; the invoice's payment reference if not given.
         :param bool notify: Whether to send the receipt to the customer.
+        :param str excess: `credit` to keep what is above the remaining amount on the
+                           customer's credit balance; it is refused if not given.
         :param str idempotency_key: See :meth:`charge`.
         :return: The payments, in the order of the invoices.
         :rtype: account.payment
@@ -384,15 +389,19 @@ class AccountMove(models.Model):
             "reference": reference or None,
             "memo": memo or None,
             "notify": bool(notify),
+            **({"excess": excess} if excess else {}),
         }
         payments = keys._find(idempotency_key, door, arguments)
         if payments is None:
+            if excess:
+                self._lock_own_credit_balance(excess)
             self._lock_for_payment()
             payments = self._record_external_payments(
                 amount,
                 self._get_external_payment_values(
                     journal_id, payment_method_line_id, date, reference, memo
                 ),
+                excess,
             )
             keys._remember(idempotency_key, door, arguments, payments)
             if notify:
@@ -419,13 +428,17 @@ class AccountMove(models.Model):
         attempt = keys._find(idempotency_key, door, arguments)
         if attempt is None:
             self.ensure_one()
+            if issue:
+                # Issuing may spend credit, and balances are locked before invoices.
+                self._lock_credit_balances()
             self._lock_for_payment()
             if retried:
                 amount = self._get_retry_amount(retried)
             attempt = self._prepare_charge(token_id, amount, memo, issue, retried)
             keys._remember(idempotency_key, door, arguments, attempt)
         # In superuser mode: providers and the work on attempts are not the staff's.
-        attempt.sudo()._run_attempt()
+        if attempt:
+            attempt.sudo()._run_attempt()
         return attempt.with_env(self.env)
 
     def _prepare_charge(self, token_id, amount, memo, issue, retried):
@@ -435,6 +448,8 @@ class AccountMove(models.Model):
         if issue:
             self._check_issuable(token)
             self.action_post()
+            if self.currency_id.is_zero(self.amount_residual):
+                return self.env["payment.transaction"]  # Credit has paid all of it.
         self._check_collectable()
         self._check_nothing_in_flight()
         if amount is None:
@@ -720,7 +735,7 @@ class AccountMove(models.Model):
             start_label=self.env._("the invoice"),
         )
 
-    def _record_external_payments(self, amount, values):
+    def _record_external_payments(self, amount, values, excess=None):
         """Create, post and reconcile one payment for each of these invoices."""
         if amount is not None and len(self) > 1:
             raise UserError(
@@ -728,6 +743,8 @@ class AccountMove(models.Model):
             )
         self._check_collectable()
         self._check_nothing_in_flight()
+        if excess and self._has_excess(amount):
+            return self._record_with_excess(amount, values)
         by_dialog = self.filtered(
             lambda invoice: invoice._needs_register_dialog(values)
         )
@@ -736,18 +753,30 @@ class AccountMove(models.Model):
             payments[invoice] = invoice._record_by_register_dialog(amount, values)
         batch = self - by_dialog
         payments.update(
-            zip(batch, batch._create_payments_together(amount, values), strict=True)
+            zip(
+                batch,
+                batch._create_payments_together(
+                    [
+                        invoice._prepare_external_payment_vals(amount, values)
+                        for invoice in batch
+                    ]
+                ),
+                strict=True,
+            )
         )
         return self.env["account.payment"].union(
             *(payments[invoice] for invoice in self)
         )
 
-    def _create_payments_together(self, amount, values):
-        """Create, post and reconcile payments in the invoices' own currency."""
+    def _create_payments_together(self, vals_list):
+        """Create, post and reconcile payments in the invoices' own currency.
+
+        :param list[dict] vals_list: The values of the payment of each invoice.
+        :return: The payments, in the order of the invoices.
+        :rtype: account.payment
+        """
         payments = self.env["account.payment"].with_context(booked_by_door=OURS)
-        created = payments.create(
-            [invoice._prepare_external_payment_vals(amount, values) for invoice in self]
-        )
+        created = payments.create(vals_list)
         created.action_post()
         created = created.with_env(self.env)
         self.env["account.move.line"]._reconcile_plan(

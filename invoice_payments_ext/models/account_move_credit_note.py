@@ -265,7 +265,9 @@ class AccountMove(models.Model):
             `to` and `amount`, in the invoice's currency. `original`: through the
             gateway, of the payment `payment_id` or of the newest ones. `outside`: by
             cash, cheque or transfer, with `journal_id`, `date` and `reference`.
-            `refund`: it was given back before, by the refund `payment_id`.
+            `refund`: it was given back before, by the refund `payment_id`. `credit`:
+            it is kept on the customer's credit balance, where what was paid from there
+            goes by itself.
         :param str note: An internal note, which is not printed.
         :param str idempotency_key: See :meth:`charge`.
         :return: The posted credit note; a request where a second person is needed.

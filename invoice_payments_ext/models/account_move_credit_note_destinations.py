@@ -57,6 +57,7 @@ class AccountMove(models.Model):
             "outside": DestinationKind(
                 "_plan_outside", "_book_outside", ("journal_id", "date", "reference")
             ),
+            "credit": DestinationKind("_plan_credit_balance", "_book_credit", ()),
         }
 
     # === WHAT WAS GIVEN === #
@@ -74,6 +75,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         currency = self.currency_id
         excess = max(currency.round(excess), 0.0)
+        if not destinations and excess:
+            destinations = self._get_credit_destinations(excess)
         destinations = destinations or []
         self._check_destinations(destinations, total)
         self._check_destinations_sum(
@@ -383,6 +386,57 @@ class AccountMove(models.Model):
         payment._book_outside_refund(
             amount, destination.values, reason, credit_note=credit_note
         )
+
+    # === THE CREDIT BALANCE === #
+
+    def _plan_credit_balance(self, values, left):
+        """Plan what is kept for the customer: what was credit before, then the rest."""
+        amount = values["amount"]
+        self._get_credit_payment_values(self.company_id, "outbound")
+        planned = []
+        for payment in sorted(left, key=lambda payment: not payment.is_from_credit):
+            part = self.currency_id.round(min(amount, left[payment]))
+            if self.currency_id.is_zero(part):
+                continue
+            planned.append(Destination("credit", payment, part, {}))
+            left[payment] -= part
+            amount -= part
+        if self.currency_id.compare_amounts(amount, 0) > 0:
+            raise UserError(
+                self.env._(
+                    "%(amount)s of the %(given)s cannot be kept as credit: what was "
+                    "paid on %(invoice)s is given back already.",
+                    amount=self.currency_id.format(amount),
+                    given=self.currency_id.format(values["amount"]),
+                    invoice=self.display_name,
+                )
+            )
+        return planned
+
+    def _book_credit(self, credit_note, destination, reason):
+        """Keep it on the credit balance, and reconcile it with the credit note."""
+        payment = destination.payment
+        amount = destination.amount
+        if payment:
+            amount = self._to_payment_currency(payment, amount)
+        payment._book_on_credit_balance(amount, reason, credit_note=credit_note)
+
+    def _get_credit_destinations(self, excess):
+        """Return where what is given back goes if nobody says it.
+
+        What a credit balance paid goes back there by itself.
+
+        :param float excess: The amount, in the invoice's currency.
+        :rtype: list[dict]
+        """
+        from_credit = sum(
+            amount
+            for payment, amount in self._get_returnable_amounts().items()
+            if payment.is_from_credit
+        )
+        if self.currency_id.compare_amounts(excess, from_credit) > 0:
+            return []
+        return [{"to": "credit", "amount": excess}]
 
     # === AN EARLIER REFUND === #
 

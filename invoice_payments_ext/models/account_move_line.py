@@ -3,6 +3,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
 
+from ..tools import OURS, prepare_notification, without_defaults
+from .account_credit_balance_entry import CreditEntryDetails
+
 # What a journal item on a credit account tells its balance.
 CREDIT_FIELDS = (
     "account_id",
@@ -76,7 +79,172 @@ class AccountMoveLine(models.Model):
                 )
             )
 
+    def _check_outstanding_credit(self):
+        """Check that this is money of a customer that no invoice was paid with.
+
+        :raise UserError: If it is anything else.
+        """
+        self.ensure_one()
+        name = self.move_id.display_name
+        if self.company_id not in self.env.companies and not self.env.su:
+            raise UserError(
+                self.env._(
+                    "%(name)s belongs to %(company)s, which is not among your selected "
+                    "companies.",
+                    name=name,
+                    company=self.company_id.sudo().name,
+                )
+            )
+        if (
+            self.parent_state != "posted"
+            or self.account_id.account_type != "asset_receivable"
+            or not self.partner_id
+            or self.currency_id.compare_amounts(self._get_outstanding_credit(), 0) <= 0
+        ):
+            raise UserError(
+                self.env._("Nothing of %s is open in favour of a customer.", name)
+            )
+
+    # === ACTION METHODS === #
+
+    def action_move_to_credit_balance(self):
+        """Move all that is open of these to the credit balance and tell so.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        kept = self.env["account.payment"]
+        for line in self:
+            kept |= line.move_to_credit_balance()
+        return prepare_notification(
+            self.env._("Moved to the credit balance"),
+            "\n".join(
+                self.env._(
+                    "%(customer)s: %(amount)s (%(name)s)",
+                    customer=payment.partner_id.display_name,
+                    amount=payment.currency_id.format(payment.amount),
+                    name=payment.name,
+                )
+                for payment in kept
+            ),
+        )
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def move_to_credit_balance(self, amount=None, idempotency_key=None):
+        """Keep an outstanding credit of a customer on the credit balance.
+
+        That is a payment, or a part of it, that no invoice was paid with, an open
+        credit note, or a bank match. Does not commit.
+
+        :param float amount: The amount in the currency of this journal item; all that
+                             is open if not given.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The payment of the credit journal that this is matched with.
+        :rtype: account.payment
+        :raise UserError: If nothing is open in favour of a customer, the amount is
+                          above it, or the key was used with other values.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        self.ensure_one()
+        self.move_id._check_payment_rights()
+        self = without_defaults(self)
+        keys = self.env["account.idempotency.key"]
+        door = "account.move.line.move_to_credit_balance"
+        arguments = {"line_id": self.id, "amount": amount}
+        kept = keys._find(idempotency_key, door, arguments)
+        if kept is None:
+            self._check_outstanding_credit()
+            self.env["account.credit.balance"]._get_locked(
+                [
+                    (
+                        self.partner_id.commercial_partner_id.id,
+                        self.company_id.id,
+                        self.currency_id.id,
+                    )
+                ]
+            )
+            self.move_id._lock_for_payment()
+            if payment := self.move_id.origin_payment_id:
+                payment._lock_for_refund()
+            self._check_outstanding_credit()
+            outstanding = self._get_outstanding_credit()
+            if amount is None:
+                amount = outstanding
+            self.env["account.move"]._check_amount(
+                amount, self.currency_id, outstanding, self.env._("open amount")
+            )
+            kept = self._keep_as_credit(amount)
+            keys._remember(idempotency_key, door, arguments, kept)
+        return kept
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _keep_as_credit(self, amount):
+        """Book an outstanding credit to the credit balance, after the checks.
+
+        :param float amount: The amount in the currency of these journal items, which
+                             are of one entry.
+        :rtype: account.payment
+        """
+        move = self.move_id
+        payment = move.origin_payment_id
+        reason = self.env._("Kept as credit: %s", move.name)
+        keeper = payment.with_context(
+            credit_entry=CreditEntryDetails(
+                entry_type="credit_note"
+                if move.move_type == "out_refund"
+                else "overpayment",
+                invoice_id=(payment.invoice_ids[:1] or move.reversed_entry_id).id,
+                label=reason,
+            )
+        )
+        values = move._get_credit_payment_values(
+            move.company_id, "outbound", start=move.date
+        )
+        if payment:
+            kept = keeper._book_outside_refund(amount, values, reason)
+        else:
+            kept = keeper.with_context(booked_by_door=OURS).create(
+                {
+                    **values,
+                    "amount": amount,
+                    "memo": reason,
+                    "payment_type": "outbound",
+                    "partner_type": "customer",
+                    "partner_id": self.partner_id.id,
+                    "currency_id": self.currency_id.id,
+                    "company_id": move.company_id.id,
+                    "destination_account_id": self.account_id.id,
+                }
+            )
+            kept.action_post()
+            kept = kept.with_env(self.env)
+            (self | kept._get_receivable_lines()).reconcile()
+        (move | move.reversed_entry_id)._notify_payments_changed()
+        return kept.with_env(self.env)
+
     # === GETTERS === #
+
+    def _get_outstanding_credit(self):
+        """Return what is open of this in favour of the customer.
+
+        What is being refunded already is left out.
+
+        :return: The amount in the currency of this journal item.
+        :rtype: float
+        """
+        self.ensure_one()
+        amount = -self.amount_residual_currency
+        if payment := self.move_id.origin_payment_id:
+            amount = min(amount, payment._get_refundable_amount())
+        refunds_sudo = (
+            self.env["payment.transaction"]
+            .sudo()  # Another person's refunds count too.
+            .search([("refund_credit_note_id", "=", self.move_id.id)])
+        )
+        going = sum(tx.amount for tx in refunds_sudo if tx._is_refund_in_flight())
+        return self.currency_id.round(amount + going)
 
     def _filter_posted_credit(self):
         """Return those of these journal items that a credit balance is made of."""

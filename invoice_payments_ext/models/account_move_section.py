@@ -196,7 +196,8 @@ class AccountMove(models.Model):
                        min(line.currency_id) AS currency_id,
                        min(line.company_currency_id) AS company_currency_id,
                        abs(sum(line.amount_currency)) AS amount,
-                       abs(sum(line.balance)) AS balance
+                       abs(sum(line.balance)) AS balance,
+                       -sum(line.amount_residual_currency) AS unallocated
                   FROM part
                   JOIN account_move_line line ON line.id = part.line_id
                   JOIN account_move move ON move.id = line.move_id
@@ -290,7 +291,13 @@ class AccountMove(models.Model):
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
                        payment.move_id, payment.create_date, author.name AS author,
-                       %(journal)s AS journal, method_line.name AS method
+                       payment.journal_id, %(journal)s AS journal,
+                       method_line.name AS method,
+                       (SELECT -sum(line.amount_residual_currency)
+                          FROM account_move_line line
+                         WHERE line.move_id = payment.move_id
+                           AND line.account_id = payment.destination_account_id)
+                           AS unallocated
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
@@ -423,6 +430,7 @@ class AccountMove(models.Model):
                     payment_id=tx["payment_id"],
                     move_id=payment.get("move_id"),
                     retry_of=tx["retry_of"],
+                    amount_unallocated=payment.get("unallocated"),
                     _order=(tx["create_date"], tx["id"]),
                     _tx=tx,
                 )
@@ -432,6 +440,7 @@ class AccountMove(models.Model):
     def _get_payment_rows(self, transactions, payments, entries, refunds):
         """Return the rows of payments that no attempt brought."""
         brought = {tx["payment_id"] for tx in transactions.values()}
+        credit_journal = self.company_id.sudo().credit_balance_journal_id
         rows = []
         for payment in payments.values():
             entry = entries.get(payment["move_id"], {})
@@ -443,7 +452,9 @@ class AccountMove(models.Model):
             rows.append(
                 self._prepare_row(
                     id=f"pay-{payment['id']}",
-                    kind="external",
+                    kind="credit"
+                    if payment["journal_id"] == credit_journal.id
+                    else "external",
                     state=PAYMENT_STATES[payment["state"]],
                     date=payment["date"],
                     method=" · ".join(
@@ -459,6 +470,7 @@ class AccountMove(models.Model):
                     channel=self.env._("Accounting"),
                     payment_id=payment["id"],
                     move_id=payment["move_id"],
+                    amount_unallocated=payment["unallocated"],
                     _order=(payment["create_date"], payment["id"]),
                 )
             )
@@ -498,6 +510,7 @@ class AccountMove(models.Model):
                     user=entry["author"],
                     channel=self.env._("Accounting"),
                     move_id=entry["id"],
+                    amount_unallocated=entry["unallocated"],
                     _order=(entry["create_date"], entry["id"]),
                     _entry=entry,
                 )
@@ -524,6 +537,7 @@ class AccountMove(models.Model):
             "payment_id": False,
             "move_id": False,
             "retry_of": "",
+            "amount_unallocated": 0.0,
             "refunds": [],
             "actions": [],
         }
@@ -551,6 +565,7 @@ class AccountMove(models.Model):
             "kind": {
                 "attempt": env._("Online payment"),
                 "external": env._("External payment"),
+                "credit": env._("Customer credit"),
                 "bank": env._("Bank match"),
                 "credit_note": env._("Credit note"),
                 "write_off": env._("Write-off"),
@@ -582,12 +597,10 @@ class AccountMove(models.Model):
             if tx and may_act:
                 self._add_attempt_actions(row, tx, retry_blocked)
             if row["payment_id"] and row["state"] == "succeeded" and may_act:
+                self._add_money_actions(row, refund_blocked)
+            if self._is_outstanding_credit(row) and may_act:
                 self._add_row_action(
-                    row,
-                    "refund",
-                    "account.payment",
-                    "action_refund_wizard",
-                    refund_blocked or self._get_row_refund_reason(row),
+                    row, "keep", "account.move", "action_move_to_credit_balance"
                 )
             if row["state"] == "written_off" and may_act:
                 reversed_by = self.env._("Reversed by %s.", entry["undone_by"])
@@ -619,6 +632,36 @@ class AccountMove(models.Model):
                 self._add_row_action(
                     row, "open_entry", "account.move", "action_open_business_doc"
                 )
+
+    def _add_money_actions(self, row, refund_blocked):
+        """Add what gives back the money, or the credit, that a row brought."""
+        if row["kind"] == "credit":
+            self._add_row_action(
+                row,
+                "undo_credit",
+                "account.payment",
+                "action_undo_credit_application",
+                self._get_row_refund_reason(row)
+                and self.env._("All of it is back on the credit balance."),
+            )
+            return
+        self._add_row_action(
+            row,
+            "refund",
+            "account.payment",
+            "action_refund_wizard",
+            refund_blocked or self._get_row_refund_reason(row),
+        )
+
+    def _is_outstanding_credit(self, row):
+        """Tell if something of a row is open in favour of the customer."""
+        currency = self.env["res.currency"].browse(row["currency_id"])
+        return bool(
+            row["kind"] not in ("credit", "invoice", "write_off")
+            and row["state"] == "succeeded"
+            and row["move_id"]
+            and currency.compare_amounts(row["amount_unallocated"], 0) > 0
+        )
 
     def _add_attempt_actions(self, row, tx, retry_blocked):
         """Add what moves an attempt forward."""
@@ -685,6 +728,8 @@ class AccountMove(models.Model):
             "open_transaction": self.env._("Open transaction"),
             "open_entry": self.env._("Open entry"),
             "undo_write_off": self.env._("Undo write-off"),
+            "undo_credit": self.env._("Undo application"),
+            "keep": self.env._("Move to credit balance"),
         }
         id_fields = {
             "payment.transaction": "transaction_id",

@@ -89,6 +89,8 @@ class AccountPaymentApproval(models.Model):
                 "Back to the original method, through its gateway. %s",
                 payment.display_name or "",
             ).strip()
+        if values.get("to") == "credit":
+            return self.env._("Kept on the customer's credit balance.")
         if values.get("to") == "refund":
             return self.env._("Given back already by %s.", payment.display_name)
         journal = self.env["account.journal"].browse(values.get("journal_id")).exists()

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import OURS, prepare_notification, without_defaults
 
-REFUND_TARGETS = ("original", "outside")
+REFUND_TARGETS = ("original", "outside", "credit")
 # What such a refund did not give back and never will.
 UNREFUNDED_OUTCOMES = ("declined", "failed", "canceled")
 POSTED_STATES = ("in_process", "paid")
@@ -80,8 +80,9 @@ class AccountPayment(models.Model):
         if to not in REFUND_TARGETS:
             raise UserError(
                 self.env._(
-                    "A refund goes to the original method ('original') or outside "
-                    "('outside'), not to %(value)r.",
+                    "A refund goes to the original method ('original'), outside "
+                    "('outside') or to the credit balance ('credit'), not to "
+                    "%(value)r.",
                     value=to,
                 )
             )
@@ -329,7 +330,8 @@ class AccountPayment(models.Model):
         :param float amount: The amount in the payment's currency; the refundable amount
                              if not given.
         :param str to: `original` for the method that was charged, `outside` for cash,
-                       a cheque or a bank transfer.
+                       a cheque or a bank transfer, `credit` to keep it on the
+                       customer's credit balance.
         :param bool reduce_bill: Whether credit notes for the amount are issued, so that
                                  the invoices stay paid; else they reopen.
         :param str reason: Why. Required.
@@ -370,6 +372,8 @@ class AccountPayment(models.Model):
         key_arguments = {"payment_id": self.id, **arguments}
         result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
+            if to == "credit":
+                self._lock_credit_balance()
             self._lock_for_refund()
             if amount is None:
                 arguments["amount"] = self._get_refundable_amount()
@@ -407,6 +411,8 @@ class AccountPayment(models.Model):
         reason = reason.strip()
         if to == "original":
             return self._prepare_refund_attempt(amount, reason, **undone).sudo(False)
+        if to == "credit":
+            return self._book_on_credit_balance(amount, reason, **undone)
         values = self._get_outside_refund_values(self.company_id, **outside_values)
         return self._book_outside_refund(amount, values, reason, **undone)
 
@@ -813,6 +819,9 @@ class AccountPayment(models.Model):
                                   credit note that took it off the bill, if any.
         """
         self.ensure_one()
+        if self.source_payment_id.is_from_credit:
+            # What a credit balance paid was no money: nothing was refunded.
+            parts = [part for part in parts if part[2]]
         self.env["account.refund.allocation"].create(
             [
                 {
@@ -832,13 +841,23 @@ class AccountPayment(models.Model):
 
     def _log_outside_refund(self, refund, reason):
         """Note a refund outside on the payment and the invoices it concerns."""
-        message = self.env._(
-            "%(amount)s refunded outside the gateway (%(refund)s): %(reason)s",
-            amount=refund.currency_id.format(refund.amount),
-            refund=refund._get_html_link(),
-            reason=reason,
-        )
-        for record in (*self, *refund.sudo().refund_allocation_ids.invoice_id):
+        values = {
+            "amount": refund.currency_id.format(refund.amount),
+            "refund": refund._get_html_link(),
+            "reason": reason,
+        }
+        if refund.journal_id == refund.company_id.sudo().credit_balance_journal_id:
+            message = self.env._(
+                "%(amount)s kept on the credit balance (%(refund)s): %(reason)s",
+                **values,
+            )
+        else:
+            message = self.env._(
+                "%(amount)s refunded outside the gateway (%(refund)s): %(reason)s",
+                **values,
+            )
+        invoices = refund.sudo().refund_allocation_ids.invoice_id
+        for record in (*self, *invoices):
             record._message_log(body=message)
 
     # === GETTERS === #
@@ -945,7 +964,7 @@ class AccountPayment(models.Model):
     def _get_refund_blocked_reason(self, to="original", amount=None):
         """Say why this payment cannot be refunded; an empty text if it can.
 
-        :param str to: `original` or `outside`, see :meth:`refund`.
+        :param str to: `original`, `outside` or `credit`, see :meth:`refund`.
         :param float amount: The amount, where it is known already.
         :rtype: str
         """
@@ -968,6 +987,10 @@ class AccountPayment(models.Model):
                 "%(payment)s was reversed by %(reversal)s.",
                 payment=name,
                 reversal=reversals[0].name,
+            )
+        if self.is_from_credit and to != "credit":
+            return self.env._(
+                "%s was paid from the credit balance: it goes back there.", name
             )
         if self.currency_id.is_zero(self._get_refundable_amount()):
             return self.env._("All of %s is refunded already or being refunded.", name)

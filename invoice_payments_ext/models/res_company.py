@@ -41,6 +41,12 @@ class ResCompany(models.Model):
         help="The other side of credit that is added or deducted by hand.",
     )
 
+    credit_applied_at_issue = fields.Boolean(
+        string="Apply Credit at Issue",
+        default=True,
+        help="Pay invoices from the customer's credit balance when they are issued.",
+    )
+
     _payment_approval_limit_positive = models.Constraint(
         "CHECK(payment_approval_limit >= 0)",
         "The approval limit cannot be negative. Zero means that there is none.",
@@ -109,6 +115,7 @@ class ResCompany(models.Model):
             "credit_balance_account_id",
             "credit_balance_journal_id",
             "credit_adjustment_account_id",
+            "credit_applied_at_issue",
         ]
 
     def _create_credit_balance_books(self):

@@ -16,6 +16,9 @@ class ResConfigSettings(models.TransientModel):
     credit_balance_journal_id = fields.Many2one(
         related="company_id.credit_balance_journal_id", readonly=False
     )
+    credit_applied_at_issue = fields.Boolean(
+        related="company_id.credit_applied_at_issue", readonly=False
+    )
     credit_adjustment_account_id = fields.Many2one(
         related="company_id.credit_adjustment_account_id", readonly=False
     )

@@ -10,6 +10,13 @@ class ResPartner(models.Model):
 
     _inherit = "res.partner"
 
+    credit_applied_at_issue = fields.Boolean(
+        string="Apply Credit at Issue",
+        default=True,
+        groups="account.group_account_invoice,account.group_account_readonly",
+        help="Pay the customer's invoices from the credit balance when they are "
+        "issued, where the company does so.",
+    )
     credit_balance_ids = fields.One2many(
         string="Credit Balances",
         comodel_name="account.credit.balance",
@@ -92,6 +99,9 @@ class ResPartner(models.Model):
             )
 
     # === CRUD METHODS === #
+
+    def _commercial_fields(self):
+        return [*super()._commercial_fields(), "credit_applied_at_issue"]
 
     def write(self, vals):
         result = super().write(vals)

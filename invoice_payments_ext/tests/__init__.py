@@ -2,6 +2,8 @@ from . import (
     test_approval,
     test_bus,
     test_charge,
+    test_credit_application,
+    test_credit_balance,
     test_credit_note,
     test_credit_note_dialog,
     test_credit_note_taxes,

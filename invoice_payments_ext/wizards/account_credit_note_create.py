@@ -77,6 +77,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         selection=[
             ("original", "To the original payment method"),
             ("outside", "Outside: cash, cheque or bank transfer"),
+            ("credit", "Keep it as the customer's credit"),
         ],
         string="Where to",
         compute="_compute_to",
@@ -117,7 +118,8 @@ class AccountCreditNoteCreate(models.TransientModel):
         store=True,
         readonly=False,
         check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit'))]",
+        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
+        "('is_credit_balance', '=', False)]",
     )
     outside_date = fields.Date(string="Date paid", default=fields.Date.context_today)
     reference = fields.Char(
@@ -215,6 +217,9 @@ class AccountCreditNoteCreate(models.TransientModel):
                 for payment in dialog._get_returnable_payments()
             ]
             dialog.to = "outside" if all(blocked) else "original"
+            payments = dialog._get_returnable_payments()
+            if payments and all(payment.is_from_credit for payment in payments):
+                dialog.to = "credit"
 
     def _get_returnable_payments(self):
         """Return what can be given back, by payment; see the invoice's method."""
@@ -280,6 +285,8 @@ class AccountCreditNoteCreate(models.TransientModel):
             left = dialog.excess_amount - dialog.linked_amount
             if dialog.to == "original":
                 left -= sum(dialog.payment_ids.mapped("amount"))
+            if dialog.to == "credit":
+                left = 0.0
             currency = dialog.currency_id
             dialog.outside_amount = currency.round(max(left, 0.0)) if currency else 0.0
             dialog.has_outside = bool(dialog.outside_amount)
@@ -424,6 +431,14 @@ class AccountCreditNoteCreate(models.TransientModel):
                         format_amount(given - self.excess_amount),
                     )
                 )
+        if self.to == "credit":
+            lines.append(
+                self.env._(
+                    "%(amount)s is kept on the credit balance of %(customer)s.",
+                    amount=format_amount(self.excess_amount - self.linked_amount),
+                    customer=self.move_id.commercial_partner_id.display_name,
+                )
+            )
         if self.has_outside:
             lines.append(
                 self.env._(
@@ -501,6 +516,9 @@ class AccountCreditNoteCreate(models.TransientModel):
                 for row in self.payment_ids
                 if not self.currency_id.is_zero(row.amount)
             ]
+        kept = self.currency_id.round(self.excess_amount - self.linked_amount)
+        if self.to == "credit" and kept:
+            destinations.append({"to": "credit", "amount": kept})
         if self.has_outside:
             destinations.append(
                 {

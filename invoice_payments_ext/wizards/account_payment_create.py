@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from ..tools import prepare_notification
 
 EXTERNAL = "external"
+CREDIT = "credit"
 
 
 class AccountPaymentCreate(models.TransientModel):
@@ -42,11 +43,19 @@ class AccountPaymentCreate(models.TransientModel):
         store=True,
         readonly=False,
         required=True,
-        help="`external`, or the id of a saved payment method.",
+        help="`external`, `credit`, or the id of a saved payment method.",
     )
     method_options = fields.Json(compute="_compute_method_options")
     has_saved_method = fields.Boolean(compute="_compute_method_options")
     is_external = fields.Boolean(compute="_compute_is_external")
+    is_credit = fields.Boolean(compute="_compute_is_external")
+    available_credit = fields.Monetary(related="move_id.available_credit")
+    excess_amount = fields.Monetary(compute="_compute_excess_amount")
+    keep_excess = fields.Boolean(
+        string="Keep the excess as credit",
+        help="What is paid above the remaining amount is kept on the customer's credit "
+        "balance.",
+    )
     save_method_url = fields.Char(
         string="Link to save a payment method", compute="_compute_save_method_url"
     )
@@ -58,7 +67,8 @@ class AccountPaymentCreate(models.TransientModel):
         store=True,
         readonly=False,
         check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit'))]",
+        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
+        "('is_credit_balance', '=', False)]",
     )
     available_method_line_ids = fields.Many2many(
         comodel_name="account.payment.method.line",
@@ -117,6 +127,8 @@ class AccountPaymentCreate(models.TransientModel):
             options = dialog._get_token_options() if dialog.move_id else []
             dialog.has_saved_method = any(not option["disabled"] for option in options)
             if not dialog.issue and not dialog.retried_transaction_id:
+                if dialog.available_credit:
+                    options.append(dialog._get_credit_option())
                 options.append(
                     {
                         "value": EXTERNAL,
@@ -128,6 +140,20 @@ class AccountPaymentCreate(models.TransientModel):
                     }
                 )
             dialog.method_options = options
+
+    def _get_credit_option(self):
+        """Return the choice to spend what is held for the customer."""
+        self.ensure_one()
+        return {
+            "value": CREDIT,
+            "label": self.env._("Credit balance"),
+            "detail": self.env._(
+                "%s available", self.currency_id.format(self.available_credit)
+            ),
+            "image": "",
+            "disabled": False,
+            "reason": "",
+        }
 
     def _get_token_options(self):
         """List the saved methods: those that can be charged, then those that cannot."""
@@ -169,6 +195,19 @@ class AccountPaymentCreate(models.TransientModel):
     def _compute_is_external(self):
         for dialog in self:
             dialog.is_external = dialog.method == EXTERNAL
+            dialog.is_credit = dialog.method == CREDIT
+
+    @api.depends("amount", "method")
+    def _compute_excess_amount(self):
+        for dialog in self:
+            excess = dialog.amount - dialog.move_id.amount_residual
+            dialog.excess_amount = max(excess, 0.0) if dialog.is_external else 0.0
+
+    @api.onchange("method")
+    def _onchange_method(self):
+        """Propose no more than the credit that there is."""
+        if self.is_credit and self.amount > self.available_credit:
+            self.amount = self.available_credit
 
     @api.depends("partner_id")
     def _compute_save_method_url(self):
@@ -224,7 +263,35 @@ class AccountPaymentCreate(models.TransientModel):
             attempt = invoice.charge(
                 token_id, amount=self.amount, memo=self.memo, idempotency_key=key
             )
+        if not attempt:
+            return prepare_notification(
+                self.env._("Paid by credit"),
+                self.env._(
+                    "%s was issued and paid from the customer's credit balance: "
+                    "nothing was charged.",
+                    invoice.name,
+                ),
+            )
         return attempt._get_outcome_notification()
+
+    def action_apply_credit(self):
+        """Pay from the customer's credit balance and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        payment = self.move_id.apply_credit_balance(
+            amount=self.amount, idempotency_key=self.idempotency_key
+        )
+        return prepare_notification(
+            self.env._("Credit applied"),
+            self.env._(
+                "%(amount)s was applied as %(name)s.",
+                amount=payment.currency_id.format(payment.amount),
+                name=payment.name,
+            ),
+        )
 
     def action_record(self):
         """Record the external payment and tell that it was done.
@@ -241,6 +308,7 @@ class AccountPaymentCreate(models.TransientModel):
             reference=self.reference,
             memo=self.memo,
             notify=self.notify,
+            excess=CREDIT if self.keep_excess and self.excess_amount else None,
             idempotency_key=self.idempotency_key,
         )
         return prepare_notification(

@@ -37,6 +37,7 @@ class AccountPaymentRefund(models.TransientModel):
         selection=[
             ("original", "To the original payment method"),
             ("outside", "Outside: cash, cheque or bank transfer"),
+            ("credit", "Keep it as the customer's credit"),
         ],
         string="Where to",
         compute="_compute_to",
@@ -54,7 +55,8 @@ class AccountPaymentRefund(models.TransientModel):
         store=True,
         readonly=False,
         check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit'))]",
+        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
+        "('is_credit_balance', '=', False)]",
     )
     reference = fields.Char(
         help="What is on the document: the cheque's number, the transfer's reference."
@@ -141,6 +143,8 @@ class AccountPaymentRefund(models.TransientModel):
                 and dialog.payment_id._get_refund_blocked_reason("original")
             )
             dialog.to = "outside" if blocked else "original"
+            if dialog.payment_id.is_from_credit:
+                dialog.to = "credit"
 
     @api.depends("company_id")
     def _compute_journal_id(self):
@@ -248,6 +252,12 @@ class AccountPaymentRefund(models.TransientModel):
     def _describe_target(self, amount):
         """Say where the money goes."""
         amount = self.currency_id.format(amount)
+        if self.to == "credit":
+            return self.env._(
+                "%(amount)s is kept on the credit balance of %(customer)s.",
+                amount=amount,
+                customer=self.partner_id.commercial_partner_id.display_name,
+            )
         if self.to == "outside":
             return self.env._(
                 "%(amount)s is recorded as paid from %(journal)s. No gateway is asked.",
@@ -289,6 +299,8 @@ class AccountPaymentRefund(models.TransientModel):
                 :1
             ] or payment._get_outstanding_account("outbound")
             date = self.date or date
+        if self.to == "credit":
+            money_account = self.company_id.sudo().credit_balance_account_id
         return self.env._(
             "Entry of %(date)s: debit %(receivable)s, credit %(money)s, %(amount)s.",
             date=format_date(self.env, date),

@@ -1,0 +1,355 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools.sql import column_exists, create_column
+
+from ..tools import without_defaults
+
+
+class AccountMove(models.Model):
+    """Invoices paid from the customer's credit balance: at issue, by hand, undone."""
+
+    _inherit = "account.move"
+
+    apply_credit = fields.Boolean(
+        compute="_compute_apply_credit",
+        store=True,
+        readonly=False,
+        precompute=True,
+        copy=False,
+        help="Pay this invoice from the customer's credit balance when it is issued.",
+    )
+    available_credit = fields.Monetary(
+        compute="_compute_available_credit",
+        compute_sudo=True,
+        help="What is held for the customer in the currency of this invoice.",
+    )
+
+    def _auto_init(self):
+        """Tick the drafts that there are; issued invoices need no computation."""
+        if not column_exists(self.env.cr, "account_move", "apply_credit"):
+            create_column(self.env.cr, "account_move", "apply_credit", "boolean")
+            self.env.cr.execute(
+                "UPDATE account_move SET apply_credit = true "
+                "WHERE state = 'draft' AND move_type = 'out_invoice'"
+            )
+        return super()._auto_init()
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("company_id", "partner_id", "move_type")
+    def _compute_apply_credit(self):
+        for move in self:
+            partner = move.partner_id.commercial_partner_id
+            move.apply_credit = (
+                move.move_type == "out_invoice"
+                and move.company_id.sudo().credit_applied_at_issue
+                and partner.sudo().credit_applied_at_issue
+            )
+
+    @api.depends("partner_id", "company_id", "currency_id", "move_type")
+    def _compute_available_credit(self):
+        invoices = self.filtered(lambda move: move.move_type == "out_invoice")
+        amounts = {
+            balance._get_owner(): balance.amount
+            for balance in invoices._get_credit_balances()
+        }
+        for move in self:
+            move.available_credit = amounts.get(move._get_credit_owner(), 0.0)
+
+    def _compute_payments_widget_reconciled_info(self):
+        """Tell what credit paid from money, for what is printed of an invoice."""
+        result = super()._compute_payments_widget_reconciled_info()
+        for move in self.filtered("invoice_payments_widget"):
+            widget = move.invoice_payments_widget
+            payments = self.env["account.payment"].sudo()
+            for values in widget["content"]:
+                payment = payments.browse(values["account_payment_id"])
+                values["is_from_credit"] = payment.is_from_credit
+            move.invoice_payments_widget = widget
+        return result
+
+    # === CHECK METHODS === #
+
+    def _check_credit_applicable(self, amount, balance):
+        """Check that this much of a locked balance can be spent on this invoice.
+
+        :raise UserError: If the invoice takes no payment, something is in flight for
+                          it, or the balance does not hold as much.
+        """
+        self.ensure_one()
+        self._check_collectable()
+        self._check_nothing_in_flight()
+        if not balance or self.currency_id.is_zero(balance.amount):
+            raise UserError(
+                self.env._(
+                    "Nothing is held in %(currency)s for %(customer)s.",
+                    currency=self.currency_id.name,
+                    customer=self.commercial_partner_id.display_name,
+                )
+            )
+        if amount is not None:
+            self._check_payment_amount(amount)
+            self._check_amount(
+                amount,
+                self.currency_id,
+                balance.amount,
+                self.env._(
+                    "credit balance of %s", self.commercial_partner_id.display_name
+                ),
+            )
+
+    # === ACTION METHODS === #
+
+    def button_draft(self):
+        """Give back what credit balances paid of these invoices."""
+        self._undo_credit_applications()
+        return super().button_draft()
+
+    def action_move_to_credit_balance(self):
+        """Move what is open of these payments or credit notes to the credit balance.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        lines = self.line_ids.filtered(
+            lambda line: (
+                line.account_id.account_type == "asset_receivable"
+                and line.amount_residual_currency < 0
+            )
+        )
+        if not lines:
+            raise UserError(
+                self.env._(
+                    "Nothing of %s is open in favour of a customer.",
+                    ", ".join(self.mapped("display_name")),
+                )
+            )
+        return lines.action_move_to_credit_balance()
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def apply_credit_balance(self, amount=None, idempotency_key=None):
+        """Pay this invoice from what is held for its customer. Does not commit.
+
+        :param float amount: The amount in the invoice's currency; what settles the
+                             invoice today if not given, as far as the balance goes.
+        :param str idempotency_key: See :meth:`charge`.
+        :return: The payment, of the company's credit journal.
+        :rtype: account.payment
+        :raise UserError: If the invoice takes no payment, something is in flight for
+                          it, the balance does not hold as much, or the key was used
+                          with other values.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        self.ensure_one()
+        self._check_payment_rights()
+        self = without_defaults(self)
+        keys = self.env["account.idempotency.key"]
+        door = "account.move.apply_credit_balance"
+        arguments = {"move_id": self.id, "amount": amount}
+        payment = keys._find(idempotency_key, door, arguments)
+        if payment is None:
+            balance = self._lock_credit_balances().get(self._get_credit_owner())
+            self._lock_for_payment()
+            self._check_credit_applicable(amount, balance)
+            if amount is None:
+                amount = min(self._get_default_payment_amount(), balance.amount)
+            payment = self._pay_with_credit({self: amount})
+            self._notify_payments_changed()
+            keys._remember(idempotency_key, door, arguments, payment)
+        return payment
+
+    # === BUSINESS METHODS - AT ISSUE === #
+
+    def _post(self, soft=True):
+        """Pay invoices that are issued from what is held for their customers."""
+        candidates = self.filtered(
+            lambda move: move.move_type == "out_invoice" and move.apply_credit
+        )
+        # Locked first, as everywhere: balances come before invoices.
+        balances = candidates._lock_credit_balances()
+        posted = super()._post(soft)
+        if balances:
+            # In superuser mode: who may issue an invoice need not be in accounting.
+            issued = without_defaults(posted & candidates).sudo()
+            issued._apply_credit_at_issue(balances)
+        return posted
+
+    def _apply_credit_at_issue(self, balances):
+        """Spend locked balances on these invoices, in their order."""
+        left = {balance: balance.amount for balance in balances.values()}
+        amounts = {}
+        for invoice in self:
+            balance = balances.get(invoice._get_credit_owner())
+            if not balance or invoice._get_blocking_attempt():
+                continue
+            amount = min(left[balance], invoice._get_default_payment_amount())
+            if invoice.currency_id.compare_amounts(amount, 0) > 0:
+                amounts[invoice] = amount
+                left[balance] = invoice.currency_id.round(left[balance] - amount)
+        self._pay_with_credit(amounts)
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _pay_with_credit(self, amounts):
+        """Book payments from credit balances, after the checks.
+
+        :param dict amounts: By invoice, the amount in its currency.
+        :return: The payments.
+        :rtype: account.payment
+        """
+        paid = self.env["account.payment"]
+        invoices = self.browse().union(*amounts)
+        for company, of_company in invoices.grouped("company_id").items():
+            values = self._get_credit_payment_values(company)
+            by_dialog = of_company.filtered(
+                lambda invoice, values=values: invoice._needs_register_dialog(values)
+            )
+            for invoice in by_dialog:
+                # With no amount, it settles the invoice: with the discount, if any.
+                is_settled = not invoice.currency_id.compare_amounts(
+                    amounts[invoice], invoice._get_default_payment_amount()
+                )
+                paid |= invoice._record_by_register_dialog(
+                    None if is_settled else amounts[invoice], values
+                )
+            batch = of_company - by_dialog
+            paid |= batch._create_payments_together(
+                [
+                    invoice._prepare_external_payment_vals(amounts[invoice], values)
+                    for invoice in batch
+                ]
+            )
+        return paid
+
+    def _undo_credit_applications(self):
+        """Give back all that credit balances paid of these posted invoices."""
+        invoices = self.filtered(
+            lambda move: move.move_type == "out_invoice" and move.state == "posted"
+        )
+        payments = {
+            invoice: invoice._get_payments_to_return().filtered("is_from_credit")
+            for invoice in invoices
+        }
+        for invoice, of_invoice in payments.items():
+            for payment in of_invoice:
+                payment._undo_credit_application(
+                    self.env._("%s is reset or cancelled", invoice.name), invoice
+                )
+
+    # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
+
+    def _lock_own_credit_balance(self, excess):
+        """Lock the balance that the excess of a payment is kept on.
+
+        :param str excess: What the caller wants; see :meth:`record_external_payment`.
+        :raise UserError: If it is nothing that can be done with an excess.
+        """
+        if excess != "credit":
+            raise UserError(
+                self.env._(
+                    "What is paid too much is kept as credit ('credit') or refused, "
+                    "not %(value)r.",
+                    value=excess,
+                )
+            )
+        if len(self) == 1 and self.partner_id:
+            self.env["account.credit.balance"]._get_locked([self._get_credit_owner()])
+
+    def _has_excess(self, amount):
+        """Tell if an amount is above all that can be paid on this invoice."""
+        is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
+        if len(self) != 1 or not is_number:
+            return False  # It is refused with its reason, or there is none.
+        return self.currency_id.compare_amounts(amount, self.amount_residual) > 0
+
+    def _record_with_excess(self, amount, values):
+        """Record a payment above the remaining amount, and keep the rest as credit."""
+        self.ensure_one()
+        self._check_amount(amount, self.currency_id)
+        self._check_chargeable_in_full()
+        if self._needs_register_dialog(values):
+            raise UserError(
+                self.env._(
+                    "An excess is kept as credit only of payments in %(currency)s, "
+                    "without an early-payment discount: record what settles "
+                    "%(invoice)s, and the rest as a payment of its own.",
+                    currency=self.currency_id.name,
+                    invoice=self.display_name,
+                )
+            )
+        vals = self._prepare_external_payment_vals(self.amount_residual, values)
+        payment = self._create_payments_together([{**vals, "amount": amount}])
+        self._get_credit_payment_values(self.company_id, "outbound")
+        payment._get_receivable_lines()._keep_as_credit(
+            self.currency_id.round(amount - vals["amount"])
+        )
+        return payment
+
+    # === GETTERS === #
+
+    def _get_credit_owner(self):
+        """Return what tells the customer's balance from others.
+
+        See `account.credit.balance._get_locked`.
+        """
+        self.ensure_one()
+        return self.commercial_partner_id.id, self.company_id.id, self.currency_id.id
+
+    def _get_credit_balances(self):
+        """Return the balances that these invoices can be paid from.
+
+        :return: Those above zero, in superuser mode.
+        :rtype: account.credit.balance
+        """
+        owners = {move._get_credit_owner() for move in self if move.partner_id}
+        balances = self.env["account.credit.balance"].sudo()
+        if not owners:
+            return balances
+        return balances.search(
+            [
+                ("partner_id", "in", [owner[0] for owner in owners]),
+                ("merged_into_id", "=", False),
+                ("amount", ">", 0),
+            ]
+        ).filtered(lambda balance: balance._get_owner() in owners)
+
+    def _lock_credit_balances(self):
+        """Lock the balances that these invoices can be paid from.
+
+        :return: The balances by owner; see `account.credit.balance._get_locked`.
+        :rtype: dict
+        """
+        balances = self._get_credit_balances()
+        return balances._get_locked([balance._get_owner() for balance in balances])
+
+    @api.model
+    def _get_credit_payment_values(self, company, way="inbound", start=None):
+        """Return the values that payments of the credit journal share.
+
+        :param res.company company: Whose credit balances they change.
+        :param str way: `inbound` for what is spent, `outbound` for what is kept.
+        :param date start: The day of what is undone; see :meth:`_get_external_date`.
+        :rtype: dict
+        :raise UserError: If the company keeps no credit, or today is locked.
+        """
+        journal = company.sudo().credit_balance_journal_id.sudo(self.env.su)
+        if not journal or not company.sudo().credit_balance_account_id:
+            raise UserError(
+                self.env._(
+                    "%s has no credit account or journal: set them in the settings of "
+                    "Invoicing under Invoice payments.",
+                    company.name,
+                )
+            )
+        return {
+            "journal_id": journal.id,
+            "payment_method_line_id": self._get_external_method_line(
+                journal, None, way
+            ).id,
+            "date": self._get_external_date(
+                journal, None, company, start=start, start_label=""
+            ),
+            "payment_reference": False,
+            "memo": False,
+        }

@@ -1,0 +1,162 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..tools import prepare_notification, without_defaults
+from .account_credit_balance_entry import CreditEntryDetails
+
+
+class AccountPayment(models.Model):
+    """Payments from a credit balance, and money that is kept on one."""
+
+    _inherit = "account.payment"
+
+    is_from_credit = fields.Boolean(
+        compute="_compute_is_from_credit",
+        help="Whether this is no money that came, but credit that was spent.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("journal_id", "company_id", "payment_type")
+    def _compute_is_from_credit(self):
+        for payment in self:
+            journal = payment.company_id.sudo().credit_balance_journal_id
+            payment.is_from_credit = bool(
+                payment.payment_type == "inbound"
+                and journal
+                and payment.journal_id == journal
+            )
+
+    # === ACTION METHODS === #
+
+    def action_undo_credit_application(self):
+        """Undo this application of credit and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        undone = self.undo_credit_application()
+        return prepare_notification(
+            self.env._("Application undone"),
+            self.env._(
+                "%(amount)s is back on the credit balance of %(customer)s.",
+                amount=undone.currency_id.format(undone.amount),
+                customer=undone.partner_id.display_name,
+            ),
+        )
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def undo_credit_application(self, reason=None, idempotency_key=None):
+        """Give what this payment took from a credit balance back to it.
+
+        What it paid is open again. It is undone by an opposite payment of today, which
+        is matched with this one. Does not commit.
+
+        :param str reason: Why, for the records.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The opposite payment.
+        :rtype: account.payment
+        :raise UserError: If this is no payment from a credit balance, nothing of it is
+                          left, or the key was used with other values.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        self.ensure_one()
+        self._get_refund_invoices()._check_payment_rights()
+        self.check_access("write")
+        self = without_defaults(self)
+        keys = self.env["account.idempotency.key"]
+        door = "account.payment.undo_credit_application"
+        arguments = {"payment_id": self.id, "reason": reason or None}
+        undone = keys._find(idempotency_key, door, arguments)
+        if undone is None:
+            if reason and not isinstance(reason, str):
+                raise UserError(self.env._("The reason must be a text."))
+            if not self.is_from_credit:
+                raise UserError(
+                    self.env._(
+                        "%s was not paid from a credit balance.", self.display_name
+                    )
+                )
+            undone = self._undo_credit_application(
+                reason or self.env._("Application undone")
+            )
+            keys._remember(idempotency_key, door, arguments, undone)
+        return undone
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _undo_credit_application(self, reason, invoice=None):
+        """Undo what this payment from a credit balance pays.
+
+        :param str reason: Why, for the records.
+        :param account.move invoice: The invoice that is to be open again; all that this
+                                     paid if not given.
+        :return: The opposite payment.
+        :rtype: account.payment
+        """
+        self._lock_credit_balance()
+        self._lock_for_refund()
+        if blocked := self._get_refund_blocked_reason("credit"):
+            raise UserError(blocked)
+        amount = self._get_refundable_amount()
+        if invoice:
+            lines = self._get_receivable_lines()
+            paid = sum(
+                partial.credit_amount_currency
+                for partial in self._get_undoable_partials(invoice)
+                if partial.debit_move_id.move_id == invoice
+            )
+            unallocated = -sum(lines.mapped("amount_residual_currency"))
+            amount = min(amount, self.currency_id.round(paid + unallocated))
+        return self._book_on_credit_balance(amount, reason, invoice=invoice)
+
+    def _book_on_credit_balance(self, amount, reason, **undone):
+        """Keep money of this payment, or of a credit note, on the credit balance.
+
+        On a locked payment, after the checks; see :meth:`_book_outside_refund`.
+        """
+        moves = self.env["account.move"]
+        credit_note = undone.get("credit_note")
+        company = self.company_id or credit_note.company_id
+        values = moves._get_credit_payment_values(company, "outbound", start=self.date)
+        kept = self.with_context(
+            credit_entry=self._prepare_credit_entry_details(reason, **undone)
+        )._book_outside_refund(amount, values, reason, **undone)
+        return kept.with_env(self.env)
+
+    def _prepare_credit_entry_details(
+        self, reason, invoice=None, credit_note=None, **_undone
+    ):
+        """Return what the history says of what is kept.
+
+        :rtype: CreditEntryDetails
+        """
+        invoice = invoice or self._get_refund_invoices()[:1]
+        if self.is_from_credit:
+            entry_type = "unapplied"
+            label = self.env._("Application undone: %s", self.name)
+        elif credit_note:
+            entry_type = "credit_note"
+            invoice = credit_note.reversed_entry_id
+            label = self.env._("Credit note %s", credit_note.name)
+        else:
+            entry_type = "refund"
+            label = self.env._("Refund of %s", self.name)
+        return CreditEntryDetails(
+            entry_type=entry_type, label=label, note=reason, invoice_id=invoice.id
+        )
+
+    def _lock_credit_balance(self):
+        """Lock the balance of this payment's customer."""
+        self.ensure_one()
+        self.env["account.credit.balance"]._get_locked(
+            [
+                (
+                    self.partner_id.commercial_partner_id.id,
+                    self.company_id.id,
+                    self.currency_id.id,
+                )
+            ]
+        )
