@@ -13,6 +13,7 @@
         "report/invoice_templates.xml",
         "report/payment_receipt_templates.xml",
         "wizards/account_credit_balance_adjust_views.xml",
+        "wizards/account_credit_balance_pay_out_views.xml",
         "wizards/account_credit_note_create_views.xml",
         "wizards/account_payment_approval_reject_views.xml",
         "wizards/account_payment_create_views.xml",

@@ -61,6 +61,8 @@ MAX_BATCH_QUERIES = 30
 MIN_BATCH_SPEED = 3
 MAX_ROWS_QUERIES = 8
 MAX_CORRECTION_RATIO = 1.3
+MAX_POSTING_RATIO = 1.02
+MAX_APPLICATION_QUERIES = 30
 # What is refunded or credited of an invoice of 100.
 REFUND = 30.0
 
@@ -131,8 +133,8 @@ class Side:
                 lambda line: not line.payment_provider_id and line.code == "manual"
             )[:1].id
 
-    def make_invoices(self, count, amount=100.0):
-        """Create and post invoices, each of a customer with a saved method."""
+    def make_invoices(self, count, amount=100.0, post=True):
+        """Create invoices, and post them, each of a customer with a saved method."""
         with self.open() as env:
             partners = env["res.partner"].create(
                 [
@@ -174,7 +176,8 @@ class Side:
                     for partner in partners
                 ]
             )
-            invoices.action_post()
+            if post:
+                invoices.action_post()
             self.token_by_invoice.update(zip(invoices.ids, tokens.ids, strict=True))
         return invoices.ids
 
@@ -523,6 +526,99 @@ def bench_credit_note(ours, stock):
     report_correction("credit_note", mine, theirs, ratios)
 
 
+def make_drafts(side, count):
+    return side.make_invoices(count, post=False)
+
+
+def make_drafts_with_credit(side, count):
+    """Return drafts of customers for whom a part of them is held."""
+    invoice_ids = make_drafts(side, count)
+    with side.open() as env:
+        for invoice in env["account.move"].browse(invoice_ids):
+            invoice.partner_id.adjust_credit_balance(REFUND, reason="Benchmark")
+    return invoice_ids
+
+
+def check_posted(side, invoice_ids):
+    """Check that the invoices are issued, and nothing of them is paid."""
+    with side.open() as env:
+        for invoice in env["account.move"].browse(invoice_ids):
+            if invoice.state != "posted" or invoice.amount_residual != 100:
+                raise AssertionError(f"{invoice.id} is {invoice.state}.")
+
+
+def check_credit_applied(side, invoice_ids):
+    """Check that what was held has paid a part."""
+    with side.open() as env:
+        for invoice in env["account.move"].browse(invoice_ids):
+            if side.has_addon and invoice.amount_residual != 100 - REFUND:
+                raise AssertionError(f"{invoice.name} was not paid by credit.")
+
+
+def _post(env, invoice_ids):
+    env["account.move"].browse(invoice_ids).action_post()
+
+
+def bench_posting(ours, stock):
+    """Issuing invoices of customers without credit, in one call, per invoice."""
+    mine, theirs, ratios = compare(
+        ours,
+        stock,
+        _post,
+        _post,
+        batch=BATCH,
+        rounds=BATCH_ROUNDS,
+        warm_up=WARM_UP_BATCH,
+        make=make_drafts,
+        check=check_posted,
+    )
+    report(
+        "posting",
+        mine,
+        theirs,
+        f"at most {MAX_POSTING_RATIO} times stock's queries and time",
+        ratios["ratio_queries"] <= MAX_POSTING_RATIO
+        and ratios["ratio_seconds"] <= MAX_POSTING_RATIO,
+        invoices=BATCH,
+        per="invoice",
+        **ratios,
+    )
+
+
+def bench_credit_at_issue(ours, stock):
+    """Issuing invoices that credit pays a part of, in one call, per invoice.
+
+    Beside stock, which issues them only: what is more is the application.
+    """
+
+    def make(side, count):
+        return (make_drafts_with_credit if side.has_addon else make_drafts)(side, count)
+
+    mine, theirs, ratios = compare(
+        ours,
+        stock,
+        _post,
+        _post,
+        batch=BATCH,
+        rounds=BATCH_ROUNDS,
+        warm_up=WARM_UP_BATCH,
+        make=make,
+        check=check_credit_applied,
+    )
+    applying = round(mine["queries"] - theirs["queries"], 4)
+    report(
+        "credit_at_issue",
+        mine,
+        theirs,
+        f"at most {MAX_APPLICATION_QUERIES} queries more than without credit",
+        applying <= MAX_APPLICATION_QUERIES,
+        invoices=BATCH,
+        per="invoice",
+        queries_of_the_application=applying,
+        **ratios,
+    )
+
+
 def report_correction(figure, mine, theirs, ratios):
     report(
         figure,
@@ -624,6 +720,8 @@ FIGURES = [
     bench_external_payments_batch,
     bench_refund,
     bench_credit_note,
+    bench_posting,
+    bench_credit_at_issue,
     bench_payment_rows,
 ]
 

@@ -12,6 +12,8 @@ from . import (
     test_http,
     test_issue_and_charge,
     test_receipt,
+    test_refund,
+    test_refund_dialog,
     test_refusals,
     test_retry,
     test_rights,

@@ -433,3 +433,67 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
         self.assertEqual(self.types()[-1], ("unapplied", 300.0))
         self.assertEqual(self.gateway.requests[-1][1:], ("refund", -100))
+
+
+@tagged("post_install", "-at_install")
+class TestPayOut(CreditCommon):
+    """Credit that is paid out to the customer."""
+
+    def balance(self):
+        """Return the balance, as the supervisor sees it."""
+        return self._balance().with_user(self.supervisor)
+
+    def test_outside(self):
+        payment = self.balance().pay_out(
+            200, reason="Asked for", reference="CHQ-7", idempotency_key="out"
+        )
+        self.assertEqual(payment.payment_type, "outbound")
+        self.assertEqual(payment.amount, 200)
+        self.assertEqual(payment.payment_reference, "CHQ-7")
+        self.assertEqual(self.held(), 100)
+        self.assertEqual(self.types(), [("paid_out", -200.0)])
+        entry = self._balance().entry_ids[0]
+        self.assertEqual((entry.label, entry.note), ("Paid out", "Asked for"))
+        lines = payment._get_receivable_lines().sudo()
+        self.assertTrue(all(lines.mapped("reconciled")))
+        again = self.balance().pay_out(
+            200, reason="Asked for", reference="CHQ-7", idempotency_key="out"
+        )
+        self.assertEqual(payment, again)
+        self.assertEqual(self.held(), 100)
+
+    def test_no_more_than_is_held(self):
+        for amount, message in (
+            (300.01, "above the credit balance"),
+            (0, "above zero"),
+            (0.001, "finer than"),
+        ):
+            with self.subTest(amount=amount), self.assertRefused(message):
+                self.balance().pay_out(amount, reason="Asked for")
+        with self.assertRefused("reason is required"):
+            self.balance().pay_out(10)
+        self.assertEqual(self.held(), 300)
+
+    def test_rights(self):
+        balance = self._balance().with_user(self.accountant)
+        with self.assertRefused("no right to refund", AccessError):
+            balance.pay_out(10, reason="Asked for")
+
+    def test_cancelled_payment_can_be_put_back(self):
+        payment = self.balance().pay_out(200, reason="Asked for")
+        payment.action_draft()
+        payment.action_cancel()
+        taken = payment.source_payment_id
+        taken.undo_credit_application("Never cashed")
+        self.assertEqual(self.held(), 300)
+
+    def test_from_the_dialog(self):
+        form = Form(
+            self.env["account.credit.balance.pay.out"]
+            .with_user(self.supervisor)
+            .with_context(default_balance_id=self.balance().id)
+        )
+        self.assertEqual(form.amount, 300)
+        form.reason = "Asked for"
+        form.save().action_pay_out()
+        self.assertEqual(self.held(), 0)

@@ -1,4 +1,5 @@
 from . import account_credit_balance_adjust
+from . import account_credit_balance_pay_out
 from . import account_credit_note_create
 from . import account_payment_approval_reject
 from . import account_payment_create
