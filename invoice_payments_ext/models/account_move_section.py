@@ -127,6 +127,8 @@ class AccountMove(models.Model):
             row["state_label"] = labels["state"][row["state"]]
             for refund in row["refunds"]:
                 refund["state_label"] = labels["state"][refund["state"]]
+                refund["kind_label"] = labels["refund"][refund["kind"]]
+            row["refunded_label"] = self._get_refunded_label(row)
         rows.sort(key=lambda row: row.pop("_order"), reverse=True)
         return rows
 
@@ -320,6 +322,7 @@ class AccountMove(models.Model):
         """Group the refunds by the attempt (`tx`) or `payment` they give back."""
         refunds = {}
         by_attempt = set()
+        credit_journal_id = self.company_id.sudo().credit_balance_journal_id.id
         for tx in transactions.values():
             if tx["operation"] != "refund":
                 continue
@@ -347,6 +350,8 @@ class AccountMove(models.Model):
         for payment in payments.values():
             source_id = payment["source_payment_id"]
             if source_id and payment["id"] not in by_attempt:
+                is_kept = payment["journal_id"] == credit_journal_id
+                source_journal_id = payments.get(source_id, {}).get("journal_id")
                 refunds.setdefault(("payment", source_id), []).append(
                     self._prepare_refund(
                         id=f"pay-{payment['id']}",
@@ -354,7 +359,14 @@ class AccountMove(models.Model):
                         amount=payment["amount"],
                         state=PAYMENT_STATES[payment["state"]],
                         memo=payment["memo"],
-                        method=" · ".join(
+                        kind="refund"
+                        if not is_kept
+                        else "undone"
+                        if source_journal_id == credit_journal_id
+                        else "kept",
+                        method=payment["journal"]
+                        if is_kept
+                        else " · ".join(
                             filter(None, [payment["journal"], payment["method"]])
                         ),
                         reference=payment["payment_reference"] or payment["name"],
@@ -367,6 +379,7 @@ class AccountMove(models.Model):
     def _prepare_refund(self, **values):
         """Complete the values of a refund, shown beneath what it gives back."""
         refund = {
+            "kind": "refund",
             "reason": "",
             "memo": "",
             "transaction_id": False,
@@ -457,7 +470,9 @@ class AccountMove(models.Model):
                     else "external",
                     state=PAYMENT_STATES[payment["state"]],
                     date=payment["date"],
-                    method=" · ".join(
+                    method=payment["journal"]
+                    if payment["journal_id"] == credit_journal.id
+                    else " · ".join(
                         filter(None, [payment["journal"], payment["method"]])
                     ),
                     memo=payment["memo"],
@@ -572,6 +587,11 @@ class AccountMove(models.Model):
                 "invoice": env._("Invoice"),
                 "entry": env._("Journal entry"),
             },
+            "refund": {
+                "refund": env._("Refund"),
+                "kept": env._("Kept as credit"),
+                "undone": env._("Application undone"),
+            },
             "state": {
                 **dict(
                     env["payment.transaction"]
@@ -583,6 +603,23 @@ class AccountMove(models.Model):
                 "undone": env._("Undone"),
             },
         }
+
+    def _get_refunded_label(self, row):
+        """Say how much of a row was given back, and in which way."""
+        if not row["amount_refunded"]:
+            return ""
+        currency = self.env["res.currency"].browse(row["currency_id"])
+        amount = currency.format(row["amount_refunded"])
+        kinds = {
+            refund["kind"]
+            for refund in row["refunds"]
+            if refund["state"] == "succeeded"
+        }
+        if kinds == {"kept"}:
+            return self.env._("%s kept as credit", amount)
+        if kinds == {"undone"}:
+            return self.env._("%s undone", amount)
+        return self.env._("%s refunded", amount)
 
     # === ROW ACTIONS === #
 

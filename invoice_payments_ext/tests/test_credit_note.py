@@ -746,7 +746,7 @@ class TestCreditNoteRefusals(CreditNoteCommon):
         for destinations, message in (
             (None, r"300.00 of the credit note are above.*say where they go"),
             ([{"to": "outside", "amount": 200}], r"100.00 are missing"),
-            ([{"to": "credit", "amount": 300}], "'credit' is no destination"),
+            ([{"to": "gift", "amount": 300}], "'gift' is no destination"),
             ([{"to": ["outside"], "amount": 300}], "is no destination"),
             ([{"amount": 300}], "None is no destination"),
             (

@@ -21,6 +21,8 @@ ROW_KEYS = {
     "currency_id",
     "amount_applied",
     "amount_refunded",
+    "amount_unallocated",
+    "refunded_label",
     "refunds",
     "user",
     "channel",
@@ -32,6 +34,8 @@ ROW_KEYS = {
 }
 REFUND_KEYS = {
     "id",
+    "kind",
+    "kind_label",
     "date",
     "amount",
     "state",

@@ -103,10 +103,6 @@ export class PaymentRow extends Component {
         return _t("Retry of %s", this.props.row.retry_of);
     }
 
-    get refunded() {
-        return _t("%s refunded", this.formatAmount(this.props.row.amount_refunded));
-    }
-
     get menuLabel() {
         return _t("Actions for %(method)s, %(amount)s, %(state)s", {
             method: this.props.row.method,
