@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ..tools import OURS, without_defaults
 from .account_credit_balance_entry import CreditEntryDetails
+from .account_payment_refund import POSTED_STATES
 
 
 class AccountCreditBalance(models.Model):
@@ -12,7 +13,7 @@ class AccountCreditBalance(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_pay_out(self, amount, reason, **outside_values):
+    def _check_pay_out(self, amount, reason, card_payment, **outside_values):
         """Check a payment to the customer, on a locked balance; see :meth:`pay_out`."""
         self.ensure_one()
         if self.company_id not in self.env.companies and not self.env.su:
@@ -28,8 +29,36 @@ class AccountCreditBalance(models.Model):
             self.amount,
             self.env._("credit balance of %s", self.partner_id.display_name),
         )
-        self.env["account.payment"]._get_outside_refund_values(
-            self.company_id, **outside_values
+        if not card_payment:
+            card_payment._get_outside_refund_values(self.company_id, **outside_values)
+            return
+        if any(outside_values.values()):
+            raise UserError(
+                self.env._(
+                    "A journal, a date and a reference are given for what is paid "
+                    "outside the gateway only."
+                )
+            )
+        if (
+            card_payment.partner_id.commercial_partner_id != self.partner_id
+            or card_payment.company_id != self.company_id
+            or card_payment.currency_id != self.currency_id
+        ):
+            raise UserError(
+                self.env._(
+                    "%(payment)s is no payment of %(customer)s in %(currency)s.",
+                    payment=card_payment.display_name,
+                    customer=self.partner_id.display_name,
+                    currency=self.currency_id.name,
+                )
+            )
+        if blocked := card_payment._get_refund_blocked_reason("original", amount):
+            raise UserError(blocked)
+        self.env["account.move"]._check_amount(
+            amount,
+            self.currency_id,
+            card_payment._get_refundable_amount(),
+            self.env._("refundable amount of %s", card_payment.display_name),
         )
 
     # === ACTION METHODS === #
@@ -55,26 +84,33 @@ class AccountCreditBalance(models.Model):
         self,
         amount=None,
         reason=None,
+        payment_id=None,
         journal_id=None,
         date=None,
         reference=None,
         idempotency_key=None,
     ):
-        """Record that credit was paid out to the customer, outside any gateway.
+        """Pay credit out to the customer, outside any gateway or to a card.
 
-        It is booked as a payment from the balance, which a payment to the customer is
-        matched with. Does not commit.
+        It is booked as a payment from the balance, which the money that goes to the
+        customer is matched with. Outside it is a record, and does not commit. To a
+        card, a payment of that card is refunded through its gateway, in the same steps
+        as a charge: it commits, and must not be called in the middle of other work.
+        What the gateway declines is back on the balance.
 
         :param float amount: The amount in the currency of this balance; all of it if
                              not given.
         :param str reason: Why. Required.
-        :param int journal_id: The bank or cash journal that it is paid from; the
-                               company's first one if not given.
-        :param date|str date: The day on which it was paid; today if not given.
-        :param str reference: The number of the cheque, of the transfer.
+        :param int payment_id: The payment by card that is refunded; it is paid outside
+                               if not given.
+        :param int journal_id: Outside: the bank or cash journal that it is paid from;
+                               the company's first one if not given.
+        :param date|str date: Outside: the day on which it was paid; today if not given.
+        :param str reference: Outside: the number of the cheque, of the transfer.
         :param str idempotency_key: See `account.move.charge`.
-        :return: The payment to the customer.
-        :rtype: account.payment
+        :return: The payment to the customer; while it is not booked, the attempt to
+                 refund the card.
+        :rtype: account.payment or payment.transaction
         :raise UserError: If the balance does not hold as much, a value does not fit, or
                           the key was used with other values.
         :raise AccessError: If the user has no right to give money back.
@@ -89,12 +125,13 @@ class AccountCreditBalance(models.Model):
             "balance_id": self.id,
             "amount": amount,
             "reason": reason,
+            "payment_id": self.env["account.move"]._get_id(payment_id),
             "journal_id": self.env["account.move"]._get_id(journal_id),
             "date": str(date) if date else None,
             "reference": reference or None,
         }
-        payment = keys._find(idempotency_key, door, arguments)
-        if payment is None:
+        result = keys._find(idempotency_key, door, arguments)
+        if result is None:
             self._get_locked([self._get_owner()])
             self.invalidate_recordset(["amount"])
             outside_values = {
@@ -102,18 +139,33 @@ class AccountCreditBalance(models.Model):
             }
             if amount is None:
                 amount = self.amount
-            self._check_pay_out(amount, reason, **outside_values)
-            payment = self._book_pay_out(amount, reason.strip(), **outside_values)
-            keys._remember(idempotency_key, door, arguments, payment)
-        return payment
+            card_payment = self._lock_card_payment(arguments["payment_id"])
+            self._check_pay_out(amount, reason, card_payment, **outside_values)
+            result = self._book_pay_out(
+                amount, reason.strip(), card_payment, **outside_values
+            )
+            keys._remember(idempotency_key, door, arguments, result)
+        return self.env["account.payment"]._complete_refund(result)
 
     # === BUSINESS METHODS - STEPS === #
 
-    def _book_pay_out(self, amount, reason, **outside_values):
-        """Book what was paid out, after the checks, on a locked balance.
+    def _lock_card_payment(self, payment_id):
+        """Return the payment to be refunded, locked; none if none is wanted."""
+        payments = self.env["account.payment"]
+        if not payment_id:
+            return payments
+        payment = payments.browse(payment_id).exists()
+        if not payment:
+            raise UserError(self.env._("There is no payment %s.", payment_id))
+        payment._check_refund_rights()
+        payment._lock_for_refund()
+        return payment
 
-        :return: The payment to the customer.
-        :rtype: account.payment
+    def _book_pay_out(self, amount, reason, card_payment, **outside_values):
+        """Take what is paid out from this locked balance, after the checks.
+
+        :return: The payment to the customer, or the attempt that was prepared.
+        :rtype: account.payment or payment.transaction
         """
         self.ensure_one()
         company = self.company_id
@@ -123,14 +175,18 @@ class AccountCreditBalance(models.Model):
             credit_entry=CreditEntryDetails(
                 entry_type="paid_out", label=self.env._("Paid out"), note=reason
             ),
-        ).create(self._prepare_pay_out_vals(amount, reason))
+        ).create(self._prepare_pay_out_vals(amount, reason, card_payment))
         taken.action_post()
         taken = taken.with_env(payments.env)
+        if card_payment:
+            return card_payment._prepare_refund_attempt(
+                amount, reason, credit_payment=taken
+            ).sudo(False)
         values = payments._get_outside_refund_values(company, **outside_values)
         paid = taken._book_outside_refund(amount, values, reason)
         return paid.with_env(self.env)
 
-    def _prepare_pay_out_vals(self, amount, reason):
+    def _prepare_pay_out_vals(self, amount, reason, card_payment):
         """Return the values of the payment from this balance.
 
         :rtype: dict
@@ -145,5 +201,33 @@ class AccountCreditBalance(models.Model):
             "partner_id": partner.id,
             "currency_id": self.currency_id.id,
             "company_id": self.company_id.id,
-            "destination_account_id": partner.property_account_receivable_id.id,
+            "destination_account_id": (
+                card_payment.destination_account_id
+                or partner.property_account_receivable_id
+            ).id,
         }
+
+    # === GETTERS === #
+
+    def _get_card_payments(self):
+        """Return the payments of this customer that can be refunded by a gateway.
+
+        :return: The newest ones first.
+        :rtype: account.payment
+        """
+        self.ensure_one()
+        payments = self.env["account.payment"].search(
+            [
+                ("partner_id", "child_of", self.partner_id.id),
+                ("company_id", "=", self.company_id.id),
+                ("currency_id", "=", self.currency_id.id),
+                ("payment_type", "=", "inbound"),
+                ("payment_transaction_id", "!=", False),
+                ("state", "in", POSTED_STATES),
+            ],
+            order="date desc, id desc",
+            limit=80,
+        )
+        return payments.filtered(
+            lambda payment: not payment._get_refund_blocked_reason("original")
+        )

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ..tools import prepare_notification, without_defaults
 from .account_credit_balance_entry import CreditEntryDetails
+from .account_payment_refund import UNREFUNDED_OUTCOMES
 
 
 class AccountPayment(models.Model):
@@ -146,6 +147,21 @@ class AccountPayment(models.Model):
             label = self.env._("Refund of %s", self.name)
         return CreditEntryDetails(
             entry_type=entry_type, label=label, note=reason, invoice_id=invoice.id
+        )
+
+    def _get_paid_out(self):
+        """Return what refunds through a gateway paid out of this, or may still.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        refunds_sudo = (
+            self.env["payment.transaction"]
+            .sudo()  # Another person's refunds count too.
+            .search([("refund_credit_payment_id", "=", self.id)])
+        )
+        return -sum(
+            tx.amount for tx in refunds_sudo if tx.outcome not in UNREFUNDED_OUTCOMES
         )
 
     def _lock_credit_balance(self):

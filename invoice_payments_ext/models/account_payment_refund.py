@@ -446,7 +446,13 @@ class AccountPayment(models.Model):
             ) from error
 
     def _prepare_refund_attempt(
-        self, amount, reason, reduces_bill=False, invoice=None, credit_note=None
+        self,
+        amount,
+        reason,
+        reduces_bill=False,
+        invoice=None,
+        credit_note=None,
+        credit_payment=None,
     ):
         """Create the attempt to give money back through the gateway.
 
@@ -457,6 +463,8 @@ class AccountPayment(models.Model):
         :param bool reduces_bill: Whether credit notes are issued when it succeeded.
         :param account.move invoice: The invoice that is reopened or reduced first.
         :param account.move credit_note: The credit note that is paid out by it.
+        :param account.payment credit_payment: What was taken from a credit balance to
+                                               be paid out by it.
         :return: The attempt, in superuser mode.
         :rtype: payment.transaction
         """
@@ -464,6 +472,8 @@ class AccountPayment(models.Model):
         credits_planned = {}
         if credit_note:
             invoice = credit_note.reversed_entry_id
+        elif credit_payment:
+            invoice = self.env["account.move"]
         else:
             _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
             by_invoice = self._group_by_invoice(parts)
@@ -485,6 +495,7 @@ class AccountPayment(models.Model):
             memo=reason,
             refund_credits_planned=credits_planned or False,
             refund_credit_note_id=credit_note.id if credit_note else False,
+            refund_credit_payment_id=credit_payment.id if credit_payment else False,
             charge_invoice_id=invoice.id,
         )
         attempt_sudo.with_context(payment_backend_action=True)._log_sent_message()
@@ -959,7 +970,10 @@ class AccountPayment(models.Model):
                 and refund.payment_transaction_id not in refunds
             )
         )
-        return self.currency_id.round(by_gateway + sum(others.mapped("amount")))
+        given_back = by_gateway + sum(others.mapped("amount"))
+        if self.is_from_credit:
+            given_back += self._get_paid_out()
+        return self.currency_id.round(given_back)
 
     def _get_refund_blocked_reason(self, to="original", amount=None):
         """Say why this payment cannot be refunded; an empty text if it can.

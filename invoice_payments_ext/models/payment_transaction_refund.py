@@ -26,6 +26,15 @@ class PaymentTransaction(models.Model):
         index="btree_not_null",
         help="The credit note that this refund pays out.",
     )
+    refund_credit_payment_id = fields.Many2one(
+        string="Paid Out of Credit",
+        comodel_name="account.payment",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="What was taken from the customer's credit balance to be paid out by this "
+        "refund.",
+    )
 
     # === ACTION METHODS === #
 
@@ -200,7 +209,10 @@ class PaymentTransaction(models.Model):
             payment.state in POSTED_STATES and payment.move_id.state == "posted"
         )
         # What is to be credited is reserved by this refund itself until it is booked.
-        is_undone_first = is_matched and not self.refund_credits_planned
+        is_paid_out = is_matched and self._is_credit_taken()
+        is_undone_first = (
+            is_matched and not is_paid_out and not self.refund_credits_planned
+        )
         if is_undone_first:
             undone = self._undo_allocations(payment)
         if payment:
@@ -209,7 +221,10 @@ class PaymentTransaction(models.Model):
                 **extra_create_values,
             }
         refund = super()._create_payment(**extra_create_values)
-        if is_matched:
+        if is_paid_out:
+            taken = self.refund_credit_payment_id
+            taken._reconcile_in_order([(taken | refund).mapped("move_id.line_ids")])
+        elif is_matched:
             if not is_undone_first:
                 undone = self._undo_allocations(payment)
             payment._allocate_refund(
@@ -228,6 +243,38 @@ class PaymentTransaction(models.Model):
             },
             self.charge_invoice_id,
             self.refund_credit_note_id,
+        )
+
+    def _is_credit_taken(self):
+        """Tell if this refund pays out what is still taken from a credit balance.
+
+        If it had been declined before, it went back there.
+        """
+        lines = self.refund_credit_payment_id._get_receivable_lines()
+        taken = -sum(lines.mapped("amount_residual_currency"))
+        return bool(lines) and not self.currency_id.compare_amounts(
+            taken, abs(self.amount)
+        )
+
+    def _return_credit(self):
+        """Put back on the credit balance what this refund did not pay out."""
+        taken = self.refund_credit_payment_id
+        if taken.currency_id.is_zero(taken._get_refundable_amount()):
+            return
+        taken._undo_credit_application(
+            self.env._("%s was not paid out", self.reference)
+        )
+        self._schedule_payment_activity(
+            self.source_transaction_id.payment_id,
+            self.env._("Credit was not paid out"),
+            self.env._(
+                "%(amount)s could not be paid out (%(reference)s): %(reason)s It is "
+                "back on the credit balance of %(customer)s.",
+                amount=self.currency_id.format(abs(self.amount)),
+                reference=self.reference,
+                reason=self.state_message or "",
+                customer=taken.partner_id.display_name,
+            ),
         )
 
     def _get_refunded_payment(self):
@@ -264,9 +311,11 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _get_unsettled_domain(self):
-        """Find those too whose credit note nobody was told of that it is unpaid."""
+        """Find those too that did not pay out a credit note, or credit."""
         untold = [
+            "|",
             ("refund_credit_note_id", "!=", False),
+            ("refund_credit_payment_id", "!=", False),
             ("outcome", "in", UNREFUNDED_OUTCOMES),
             ("is_post_processed", "=", False),
         ]
@@ -296,6 +345,8 @@ class PaymentTransaction(models.Model):
                 tx._report_refund()
             if tx.refund_credit_note_id and tx.outcome in UNREFUNDED_OUTCOMES:
                 tx._report_unpaid_credit_note()
+            if tx.refund_credit_payment_id and tx.outcome in UNREFUNDED_OUTCOMES:
+                tx._return_credit()
 
     # === TELLING PEOPLE === #
 
@@ -330,6 +381,17 @@ class PaymentTransaction(models.Model):
                     "%(left)s of the refund %(refund)s (%(reference)s) could not be "
                     "matched with its payment: match it by hand.",
                     left=self.currency_id.format(left),
+                    **values,
+                ),
+            )
+        elif self.refund_credit_payment_id and refund.refund_allocation_ids:
+            self._schedule_payment_activity(
+                record,
+                self.env._("Credit paid out after it was declined"),
+                self.env._(
+                    "%(amount)s was paid out after all (%(refund)s, %(reference)s), "
+                    "when the credit was back on the balance. What the refunded "
+                    "payment had paid is open again: apply the credit to it.",
                     **values,
                 ),
             )

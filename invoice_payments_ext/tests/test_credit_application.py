@@ -1,3 +1,5 @@
+import requests
+
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
@@ -497,3 +499,90 @@ class TestPayOut(CreditCommon):
         form.reason = "Asked for"
         form.save().action_pay_out()
         self.assertEqual(self.held(), 0)
+
+    def pay_out_to_card(self, payment, amount, answer="done", **values):
+        """Pay out to the card of a payment, with this answer of the gateway."""
+        self.gateway.answers = [answer]
+        return self.balance().pay_out(
+            amount, reason="Asked for", payment_id=payment.id, **values
+        )
+
+    def test_to_a_card(self):
+        payment = self.charge()
+        refund = self.pay_out_to_card(payment, 200, idempotency_key="card")
+        self.assertEqual(refund.source_payment_id, payment)
+        self.assertEqual(self.gateway.requests[-1][1:], ("refund", -200))
+        self.assertEqual(self.held(), 100)
+        self.assertEqual(self.types(), [("paid_out", -200.0)])
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.invoice.refund_status)
+        self.assertEqual(payment._get_refundable_amount(), 800)
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(
+            self.pay_out_to_card(payment, 200, idempotency_key="card"), refund
+        )
+        taken = refund.payment_transaction_id.refund_credit_payment_id
+        with self.assertRefused("is refunded already"):
+            taken.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(self.held(), 100)
+
+    def test_card_that_declines(self):
+        payment = self.charge()
+        attempt = self.pay_out_to_card(payment, 200, "error")
+        self.assertEqual(attempt._name, "payment.transaction")
+        self.assertEqual(attempt.outcome, "declined")
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.types(), [("paid_out", -200.0), ("unapplied", 200.0)])
+        self.assertEqual(payment._get_refundable_amount(), 1000)
+        self.assertIn("Credit was not paid out", payment.activity_ids.mapped("summary"))
+
+    def test_card_without_an_answer(self):
+        """What may have gone out is not held any more, until somebody knows."""
+        payment = self.charge()
+        attempt = self.pay_out_to_card(payment, 200, requests.Timeout()).sudo()
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(self.held(), 100)
+        with self.assertRefused("is refunded already"):
+            taken = attempt.refund_credit_payment_id
+            taken.with_user(self.supervisor).undo_credit_application()
+        with self.assertRefused("above the credit balance"):
+            self.balance().pay_out(200, reason="Again")
+        self.gateway.notify(attempt, "done")
+        attempt._post_process()
+        self.assertEqual(attempt.payment_id.amount, 200)
+        self.assertFalse(self.receivable(attempt.payment_id))
+        self.assertEqual(self.held(), 100)
+
+    def test_card_payment_that_does_not_fit(self):
+        payment = self.charge(100)
+        with self.assertRefused("above the refundable amount"):
+            self.pay_out_to_card(payment, 101)
+        with self.assertRefused("not charged through a gateway"):
+            self.pay_out_to_card(self.record(100), 50)
+        with self.assertRefused("outside the gateway only"):
+            self.pay_out_to_card(payment, 50, reference="CHQ-7")
+        other = self.env["res.partner"].create({"name": "Other"})
+        self.env["account.move"].flush_model()
+        balance = other.with_user(self.supervisor).adjust_credit_balance(
+            100, reason="Goodwill"
+        )
+        with self.assertRefused("is no payment of Other"):
+            balance.balance_id.pay_out(50, reason="Asked for", payment_id=payment.id)
+        self.assertEqual(self.held(), 300)
+
+    def test_card_that_pays_out_after_it_declined(self):
+        """The credit is spent by then: the money is booked, and a person is told."""
+        payment = self.charge()
+        attempt = self.pay_out_to_card(payment, 200, "error").sudo()
+        self.invoice.issue_credit_note(
+            amount=100, reason="Less", destinations=[{"to": "credit", "amount": 100}]
+        )
+        self.gateway.notify(attempt, "done")
+        attempt._post_process()
+        self.assertEqual(attempt.payment_id.amount, 200)
+        self.assertEqual(self.held(), 400)
+        self.assertEqual(self.invoice.amount_residual, 200)
+        self.assertIn(
+            "Credit paid out after it was declined",
+            self.invoice.activity_ids.mapped("summary"),
+        )

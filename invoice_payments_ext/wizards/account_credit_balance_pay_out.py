@@ -1,8 +1,7 @@
 import uuid
 
 from odoo import api, fields, models
-
-from ..tools import prepare_notification
+from odoo.exceptions import UserError
 
 
 class AccountCreditBalancePayOut(models.TransientModel):
@@ -30,20 +29,42 @@ class AccountCreditBalancePayOut(models.TransientModel):
     reason = fields.Char(
         required=True, help="Kept with the payment. The customer does not see it."
     )
+    to = fields.Selection(
+        selection=[
+            ("outside", "Outside: cash, cheque or bank transfer"),
+            ("card", "To a card that the customer paid with"),
+        ],
+        string="Where to",
+        default="outside",
+        required=True,
+    )
+    card_payment_ids = fields.Many2many(
+        comodel_name="account.payment", compute="_compute_card_payment_ids"
+    )
+    has_card_payments = fields.Boolean(compute="_compute_card_payment_ids")
+    payment_id = fields.Many2one(
+        string="Refunded payment",
+        comodel_name="account.payment",
+        compute="_compute_payment_id",
+        store=True,
+        readonly=False,
+        domain="[('id', 'in', card_payment_ids)]",
+        help="The payment that goes back to its card. What it paid stays paid.",
+    )
+    refundable_amount = fields.Monetary(
+        string="Refundable", compute="_compute_refundable_amount"
+    )
     journal_id = fields.Many2one(
         string="Paid from",
         comodel_name="account.journal",
         compute="_compute_journal_id",
         store=True,
         readonly=False,
-        required=True,
         check_company=True,
         domain="[('type', 'in', ('bank', 'cash', 'credit')), "
         "('is_credit_balance', '=', False)]",
     )
-    date = fields.Date(
-        string="Date paid", default=fields.Date.context_today, required=True
-    )
+    date = fields.Date(string="Date paid", default=fields.Date.context_today)
     reference = fields.Char(
         help="What is on the document: the cheque's number, the transfer's reference."
     )
@@ -54,6 +75,31 @@ class AccountCreditBalancePayOut(models.TransientModel):
     def _compute_amount(self):
         for dialog in self:
             dialog.amount = dialog.balance_id.amount
+
+    @api.depends("balance_id")
+    def _compute_card_payment_ids(self):
+        for dialog in self:
+            balance = dialog.balance_id
+            payments = balance._get_card_payments() if balance else False
+            dialog.card_payment_ids = payments
+            dialog.has_card_payments = bool(payments)
+
+    @api.depends("to")
+    def _compute_payment_id(self):
+        for dialog in self:
+            dialog.payment_id = dialog.to == "card" and dialog.card_payment_ids[:1]
+
+    @api.depends("payment_id")
+    def _compute_refundable_amount(self):
+        for dialog in self:
+            payment = dialog.payment_id
+            dialog.refundable_amount = payment and payment._get_refundable_amount()
+
+    @api.onchange("payment_id")
+    def _onchange_payment_id(self):
+        """Propose no more than can go back to the card."""
+        if self.payment_id and self.amount > self.refundable_amount:
+            self.amount = self.refundable_amount
 
     @api.depends("company_id")
     def _compute_journal_id(self):
@@ -74,19 +120,20 @@ class AccountCreditBalancePayOut(models.TransientModel):
         :rtype: dict
         """
         self.ensure_one()
-        payment = self.balance_id.pay_out(
+        is_outside = self.to == "outside"
+        result = self.balance_id.pay_out(
             amount=self.amount,
             reason=self.reason,
-            journal_id=self.journal_id.id,
-            date=self.date,
-            reference=self.reference,
+            payment_id=None if is_outside else self._get_card_payment().id,
+            journal_id=self.journal_id.id if is_outside else None,
+            date=self.date if is_outside else None,
+            reference=self.reference if is_outside else None,
             idempotency_key=self.idempotency_key,
         )
-        return prepare_notification(
-            self.env._("Credit paid out"),
-            self.env._(
-                "%(amount)s was recorded as %(name)s.",
-                amount=payment.currency_id.format(payment.amount),
-                name=payment.name,
-            ),
-        )
+        return self.env["account.payment"]._get_refund_notification(result)
+
+    def _get_card_payment(self):
+        """Return the payment that was chosen; refuse none."""
+        if not self.payment_id:
+            raise UserError(self.env._("Choose the payment that goes back to a card."))
+        return self.payment_id
