@@ -18,6 +18,7 @@
         "wizards/account_payment_approval_reject_views.xml",
         "wizards/account_payment_create_views.xml",
         "wizards/account_payment_refund_views.xml",
+        "wizards/account_payment_tie_out_page_views.xml",
         "wizards/account_write_off_create_views.xml",
         "wizards/payment_attempt_resolve_views.xml",
         "views/account_credit_balance_views.xml",

@@ -20,5 +20,6 @@ from . import (
     test_rows,
     test_seams,
     test_stock_flows,
+    test_tie_out,
     test_write_off,
 )
