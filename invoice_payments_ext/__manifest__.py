@@ -1,7 +1,7 @@
 {
     "name": "Invoice Payments",
     "summary": "Charge, record, retry and follow an invoice's payments in one place",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "category": "Accounting/Accounting",
     "author": "Invoice Payments maintainers",
     "license": "LGPL-3",
@@ -10,6 +10,7 @@
         "security/invoice_payments_ext_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
+        "data/payment_method_data.xml",
         "report/invoice_templates.xml",
         "report/payment_receipt_templates.xml",
         "wizards/account_credit_balance_adjust_views.xml",
@@ -25,6 +26,7 @@
         "views/account_move_views.xml",
         "views/account_payment_approval_views.xml",
         "views/account_portal_templates.xml",
+        "views/payment_form_templates.xml",
         "views/payment_transaction_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
@@ -33,8 +35,13 @@
     "assets": {
         "web.assets_backend": [
             "invoice_payments_ext/static/src/**/*",
+            ("remove", "invoice_payments_ext/static/src/portal/**/*"),
+        ],
+        "web.assets_frontend": [
+            "invoice_payments_ext/static/src/portal/**/*",
         ],
     },
     "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
     "installable": True,
 }

@@ -1,1 +1,2 @@
+from . import payment, payment_page
 from . import portal

@@ -172,12 +172,20 @@ class AccountMove(models.Model):
         if balances:
             # In superuser mode: who may issue an invoice need not be in accounting.
             issued = without_defaults(posted & candidates).sudo()
-            issued._apply_credit_at_issue(balances)
+            issued._spend_credit(balances)
         return posted
 
-    def _apply_credit_at_issue(self, balances):
-        """Spend locked balances on these invoices, in their order."""
-        left = {balance: balance.amount for balance in balances.values()}
+    def _spend_credit(self, balances, maximum=None):
+        """Spend locked balances on these invoices, in their order.
+
+        :param dict balances: What :meth:`_lock_credit_balances` returned.
+        :param float maximum: How much is spent at the most, where all the invoices are
+                              of one currency; as much as there is if not given.
+        """
+        left = {
+            balance: balance.amount if maximum is None else min(maximum, balance.amount)
+            for balance in balances.values()
+        }
         amounts = {}
         for invoice in self:
             balance = balances.get(invoice._get_credit_owner())

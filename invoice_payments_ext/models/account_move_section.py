@@ -245,6 +245,7 @@ class AccountMove(models.Model):
                        tx.request_kind, tx.payment_id, tx.source_transaction_id,
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
+                       provider.code AS provider_code,
                        retried.reference AS retry_of,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
@@ -340,6 +341,9 @@ class AccountMove(models.Model):
                     state=tx["outcome"],
                     reason=tx["state_message"],
                     memo=tx["memo"],
+                    kind="undone"
+                    if tx["provider_code"] == "credit_balance"
+                    else "refund",
                     method=self.env._("To the original method"),
                     reference=tx["reference"],
                     user=tx["author"],
@@ -420,7 +424,9 @@ class AccountMove(models.Model):
             rows.append(
                 self._prepare_row(
                     id=f"tx-{tx['id']}",
-                    kind="attempt",
+                    kind="credit"
+                    if tx["provider_code"] == "credit_balance"
+                    else "attempt",
                     state=tx["outcome"],
                     reason=reason,
                     date=payment.get("date") or tx["create_date"],

@@ -356,6 +356,8 @@ class AccountPayment(models.Model):
         self._check_refund_rights()
         self = without_defaults(self)
         get_id = self.env["account.move"]._get_id
+        if to == "original" and self.is_from_credit:
+            to = "credit"  # That is where it came from; there is no gateway.
         arguments = {
             "amount": amount,
             "to": to,

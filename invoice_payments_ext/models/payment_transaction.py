@@ -64,7 +64,7 @@ class PaymentTransaction(models.Model):
         readonly=True,
         copy=False,
         index="btree_not_null",
-        help="The invoice that this attempt was started on by the accounting staff.",
+        help="The invoice that this attempt was started on, where it is a single one.",
     )
     holds_invoice = fields.Boolean(
         readonly=True,

@@ -71,8 +71,9 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
         """
         self.ensure_one()
-        # What is logged is the staff's doing, not the customer's.
-        self = self.with_context(payment_backend_action=True)
+        if self.operation != "online_token":
+            # What is logged is the staff's doing, not the customer's.
+            self = self.with_context(payment_backend_action=True)
         self._commit_step("prepared")
         if self._in_step("sent", self._mark_sent):
             self._record(self._send_request())
@@ -645,14 +646,16 @@ class PaymentTransaction(models.Model):
         ):
             return
         people = self.charge_invoice_id and self.create_uid
-        if not people and record._name == "account.move":
-            people = record.invoice_user_id
-        responsible = (people or record.create_uid).filtered(
-            lambda user: user.active and user._is_internal()
-        )
+        if record._name == "account.move":
+            people = people.filtered(_is_staff) or record.invoice_user_id
+        responsible = (people or record.create_uid).filtered(_is_staff)
         record.activity_schedule(
             "mail.mail_activity_data_todo",
             summary=summary,
             note=note,
             user_id=(responsible or self.env.ref("base.user_admin")).id,
         )
+
+
+def _is_staff(user):
+    return user.active and user._is_internal()

@@ -47,9 +47,23 @@ class ResCompany(models.Model):
         help="Pay invoices from the customer's credit balance when they are issued.",
     )
 
+    portal_amount_choice = fields.Boolean(
+        string="Members Choose the Amount",
+        help="Let members pay as much of an invoice in the portal as they like.",
+    )
+    portal_minimum_amount = fields.Monetary(
+        string="Least Amount",
+        help="The least that members may choose to pay.",
+    )
+
     _payment_approval_limit_positive = models.Constraint(
         "CHECK(payment_approval_limit >= 0)",
         "The approval limit cannot be negative. Zero means that there is none.",
+    )
+
+    _portal_minimum_amount_positive = models.Constraint(
+        "CHECK(portal_minimum_amount >= 0)",
+        "The least amount that members may pay cannot be negative.",
     )
 
     # === CHECK METHODS === #
@@ -99,6 +113,13 @@ class ResCompany(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        companies = super().create(vals_list)
+        # Branches have no chart of their own that would bring it.
+        companies.filtered("parent_id")._create_credit_balance_providers()
+        return companies
+
     def write(self, vals):
         if "credit_balance_account_id" in vals:
             self._check_credit_account_replaceable(vals["credit_balance_account_id"])
@@ -138,6 +159,25 @@ class ResCompany(models.Model):
                 )
             if not company.credit_adjustment_account_id:
                 company.credit_adjustment_account_id = company.expense_account_id
+        self.search([("id", "child_of", self.ids)])._create_credit_balance_providers()
+
+    def _create_credit_balance_providers(self):
+        """Create the provider by which members pay from their credit, published."""
+        providers = self.env["payment.provider"].sudo()
+        method = self.env.ref("invoice_payments_ext.payment_method_credit_balance")
+        served = providers.search([("code", "=", "credit_balance")]).company_id
+        for company in self.sudo() - served:
+            if company.credit_balance_journal_id:
+                providers.create(
+                    {
+                        "name": self.env._("Customer Credit"),
+                        "code": "credit_balance",
+                        "company_id": company.id,
+                        "state": "enabled",
+                        "is_published": True,
+                        "payment_method_ids": [Command.link(method.id)],
+                    }
+                )
 
     def _prepare_credit_balance_account_vals(self):
         """Return the values of the credit account, next to the liabilities there are.

@@ -22,3 +22,9 @@ class ResConfigSettings(models.TransientModel):
     credit_adjustment_account_id = fields.Many2one(
         related="company_id.credit_adjustment_account_id", readonly=False
     )
+    portal_amount_choice = fields.Boolean(
+        related="company_id.portal_amount_choice", readonly=False
+    )
+    portal_minimum_amount = fields.Monetary(
+        related="company_id.portal_minimum_amount", readonly=False
+    )

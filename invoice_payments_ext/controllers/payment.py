@@ -1,0 +1,118 @@
+from odoo import Command
+from odoo.exceptions import UserError
+from odoo.http import request, route
+
+from odoo.addons.account_payment.controllers import payment
+from odoo.addons.payment import utils as payment_utils
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+
+# What of a request makes it another one; see `account.idempotency.key`.
+REQUEST_KEYS = ("provider_id", "payment_method_id", "token_id", "amount", "flow")
+
+
+class PaymentPortal(payment.PaymentPortal):
+    """Payments of members: checked under the lock, sent in the four steps."""
+
+    @staticmethod
+    def _validate_transaction_kwargs(kwargs, additional_allowed_keys=()):
+        """Accept what the payment form of this addon sends besides."""
+        payment.PaymentPortal._validate_transaction_kwargs(
+            kwargs,
+            {
+                *additional_allowed_keys,
+                "idempotency_key",
+                "link_amount",
+                "link_token",
+                "use_credit",
+            },
+        )
+
+    @route()
+    def overdue_invoices_transaction(self, payment_reference, **kwargs):
+        """Say so when nothing is overdue any more; stock ends with an error."""
+        domain = self._get_overdue_invoices_domain()
+        if not request.env.user._is_public() and not request.env["account.move"].search(
+            domain, limit=1
+        ):
+            raise UserError(request.env._("Nothing is overdue: it was paid already."))
+        return super().overdue_invoices_transaction(payment_reference, **kwargs)
+
+    def _process_transaction(
+        self,
+        partner_id,
+        currency_id,
+        invoice_ids,
+        payment_reference,
+        idempotency_key=None,
+        link_amount=None,
+        link_token=None,
+        use_credit=False,
+        **kwargs,
+    ):
+        """Check what the browser asks for, and keep it from being done twice.
+
+        :param str idempotency_key: Made by the form for each submission.
+        :param str link_amount: The amount of the payment link that was followed.
+        :param str link_token: What proves it.
+        :param bool use_credit: Whether the credit balance pays first, as far as it
+                                goes, and the chosen method the rest.
+        """
+        # In superuser mode: the route checked that the visitor may pay these invoices.
+        invoices_sudo = request.env["account.move"].sudo().browse(invoice_ids)
+        keys = request.env["account.idempotency.key"].sudo()
+        door = "/invoice/transaction"
+        arguments = {
+            "invoice_ids": invoice_ids,
+            "partner_id": partner_id,
+            "use_credit": bool(use_credit),
+            **{name: kwargs.get(name) for name in REQUEST_KEYS},
+        }
+        if tx_sudo := keys._find(idempotency_key, door, arguments):
+            PaymentPostProcessing.monitor_transaction(tx_sudo)
+            return tx_sudo._get_processing_values()
+        is_token_flow = kwargs.get("flow") == "token"
+        provider_sudo = (
+            request.env["payment.token"].sudo().browse(kwargs["token_id"]).provider_id
+            if is_token_flow
+            else request.env["payment.provider"].sudo().browse(kwargs["provider_id"])
+        )
+        custom_values = invoices_sudo._prepare_member_transaction_vals(
+            kwargs.get("amount"),
+            request.env["res.partner"].sudo().browse(partner_id),
+            provider_sudo,
+            use_credit=use_credit,
+            link_amount=self._get_link_amount(invoice_ids, link_amount, link_token),
+            is_sent_at_once=is_token_flow,
+        )
+        request.update_context(delay_token_charge=True)
+        tx_sudo = self._create_transaction(
+            custom_create_values={
+                "invoice_ids": [Command.set(invoice_ids)],
+                **custom_values,
+            },
+            currency_id=currency_id,
+            partner_id=partner_id,
+            reference_prefix=payment_reference,
+            **{**kwargs, "amount": custom_values["amount"]},
+        )
+        keys._remember(idempotency_key, door, arguments, tx_sudo)
+        if is_token_flow:
+            tx_sudo._log_sent_message()
+            tx_sudo._run_attempt()
+        return tx_sudo._get_processing_values()
+
+    def _create_transaction(self, *args, **kwargs):
+        """Take at once what is paid from a credit balance, for whatever document."""
+        tx_sudo = super()._create_transaction(*args, **kwargs)
+        if tx_sudo.provider_code == "credit_balance":
+            tx_sudo._spend_credit_balance()
+        return tx_sudo
+
+    @staticmethod
+    def _get_link_amount(invoice_ids, link_amount, link_token):
+        """Return the amount of a payment link; none if it was made up."""
+        if len(invoice_ids) == 1 and payment_utils.check_access_token(
+            link_token, invoice_ids[0], link_amount
+        ):
+            return float(link_amount)
+        return None

@@ -1,0 +1,179 @@
+import {_t} from "@web/core/l10n/translation";
+import {patch} from "@web/core/utils/patch";
+import {uuid} from "@web/core/utils/strings";
+
+import {PaymentForm} from "@payment/interactions/payment_form";
+
+/**
+ * The amount that a member chooses, and the credit that pays first. What is chosen here
+ * is a wish: the server checks it.
+ */
+patch(PaymentForm.prototype, {
+    setup() {
+        super.setup(...arguments);
+        this.memberPaymentEl = this.el.closest(".o_member_payment");
+        if (this.memberPaymentEl) {
+            this.addListener(this.memberPaymentEl, "input", (ev) =>
+                this._onMemberPaymentInput(ev)
+            );
+        }
+    },
+
+    start() {
+        super.start(...arguments);
+        if (this.memberPaymentEl) {
+            this._updateMemberPayment();
+        }
+    },
+
+    // === What the member chose === //
+
+    _onMemberPaymentInput(ev) {
+        if (ev.target.name === "o_member_amount_chosen") {
+            this.memberPaymentEl.querySelector("#o_member_amount_choice").checked =
+                true;
+        }
+        this._updateMemberPayment();
+    },
+
+    /** @returns {Number} the amount; NaN while none is entered that can be paid */
+    _getMemberAmount() {
+        const radio = this.memberPaymentEl.querySelector(
+            "[name='o_member_amount']:checked"
+        );
+        if (radio.value !== "choice") {
+            return parseFloat(radio.value);
+        }
+        const input = this.memberPaymentEl.querySelector(
+            "[name='o_member_amount_chosen']"
+        );
+        return input.checkValidity() ? input.valueAsNumber : NaN;
+    },
+
+    _getMemberCredit() {
+        return parseFloat(this.memberPaymentEl.dataset.credit) || 0;
+    },
+
+    /** Offer the methods that fit the amount, and say what each of the two pays. */
+    _updateMemberPayment() {
+        const amount = this._getMemberAmount();
+        const useCredit = this._updateMemberCredit(amount);
+        const digits = parseInt(this.memberPaymentEl.dataset.digits, 10);
+        const rest = useCredit
+            ? parseFloat((amount - this._getMemberCredit()).toFixed(digits))
+            : amount;
+        this.paymentContext.amount = amount;
+        this.paymentContext.useCredit = useCredit;
+        for (const radio of this.el.querySelectorAll("[name='o_payment_radio']")) {
+            this._offerMemberOption(radio, rest, useCredit);
+        }
+        const isChosen = this.el.querySelector("[name='o_payment_radio']:checked");
+        if (isNaN(amount) || !isChosen) {
+            this._disableButton();
+        } else {
+            this._enableButton(false);
+        }
+    },
+
+    /** @returns {Boolean} whether the credit pays a part of the amount */
+    _updateMemberCredit(amount) {
+        const creditEl = this.memberPaymentEl.querySelector(".o_member_use_credit");
+        if (!creditEl) {
+            return false;
+        }
+        const credit = this._getMemberCredit();
+        const isEnough = credit >= amount;
+        const isUsed = creditEl.querySelector("input").checked && !isEnough;
+        creditEl.classList.toggle("d-none", isEnough);
+        creditEl.querySelector(".o_member_rest").textContent =
+            isUsed && !isNaN(amount)
+                ? _t("%(credit)s from your credit, %(rest)s by the method below.", {
+                      credit: this._formatMemberAmount(credit),
+                      rest: this._formatMemberAmount(amount - credit),
+                  })
+                : "";
+        return isUsed;
+    },
+
+    /** Show a method if it can pay the rest. */
+    _offerMemberOption(radio, rest, useCredit) {
+        const maximum = parseFloat(radio.dataset.maximumAmount);
+        const isOffered =
+            (isNaN(maximum) || isNaN(rest) || rest <= maximum) &&
+            !(useCredit && this._getProviderCode(radio) === "credit_balance");
+        radio
+            .closest("[name='o_payment_option']")
+            .classList.toggle("d-none", !isOffered);
+        if (!isOffered && radio.checked) {
+            radio.checked = false;
+            this._collapseInlineForms();
+        }
+    },
+
+    _formatMemberAmount(amount) {
+        return new Intl.NumberFormat(document.documentElement.lang || undefined, {
+            style: "currency",
+            currency: this.memberPaymentEl.dataset.currency,
+        }).format(amount);
+    },
+
+    /** @override */
+    async selectPaymentOption() {
+        await super.selectPaymentOption(...arguments);
+        if (this.memberPaymentEl) {
+            this._updateMemberPayment();
+        }
+    },
+
+    // === What is sent === //
+
+    /**
+     * Send the same key for the same request, until it was refused: what is sent twice
+     * is done once.
+     * @override
+     */
+    _prepareTransactionRouteParams() {
+        const params = super._prepareTransactionRouteParams(...arguments);
+        if (!params || !this.paymentContext.transactionRoute.startsWith("/invoice/")) {
+            return params;
+        }
+        if (this.memberPaymentEl) {
+            params.use_credit = this.paymentContext.useCredit;
+            params.link_amount = this.memberPaymentEl.dataset.linkAmount;
+            params.link_token = this.memberPaymentEl.dataset.linkToken;
+        }
+        const request = JSON.stringify(params);
+        if (request !== this.keptRequest) {
+            this.keptRequest = request;
+            this.idempotencyKey = uuid();
+        }
+        params.idempotency_key = this.idempotencyKey;
+        return params;
+    },
+
+    /** @override */
+    _displayErrorDialog() {
+        this.keptRequest = null;
+        return super._displayErrorDialog(...arguments);
+    },
+
+    // === Paid from credit: booked at once, without a page of a provider === //
+
+    /** @override */
+    async _prepareInlineForm(providerId, providerCode) {
+        if (providerCode === "credit_balance") {
+            this._setPaymentFlow("direct");
+            return;
+        }
+        return super._prepareInlineForm(...arguments);
+    },
+
+    /** @override */
+    _processDirectFlow(providerCode) {
+        if (providerCode === "credit_balance") {
+            window.location = "/payment/status";
+            return;
+        }
+        return super._processDirectFlow(...arguments);
+    },
+});

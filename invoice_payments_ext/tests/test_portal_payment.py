@@ -1,0 +1,599 @@
+import re
+import uuid
+
+from odoo.fields import Command
+from odoo.tests import HttpCase, JsonRpcException, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment import utils as payment_utils
+
+from .common import InvoicePaymentsCommon
+
+
+class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
+    """A member, with a colleague of the same company and a stranger, in the portal."""
+
+    def setUp(self):
+        super().setUp()
+        self.company = self.company.with_env(self.env)
+        self.company.credit_adjustment_account_id = self.company_data[
+            "default_account_expense"
+        ].with_env(self.env)
+        self.partner.is_company = True
+        self.member = self._make_contact("member", parent_id=self.partner.id)
+        self.colleague = self._make_contact("colleague", parent_id=self.partner.id)
+        self.stranger = self._make_contact("stranger")
+        self.provider.is_published = True
+        self.credit_provider = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", self.company.id)]
+        )
+        self.token.partner_id = self.member.partner_id
+        self.authenticate("ip_member", "ip_member")
+        self._keep()
+
+    def _make_contact(self, name, **values):
+        partner = self.env["res.partner"].create(
+            {
+                "name": name.capitalize(),
+                "email": f"{name}@example.com",
+                "company_id": False,
+                "country_id": self.partner.country_id.id,
+                **values,
+            }
+        )
+        return self.make_user(f"ip_{name}", "base.group_portal", partner_id=partner.id)
+
+    def _open_cursor(self):
+        """Stay on the cursor of the class: requests open cursors of their own."""
+
+    def _keep(self):
+        self.env.flush_all()
+        self.env.invalidate_all()
+
+    # === HELPERS === #
+
+    def request(self, route, **params):
+        """Call a route as the browser does; raise what the person is told."""
+        answer = self.url_open(route, json={"params": params}).json()
+        if "error" in answer:
+            error = answer["error"]
+            raise JsonRpcException(error["code"], error["data"]["message"])
+        return answer["result"]
+
+    def give_credit(self, amount, partner=None):
+        """Hold credit for the customer."""
+        (partner or self.partner).adjust_credit_balance(
+            amount, company_id=self.company.id, reason="Goodwill"
+        )
+        self._keep()
+
+    def held(self, partner=None):
+        """Return what is held for the customer."""
+        self.env.invalidate_all()
+        return (
+            self.env["account.credit.balance"]
+            ._find(partner or self.partner, self.company, self.company.currency_id)
+            .amount
+        )
+
+    def pay(self, amount, by=None, invoice=None, token=None, **values):
+        """Ask for a payment as the payment form does; return the transaction."""
+        invoice = invoice or self.invoice
+        provider = by or self.provider
+        values = {
+            "access_token": invoice.sudo()._portal_ensure_token(),
+            "token_id": token.id if token else None,
+            "flow": "token" if token else "direct",
+            "is_validation": False,
+            **values,
+        }
+        self._keep()
+        result = self.request(
+            f"/invoice/transaction/{invoice.id}",
+            **self._prepare_values(amount, provider, **values),
+        )
+        self.env.invalidate_all()
+        return self.env["payment.transaction"].search(
+            [("reference", "=", result["reference"])]
+        )
+
+    def _prepare_values(self, amount, provider, **values):
+        return {
+            "amount": amount,
+            "provider_id": provider.id,
+            "payment_method_id": provider.payment_method_ids[:1].id,
+            "token_id": None,
+            "flow": "direct",
+            "tokenization_requested": False,
+            "landing_route": "/my/invoices",
+            **values,
+        }
+
+    def charge(self, amount, **values):
+        """Pay by the member's saved method."""
+        return self.pay(amount, token=self.token, **values)
+
+    def pay_by_credit(self, amount, **values):
+        """Pay from the member's credit."""
+        return self.pay(amount, by=self.credit_provider, **values)
+
+    def assert_refused(self, message, work, *args, **values):
+        """Assert that a request is refused with this message and changes nothing."""
+        before = self._take_facts()
+        with (
+            mute_logger("odoo.http", "odoo.sql_db"),
+            self.assertRaises(JsonRpcException) as refusal,
+        ):
+            work(*args, **values)
+        self.assertRegex(str(refusal.exception), message)
+        self.assertEqual(self._take_facts(), before)
+
+    def _take_facts(self):
+        self._keep()
+        return (
+            self.env["payment.transaction"].search_count([]),
+            self.env["account.payment"].search_count([]),
+            self.env["account.credit.balance.entry"].search_count([]),
+            self.invoice.amount_residual,
+            list(self.gateway.requests),
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestCreditProvider(PortalPaymentCommon):
+    """Members pay from their credit balance, in the portal's payment form."""
+
+    def test_all_of_it(self):
+        self.give_credit(1500)
+        tx = self.pay_by_credit(1000)
+        self.assertEqual((tx.state, tx.is_post_processed), ("done", True))
+        self.assertEqual(self.held(), 500)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        payment = tx.payment_id
+        self.assertEqual(payment.journal_id, self.company.credit_balance_journal_id)
+        self.assertEqual(
+            payment.move_id.line_ids.account_id,
+            self.company.credit_balance_account_id
+            | self.partner.property_account_receivable_id,
+        )
+        entry = self.env["account.credit.balance.entry"].search([], limit=1)
+        self.assertEqual(
+            (entry.entry_type, entry.amount, entry.invoice_id, entry.user_id),
+            ("applied", -1000, self.invoice.sudo(), self.member),
+        )
+        [row] = self.invoice.get_payment_rows()
+        self.assertEqual(row["kind"], "credit")
+        self.assertEqual(row["amount_applied"], 1000)
+        self.assertEqual(row["channel"], "Portal")
+        self.assertFalse(self.gateway.requests)
+
+    def test_a_part(self):
+        self.company.portal_amount_choice = True
+        self.give_credit(300)
+        self.pay_by_credit(120.5)
+        self.assertEqual(self.invoice.amount_residual, 879.5)
+        self.assertEqual(self.held(), 179.5)
+
+    def test_forged_amounts(self):
+        self.company.portal_amount_choice = True
+        self.give_credit(300)
+        for amount, message in (
+            (300.01, "cannot be used for"),
+            (1000, "cannot be used for"),
+            (1000.01, "above the amount to be paid"),
+            (0, "above zero"),
+            (-10, "above zero"),
+            (0.001, "finer than"),
+            ("12", "must be a number"),
+            (None, "must be a number"),
+            (True, "must be a number"),
+        ):
+            with self.subTest(amount=amount):
+                self.assert_refused(message, self.pay_by_credit, amount)
+        self.assertEqual(self.held(), 300)
+
+    def test_the_public_gets_nothing(self):
+        self.give_credit(1000)
+        self.authenticate(None, None)
+        self.assert_refused("cannot be used for", self.pay_by_credit, 1000)
+
+    def test_another_customer_gets_nothing(self):
+        """Not even with the access token of the invoice."""
+        self.give_credit(1000)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused("cannot be used for", self.pay_by_credit, 1000)
+
+    def test_credit_pays_no_invoice_of_another_customer(self):
+        """A member may pay it by card, but the credit is for the member's own."""
+        self.give_credit(1000, self.stranger.partner_id)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused("Only the customer", self.pay_by_credit, 1000)
+        self.assertEqual(self.held(self.stranger.partner_id), 1000)
+
+    def test_the_generic_route_trusts_no_amount(self):
+        """Whoever signs an amount: no more than is held, by the member only."""
+        self.give_credit(50)
+        self._pay_without_document(self.member, 20)
+        self.assertEqual(self.held(), 30)
+        self.assert_refused(
+            "above the credit balance", self._pay_without_document, self.member, 40
+        )
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused(
+            "Only the customer", self._pay_without_document, self.member, 20
+        )
+        self.authenticate(None, None)
+        self.assert_refused(
+            "Only the customer", self._pay_without_document, self.member, 20
+        )
+        self.assertEqual(self.held(), 30)
+
+    def _pay_without_document(self, user, amount):
+        currency = self.company.currency_id
+        partner = user.partner_id
+        access_token = payment_utils.generate_access_token(
+            partner.id, float(amount), currency.id, env=self.env
+        )
+        self.request(
+            "/payment/transaction",
+            **self._prepare_values(
+                amount,
+                self.credit_provider,
+                currency_id=currency.id,
+                partner_id=partner.id,
+                access_token=access_token,
+            ),
+        )
+
+    def test_offered_to_who_holds_enough(self):
+        def offered(user, amount, **values):
+            return self.credit_provider in (
+                self.env["payment.provider"]
+                .with_user(user)
+                .sudo()
+                ._get_compatible_providers(
+                    self.company.id,
+                    self.member.partner_id.id,
+                    amount,
+                    **{"currency_id": self.company.currency_id.id, **values},
+                )
+            )
+
+        self.assertFalse(offered(self.member, 0.01))
+        self.give_credit(100)
+        self.assertTrue(offered(self.member, 100))
+        self.assertTrue(offered(self.colleague, 100))
+        self.assertFalse(offered(self.member, 100.01))
+        self.assertFalse(offered(self.stranger, 100))
+        self.assertFalse(offered(self.env.ref("base.public_user"), 100))
+        self.assertFalse(offered(self.member, 0, is_validation=True))
+        other = self.make_currency("CHF")
+        self.assertFalse(offered(self.member, 1, currency_id=other.id))
+        self.credit_provider.is_published = False
+        self.assertFalse(offered(self.member, 100))
+
+    def test_each_company_has_one(self):
+        company = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        provider = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", company.id)]
+        )
+        self.assertTrue(provider.is_published)
+        self.assertEqual(provider.journal_id, self.company.credit_balance_journal_id)
+        company._create_credit_balance_providers()
+        self.assertEqual(
+            self.env["payment.provider"].search(
+                [("code", "=", "credit_balance"), ("company_id", "=", company.id)]
+            ),
+            provider,
+        )
+
+    def test_the_credit_of_a_branch_pays_its_invoices(self):
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        self.env.user.company_ids |= branch
+        self.accountant.company_ids |= branch
+        self.credit_provider = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", branch.id)]
+        )
+        self.partner.with_company(
+            branch
+        ).property_account_receivable_id = self.partner.property_account_receivable_id
+        invoice = self.make_invoice(70, company_id=branch.id)
+        self.give_credit(100)
+        self.assert_refused(
+            "cannot be used for", self.pay_by_credit, 70, invoice=invoice
+        )
+        self.partner.with_context(
+            allowed_company_ids=[branch.id, self.company.id]
+        ).adjust_credit_balance(80, company_id=branch.id, reason="Goodwill")
+        self.pay_by_credit(70, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertEqual(self.held(), 100)
+
+    def test_refunded_to_the_balance(self):
+        """By the door, and by Odoo's own form of the transaction."""
+        self.give_credit(1000)
+        tx = self.pay_by_credit(1000)
+        refund = tx.payment_id.with_user(self.supervisor).refund(
+            amount=400, reason="Wrong"
+        )
+        self.assertEqual(self.held(), 400)
+        self.assertEqual(self.invoice.amount_residual, 400)
+        self.assertEqual(refund.source_payment_id, tx.payment_id)
+        tx.with_user(self.supervisor).action_refund(amount_to_refund=100)
+        tx.child_transaction_ids._post_process()
+        self.assertEqual(self.held(), 500)
+        self.assertEqual(self.invoice.amount_residual, 500)
+        [row] = self.invoice.get_payment_rows()
+        self.assertEqual(row["amount_refunded"], 500)
+        self.assertEqual({line["kind"] for line in row["refunds"]}, {"undone"})
+        self.assertEqual(
+            self.env["account.credit.balance.entry"]
+            .search([("entry_type", "=", "unapplied")])
+            .mapped("amount"),
+            [100, 400],
+        )
+        undone = tx.payment_id.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(undone.amount, 500)
+        self.assertEqual(self.held(), 1000)
+
+    def test_all_that_is_overdue(self):
+        self.make_user("ip_owner", "base.group_portal", partner_id=self.partner.id)
+        self.authenticate("ip_owner", "ip_owner")
+        other = self.make_invoice(500, invoice_date_due="2026-02-01")
+        self.invoice.sudo().invoice_date_due = "2026-02-01"
+        self.give_credit(2000)
+        self._keep()
+
+        def pay_overdue(amount):
+            self.request(
+                "/invoice/transaction/overdue",
+                payment_reference="BATCH",
+                **self._prepare_values(amount, self.credit_provider),
+            )
+
+        self.assert_refused("has changed", pay_overdue, 1)
+        pay_overdue(1500)
+        self.assert_refused("Nothing is overdue", pay_overdue, 1500)
+        self._keep()
+        self.assertEqual((self.invoice.amount_residual, other.amount_residual), (0, 0))
+        self.assertEqual(self.held(), 500)
+
+
+@tagged("post_install", "-at_install")
+class TestCreditFirst(PortalPaymentCommon):
+    """The credit pays a part, a card the rest."""
+
+    def test_both_pay(self):
+        self.give_credit(300)
+        tx = self.charge(1000, use_credit=True)
+        self.assertEqual((tx.amount, tx.outcome), (700, "succeeded"))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.held(), 0)
+        kinds = [row["kind"] for row in self.invoice.get_payment_rows()]
+        self.assertEqual(sorted(kinds), ["attempt", "credit"])
+
+    def test_declined_nothing_is_lost(self):
+        self.give_credit(300)
+        self.gateway.answers = ["error"]
+        tx = self.charge(1000, use_credit=True)
+        self.assertEqual(tx.outcome, "declined")
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_confirmed_later(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.assertEqual(self.held(), 300)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_credit_that_was_spent_meanwhile(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.give_credit(-200)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.invoice.amount_residual, 200)
+        tx._post_process()
+        self.assertEqual(self.invoice.amount_residual, 200)
+
+    def test_what_cannot_be_spent_is_told(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.gateway.notify(tx, "done")
+        journal = self.company.credit_balance_journal_id
+        self.company.credit_balance_journal_id = False
+        tx._post_process()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(self.held(), 300)
+        self.assertIn(
+            "Credit was not spent", self.invoice.activity_ids.mapped("summary")
+        )
+        self.company.credit_balance_journal_id = journal
+
+    def test_refused(self):
+        self.assert_refused("no credit", self.charge, 1000, use_credit=True)
+        self.give_credit(1200)
+        self.assert_refused("pays all of it", self.charge, 1000, use_credit=True)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.token.partner_id = self.stranger.partner_id
+        self.assert_refused("no credit", self.charge, 1000, use_credit=True)
+
+    def test_not_beside_an_early_payment_discount(self):
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "2/10",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 3650,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
+            }
+        )
+        invoice = self.make_invoice(100, invoice_payment_term_id=term.id)
+        self.give_credit(10)
+        self.assert_refused(
+            "early-payment discount",
+            self.charge,
+            98,
+            invoice=invoice,
+            use_credit=True,
+        )
+        self.charge(98, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPayment(PortalPaymentCommon):
+    """What members may pay, and that it is paid once."""
+
+    def test_saved_method_in_four_steps(self):
+        tx = self.charge(1000)
+        self.assertEqual(
+            (tx.outcome, tx.request_state, tx.operation),
+            ("succeeded", "answered", "online_token"),
+        )
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assert_refused("already been paid", self.charge, 1000)
+
+    def test_unknown_blocks_paying_twice(self):
+        self.gateway.answers = [TimeoutError("No answer")]
+        tx = self.charge(1000)
+        self.assertEqual(tx.outcome, "unknown")
+        self.assertTrue(tx.holds_invoice)
+        self.assert_refused("being processed", self.charge, 1000)
+        self.authenticate("ip_colleague", "ip_colleague")
+        self.token.partner_id = self.colleague.partner_id
+        self.assert_refused("being processed", self.charge, 1000)
+
+    def test_pending_blocks_paying_twice(self):
+        self.gateway.answers = ["pending"]
+        self.charge(1000)
+        self.assert_refused("being processed", self.charge, 1000)
+
+    def test_amounts_that_were_not_offered(self):
+        for amount in (999.99, 1, 500):
+            self.assert_refused("cannot be paid: pay", self.charge, amount)
+        self.assert_refused("above the amount to be paid", self.charge, 1000.01)
+
+    def test_amount_of_choice(self):
+        self.company.portal_amount_choice = True
+        self.company.portal_minimum_amount = 50
+        self.assert_refused("below the least amount", self.charge, 49.99)
+        self.charge(50)
+        self.charge(930)
+        self.assertEqual(self.invoice.amount_residual, 20)
+        self.charge(20)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_instalments(self):
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "Two halves",
+                "line_ids": [
+                    Command.create({"value_amount": 50, "nb_days": days})
+                    for days in (3600, 3700)
+                ],
+            }
+        )
+        invoice = self.make_invoice(200, invoice_payment_term_id=term.id)
+        self.assertEqual(invoice._get_member_amounts(), {"full": 200, "next": 100})
+        self.assert_refused("pay", self.charge, 50, invoice=invoice)
+        self.charge(100, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 100)
+        self.charge(100, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+
+    def test_payment_link(self):
+        token = payment_utils.generate_access_token(
+            self.invoice.id, 250.0, env=self.env
+        )
+        self.assert_refused("cannot be paid", self.charge, 250)
+        for forged in ({"link_amount": "300.0"}, {"link_token": "made up"}):
+            link = {"link_amount": "250.0", "link_token": token, **forged}
+            self.assert_refused("cannot be paid", self.charge, 300, **link)
+        self.charge(250, link_amount="250.0", link_token=token)
+        self.assertEqual(self.invoice.amount_residual, 750)
+
+    def test_replayed_request(self):
+        self.company.portal_amount_choice = True
+        key = str(uuid.uuid4())
+        first = self.charge(100, idempotency_key=key)
+        self.assertEqual(self.charge(100, idempotency_key=key), first)
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(self.invoice.amount_residual, 900)
+        self.assert_refused(
+            "used already with other values", self.charge, 200, idempotency_key=key
+        )
+
+    def test_credit_replayed(self):
+        self.company.portal_amount_choice = True
+        self.give_credit(500)
+        key = str(uuid.uuid4())
+        first = self.pay_by_credit(100, idempotency_key=key)
+        self.assertEqual(self.pay_by_credit(100, idempotency_key=key), first)
+        self.assertEqual(self.held(), 400)
+
+    def test_two_members_at_the_page_of_a_provider(self):
+        tx = self.pay(1000)
+        self.assertEqual(tx.outcome, "draft")
+        self.pay(1000)  # The same one came back to choose another method.
+        self.authenticate("ip_colleague", "ip_colleague")
+        self.assert_refused("being processed", self.pay, 1000)
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = create_date - "
+            "interval '11 minutes'"
+        )
+        self.env.invalidate_all()
+        self.pay(1000)
+
+    def test_a_provider_that_does_not_take_as_much(self):
+        self.company.portal_amount_choice = True
+        self.provider.maximum_amount = 400
+        self.assert_refused("cannot be used for", self.charge, 500)
+        self.charge(400)
+        self.assertEqual(self.invoice.amount_residual, 600)
+        self.provider.is_published = False
+        self.assert_refused("cannot be used for", self.charge, 100)
+
+    def test_form(self):
+        """Providers are offered by what can be paid, each up to what it takes."""
+        self.company.portal_amount_choice = True
+        self.company.portal_minimum_amount = 25
+        self.give_credit(300)
+        self.provider.maximum_amount = 400
+        self._keep()
+        page = self.url_open(self.invoice.get_portal_url()).text
+        maximums = dict(
+            re.findall(
+                r'data-provider-code="(\w+)"[^>]*data-maximum-amount="([\d.]+)"', page
+            )
+        )
+        self.assertEqual(maximums, {"none": "400.0", "credit_balance": "300.0"})
+        self.assertIn("Use my credit of", page)
+        self.assertIn('min="25.0"', page)
+        self.authenticate(None, None)
+        page = self.url_open(self.invoice.get_portal_url()).text
+        self.assertIn("o_member_payment", page)
+        self.assertNotIn("Use my credit", page)
+        self.assertNotIn("credit_balance", page)
+
+    def test_invoice_of_another_customer(self):
+        self.authenticate("ip_stranger", "ip_stranger")
+        for access_token in ("", "made-up", None):
+            self.assert_refused(
+                "access token", self.charge, 1000, access_token=access_token
+            )
+        self.assert_refused(
+            "do not have access to this payment token", self.charge, 1000
+        )
