@@ -231,8 +231,12 @@ class AccountMove(models.Model):
             invoice: invoice._get_payments_to_return().filtered("is_from_credit")
             for invoice in invoices
         }
+        # Locked first, as everywhere: balances come before invoices.
+        self.env["account.payment"].union(*payments.values())._lock_credit_balances()
         for invoice, of_invoice in payments.items():
             for payment in of_invoice:
+                if payment.currency_id.is_zero(payment._get_refundable_amount()):
+                    continue  # What is left is a discount, which stays granted.
                 payment._undo_credit_application(
                     self.env._("%s is reset or cancelled", invoice.name), invoice
                 )

@@ -97,7 +97,7 @@ class AccountPayment(models.Model):
         :return: The opposite payment.
         :rtype: account.payment
         """
-        self._lock_credit_balance()
+        self._lock_credit_balances()
         self._lock_for_refund()
         if blocked := self._get_refund_blocked_reason("credit"):
             raise UserError(blocked)
@@ -164,15 +164,15 @@ class AccountPayment(models.Model):
             tx.amount for tx in refunds_sudo if tx.outcome not in UNREFUNDED_OUTCOMES
         )
 
-    def _lock_credit_balance(self):
-        """Lock the balance of this payment's customer."""
-        self.ensure_one()
+    def _lock_credit_balances(self):
+        """Lock the balances of the customers of these payments."""
         self.env["account.credit.balance"]._get_locked(
             [
                 (
-                    self.partner_id.commercial_partner_id.id,
-                    self.company_id.id,
-                    self.currency_id.id,
+                    payment.partner_id.commercial_partner_id.id,
+                    payment.company_id.id,
+                    payment.currency_id.id,
                 )
+                for payment in self
             ]
         )

@@ -253,7 +253,8 @@ class TestCreditAtIssue(CreditCommon):
         ).action_post()
         self.assertEqual(draft.amount_residual, 0)
 
-    def test_early_payment_discount(self):
+    def _make_discounted_invoice(self):
+        """Return an invoice of 200 that 196 pay in time."""
         term = self.env["account.payment.term"].create(
             {
                 "name": "2% in 10 days",
@@ -263,11 +264,28 @@ class TestCreditAtIssue(CreditCommon):
                 "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
             }
         )
-        invoice = self.make_invoice(
+        return self.make_invoice(
             200.0, invoice_date=False, invoice_payment_term_id=term.id
         )
+
+    def test_early_payment_discount(self):
+        invoice = self._make_discounted_invoice()
         self.assertEqual(invoice.amount_residual, 0)
         self.assertEqual(self.held(), 104)
+
+    def test_early_payment_discount_of_an_invoice_reset_twice(self):
+        invoice = self._make_discounted_invoice()
+        for _time in range(2):
+            invoice.button_draft()
+            self.assertEqual(self.held(), 300)
+            invoice.action_post()
+            self.assertEqual(invoice.amount_residual, 0)
+            self.assertEqual(self.held(), 104)
+        latest = invoice._get_payments_to_return().sorted("id")[-1]
+        latest.undo_credit_application()
+        self.assertEqual(self.held(), 300)
+        invoice.button_cancel()
+        self.assertEqual(self.held(), 300)
 
     def test_issue_and_charge_charges_the_rest(self):
         draft = self.make_invoice(500.0, post=False)
