@@ -168,6 +168,9 @@ class AccountMove(models.Model):
         )
         # Locked first, as everywhere: balances come before invoices.
         balances = candidates._lock_credit_balances()
+        credited = self.filtered(lambda move: move.move_type == "out_refund")
+        for invoice in credited.reversed_entry_id:
+            invoice._get_credit_applications()._lock_credit_balances()
         posted = super()._post(soft)
         if balances:
             # In superuser mode: who may issue an invoice need not be in accounting.
@@ -224,13 +227,10 @@ class AccountMove(models.Model):
 
     def _undo_credit_applications(self):
         """Give back all that credit balances paid of these posted invoices."""
-        invoices = self.filtered(
+        invoices = without_defaults(self).filtered(
             lambda move: move.move_type == "out_invoice" and move.state == "posted"
         )
-        payments = {
-            invoice: invoice._get_payments_to_return().filtered("is_from_credit")
-            for invoice in invoices
-        }
+        payments = {invoice: invoice._get_credit_applications() for invoice in invoices}
         # Locked first, as everywhere: balances come before invoices.
         self.env["account.payment"].union(*payments.values())._lock_credit_balances()
         for invoice, of_invoice in payments.items():
@@ -238,8 +238,50 @@ class AccountMove(models.Model):
                 if payment.currency_id.is_zero(payment._get_refundable_amount()):
                     continue  # What is left is a discount, which stays granted.
                 payment._undo_credit_application(
-                    self.env._("%s is reset or cancelled", invoice.name), invoice
+                    self.env._("%s is reset, cancelled or credited", invoice.name),
+                    invoice,
                 )
+
+    def _reverse_moves(self, default_values_list=None, cancel=False):
+        """Give credit back before Odoo takes off all that paid these invoices."""
+        if cancel:
+            self.sudo()._undo_credit_applications()
+        return super()._reverse_moves(default_values_list, cancel)
+
+    def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
+        """Give back what credit paid of invoices that Odoo's own form credits."""
+        result = super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
+        for credit_note in without_defaults(reverse_moves).sudo():
+            if credit_note.move_type == "out_refund":
+                credit_note.reversed_entry_id._return_credit(credit_note)
+        return result
+
+    def _return_credit(self, credit_note):
+        """Keep what credit had paid of this invoice on the balance again.
+
+        :param account.move credit_note: A posted credit note, which was reconciled with
+                                         what remained of this invoice.
+        """
+        self.ensure_one()
+        applications = self._get_credit_applications()
+        is_open = self.currency_id.compare_amounts(credit_note.amount_residual, 0) > 0
+        if (
+            not applications
+            or not is_open
+            or credit_note.currency_id != self.currency_id
+        ):
+            return
+        applications._lock_for_refund()
+        left = self._get_returnable_amounts()
+        amount = min(
+            credit_note.amount_residual, sum(left[payment] for payment in applications)
+        )
+        for destination in self._plan_credit_balance({"amount": amount}, left):
+            self._book_credit(
+                credit_note,
+                destination,
+                self.env._("Credited by %s", credit_note.name),
+            )
 
     # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
 
@@ -299,6 +341,13 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         return self.commercial_partner_id.id, self.company_id.id, self.currency_id.id
+
+    def _get_credit_applications(self):
+        """Return the payments from credit balances that this invoice is paid with.
+
+        :rtype: account.payment
+        """
+        return self._get_payments_to_return().filtered("is_from_credit")
 
     def _get_credit_balances(self):
         """Return the balances that these invoices can be paid from.

@@ -174,6 +174,33 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(self.types(), [("applied", -300.0), ("unapplied", 300.0)])
         self.assertEqual(self.invoice.amount_residual, 0)
 
+    def test_undone_by_odoo_s_own_credit_note(self):
+        self.invoice.apply_credit_balance()
+        self.record(600)
+        credit_note = self.make_credit_note(self.invoice, 250)
+        self.assertEqual(self.held(), 150)
+        self.assertEqual(self.types(), [("applied", -300.0), ("unapplied", 150.0)])
+        self.assertEqual(credit_note.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        rest = self.make_credit_note(self.invoice, 750)
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(rest.amount_residual, 600)
+
+    def test_undone_when_the_invoice_is_replaced(self):
+        """Odoo takes off all that paid an invoice that is replaced by another one."""
+        self.invoice.apply_credit_balance()
+        reversal = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=self.invoice.ids)
+            .create({"journal_id": self.invoice.sudo().journal_id.id})
+        )
+        draft = self.env["account.move"].browse(reversal.modify_moves()["res_id"])
+        self.assertEqual(self.invoice.payment_state, "reversed")
+        self.assertEqual(self.held(), 300)
+        draft.action_post()
+        self.assertEqual(draft.amount_residual, 700)
+        self.assertEqual(self.held(), 0)
+
     def test_from_the_dialog(self):
         form = Form(
             self.env["account.payment.create"]
