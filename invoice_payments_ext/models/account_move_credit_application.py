@@ -387,7 +387,8 @@ class AccountMove(models.Model):
         :raise UserError: If the company keeps no credit, or today is locked.
         """
         journal = company.sudo().credit_balance_journal_id.sudo(self.env.su)
-        if not journal or not company.sudo().credit_balance_account_id:
+        account = company.sudo().credit_balance_account_id
+        if not journal or not account:
             raise UserError(
                 self.env._(
                     "%s has no credit account or journal: set them in the settings of "
@@ -395,11 +396,20 @@ class AccountMove(models.Model):
                     company.name,
                 )
             )
+        method_line = self._get_external_method_line(journal, None, way)
+        if method_line.payment_account_id != account:
+            raise UserError(
+                self.env._(
+                    "The method %(method)s of the journal %(journal)s does not book on "
+                    "the credit account %(account)s: set it there.",
+                    method=method_line.name,
+                    journal=journal.name,
+                    account=account.display_name,
+                )
+            )
         return {
             "journal_id": journal.id,
-            "payment_method_line_id": self._get_external_method_line(
-                journal, None, way
-            ).id,
+            "payment_method_line_id": method_line.id,
             "date": self._get_external_date(
                 journal, None, company, start=start, start_label=""
             ),
