@@ -46,6 +46,17 @@ class AccountMove(models.Model):
                 and partner.sudo().credit_applied_at_issue
             )
 
+    @api.model
+    def _follow_credit_switch(self, domain):
+        """Tick drafts anew when it was changed whether they are paid from credit.
+
+        :param list domain: Which customers' or companies' drafts.
+        """
+        drafts = self.sudo().search(
+            [("state", "=", "draft"), ("move_type", "=", "out_invoice"), *domain]
+        )
+        self.env.add_to_compute(self._fields["apply_credit"], drafts)
+
     @api.depends("partner_id", "company_id", "currency_id", "move_type")
     def _compute_available_credit(self):
         invoices = self.filtered(lambda move: move.move_type == "out_invoice")

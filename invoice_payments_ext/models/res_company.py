@@ -124,9 +124,20 @@ class ResCompany(models.Model):
             self._check_credit_account_replaceable(vals["credit_balance_account_id"])
         if "credit_balance_journal_id" in vals:
             self._check_credit_journal_replaceable(vals["credit_balance_journal_id"])
+        switched = self.browse()
+        if "credit_applied_at_issue" in vals:
+            switched = self.filtered(
+                lambda company: (
+                    company.credit_applied_at_issue != vals["credit_applied_at_issue"]
+                )
+            )
         result = super().write(vals)
         if "credit_balance_account_id" in vals:
             self._book_credit_journal_on_account()
+        if switched:
+            self.env["account.move"]._follow_credit_switch(
+                [("company_id", "child_of", switched.ids)]
+            )
         return result
 
     # === BUSINESS METHODS === #

@@ -104,9 +104,20 @@ class ResPartner(models.Model):
         return [*super()._commercial_fields(), "credit_applied_at_issue"]
 
     def write(self, vals):
+        switched = self.browse()
+        if "credit_applied_at_issue" in vals:
+            switched = self.sudo().filtered(
+                lambda partner: (
+                    partner.credit_applied_at_issue != vals["credit_applied_at_issue"]
+                )
+            )
         result = super().write(vals)
         if "parent_id" in vals:
             self._log_kept_credit()
+        if switched:
+            self.env["account.move"]._follow_credit_switch(
+                [("commercial_partner_id", "in", switched.ids)]
+            )
         return result
 
     def _log_kept_credit(self):

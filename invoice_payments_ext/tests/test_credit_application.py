@@ -257,6 +257,24 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(draft.amount_residual, 100)
         self.assertEqual(issue(), 0)
 
+    def test_switches_hold_for_the_drafts_there_are(self):
+        """A recurring invoice is drafted long before it is issued."""
+        for record in (self.company, self.partner):
+            with self.subTest(record=record):
+                draft = self.make_invoice(100.0, post=False)
+                record.credit_applied_at_issue = False
+                self.assertFalse(draft.apply_credit)
+                record.credit_applied_at_issue = True
+                self.assertTrue(draft.apply_credit)
+                draft.apply_credit = False
+                record.credit_applied_at_issue = True  # As saving the settings does.
+                self.assertFalse(draft.apply_credit)
+                record.credit_applied_at_issue = False
+                draft.action_post()
+                self.assertEqual(draft.amount_residual, 100)
+                record.credit_applied_at_issue = True
+        self.assertEqual(self.held(), 300)
+
     def test_several_at_once_share_the_balance(self):
         drafts = self.env["account.move"].union(
             *(self.make_invoice(200.0, post=False) for _number in range(3))
