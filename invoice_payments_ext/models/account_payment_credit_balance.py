@@ -134,10 +134,14 @@ class AccountPayment(models.Model):
 
         :rtype: CreditEntryDetails
         """
-        invoice = invoice or self._get_refund_invoices()[:1]
+        invoice = invoice or self._get_refund_invoices()[:1] or self.invoice_ids[:1]
         if self.is_from_credit:
             entry_type = "unapplied"
-            label = self.env._("Application undone: %s", self.name)
+            label = (
+                self.env._("Application undone: %s", invoice.name)
+                if invoice
+                else self.env._("Not paid out")
+            )
         elif credit_note:
             entry_type = "credit_note"
             invoice = credit_note.reversed_entry_id

@@ -49,6 +49,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(self.types(), [("applied", -300.0)])
         entry = self._balance().entry_ids[0]
         self.assertEqual(entry.invoice_id, self.invoice)
+        self.assertEqual(entry.label, f"Applied to {self.invoice.name}")
         row = self.row(payment)
         self.assertEqual(row["kind"], "credit")
         self.assertEqual(row["amount_applied"], 300)
@@ -129,7 +130,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(self.types(), [("applied", -120.0), ("unapplied", 120.0)])
         entry = self._balance().entry_ids[0]
         self.assertEqual(entry.note, "A mistake")
-        self.assertNotIn("mistake", entry.label)
+        self.assertEqual(entry.label, f"Application undone: {self.invoice.name}")
         self.assertEqual(payment.state, "paid")
         self.assertFalse(self.invoice.refund_status)
         row = self.row(payment)
@@ -615,6 +616,41 @@ class TestPayOut(CreditCommon):
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
+
+    def test_the_reason_is_not_for_the_customer(self):
+        """Whatever becomes of the entries: the reason stands on their journal items."""
+        secret = "Moaned for weeks"
+        payment = self.balance().pay_out(200, reason=secret)
+        taken = payment.source_payment_id
+        payment.action_draft()
+        payment.action_cancel()
+        taken.action_draft()
+        taken.action_post()
+        undone = taken.undo_credit_application(secret)
+        undone.action_draft()
+        undone.action_post()
+        self.env["account.move.reversal"].with_context(
+            active_model="account.move", active_ids=undone.move_id.ids
+        ).create({"journal_id": undone.journal_id.id}).reverse_moves()
+        self.assertEqual(
+            [
+                (entry.entry_type, entry.amount, entry.label, entry.note)
+                for entry in self._balance().entry_ids.sorted("id")[1:]
+            ],
+            [
+                ("paid_out", -200.0, "Paid out", secret),
+                ("reversal", 200.0, "Undone: Paid out", secret),
+                ("paid_out", -200.0, "Paid out", secret),
+                ("unapplied", 200.0, "Not paid out", secret),
+                ("reversal", -200.0, "Undone: Not paid out", secret),
+                ("unapplied", 200.0, "Not paid out", secret),
+                ("reversal", -200.0, "Undone: Not paid out", False),
+            ],
+        )
+        html = self.env["ir.actions.report"]._render_qweb_html(
+            "account.action_report_payment_receipt", (payment | taken | undone).ids
+        )[0]
+        self.assertNotIn(secret, html.decode())
 
     def test_card_payment_that_does_not_fit(self):
         payment = self.charge(100)
