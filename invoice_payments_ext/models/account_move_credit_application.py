@@ -90,6 +90,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         self._check_collectable()
         self._check_nothing_in_flight()
+        self._check_no_money_in_flight()
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(
                 self.env._(
@@ -195,7 +196,7 @@ class AccountMove(models.Model):
         amounts = {}
         for invoice in self:
             balance = balances.get(invoice._get_credit_owner())
-            if not balance or invoice._get_blocking_attempt():
+            if not balance or invoice._get_attempts_in_flight():
                 continue
             amount = min(left[balance], invoice._get_default_payment_amount())
             if invoice.currency_id.compare_amounts(amount, 0) > 0:

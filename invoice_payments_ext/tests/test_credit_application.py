@@ -114,6 +114,19 @@ class TestCreditByHand(CreditCommon):
             self.invoice.apply_credit_balance()
         self.assertEqual(self.held(), 300)
 
+    def test_nothing_while_a_customer_is_paying(self):
+        """A part could be spent beside it, but the amount may still change."""
+        self.make_portal_transaction("pending")
+        with self.assertRefused("is in flight"):
+            self.invoice.apply_credit_balance()
+        with self.assertRefused("is in flight"):
+            self.register_payment(
+                self.invoice,
+                journal_id=self.company.credit_balance_journal_id.id,
+                amount=60,
+            )
+        self.assertEqual(self.held(), 300)
+
     def test_rights(self):
         user = self.make_user(
             "reader", "base.group_user,account.group_account_readonly"
@@ -283,6 +296,16 @@ class TestCreditAtIssue(CreditCommon):
         drafts.action_post()
         self.assertEqual(drafts.mapped("amount_residual"), [0, 100, 200])
         self.assertEqual(self.held(), 0)
+
+    def test_nothing_while_a_charge_is_in_flight(self):
+        """A customer may have paid the draft, of which the answer is outstanding."""
+        draft = self.make_invoice(500.0, post=False)
+        self._create_transaction(
+            "redirect", amount=100.0, invoice_ids=[Command.set(draft.ids)]
+        )._set_pending()
+        draft.action_post()
+        self.assertEqual(draft.amount_residual, 500)
+        self.assertEqual(self.held(), 300)
 
     def test_issued_again_after_a_reset(self):
         invoice = self.make_invoice(100.0)
