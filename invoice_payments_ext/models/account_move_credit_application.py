@@ -191,10 +191,12 @@ class AccountMove(models.Model):
         return posted
 
     def _apply_credit_at_issue(self, balances):
-        """Spend locked balances on these invoices, in their order."""
+        """Spend locked balances on these invoices, what is due first at first."""
         left = {balance: balance.amount for balance in balances.values()}
         amounts = {}
-        for invoice in self:
+        for invoice in self.sorted(
+            lambda move: (move.invoice_date_due or move.invoice_date, move.id)
+        ):
             balance = balances.get(invoice._get_credit_owner())
             if not balance or invoice._get_attempts_in_flight():
                 continue

@@ -290,11 +290,15 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_several_at_once_share_the_balance(self):
+        """In whatever order they are chosen: what is due first is paid first."""
         drafts = self.env["account.move"].union(
-            *(self.make_invoice(200.0, post=False) for _number in range(3))
+            *(
+                self.make_invoice(200.0, post=False, invoice_date_due=due)
+                for due in ("2026-04-01", "2026-02-01", "2026-03-01")
+            )
         )
         drafts.action_post()
-        self.assertEqual(drafts.mapped("amount_residual"), [0, 100, 200])
+        self.assertEqual(drafts.mapped("amount_residual"), [200, 0, 100])
         self.assertEqual(self.held(), 0)
 
     def test_nothing_while_a_charge_is_in_flight(self):
