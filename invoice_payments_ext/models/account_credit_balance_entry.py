@@ -152,12 +152,11 @@ class AccountCreditBalanceEntry(models.Model):
         latest = self._get_latest(lines)
         if is_undone:
             lines = lines.filtered(lambda line: line in latest)
-        owners = {
-            line: latest[line].balance_id._get_owner()
+        owners = (
+            {line: latest[line].balance_id._get_owner() for line in lines}
             if is_undone
-            else self._get_owner(line)
-            for line in lines
-        }
+            else self._get_owners(lines)
+        )
         balances = self.env["account.credit.balance"]._get_locked(owners.values())
         by_balance = defaultdict(list)
         for line, owner in owners.items():
@@ -197,10 +196,12 @@ class AccountCreditBalanceEntry(models.Model):
         return {entry.move_line_id: entry for entry in entries}
 
     @api.model
-    def _get_owner(self, line):
-        """Return whose balance a journal item changes; refuse one of nobody."""
-        partner = line.partner_id.commercial_partner_id
-        if not partner:
+    def _get_owners(self, lines):
+        """Return whose balance each journal item changes; refuse those of nobody.
+
+        :rtype: dict[account.move.line, tuple]
+        """
+        for line in lines.filtered(lambda line: not line.partner_id):
             raise UserError(
                 self.env._(
                     "%(entry)s books on the credit account %(account)s without a "
@@ -209,7 +210,12 @@ class AccountCreditBalanceEntry(models.Model):
                     account=line.account_id.display_name,
                 )
             )
-        return partner.id, line.company_id.id, line.currency_id.id
+        wanted = {
+            line: (line.partner_id.id, line.company_id.id, line.currency_id.id)
+            for line in lines
+        }
+        owners = self.env["account.credit.balance"]._get_owners(wanted.values())
+        return {line: owners[contact] for line, contact in wanted.items()}
 
     @api.model
     def _prepare_entry_vals(self, line, previous, is_undone):

@@ -170,13 +170,9 @@ class AccountPayment(models.Model):
 
     def _lock_credit_balances(self):
         """Lock the balances of the customers of these payments."""
-        self.env["account.credit.balance"]._get_locked(
-            [
-                (
-                    payment.partner_id.commercial_partner_id.id,
-                    payment.company_id.id,
-                    payment.currency_id.id,
-                )
-                for payment in self
-            ]
+        balances = self.env["account.credit.balance"]
+        owners = balances._get_owners(
+            (payment.partner_id.id, payment.company_id.id, payment.currency_id.id)
+            for payment in self
         )
+        balances._get_locked(owners.values())

@@ -644,6 +644,45 @@ class TestPayOut(CreditCommon):
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
 
+    def test_contact_that_got_a_parent(self):
+        """What stays its own is adjusted, spent and paid out there too."""
+        card_payment = self.charge(400)
+        applied = self.invoice.apply_credit_balance(100)
+        parent = self.env["res.partner"].create({"name": "P", "is_company": True})
+        parent.with_user(self.supervisor).adjust_credit_balance(1000, reason="Theirs")
+        balance = self.balance()
+        self.partner.parent_id = parent
+        self._keep()
+        applied.undo_credit_application()
+        self.assertEqual(balance.amount, 300)
+        balance.pay_out(50, reason="Asked for")
+        self.assertEqual(balance.amount, 250)
+        self.pay_out_to_card(card_payment, 100)
+        self.assertEqual(balance.amount, 150)
+        form = Form(
+            self.env["account.credit.balance.adjust"]
+            .with_user(self.supervisor)
+            .with_context(**balance.action_adjust()["context"])
+        )
+        self.assertEqual(form.partner_id, self.partner)
+        self.assertEqual(form.balance, 150)
+        form.direction = "deduct"
+        form.amount = 30
+        form.reason = "Wrong"
+        form.save().action_adjust()
+        self.assertEqual(balance.amount, 120)
+        theirs = self._balance(parent)
+        self.assertEqual(theirs.amount, 1000)
+        self.customer.invalidate_recordset()
+        self.assertEqual(self.customer.credit_balance_ids, balance | theirs)
+        heir = self.env["res.partner"].create({"name": "Heir"})
+        self.env["base.partner.merge.automatic.wizard"].create({})._merge(
+            [self.partner.id, heir.id], heir, extra_checks=False
+        )
+        self.env.invalidate_all()
+        self.assertEqual((balance.amount, theirs.amount), (0, 1000))
+        self.assertEqual(self._balance(heir).amount, 120)
+
     def test_the_reason_is_not_for_the_customer(self):
         """Whatever becomes of the entries: the reason stands on their journal items."""
         secret = "Moaned for weeks"
