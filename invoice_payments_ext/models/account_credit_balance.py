@@ -105,7 +105,7 @@ class AccountCreditBalance(models.Model):
         self.ensure_one()
         action = self.partner_id.action_adjust_credit_balance()
         action["context"] = {
-            **action["context"],
+            "default_partner_id": self.partner_id.id,
             "default_company_id": self.company_id.id,
             "default_currency_id": self.currency_id.id,
         }
@@ -173,6 +173,32 @@ class AccountCreditBalance(models.Model):
         self.ensure_one()
         return self.partner_id.id, self.company_id.id, self.currency_id.id
 
+    @api.model
+    def _get_owners(self, contacts):
+        """Return whose balances the credit of these contacts is on.
+
+        It is their commercial partner's, but for contacts that got a parent when they
+        had a balance: that one stays their own.
+
+        :param iterable[tuple] contacts: The ids of the contact, the company and the
+                                         currency.
+        :return: By these, what tells the balance; see :meth:`_get_locked`.
+        :rtype: dict[tuple, tuple]
+        """
+        contacts = set(contacts)
+        partners = self.env["res.partner"].sudo().browse({key[0] for key in contacts})
+        parts = partners.filtered(lambda each: each.commercial_partner_id != each)
+        kept = parts and self.sudo().search(
+            [("partner_id", "in", parts.ids), ("merged_into_id", "=", False)]
+        )
+        own = {balance._get_owner() for balance in kept}
+        return {
+            key: key
+            if key in own
+            else (partners.browse(key[0]).commercial_partner_id.id, *key[1:])
+            for key in contacts
+        }
+
     def _refuse_overdraft(self, amount_after, move):
         """Refuse an entry that would take this balance below zero.
 
@@ -198,11 +224,13 @@ class AccountCreditBalance(models.Model):
 
         :rtype: account.credit.balance
         """
+        contact = (partner.id, company.id, currency.id)
+        partner_id, company_id, currency_id = self._get_owners([contact])[contact]
         return self.search(
             [
-                ("partner_id", "=", partner.commercial_partner_id.id),
-                ("company_id", "=", company.id),
-                ("currency_id", "=", currency.id),
+                ("partner_id", "=", partner_id),
+                ("company_id", "=", company_id),
+                ("currency_id", "=", currency_id),
                 ("merged_into_id", "=", False),
             ]
         )

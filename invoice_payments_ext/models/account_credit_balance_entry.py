@@ -152,12 +152,11 @@ class AccountCreditBalanceEntry(models.Model):
         latest = self._get_latest(lines)
         if is_undone:
             lines = lines.filtered(lambda line: line in latest)
-        owners = {
-            line: latest[line].balance_id._get_owner()
+        owners = (
+            {line: latest[line].balance_id._get_owner() for line in lines}
             if is_undone
-            else self._get_owner(line)
-            for line in lines
-        }
+            else self._get_owners(lines)
+        )
         balances = self.env["account.credit.balance"]._get_locked(owners.values())
         by_balance = defaultdict(list)
         for line, owner in owners.items():
@@ -174,7 +173,7 @@ class AccountCreditBalanceEntry(models.Model):
                 amount_after = balance.currency_id.round(amount_after + amount)
                 vals_list.append(
                     {
-                        **self._prepare_entry_vals(line, is_undone),
+                        **self._prepare_entry_vals(line, previous, is_undone),
                         "balance_id": balance.id,
                         "amount": amount,
                         "balance_after": amount_after,
@@ -197,10 +196,12 @@ class AccountCreditBalanceEntry(models.Model):
         return {entry.move_line_id: entry for entry in entries}
 
     @api.model
-    def _get_owner(self, line):
-        """Return whose balance a journal item changes; refuse one of nobody."""
-        partner = line.partner_id.commercial_partner_id
-        if not partner:
+    def _get_owners(self, lines):
+        """Return whose balance each journal item changes; refuse those of nobody.
+
+        :rtype: dict[account.move.line, tuple]
+        """
+        for line in lines.filtered(lambda line: not line.partner_id):
             raise UserError(
                 self.env._(
                     "%(entry)s books on the credit account %(account)s without a "
@@ -209,25 +210,56 @@ class AccountCreditBalanceEntry(models.Model):
                     account=line.account_id.display_name,
                 )
             )
-        return partner.id, line.company_id.id, line.currency_id.id
+        wanted = {
+            line: (line.partner_id.id, line.company_id.id, line.currency_id.id)
+            for line in lines
+        }
+        owners = self.env["account.credit.balance"]._get_owners(wanted.values())
+        return {line: owners[contact] for line, contact in wanted.items()}
 
     @api.model
-    def _prepare_entry_vals(self, line, is_undone):
+    def _prepare_entry_vals(self, line, previous, is_undone):
         """Return the values that the journal item itself gives.
 
+        :param account.credit.balance.entry previous: The last entry of the journal item
+            until now; none if it is posted for the first time.
+        :param bool is_undone: Whether that entry is undone.
         :rtype: dict
         """
         move = line.move_id
+        invoice = self._get_invoice(move)
         given = self.env.context.get("credit_entry")
-        values = given.values if isinstance(given, CreditEntryDetails) else {}
+        made_again = not is_undone and previous.previous_entry_id
+        if is_undone:
+            values = {**previous._prepare_same_vals(), "entry_type": "reversal"}
+            values["label"] = self.env._("Undone: %s", previous.label)
+        elif made_again and made_again.entry_type != "manual":
+            values = made_again._prepare_same_vals()
+        else:
+            values = given.values if isinstance(given, CreditEntryDetails) else {}
         return {
-            "entry_type": self._get_entry_type(line, is_undone),
+            "entry_type": self._get_entry_type(move),
             "date": line.date,
             "move_line_id": line.id,
-            "label": line.name or move.ref or move.name,
-            "invoice_id": self._get_invoice(move).id,
+            "label": self._get_label(line, invoice),
+            "invoice_id": invoice.id,
             "user_id": self.env.uid,
-            **(values if not is_undone else {}),
+            **values,
+        }
+
+    def _prepare_same_vals(self):
+        """Return what an entry that undoes this one, or makes it again, says too.
+
+        It is not read from the journal item: what stands there may be for the staff.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "entry_type": self.entry_type,
+            "label": self.label,
+            "note": self.note,
+            "invoice_id": self.invoice_id.id,
         }
 
     @api.model
@@ -237,11 +269,26 @@ class AccountCreditBalanceEntry(models.Model):
         return payment.invoice_ids if len(payment.invoice_ids) == 1 else move.browse()
 
     @api.model
-    def _get_entry_type(self, line, is_undone):
-        """Return what a journal item is, where no door of this addon said it."""
-        if is_undone or line.move_id.reversed_entry_id:
+    def _get_label(self, line, invoice):
+        """Return what the customer reads, where no door of this addon said it."""
+        move = line.move_id
+        payment = move.origin_payment_id
+        if invoice and payment.payment_type == "inbound":
+            return self.env._("Applied to %s", invoice.name)
+        if payment:
+            return payment.memo or payment.name
+        for reversed_entry in self._get_latest(
+            move.reversed_entry_id._get_credit_lines()
+        ).values():
+            return self.env._("Undone: %s", reversed_entry.label)
+        return line.name or move.ref or move.name
+
+    @api.model
+    def _get_entry_type(self, move):
+        """Return what an entry is, where no door of this addon said it."""
+        if move.reversed_entry_id:
             return "reversal"
-        if payment := line.move_id.origin_payment_id:
+        if payment := move.origin_payment_id:
             return "applied" if payment.payment_type == "inbound" else "refund"
         return "manual"
 

@@ -39,8 +39,9 @@ class AccountCreditBalance(models.Model):
                     "outside the gateway only."
                 )
             )
+        payer = card_payment.partner_id
         if (
-            card_payment.partner_id.commercial_partner_id != self.partner_id
+            self.partner_id not in (payer | payer.commercial_partner_id)
             or card_payment.company_id != self.company_id
             or card_payment.currency_id != self.currency_id
         ):

@@ -221,11 +221,7 @@ class AccountMove(models.Model):
 
         :raise UserError: Naming the attempt.
         """
-        invoices = self.filtered(lambda move: move.is_sale_document()).sudo()
-        in_flight = invoices.transaction_ids.filtered(
-            lambda tx: tx.outcome in IN_FLIGHT_OUTCOMES
-        )
-        if in_flight:
+        if in_flight := self._get_attempts_in_flight():
             raise UserError(self._describe_blocking_attempt(in_flight[0]))
 
     # === CRUD METHODS === #
@@ -1023,6 +1019,13 @@ class AccountMove(models.Model):
         """Return the attempts whose outcome is not known."""
         return self.sudo().transaction_ids.filtered(
             lambda tx: tx.outcome in UNRESOLVED_OUTCOMES
+        )
+
+    def _get_attempts_in_flight(self):
+        """Return the attempts on these invoices that may still bring money."""
+        invoices = self.filtered(lambda move: move.is_sale_document()).sudo()
+        return invoices.transaction_ids.filtered(
+            lambda tx: tx.outcome in IN_FLIGHT_OUTCOMES
         )
 
     def _get_blocking_attempt(self):

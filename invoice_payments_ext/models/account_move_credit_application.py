@@ -46,6 +46,17 @@ class AccountMove(models.Model):
                 and partner.sudo().credit_applied_at_issue
             )
 
+    @api.model
+    def _follow_credit_switch(self, domain):
+        """Tick drafts anew when it was changed whether they are paid from credit.
+
+        :param list domain: Which customers' or companies' drafts.
+        """
+        drafts = self.sudo().search(
+            [("state", "=", "draft"), ("move_type", "=", "out_invoice"), *domain]
+        )
+        self.env.add_to_compute(self._fields["apply_credit"], drafts)
+
     @api.depends("partner_id", "company_id", "currency_id", "move_type")
     def _compute_available_credit(self):
         invoices = self.filtered(lambda move: move.move_type == "out_invoice")
@@ -79,6 +90,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         self._check_collectable()
         self._check_nothing_in_flight()
+        self._check_no_money_in_flight()
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(
                 self.env._(
@@ -168,6 +180,9 @@ class AccountMove(models.Model):
         )
         # Locked first, as everywhere: balances come before invoices.
         balances = candidates._lock_credit_balances()
+        credited = self.filtered(lambda move: move.move_type == "out_refund")
+        for invoice in credited.reversed_entry_id:
+            invoice._get_credit_applications()._lock_credit_balances()
         posted = super()._post(soft)
         if balances:
             # In superuser mode: who may issue an invoice need not be in accounting.
@@ -176,7 +191,7 @@ class AccountMove(models.Model):
         return posted
 
     def _spend_credit(self, balances, maximum=None):
-        """Spend locked balances on these invoices, in their order.
+        """Spend locked balances on these invoices, what is due first at first.
 
         :param dict balances: What :meth:`_lock_credit_balances` returned.
         :param float maximum: How much is spent at the most, where all the invoices are
@@ -187,9 +202,11 @@ class AccountMove(models.Model):
             for balance in balances.values()
         }
         amounts = {}
-        for invoice in self:
+        for invoice in self.sorted(
+            lambda move: (move.invoice_date_due or move.invoice_date, move.id)
+        ):
             balance = balances.get(invoice._get_credit_owner())
-            if not balance or invoice._get_blocking_attempt():
+            if not balance or invoice._get_attempts_in_flight():
                 continue
             amount = min(left[balance], invoice._get_default_payment_amount())
             if invoice.currency_id.compare_amounts(amount, 0) > 0:
@@ -232,18 +249,61 @@ class AccountMove(models.Model):
 
     def _undo_credit_applications(self):
         """Give back all that credit balances paid of these posted invoices."""
-        invoices = self.filtered(
+        invoices = without_defaults(self).filtered(
             lambda move: move.move_type == "out_invoice" and move.state == "posted"
         )
-        payments = {
-            invoice: invoice._get_payments_to_return().filtered("is_from_credit")
-            for invoice in invoices
-        }
+        payments = {invoice: invoice._get_credit_applications() for invoice in invoices}
+        # Locked first, as everywhere: balances come before invoices.
+        self.env["account.payment"].union(*payments.values())._lock_credit_balances()
         for invoice, of_invoice in payments.items():
             for payment in of_invoice:
+                if payment.currency_id.is_zero(payment._get_refundable_amount()):
+                    continue  # What is left is a discount, which stays granted.
                 payment._undo_credit_application(
-                    self.env._("%s is reset or cancelled", invoice.name), invoice
+                    self.env._("%s is reset, cancelled or credited", invoice.name),
+                    invoice,
                 )
+
+    def _reverse_moves(self, default_values_list=None, cancel=False):
+        """Give credit back before Odoo takes off all that paid these invoices."""
+        if cancel:
+            self.sudo()._undo_credit_applications()
+        return super()._reverse_moves(default_values_list, cancel)
+
+    def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
+        """Give back what credit paid of invoices that Odoo's own form credits."""
+        result = super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
+        for credit_note in without_defaults(reverse_moves).sudo():
+            if credit_note.move_type == "out_refund":
+                credit_note.reversed_entry_id._return_credit(credit_note)
+        return result
+
+    def _return_credit(self, credit_note):
+        """Keep what credit had paid of this invoice on the balance again.
+
+        :param account.move credit_note: A posted credit note, which was reconciled with
+                                         what remained of this invoice.
+        """
+        self.ensure_one()
+        applications = self._get_credit_applications()
+        is_open = self.currency_id.compare_amounts(credit_note.amount_residual, 0) > 0
+        if (
+            not applications
+            or not is_open
+            or credit_note.currency_id != self.currency_id
+        ):
+            return
+        applications._lock_for_refund()
+        left = self._get_returnable_amounts()
+        amount = min(
+            credit_note.amount_residual, sum(left[payment] for payment in applications)
+        )
+        for destination in self._plan_credit_balance({"amount": amount}, left):
+            self._book_credit(
+                credit_note,
+                destination,
+                self.env._("Credited by %s", credit_note.name),
+            )
 
     # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
 
@@ -304,6 +364,13 @@ class AccountMove(models.Model):
         self.ensure_one()
         return self.commercial_partner_id.id, self.company_id.id, self.currency_id.id
 
+    def _get_credit_applications(self):
+        """Return the payments from credit balances that this invoice is paid with.
+
+        :rtype: account.payment
+        """
+        return self._get_payments_to_return().filtered("is_from_credit")
+
     def _get_credit_balances(self):
         """Return the balances that these invoices can be paid from.
 
@@ -342,7 +409,8 @@ class AccountMove(models.Model):
         :raise UserError: If the company keeps no credit, or today is locked.
         """
         journal = company.sudo().credit_balance_journal_id.sudo(self.env.su)
-        if not journal or not company.sudo().credit_balance_account_id:
+        account = company.sudo().credit_balance_account_id
+        if not journal or not account:
             raise UserError(
                 self.env._(
                     "%s has no credit account or journal: set them in the settings of "
@@ -350,11 +418,20 @@ class AccountMove(models.Model):
                     company.name,
                 )
             )
+        method_line = self._get_external_method_line(journal, None, way)
+        if method_line.payment_account_id != account:
+            raise UserError(
+                self.env._(
+                    "The method %(method)s of the journal %(journal)s does not book on "
+                    "the credit account %(account)s: set it there.",
+                    method=method_line.name,
+                    journal=journal.name,
+                    account=account.display_name,
+                )
+            )
         return {
             "journal_id": journal.id,
-            "payment_method_line_id": self._get_external_method_line(
-                journal, None, way
-            ).id,
+            "payment_method_line_id": method_line.id,
             "date": self._get_external_date(
                 journal, None, company, start=start, start_label=""
             ),

@@ -97,7 +97,7 @@ class AccountPayment(models.Model):
         :return: The opposite payment.
         :rtype: account.payment
         """
-        self._lock_credit_balance()
+        self._lock_credit_balances()
         self._lock_for_refund()
         if blocked := self._get_refund_blocked_reason("credit"):
             raise UserError(blocked)
@@ -134,10 +134,14 @@ class AccountPayment(models.Model):
 
         :rtype: CreditEntryDetails
         """
-        invoice = invoice or self._get_refund_invoices()[:1]
+        invoice = invoice or self._get_refund_invoices()[:1] or self.invoice_ids[:1]
         if self.is_from_credit:
             entry_type = "unapplied"
-            label = self.env._("Application undone: %s", self.name)
+            label = (
+                self.env._("Application undone: %s", invoice.name)
+                if invoice
+                else self.env._("Not paid out")
+            )
         elif credit_note:
             entry_type = "credit_note"
             invoice = credit_note.reversed_entry_id
@@ -164,15 +168,11 @@ class AccountPayment(models.Model):
             tx.amount for tx in refunds_sudo if tx.outcome not in UNREFUNDED_OUTCOMES
         )
 
-    def _lock_credit_balance(self):
-        """Lock the balance of this payment's customer."""
-        self.ensure_one()
-        self.env["account.credit.balance"]._get_locked(
-            [
-                (
-                    self.partner_id.commercial_partner_id.id,
-                    self.company_id.id,
-                    self.currency_id.id,
-                )
-            ]
+    def _lock_credit_balances(self):
+        """Lock the balances of the customers of these payments."""
+        balances = self.env["account.credit.balance"]
+        owners = balances._get_owners(
+            (payment.partner_id.id, payment.company_id.id, payment.currency_id.id)
+            for payment in self
         )
+        balances._get_locked(owners.values())

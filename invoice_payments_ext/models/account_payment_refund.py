@@ -375,7 +375,7 @@ class AccountPayment(models.Model):
         result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
             if to == "credit":
-                self._lock_credit_balance()
+                self._lock_credit_balances()
             self._lock_for_refund()
             if amount is None:
                 arguments["amount"] = self._get_refundable_amount()

@@ -111,6 +111,26 @@ class ResCompany(models.Model):
                         )
                     )
 
+    def _check_credit_journal_replaceable(self, journal_id):
+        """Check that with another credit journal credit is still told from money.
+
+        :raise UserError: If there are entries in the present journal.
+        """
+        moves = self.env["account.move"].sudo()
+        for company in self:
+            present = company.credit_balance_journal_id
+            if present.id != journal_id and moves.search_count(
+                [("journal_id", "=", present.id)], limit=1
+            ):
+                raise UserError(
+                    self.env._(
+                        "The credit journal of %(company)s cannot be changed: there "
+                        "are entries in %(journal)s.",
+                        company=company.name,
+                        journal=present.display_name,
+                    )
+                )
+
     # === CRUD METHODS === #
 
     @api.model_create_multi
@@ -123,9 +143,36 @@ class ResCompany(models.Model):
     def write(self, vals):
         if "credit_balance_account_id" in vals:
             self._check_credit_account_replaceable(vals["credit_balance_account_id"])
-        return super().write(vals)
+        if "credit_balance_journal_id" in vals:
+            self._check_credit_journal_replaceable(vals["credit_balance_journal_id"])
+        switched = self.browse()
+        if "credit_applied_at_issue" in vals:
+            switched = self.filtered(
+                lambda company: (
+                    company.credit_applied_at_issue != vals["credit_applied_at_issue"]
+                )
+            )
+        result = super().write(vals)
+        if "credit_balance_account_id" in vals:
+            self._book_credit_journal_on_account()
+        if switched:
+            self.env["account.move"]._follow_credit_switch(
+                [("company_id", "child_of", switched.ids)]
+            )
+        return result
 
     # === BUSINESS METHODS === #
+
+    def _book_credit_journal_on_account(self):
+        """Let payments in the credit journal book on the credit account."""
+        for company in self.sudo():
+            journal = company.credit_balance_journal_id
+            account = company.credit_balance_account_id
+            if journal and account:
+                journal.default_account_id = account
+                method_lines = journal.inbound_payment_method_line_ids
+                method_lines |= journal.outbound_payment_method_line_ids
+                method_lines.payment_account_id = account
 
     def _get_company_root_delegated_field_names(self):
         """Let branches share these: a limit could be evaded in one without."""

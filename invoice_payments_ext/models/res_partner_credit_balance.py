@@ -35,10 +35,11 @@ class ResPartner(models.Model):
     @api.depends("commercial_partner_id")
     @api.depends_context("allowed_company_ids", "lang")
     def _compute_credit_balance_ids(self):
+        owners = self | self.commercial_partner_id
         by_owner = dict(
             self.env["account.credit.balance"]._read_group(
                 [
-                    ("partner_id", "in", self.commercial_partner_id.ids),
+                    ("partner_id", "in", owners.ids),
                     ("company_id", "in", self.env.companies.ids),
                 ],
                 ["partner_id"],
@@ -46,8 +47,12 @@ class ResPartner(models.Model):
             )
         )
         for partner in self:
-            balances = by_owner.get(
-                partner.commercial_partner_id, self.env["account.credit.balance"]
+            balances = self.env["account.credit.balance"].union(
+                *(
+                    by_owner[owner]
+                    for owner in (partner.commercial_partner_id | partner)
+                    if owner in by_owner
+                )
             )
             partner.credit_balance_ids = balances
             held = balances.filtered("amount")
@@ -104,9 +109,20 @@ class ResPartner(models.Model):
         return [*super()._commercial_fields(), "credit_applied_at_issue"]
 
     def write(self, vals):
+        switched = self.browse()
+        if "credit_applied_at_issue" in vals:
+            switched = self.sudo().filtered(
+                lambda partner: (
+                    partner.credit_applied_at_issue != vals["credit_applied_at_issue"]
+                )
+            )
         result = super().write(vals)
         if "parent_id" in vals:
             self._log_kept_credit()
+        if switched:
+            self.env["account.move"]._follow_credit_switch(
+                [("commercial_partner_id", "in", switched.ids)]
+            )
         return result
 
     def _log_kept_credit(self):
@@ -217,10 +233,11 @@ class ResPartner(models.Model):
             self._check_credit_adjustment(
                 amount, currency, company.sudo(), reason, note
             )
-            owner = self.commercial_partner_id
-            self.env["account.credit.balance"]._get_locked(
-                [(owner.id, company.id, currency.id)]
-            )
+            balances = self.env["account.credit.balance"]
+            contact = (self.id, company.id, currency.id)
+            owner_key = balances._get_owners([contact])[contact]
+            balances._get_locked([owner_key])
+            owner = self.browse(owner_key[0])
             entry = owner._book_credit_adjustment(
                 amount, currency, company, reason.strip(), note
             )

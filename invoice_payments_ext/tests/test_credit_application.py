@@ -49,6 +49,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(self.types(), [("applied", -300.0)])
         entry = self._balance().entry_ids[0]
         self.assertEqual(entry.invoice_id, self.invoice)
+        self.assertEqual(entry.label, f"Applied to {self.invoice.name}")
         row = self.row(payment)
         self.assertEqual(row["kind"], "credit")
         self.assertEqual(row["amount_applied"], 300)
@@ -113,6 +114,19 @@ class TestCreditByHand(CreditCommon):
             self.invoice.apply_credit_balance()
         self.assertEqual(self.held(), 300)
 
+    def test_nothing_while_a_customer_is_paying(self):
+        """A part could be spent beside it, but the amount may still change."""
+        self.make_portal_transaction("pending")
+        with self.assertRefused("is in flight"):
+            self.invoice.apply_credit_balance()
+        with self.assertRefused("is in flight"):
+            self.register_payment(
+                self.invoice,
+                journal_id=self.company.credit_balance_journal_id.id,
+                amount=60,
+            )
+        self.assertEqual(self.held(), 300)
+
     def test_rights(self):
         user = self.make_user(
             "reader", "base.group_user,account.group_account_readonly"
@@ -129,7 +143,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(self.types(), [("applied", -120.0), ("unapplied", 120.0)])
         entry = self._balance().entry_ids[0]
         self.assertEqual(entry.note, "A mistake")
-        self.assertNotIn("mistake", entry.label)
+        self.assertEqual(entry.label, f"Application undone: {self.invoice.name}")
         self.assertEqual(payment.state, "paid")
         self.assertFalse(self.invoice.refund_status)
         row = self.row(payment)
@@ -173,6 +187,33 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(self.held(), 300)
         self.assertEqual(self.types(), [("applied", -300.0), ("unapplied", 300.0)])
         self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_undone_by_odoo_s_own_credit_note(self):
+        self.invoice.apply_credit_balance()
+        self.record(600)
+        credit_note = self.make_credit_note(self.invoice, 250)
+        self.assertEqual(self.held(), 150)
+        self.assertEqual(self.types(), [("applied", -300.0), ("unapplied", 150.0)])
+        self.assertEqual(credit_note.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        rest = self.make_credit_note(self.invoice, 750)
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(rest.amount_residual, 600)
+
+    def test_undone_when_the_invoice_is_replaced(self):
+        """Odoo takes off all that paid an invoice that is replaced by another one."""
+        self.invoice.apply_credit_balance()
+        reversal = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=self.invoice.ids)
+            .create({"journal_id": self.invoice.sudo().journal_id.id})
+        )
+        draft = self.env["account.move"].browse(reversal.modify_moves()["res_id"])
+        self.assertEqual(self.invoice.payment_state, "reversed")
+        self.assertEqual(self.held(), 300)
+        draft.action_post()
+        self.assertEqual(draft.amount_residual, 700)
+        self.assertEqual(self.held(), 0)
 
     def test_from_the_dialog(self):
         form = Form(
@@ -230,13 +271,45 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(draft.amount_residual, 100)
         self.assertEqual(issue(), 0)
 
+    def test_switches_hold_for_the_drafts_there_are(self):
+        """A recurring invoice is drafted long before it is issued."""
+        for record in (self.company, self.partner):
+            with self.subTest(record=record):
+                draft = self.make_invoice(100.0, post=False)
+                record.credit_applied_at_issue = False
+                self.assertFalse(draft.apply_credit)
+                record.credit_applied_at_issue = True
+                self.assertTrue(draft.apply_credit)
+                draft.apply_credit = False
+                record.credit_applied_at_issue = True  # As saving the settings does.
+                self.assertFalse(draft.apply_credit)
+                record.credit_applied_at_issue = False
+                draft.action_post()
+                self.assertEqual(draft.amount_residual, 100)
+                record.credit_applied_at_issue = True
+        self.assertEqual(self.held(), 300)
+
     def test_several_at_once_share_the_balance(self):
+        """In whatever order they are chosen: what is due first is paid first."""
         drafts = self.env["account.move"].union(
-            *(self.make_invoice(200.0, post=False) for _number in range(3))
+            *(
+                self.make_invoice(200.0, post=False, invoice_date_due=due)
+                for due in ("2026-04-01", "2026-02-01", "2026-03-01")
+            )
         )
         drafts.action_post()
-        self.assertEqual(drafts.mapped("amount_residual"), [0, 100, 200])
+        self.assertEqual(drafts.mapped("amount_residual"), [200, 0, 100])
         self.assertEqual(self.held(), 0)
+
+    def test_nothing_while_a_charge_is_in_flight(self):
+        """A customer may have paid the draft, of which the answer is outstanding."""
+        draft = self.make_invoice(500.0, post=False)
+        self._create_transaction(
+            "redirect", amount=100.0, invoice_ids=[Command.set(draft.ids)]
+        )._set_pending()
+        draft.action_post()
+        self.assertEqual(draft.amount_residual, 500)
+        self.assertEqual(self.held(), 300)
 
     def test_issued_again_after_a_reset(self):
         invoice = self.make_invoice(100.0)
@@ -253,7 +326,8 @@ class TestCreditAtIssue(CreditCommon):
         ).action_post()
         self.assertEqual(draft.amount_residual, 0)
 
-    def test_early_payment_discount(self):
+    def _make_discounted_invoice(self):
+        """Return an invoice of 200 that 196 pay in time."""
         term = self.env["account.payment.term"].create(
             {
                 "name": "2% in 10 days",
@@ -263,11 +337,28 @@ class TestCreditAtIssue(CreditCommon):
                 "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
             }
         )
-        invoice = self.make_invoice(
+        return self.make_invoice(
             200.0, invoice_date=False, invoice_payment_term_id=term.id
         )
+
+    def test_early_payment_discount(self):
+        invoice = self._make_discounted_invoice()
         self.assertEqual(invoice.amount_residual, 0)
         self.assertEqual(self.held(), 104)
+
+    def test_early_payment_discount_of_an_invoice_reset_twice(self):
+        invoice = self._make_discounted_invoice()
+        for _time in range(2):
+            invoice.button_draft()
+            self.assertEqual(self.held(), 300)
+            invoice.action_post()
+            self.assertEqual(invoice.amount_residual, 0)
+            self.assertEqual(self.held(), 104)
+        latest = invoice._get_payments_to_return().sorted("id")[-1]
+        latest.undo_credit_application()
+        self.assertEqual(self.held(), 300)
+        invoice.button_cancel()
+        self.assertEqual(self.held(), 300)
 
     def test_issue_and_charge_charges_the_rest(self):
         draft = self.make_invoice(500.0, post=False)
@@ -552,6 +643,80 @@ class TestPayOut(CreditCommon):
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
+
+    def test_contact_that_got_a_parent(self):
+        """What stays its own is adjusted, spent and paid out there too."""
+        card_payment = self.charge(400)
+        applied = self.invoice.apply_credit_balance(100)
+        parent = self.env["res.partner"].create({"name": "P", "is_company": True})
+        parent.with_user(self.supervisor).adjust_credit_balance(1000, reason="Theirs")
+        balance = self.balance()
+        self.partner.parent_id = parent
+        self._keep()
+        applied.undo_credit_application()
+        self.assertEqual(balance.amount, 300)
+        balance.pay_out(50, reason="Asked for")
+        self.assertEqual(balance.amount, 250)
+        self.pay_out_to_card(card_payment, 100)
+        self.assertEqual(balance.amount, 150)
+        form = Form(
+            self.env["account.credit.balance.adjust"]
+            .with_user(self.supervisor)
+            .with_context(**balance.action_adjust()["context"])
+        )
+        self.assertEqual(form.partner_id, self.partner)
+        self.assertEqual(form.balance, 150)
+        form.direction = "deduct"
+        form.amount = 30
+        form.reason = "Wrong"
+        form.save().action_adjust()
+        self.assertEqual(balance.amount, 120)
+        theirs = self._balance(parent)
+        self.assertEqual(theirs.amount, 1000)
+        self.customer.invalidate_recordset()
+        self.assertEqual(self.customer.credit_balance_ids, balance | theirs)
+        heir = self.env["res.partner"].create({"name": "Heir"})
+        self.env["base.partner.merge.automatic.wizard"].create({})._merge(
+            [self.partner.id, heir.id], heir, extra_checks=False
+        )
+        self.env.invalidate_all()
+        self.assertEqual((balance.amount, theirs.amount), (0, 1000))
+        self.assertEqual(self._balance(heir).amount, 120)
+
+    def test_the_reason_is_not_for_the_customer(self):
+        """Whatever becomes of the entries: the reason stands on their journal items."""
+        secret = "Moaned for weeks"
+        payment = self.balance().pay_out(200, reason=secret)
+        taken = payment.source_payment_id
+        payment.action_draft()
+        payment.action_cancel()
+        taken.action_draft()
+        taken.action_post()
+        undone = taken.undo_credit_application(secret)
+        undone.action_draft()
+        undone.action_post()
+        self.env["account.move.reversal"].with_context(
+            active_model="account.move", active_ids=undone.move_id.ids
+        ).create({"journal_id": undone.journal_id.id}).reverse_moves()
+        self.assertEqual(
+            [
+                (entry.entry_type, entry.amount, entry.label, entry.note)
+                for entry in self._balance().entry_ids.sorted("id")[1:]
+            ],
+            [
+                ("paid_out", -200.0, "Paid out", secret),
+                ("reversal", 200.0, "Undone: Paid out", secret),
+                ("paid_out", -200.0, "Paid out", secret),
+                ("unapplied", 200.0, "Not paid out", secret),
+                ("reversal", -200.0, "Undone: Not paid out", secret),
+                ("unapplied", 200.0, "Not paid out", secret),
+                ("reversal", -200.0, "Undone: Not paid out", False),
+            ],
+        )
+        html = self.env["ir.actions.report"]._render_qweb_html(
+            "account.action_report_payment_receipt", (payment | taken | undone).ids
+        )[0]
+        self.assertNotIn(secret, html.decode())
 
     def test_card_payment_that_does_not_fit(self):
         payment = self.charge(100)

@@ -116,6 +116,34 @@ class TestCreditBalance(InvoicePaymentsCommon):
         with self.assertRefused("cannot be changed: there are journal items"):
             self.company.credit_balance_account_id = other
 
+    def test_journal_books_on_another_account(self):
+        """The journal goes along when the account is changed, nothing being booked."""
+        other = self.account.copy({"name": "Other"})
+        journal = self.company.credit_balance_journal_id
+        self.company.credit_balance_account_id = other
+        self.assertEqual(journal.default_account_id, other)
+        method_lines = journal.inbound_payment_method_line_ids
+        method_lines |= journal.outbound_payment_method_line_ids
+        self.assertEqual(method_lines.payment_account_id, other)
+        self.customer.adjust_credit_balance(100.0, reason="Goodwill")
+        self.invoice.apply_credit_balance()
+        self.assertEqual(self._balance().amount, 0.0)
+
+    def test_journal_with_entries_is_kept(self):
+        """Otherwise what was paid from credit would pass for money from then on."""
+        other = self.company.credit_balance_journal_id.copy()
+        self.customer.adjust_credit_balance(100.0, reason="Goodwill")
+        with self.assertRefused("cannot be changed: there are entries in"):
+            self.company.credit_balance_journal_id = other
+
+    def test_journal_that_books_elsewhere_is_refused(self):
+        """Credit would be spent without an end: the balance would never know."""
+        self.customer.adjust_credit_balance(100.0, reason="Goodwill")
+        journal = self.company.credit_balance_journal_id
+        journal.inbound_payment_method_line_ids.payment_account_id = False
+        with self.assertRefused("does not book on the credit account"):
+            self.invoice.apply_credit_balance()
+
     def test_account_of_another_kind_is_refused(self):
         with self.assertRefused("choose a current liability", ValidationError):
             self.company.credit_balance_account_id = self.company_data[
