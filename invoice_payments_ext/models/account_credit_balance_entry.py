@@ -174,7 +174,7 @@ class AccountCreditBalanceEntry(models.Model):
                 amount_after = balance.currency_id.round(amount_after + amount)
                 vals_list.append(
                     {
-                        **self._prepare_entry_vals(line, is_undone),
+                        **self._prepare_entry_vals(line, is_undone, previous),
                         "balance_id": balance.id,
                         "amount": amount,
                         "balance_after": amount_after,
@@ -212,9 +212,10 @@ class AccountCreditBalanceEntry(models.Model):
         return partner.id, line.company_id.id, line.currency_id.id
 
     @api.model
-    def _prepare_entry_vals(self, line, is_undone):
+    def _prepare_entry_vals(self, line, is_undone, previous):
         """Return the values that the journal item itself gives.
 
+        :param account.credit.balance.entry previous: Its entry before this one.
         :rtype: dict
         """
         move = line.move_id
@@ -224,11 +225,26 @@ class AccountCreditBalanceEntry(models.Model):
             "entry_type": self._get_entry_type(line, is_undone),
             "date": line.date,
             "move_line_id": line.id,
-            "label": line.name or move.ref or move.name,
+            "label": self._get_label(line, is_undone, previous),
             "invoice_id": self._get_invoice(move).id,
             "user_id": self.env.uid,
             **(values if not is_undone else {}),
         }
+
+    @api.model
+    def _get_label(self, line, is_undone, previous):
+        """Return what the customer reads: not the memo of a payment that a door made.
+
+        That is the reason of the staff; the door said what the customer is to read.
+        """
+        if is_undone:
+            return self.env._("Undone: %s", previous.label)
+        move = line.move_id
+        if move.origin_payment_id and previous:
+            return previous.previous_entry_id.label
+        if move.reversed_entry_id.origin_payment_id:
+            return self.env._("Reversal of %s", move.reversed_entry_id.name)
+        return line.name or move.ref or move.name
 
     @api.model
     def _get_invoice(self, move):
