@@ -10,6 +10,7 @@
         "security/invoice_payments_ext_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
+        "report/account_credit_balance_report_views.xml",
         "report/credit_statement_templates.xml",
         "data/mail_template_data.xml",
         "report/invoice_templates.xml",
