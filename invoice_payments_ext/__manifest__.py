@@ -30,6 +30,7 @@
         "views/account_payment_approval_views.xml",
         "views/account_portal_templates.xml",
         "views/payment_transaction_views.xml",
+        "views/portal_credit_templates.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
     ],

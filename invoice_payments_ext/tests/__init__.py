@@ -7,6 +7,7 @@ from . import (
     test_credit_note,
     test_credit_note_dialog,
     test_credit_note_taxes,
+    test_credit_portal,
     test_credit_report,
     test_credit_statement,
     test_dialogs,
