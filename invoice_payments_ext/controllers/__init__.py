@@ -1,2 +1,3 @@
 from . import payment, payment_page
 from . import portal
+from . import portal_credit

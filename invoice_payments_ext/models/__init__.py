@@ -11,6 +11,7 @@ from . import account_chart_template
 from . import account_credit_balance_entry
 from . import account_credit_balance
 from . import account_credit_balance_pay_out
+from . import account_credit_balance_statement
 from . import account_journal
 from . import account_move
 from . import account_move_credit_balance

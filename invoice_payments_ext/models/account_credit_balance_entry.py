@@ -98,6 +98,7 @@ class AccountCreditBalanceEntry(models.Model):
         "This entry of the credit balance was followed by another one already.",
     )
     _history_idx = models.Index("(balance_id, id DESC)")
+    _day_idx = models.Index("(balance_id, made_at, id)")
 
     def init(self):
         """Keep the history as it is in the database too, whatever SQL is run on it."""

@@ -1,0 +1,2 @@
+from . import account_credit_balance_report
+from . import report_credit_statement
