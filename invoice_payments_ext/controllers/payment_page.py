@@ -23,6 +23,8 @@ class PortalAccount(portal.PortalAccount):
                 **kwargs,
             ),
             **values,
+            # Who came by an address without it has no other to pay with.
+            "access_token": access_token or invoice.sudo()._portal_ensure_token(),
             "member_link_amount": link_amount and kwargs["amount"],
             "member_link_token": link_amount and request.params.get("payment_token"),
             "member_overdue_amount": sum(overdue.mapped("amount_residual")),

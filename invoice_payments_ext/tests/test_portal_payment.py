@@ -582,6 +582,11 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assertEqual(maximums, {"none": "400.0", "credit_balance": "300.0"})
         self.assertIn("Use my credit of", page)
         self.assertIn('min="25.0"', page)
+        address = f"/my/invoices/{self.invoice.id}"
+        self.assertIn(
+            f'data-access-token="{self.invoice.sudo().access_token}"',
+            self.url_open(address).text,
+        )
         self.authenticate(None, None)
         page = self.url_open(self.invoice.get_portal_url()).text
         self.assertIn("o_member_payment", page)

@@ -12,16 +12,14 @@ patch(PaymentForm.prototype, {
     setup() {
         super.setup(...arguments);
         this.memberPaymentEl = this.el.closest(".o_member_payment");
-        if (this.memberPaymentEl) {
-            this.addListener(this.memberPaymentEl, "input", (ev) =>
-                this._onMemberPaymentInput(ev)
-            );
-        }
     },
 
     start() {
         super.start(...arguments);
         if (this.memberPaymentEl) {
+            this.addListener(this.memberPaymentEl, "input", (ev) =>
+                this._onMemberPaymentInput(ev)
+            );
             this._updateMemberPayment();
         }
     },
@@ -64,6 +62,9 @@ patch(PaymentForm.prototype, {
             : amount;
         this.paymentContext.amount = amount;
         this.paymentContext.useCredit = useCredit;
+        if (this._getMemberCredit() >= amount) {
+            this._showOtherMethods();
+        }
         for (const radio of this.el.querySelectorAll("[name='o_payment_radio']")) {
             this._offerMemberOption(radio, rest, useCredit);
         }
@@ -73,6 +74,14 @@ patch(PaymentForm.prototype, {
         } else {
             this._enableButton(false);
         }
+    },
+
+    /** Unfold what stands below the saved methods: the credit is among it. */
+    _showOtherMethods() {
+        this.el.querySelector("#o_payment_methods")?.classList.add("show");
+        this.el
+            .querySelector("[name='o_payment_expand_button']")
+            ?.classList.add("d-none");
     },
 
     /** @returns {Boolean} whether the credit pays a part of the amount */
