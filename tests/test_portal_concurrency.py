@@ -1,0 +1,210 @@
+"""Members in many tabs pay at once: each invoice once, no more credit than is held."""
+
+import itertools
+
+import pytest
+from lib.at_once import CLIENTS, act_at_once, assert_clear
+from lib.rpc import JsonRpcClient
+
+pytest_plugins = ["lib.fixtures"]
+
+HELD = 100.0
+PART = 15.0
+MEMBERS = 4
+_logins = itertools.count(1)
+
+
+@pytest.fixture
+def partner_id(world):
+    """Return a company, of which four members use the portal."""
+    return world.make_customer(is_company=True)
+
+
+@pytest.fixture
+def tabs(world, partner_id):
+    """Return sixteen tabs of four members of one customer."""
+    [portal] = world.query(
+        "SELECT res_id FROM ir_model_data WHERE module = 'base' "
+        "AND name = 'group_portal'"
+    )
+    tabs = []
+    for _ in range(MEMBERS):
+        login = f"tab-member-{next(_logins)}"
+        [contact_id] = world.make_customers(1, parent_id=partner_id)
+        world.admin.call(
+            "res.users",
+            "create",
+            vals_list=[
+                {
+                    "login": login,
+                    "password": login,
+                    "partner_id": contact_id,
+                    "group_ids": [[6, 0, [portal["res_id"]]]],
+                }
+            ],
+        )
+        member = world.log_in(login)
+        tabs += [member, *(open_tab(member) for _ in range(CLIENTS // MEMBERS - 1))]
+    return tabs
+
+
+def open_tab(member):
+    tab = JsonRpcClient(member.url)
+    tab.session.cookies.update(member.session.cookies)
+    return tab
+
+
+def hold_credit(world, partner_id, amount=HELD):
+    world.accountant.call(
+        "res.partner",
+        "adjust_credit_balance",
+        [partner_id],
+        amount=amount,
+        reason="Goodwill",
+    )
+
+
+def pay(tab, world, invoice_id, amount, token_id=None, **values):
+    """Send what the payment form sends."""
+    provider_id, method_id = world.facts["provider_id"], None
+    if not token_id:
+        [credit] = world.query(
+            "SELECT id FROM payment_provider WHERE code = 'credit_balance' "
+            "AND company_id = %s",
+            world.facts["company_id"],
+        )
+        [method] = world.query(
+            "SELECT id FROM payment_method WHERE code = 'credit_balance'"
+        )
+        provider_id, method_id = credit["id"], method["id"]
+    return tab._call(
+        f"/invoice/transaction/{invoice_id}",
+        {
+            "access_token": "",
+            "amount": amount,
+            "provider_id": provider_id,
+            "payment_method_id": method_id,
+            "token_id": token_id,
+            "flow": "token" if token_id else "direct",
+            "tokenization_requested": False,
+            "landing_route": "/my/invoices",
+            **values,
+        },
+    )
+
+
+def get_spent(world, invoices, partner_id):
+    """Return what is left of the balance, and what was paid on the invoices."""
+    (balance,) = world.query(
+        "SELECT amount FROM account_credit_balance WHERE partner_id = %s", partner_id
+    )
+    (paid,) = world.query(
+        "SELECT sum(amount_total - amount_residual) AS paid FROM account_move "
+        "WHERE id IN %s",
+        tuple(invoices),
+    )
+    return balance["amount"], paid["paid"]
+
+
+def test_credit_on_different_invoices(world, tabs, partner_id):
+    """Sixteen tabs spend 15 of 100 on sixteen invoices: spent is the balance."""
+    invoices = world.make_invoices([partner_id] * CLIENTS, amount=PART)
+    hold_credit(world, partner_id)
+    done, errors = act_at_once(
+        [
+            lambda tab=tab, invoice_id=invoice_id: pay(tab, world, invoice_id, PART)
+            for tab, invoice_id in zip(tabs, invoices, strict=True)
+        ]
+    )
+    assert_clear(errors)
+    assert 1 <= len(done) <= 6
+    assert get_spent(world, invoices, partner_id) == (
+        HELD - PART * len(done),
+        PART * len(done),
+    )
+
+
+def test_credit_on_one_invoice(world, tabs, partner_id):
+    """Sixteen tabs pay one invoice of 40 out of 100: it is paid once."""
+    invoices = world.make_invoices([partner_id], amount=40.0)
+    hold_credit(world, partner_id)
+    done, errors = act_at_once(
+        [lambda tab=tab: pay(tab, world, invoices[0], 40.0) for tab in tabs]
+    )
+    assert_clear(errors)
+    assert len(done) == 1
+    assert get_spent(world, invoices, partner_id) == (60.0, 40.0)
+
+
+@pytest.mark.parametrize("credit", (0.0, 30.0))
+def test_saved_method_on_one_invoice(world, tabs, partner_id, credit):
+    """Sixteen tabs charge one invoice: one capture, and the credit once."""
+    invoices = world.make_invoices([partner_id])
+    token_id = world.make_token(partner_id)
+    if credit:
+        hold_credit(world, partner_id, credit)
+    done, errors = act_at_once(
+        [
+            lambda tab=tab: pay(
+                tab, world, invoices[0], 100.0, token_id, use_credit=bool(credit)
+            )
+            for tab in tabs
+        ]
+    )
+    assert_clear(errors)
+    assert len(done) == 1
+    attempt = world.get_only_attempt(invoices[0])
+    assert (attempt["state"], attempt["amount"]) == ("done", 100.0 - credit)
+    assert world.gateway.count_requests(attempt["reference"], "charge") == 1
+    assert world.get_invoice(invoices[0])["amount_residual"] == 0
+
+
+def test_one_key(world, tabs, partner_id):
+    """Sixteen times the same request: it is done once, and answered again."""
+    invoices = world.make_invoices([partner_id])
+    token_id = world.make_token(partner_id)
+    values = {"idempotency_key": f"portal-{partner_id}"}
+    _done, errors = act_at_once(
+        [
+            lambda: pay(tabs[0], world, invoices[0], 100.0, token_id, **values)
+            for _ in tabs
+        ]
+    )
+    assert_clear(errors)
+    attempt = world.get_only_attempt(invoices[0])
+    again = pay(tabs[0], world, invoices[0], 100.0, token_id, **values)
+    assert (again["reference"], again["state"]) == (attempt["reference"], "done")
+    assert world.gateway.count_requests(attempt["reference"], "charge") == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "is_charged"),
+    (
+        ("before-prepared", False),
+        ("after-prepared", False),
+        ("during-send", False),
+        ("after-answer", True),
+        ("after-recorded", True),
+        ("before-settled", True),
+        ("after-settled", True),
+    ),
+)
+def test_killed_while_a_member_pays(world, tabs, partner_id, point, is_charged):
+    """A charge beside credit: what the gateway took is booked, the credit once."""
+    invoices = world.make_invoices([partner_id])
+    token_id = world.make_token(partner_id)
+    hold_credit(world, partner_id, 30.0)
+    world.kill_at(point)
+    world.expect_death(
+        pay, tabs[0], world, invoices[0], 100.0, token_id, use_credit=True
+    )
+    world.run_resolver()
+    for attempt in world.get_attempts(invoices[0]):
+        if attempt["outcome"] == "unknown":
+            world.act(
+                attempt["id"], "resolve", charged=is_charged, reason="Looked it up"
+            )
+    world.run_resolver()
+    assert get_spent(world, invoices, partner_id) == (
+        (0.0, 100.0) if is_charged else (30.0, 0.0)
+    )
