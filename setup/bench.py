@@ -23,8 +23,8 @@ How it is measured:
   Commits are counted by themselves.
 
 Environment: BENCH_ROUNDS (runs of a figure, 15), BENCH_BATCH (invoices in a batch,
-100), BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice, 1000), BENCH_ONLY (a
-part of the figures' names).
+100), BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice, 1000), BENCH_ENTRIES
+(entries of one credit balance, 100,000), BENCH_ONLY (a part of the figures' names).
 
 Figures of time are never a reason to fail: the exit status is 1 only when something
 did not work, such as an invoice that was not paid.
@@ -52,6 +52,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
 BATCH = int(os.environ.get("BENCH_BATCH", "100"))
 BATCH_ROUNDS = int(os.environ.get("BENCH_BATCH_ROUNDS", "3"))
 ROWS = int(os.environ.get("BENCH_ROWS", "1000"))
+ENTRIES = int(os.environ.get("BENCH_ENTRIES", "100000"))
 ONLY = os.environ.get("BENCH_ONLY", "")
 WARM_UP_BATCH = 5
 
@@ -63,6 +64,7 @@ MAX_ROWS_QUERIES = 8
 MAX_CORRECTION_RATIO = 1.3
 MAX_POSTING_RATIO = 1.02
 MAX_APPLICATION_QUERIES = 30
+MAX_HISTORY_RATIO = 1.5
 # What is refunded or credited of an invoice of 100.
 REFUND = 30.0
 
@@ -714,6 +716,79 @@ def bench_payment_rows(ours, _stock):
             )
 
 
+def make_credit_history(side, count):
+    """Return a credit balance with so many entries before this month, and one of today.
+
+    One entry is undone and made again, which leaves the books as they would be.
+    """
+    with side.open() as env:
+        customer = env["res.partner"].create({"name": f"History {count}"})
+        first = customer.adjust_credit_balance(1, reason="Benchmark")
+        env.flush_all()
+        env.cr.execute(
+            """
+            WITH added AS (
+                SELECT nextval('account_credit_balance_entry_id_seq') AS id, number,
+                       number %% 2 = 1 AS odd
+                  FROM generate_series(1, %s) AS number
+            )
+            INSERT INTO account_credit_balance_entry
+                   (id, balance_id, entry_type, amount, balance_after, date,
+                    move_line_id, previous_entry_id, label, user_id, made_at)
+            SELECT added.id, entry.balance_id,
+                   CASE WHEN odd THEN 'reversal' ELSE entry.entry_type END,
+                   CASE WHEN odd THEN -1 ELSE 1 END,
+                   CASE WHEN odd THEN 0 ELSE 1 END,
+                   entry.date, entry.move_line_id,
+                   coalesce(lag(added.id) OVER (ORDER BY added.id), entry.id),
+                   entry.label, entry.user_id,
+                   entry.made_at - interval '2 months'
+              FROM added CROSS JOIN account_credit_balance_entry entry
+             WHERE entry.id = %s
+            """,
+            [count, first.id],
+        )
+        customer.adjust_credit_balance(1, reason="Benchmark")
+        env.cr.execute("ANALYZE account_credit_balance_entry")
+        return first.balance_id.id
+
+
+def bench_credit_history(ours, _stock):
+    """Reading a credit balance and its statement of this month: 10 entries and many."""
+    today = fields.Date.today()
+    works = {
+        "credit_balance": lambda balance: balance.amount,
+        "credit_history": lambda balance: len(balance._get_history(limit=10)),
+        "credit_statement": lambda balance: balance.get_statement(
+            today.replace(day=1), today
+        )["closing_balance"],
+    }
+    few, many = (make_credit_history(ours, count) for count in (10, ENTRIES))
+    for figure, work in works.items():
+
+        def read(env, balance_id, work=work):
+            return work(env["account.credit.balance"].browse(balance_id))
+
+        samples = {
+            balance_id: [
+                ours.time(functools.partial(read, balance_id=balance_id))[0]
+                for _number in range(ROUNDS + 1)
+            ][1:]
+            for balance_id in (few, many)
+        }
+        ratios = ratios_of(samples[many], samples[few])
+        report(
+            f"{figure}_{ENTRIES}",
+            median_of(samples[many]),
+            None,
+            "as many queries as with 10 entries, and about the same time",
+            ratios["ratio_queries"] == 1
+            and ratios["ratio_seconds"] <= MAX_HISTORY_RATIO,
+            with_10_entries=median_of(samples[few]),
+            **ratios,
+        )
+
+
 FIGURES = [
     bench_charge,
     bench_external_payment,
@@ -722,6 +797,7 @@ FIGURES = [
     bench_credit_note,
     bench_posting,
     bench_credit_at_issue,
+    bench_credit_history,
     bench_payment_rows,
 ]
 

@@ -5,10 +5,11 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from ..tools import without_defaults
 
-# More would keep wkhtmltopdf busy for minutes.
+# They fill 50 pages, in 5 s. Many more would keep wkhtmltopdf busy for minutes.
 MAX_PRINTED_LINES = 2000
 
 
@@ -100,8 +101,8 @@ class AccountCreditBalance(models.Model):
             body=self.env._(
                 "The credit statement from %(date_from)s to %(date_to)s was sent to "
                 "the customer.",
-                date_from=fields.Date.to_string(date_from),
-                date_to=fields.Date.to_string(date_to),
+                date_from=format_date(self.env, date_from),
+                date_to=format_date(self.env, date_to),
             )
         )
         return mail
@@ -225,8 +226,8 @@ class AccountCreditBalance(models.Model):
             raise UserError(
                 self.env._(
                     "There is no statement from %(date_from)s to %(date_to)s.",
-                    date_from=date_from,
-                    date_to=date_to,
+                    date_from=format_date(self.env, date_from),
+                    date_to=format_date(self.env, date_to),
                 )
             ) from None
 
@@ -250,8 +251,8 @@ class AccountCreditBalance(models.Model):
                 self.env._(
                     "The period ends on %(date_to)s, before it begins on "
                     "%(date_from)s.",
-                    date_from=date_from,
-                    date_to=date_to,
+                    date_from=format_date(self.env, date_from),
+                    date_to=format_date(self.env, date_to),
                 )
             )
         return date_from, date_to

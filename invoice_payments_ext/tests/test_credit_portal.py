@@ -3,7 +3,8 @@ from urllib.parse import urlencode
 from lxml.html import fromstring
 
 from odoo.fields import Command
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, JsonRpcException, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.invoice_payments_ext.controllers.portal_credit import PortalCredit
 
@@ -252,3 +253,50 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
             response = self._open(url, user=user)
             self.assertNotEqual(response.status_code, 200)
             self.assertNotIn("Correction", response.text)
+
+    def test_doors_are_closed_to_members(self):
+        """Even for a balance of their own: the history holds notes of the staff."""
+        for user in ("ip_member", "ip_employee"):
+            self.authenticate(user, user)
+            for model, method, *arguments in (
+                ("account.credit.balance", "get_statement", self.balance.ids),
+                ("account.credit.balance", "send_statement", self.balance.ids),
+                ("account.credit.balance", "read", self.balance.ids),
+                ("account.credit.balance.entry", "search_read", []),
+                ("account.credit.balance.report", "search_read", []),
+            ):
+                with (
+                    self.subTest(method, user=user),
+                    mute_logger("odoo.http"),
+                    self.assertRaisesRegex(JsonRpcException, "AccessError"),
+                ):
+                    self._call(model, method, *arguments)
+
+    def test_private_steps_are_not_reachable(self):
+        self.authenticate(self.accountant.login, self.accountant.login)
+        for method in ("_get_statement", "_get_history", "_prepare_history_lines"):
+            with (
+                self.subTest(method),
+                mute_logger("odoo.http"),
+                self.assertRaises(JsonRpcException),
+            ):
+                self._call("account.credit.balance", method, self.balance.ids)
+
+    def test_accountant_gets_the_statement_by_rpc(self):
+        self.authenticate(self.accountant.login, self.accountant.login)
+        statement = self._call(
+            "account.credit.balance",
+            "get_statement",
+            self.balance.ids,
+            "2026-02-01",
+            "2026-02-28",
+        )
+        self.assertEqual(statement["opening_balance"], 300.0)
+        self.assertEqual(statement["lines"][0]["date"], "2026-02-10")
+        self.assertEqual(statement["closing_balance"], 199.5)
+
+    def _call(self, model, method, *arguments):
+        return self.make_jsonrpc_request(
+            f"/web/dataset/call_kw/{model}/{method}",
+            {"model": model, "method": method, "args": arguments, "kwargs": {}},
+        )

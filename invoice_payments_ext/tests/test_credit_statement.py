@@ -403,7 +403,7 @@ class TestCreditStatement(CreditHistoryCommon):
         )
         self.assertEqual(base64.b64decode(mail.attachment_ids.datas)[:5], b"%PDF-")
         logged = self.partner.message_ids[0]
-        self.assertIn("2026-02-01", logged.body)
+        self.assertIn("from 02/01/2026 to 03/31/2026", logged.body)
         self.assertEqual(logged.author_id, self.accountant.partner_id)
 
     def test_sent_statement_is_of_the_period(self):
