@@ -500,7 +500,7 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("%s has no amount to charge.", self.display_name)
             )
-        self._check_token(token, self.amount_total)
+        self._check_token(token, self._get_amount_to_propose())
 
     def _get_retry_amount(self, attempt):
         """Return the amount for a retry; refuse what cannot be repeated."""
@@ -945,11 +945,12 @@ class AccountMove(models.Model):
     def _get_amount_to_propose(self):
         """Return the amount that a new payment of this invoice would be for."""
         self.ensure_one()
-        return (
-            self.amount_total
-            if self.state == "draft"
-            else self._get_default_payment_amount()
-        )
+        if self.state != "draft":
+            return self._get_default_payment_amount()
+        if not self.apply_credit:
+            return self.amount_total
+        left = self.amount_total - self.available_credit
+        return max(self.currency_id.round(left), 0.0)
 
     def _get_amount_in_flight(self):
         """Return what attempts may still bring to this invoice.

@@ -223,8 +223,16 @@ class TestCreditByHand(CreditCommon):
         )
         options = {option["value"]: option for option in form.method_options}
         self.assertIn("300.00", options["credit"]["detail"])
+        form.method = "external"
+        self.assertEqual(form.amount, 1000)
         form.method = "credit"
         self.assertEqual(form.amount, 300)
+        form.method = "external"
+        self.assertEqual(form.amount, 1000)
+        form.amount = 250
+        form.method = "credit"
+        self.assertEqual(form.amount, 250)
+        form.amount = 300
         form.save().action_apply_credit()
         self.assertEqual(self.held(), 0)
 
@@ -366,6 +374,22 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(attempt.amount, 200)
         self.assertEqual(draft.amount_residual, 0)
         self.assertEqual(self.held(), 0)
+
+    def test_issue_and_charge_says_what_is_charged(self):
+        draft = self.make_invoice(500.0, post=False)
+        form = Form(
+            self.env["account.payment.create"]
+            .with_user(self.accountant)
+            .with_context(**draft.action_issue_and_charge()["context"])
+        )
+        self.assertEqual((form.applied_credit, form.amount), (300, 200))
+
+    def test_issue_and_charge_of_what_a_method_can_take(self):
+        """The limit of the payment provider is for what is left."""
+        self.provider.maximum_amount = 250
+        draft = self.make_invoice(500.0, post=False)
+        attempt = draft.issue_and_charge(self.token.id)
+        self.assertEqual(attempt.outcome, "succeeded")
 
     def test_issue_and_charge_of_what_credit_pays(self):
         draft = self.make_invoice(100.0, post=False)

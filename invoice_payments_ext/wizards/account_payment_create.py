@@ -33,6 +33,7 @@ class AccountPaymentCreate(models.TransientModel):
     chargeable_amount = fields.Monetary(compute="_compute_amounts")
     amount_in_flight = fields.Monetary(compute="_compute_amounts")
     discount_note = fields.Char(compute="_compute_amounts")
+    applied_credit = fields.Monetary(compute="_compute_amounts")
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
     )
@@ -101,6 +102,11 @@ class AccountPaymentCreate(models.TransientModel):
                 if dialog.issue
                 else invoice._get_chargeable_amount()
                 if invoice
+                else 0
+            )
+            dialog.applied_credit = (
+                invoice.amount_total - invoice._get_amount_to_propose()
+                if dialog.issue
                 else 0
             )
             dialog.discount_note = False
@@ -205,9 +211,11 @@ class AccountPaymentCreate(models.TransientModel):
 
     @api.onchange("method")
     def _onchange_method(self):
-        """Propose no more than the credit that there is."""
+        """Propose no more than the credit that there is, and all for the others."""
         if self.is_credit and self.amount > self.available_credit:
             self.amount = self.available_credit
+        elif not self.is_credit and self.amount == self.available_credit:
+            self._compute_amount()
 
     @api.depends("partner_id")
     def _compute_save_method_url(self):

@@ -1,0 +1,61 @@
+"""An accountant looks at the credit of customers in a browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+
+@pytest.fixture
+def invoice_id(world):
+    """Return an invoice of 100, of which credit paid 30; 20 are held besides."""
+    invoice_id, _token_id = world.make_case()
+    [invoice] = world.query(
+        "SELECT commercial_partner_id FROM account_move WHERE id = %s", invoice_id
+    )
+    world.accountant.call(
+        "res.partner",
+        "adjust_credit_balance",
+        [invoice["commercial_partner_id"]],
+        amount=50.0,
+        reason="Goodwill for the delay",
+    )
+    world.accountant.call(
+        "account.move", "apply_credit_balance", [invoice_id], amount=30.0
+    )
+    return invoice_id
+
+
+def test_invoice_paid_from_credit(accountant, invoice_id):
+    accountant.open_invoice(invoice_id)
+    accountant.expect_remaining("$ 70.00")
+    accountant.expect_row("Succeeded", "Customer credit", "$ 30.00")
+    expect(accountant.page.locator("[name=invoice_payments_widget]")).to_contain_text(
+        "Credit applied on"
+    )
+    accountant.press_create()
+    accountant.choose_method("Credit balance")
+    expect(accountant.dialog.locator("[name=amount] input")).to_have_value("20.00")
+    accountant.keep_screen("credit-apply-1280")
+    accountant.press("Apply credit")
+    accountant.expect_notification("Credit applied", "$ 20.00")
+    accountant.expect_remaining("$ 50.00")
+    accountant.expect_sum()
+
+
+def test_pages(accountant, invoice_id):
+    for name, text in (
+        ("account_credit_balance_action", "$ 20.00"),
+        ("account_credit_balance_entry_action", "Goodwill for the delay"),
+    ):
+        accountant.page.goto(f"/odoo/action-invoice_payments_ext.{name}")
+        view = accountant.page.locator(".o_list_view")
+        expect(view.get_by_text(text).first).to_be_visible()
+        accountant.keep_screen(name)
+    accountant.page.goto(
+        "/odoo/action-invoice_payments_ext.account_credit_balance_action"
+    )
+    accountant.page.locator(".o_data_cell", has_text="$ 20.00").first.click()
+    history = accountant.page.locator("[name=entry_ids]")
+    expect(history).to_contain_text("Goodwill for the delay")
+    expect(history.locator("th[data-name=partner_id]")).to_have_count(0)
