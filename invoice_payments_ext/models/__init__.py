@@ -17,6 +17,7 @@ from . import account_move_credit_note_lines
 from . import account_move_credit_note
 from . import account_move_credit_note_destinations
 from . import account_move_line
+from . import account_move_portal
 from . import account_move_refund
 from . import account_move_section
 from . import account_move_write_off
