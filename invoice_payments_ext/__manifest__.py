@@ -24,6 +24,7 @@
         "views/account_credit_balance_views.xml",
         "views/account_move_views.xml",
         "views/account_payment_approval_views.xml",
+        "views/account_payment_portal_templates.xml",
         "views/account_portal_templates.xml",
         "views/payment_transaction_views.xml",
         "views/res_config_settings_views.xml",

@@ -5,6 +5,7 @@ from . import payment_token
 from . import payment_transaction
 from . import payment_transaction_steps
 from . import payment_transaction_refund
+from . import payment_transaction_portal
 from . import account_chart_template
 from . import account_credit_balance_entry
 from . import account_credit_balance
@@ -23,6 +24,7 @@ from . import account_move_section
 from . import account_move_write_off
 from . import account_partial_reconcile
 from . import account_payment
+from . import account_payment_portal
 from . import account_payment_refund
 from . import account_payment_tie_out
 from . import account_payment_credit_balance

@@ -323,3 +323,16 @@ class AccountMove(models.Model):
             for part in (row, *row["refunds"])
             if self._has_portal_receipt(part)
         ]
+
+    # === GETTERS === #
+
+    def _filter_of_customer(self, partner):
+        """Return those of these invoices that are a customer's own.
+
+        Somebody may have paid for somebody else.
+
+        :param res.partner partner: Any contact of the customer.
+        """
+        return self.filtered(
+            lambda move: move.commercial_partner_id == partner.commercial_partner_id
+        )

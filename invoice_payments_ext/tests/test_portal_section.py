@@ -1,11 +1,11 @@
-from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo.fields import Command
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import InvoicePaymentsCommon
+from .common_http import InvoicePaymentsHttpCommon
 
 MAX_MORE_QUERIES = 12
 NOTHING_TO_DO = "This payment is being processed. There is nothing for you to do."
@@ -308,153 +308,97 @@ class TestPortalSection(InvoicePaymentsCommon):
 
 
 @tagged("post_install", "-at_install")
-class TestPortalSectionHttp(InvoicePaymentsCommon, HttpCase):
+class TestPortalSectionHttp(InvoicePaymentsHttpCommon):
     """The invoice page of the portal, and the receipts that it links."""
 
     def setUp(self):
         super().setUp()
-        self.payment = self._do(
+        self.payment = self.do(
             lambda: self.invoice.record_external_payment(
                 amount=400.0, memo="Secret memo"
             )
         )
-        self.refund = self._do(
-            lambda: (
-                self.payment.with_env(self.env)
-                .with_user(self.supervisor.id)
-                .refund(100.0, to="outside", reason="Secret reason")
-            )
+        self.refunded = self.refund(
+            self.payment, 100.0, to="outside", reason="Secret reason"
         )
         self.gateway.reason = "R05 do not honor"
         self.gateway.answers = ["error"]
-        self._do(lambda: self.invoice.charge(self.token.id, amount=10.0))
-        self.make_user("ip_member", "base.group_portal", partner_id=self.partner.id)
-        self.make_user("ip_stranger", "base.group_portal")
-        self.make_user("ip_employee", "base.group_user")
-        self.invoice.sudo()._portal_ensure_token()
-        self.env.flush_all()
-        self.cr.flush()
-        self.cr.clear()
+        self.do(lambda: self.invoice.charge(self.token.id, amount=10.0))
+        self.access_token = self.invoice.sudo()._portal_ensure_token()
+        self.url = f"/my/invoices/{self.invoice.id}"
+        self._settle_data()
 
-    def _open_cursor(self):
-        """Stay on the cursor of the class: requests open cursors of their own."""
-
-    def _keep(self):
-        self.env.flush_all()
-
-    def _do(self, work):
-        """Do what commits, on a cursor of its own, and return what it made."""
-        self.env.flush_all()
-        invoice, env = self.invoice, self.env
-        with self.registry.cursor() as cursor:
-            self.env = env(cr=cursor)
-            self.invoice = invoice.with_env(self.env(user=self.accountant.id))
-            record = work()
-            self.env.flush_all()
-            cursor.commit()
-        self.env, self.invoice = env, invoice
-        env.invalidate_all()
-        return record.with_env(env)
-
-    def _open_page(self, user=None, token=None, invoice=None):
-        self.authenticate(user, user)
-        return self.url_open(
-            f"/my/invoices/{(invoice or self.invoice).id}",
-            params={"access_token": token} if token else None,
-            allow_redirects=False,
-            timeout=60,
+    def _get_guesses(self):
+        """Return what somebody could try instead of the invoice's access token."""
+        foreign = self.make_invoice().sudo()._portal_ensure_token()
+        self._settle_data()
+        token = self.access_token
+        return {}, *(
+            {"access_token": guess}
+            for guess in ("x", token[:-1], token.upper(), foreign)
         )
-
-    @contextmanager
-    def _without_section(self):
-        with patch.object(
-            self.env.registry["account.move"],
-            "_get_portal_payment_section",
-            lambda invoice: {},
-        ):
-            yield
-
-    def _count_queries(self):
-        before = self.env.cr.sql_log_count
-        self._open_page("ip_member")
-        return self.env.cr.sql_log_count - before
 
     # === THE PAGE === #
 
     def test_page_of_the_customer(self):
-        page = self._open_page("ip_member").text
+        page = self.open_url(self.url, "ip_member").text
         self.assertIn('id="invoice_payments"', page)
-        for payment in (self.payment, self.refund):
+        for payment in (self.payment, self.refunded):
             self.assertIn(f"/payments/{payment.id}/receipt", page)
         self.assertIn("Please pay again with another payment method", page)
         for secret in (*SECRETS, self.accountant.name):
             self.assertNotIn(secret, page)
 
     def test_page_with_the_invoice_s_link(self):
-        page = self._open_page(token=self.invoice.sudo().access_token)
+        page = self.open_url(self.url, access_token=self.access_token)
         self.assertEqual(page.status_code, 200)
         self.assertIn('id="invoice_payments"', page.text)
 
     def test_page_is_refused_to_others(self):
-        token = self.invoice.sudo().access_token
-        other = self.make_invoice().sudo()
-        other_token = other._portal_ensure_token()
-        self.env.flush_all()
+        guesses = self._get_guesses()
         for user in (None, "ip_stranger", "ip_employee"):
-            for guess in (None, "x", token[:-1], token.upper(), other_token):
-                with self.subTest(user=user, token=guess):
-                    response = self._open_page(user, guess)
-                    self.assertIn(response.status_code, (302, 303))
-                    self.assertNotIn("invoice_payments", response.text)
+            for guess in guesses:
+                with self.subTest(user=user, **guess):
+                    self.assertTurnedAway(self.open_url(self.url, user, **guess))
 
     def test_invoice_without_payments_has_no_section(self):
         invoice = self.make_invoice()
-        self.env.flush_all()
-        page = self._open_page("ip_member", invoice=invoice)
+        self._settle_data()
+        page = self.open_url(f"/my/invoices/{invoice.id}", "ip_member")
         self.assertEqual(page.status_code, 200)
         self.assertNotIn('id="invoice_payments"', page.text)
 
     def test_page_needs_few_queries_more_than_stock_s(self):
-        self._open_page("ip_member")  # Templates and rights are read once.
-        with_section = self._count_queries()
-        with self._without_section():
-            without_section = self._count_queries()
+        with_section = self.count_queries(self.url, "ip_member")
+        with patch.object(
+            self.env.registry["account.move"],
+            "_get_portal_payment_section",
+            lambda invoice: {},
+        ):
+            without_section = self.count_queries(self.url, "ip_member")
         self.assertGreater(without_section, 10)
-        more = with_section - without_section
-        self.assertGreater(more, 0)
-        self.assertLessEqual(more, MAX_MORE_QUERIES)
+        self.assertGreater(with_section, without_section)
+        self.assertLessEqual(with_section - without_section, MAX_MORE_QUERIES)
 
     def test_rows_do_not_add_queries(self):
-        self._open_page("ip_member")
-        few = self._count_queries()
+        few = self.count_queries(self.url, "ip_member")
         for _number in range(5):
-            self._do(lambda: self.invoice.record_external_payment(amount=1.0))
-            self._do(lambda: self.invoice.charge(self.token.id, amount=1.0))
-        self._open_page("ip_member")
-        self.assertLessEqual(self._count_queries(), few + 1)
+            self.do(lambda: self.invoice.record_external_payment(amount=1.0))
+            self.do(lambda: self.invoice.charge(self.token.id, amount=1.0))
+        self.assertLessEqual(self.count_queries(self.url, "ip_member"), few + 1)
 
     # === RECEIPTS === #
 
-    def _get_receipt(self, payment, user=None, token=None):
-        self.authenticate(user, user)
-        return self.url_open(
-            f"/my/invoices/{self.invoice.id}/payments/{payment.id}/receipt",
-            params={"access_token": token} if token else None,
-            allow_redirects=False,
-            timeout=60,
-        )
-
     def test_receipt_of_a_refund(self):
-        response = self._get_receipt(self.refund, "ip_member")
-        self.assertEqual(response.status_code, 200)
-        self.assertEqual(response.headers["Content-Type"], "application/pdf")
+        url = f"{self.url}/payments/{self.refunded.id}/receipt"
+        response = self.open_url(url, "ip_member")
+        self.assertPdf(response)
         self.assertIn("Refund_Receipt", response.headers["Content-Disposition"])
 
     def test_receipt_of_a_refund_is_refused_to_others(self):
-        token = self.invoice.sudo().access_token
+        url = f"{self.url}/payments/{self.refunded.id}/receipt"
+        guesses = self._get_guesses()
         for user in (None, "ip_stranger", "ip_employee"):
-            for guess in (None, "x", token[:-1], token.upper()):
-                with self.subTest(user=user, token=guess):
-                    response = self._get_receipt(self.refund, user, guess)
-                    self.assertIn(response.status_code, (302, 303))
-                    self.assertNotIn("/receipt", response.headers["Location"])
+            for guess in guesses:
+                with self.subTest(user=user, **guess):
+                    self.assertTurnedAway(self.open_url(url, user, **guess))
