@@ -10,6 +10,7 @@
         "security/invoice_payments_ext_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
+        "data/mail_template_data.xml",
         "report/invoice_templates.xml",
         "report/payment_receipt_templates.xml",
         "wizards/account_credit_balance_adjust_views.xml",

@@ -6,6 +6,7 @@ from . import payment_transaction
 from . import payment_transaction_steps
 from . import payment_transaction_refund
 from . import payment_transaction_portal
+from . import payment_transaction_mail
 from . import account_chart_template
 from . import account_credit_balance_entry
 from . import account_credit_balance

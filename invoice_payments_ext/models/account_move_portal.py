@@ -336,3 +336,15 @@ class AccountMove(models.Model):
         return self.filtered(
             lambda move: move.commercial_partner_id == partner.commercial_partner_id
         )
+
+    def _get_payment_form_url(self):
+        """Return the address that opens the payment form of this invoice.
+
+        Whoever has it may see and pay the invoice.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        return self.get_base_url() + self.get_portal_url(
+            query_string="&payment=True", anchor="portal_pay"
+        )

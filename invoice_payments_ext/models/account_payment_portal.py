@@ -135,3 +135,25 @@ class AccountPayment(models.Model):
                 "own_method_name": "" if is_unnamed else line.name,
             }
         )
+
+    def _get_mail_recipients(self):
+        """Return who is told of this payment by mail.
+
+        Note: `self.ensure_one()`
+
+        :rtype: res.partner
+        """
+        self.ensure_one()
+        transaction = self.payment_transaction_id
+        return transaction._get_mail_recipients() if transaction else self.partner_id
+
+    def _get_mail_invoices(self):
+        """Return the invoices that a mail on this payment is about.
+
+        Note: `self.ensure_one()`
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        transaction = self.payment_transaction_id
+        return transaction._get_mail_invoices() or self.reconciled_invoice_ids

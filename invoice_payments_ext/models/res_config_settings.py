@@ -22,3 +22,12 @@ class ResConfigSettings(models.TransientModel):
     credit_adjustment_account_id = fields.Many2one(
         related="company_id.credit_adjustment_account_id", readonly=False
     )
+    payment_receipt_mail_template_id = fields.Many2one(
+        related="company_id.payment_receipt_mail_template_id", readonly=False
+    )
+    payment_declined_mail_template_id = fields.Many2one(
+        related="company_id.payment_declined_mail_template_id", readonly=False
+    )
+    payment_refund_mail_template_id = fields.Many2one(
+        related="company_id.payment_refund_mail_template_id", readonly=False
+    )

@@ -11,6 +11,7 @@ from . import (
     test_external,
     test_http,
     test_issue_and_charge,
+    test_mail,
     test_portal_payments,
     test_portal_section,
     test_receipt,
