@@ -2,8 +2,10 @@ from . import controllers, models, report, wizards
 
 
 def post_init_hook(env):
-    """Give the companies that there are their credit account, journal and provider."""
-    env["res.company"].search([])._create_credit_balance_books()
+    """Give the companies that there are what new ones get when they are created."""
+    companies = env["res.company"].search([])
+    companies._create_credit_balance_books()
+    companies._set_default_mail_templates()
 
 
 def uninstall_hook(env):

@@ -1,4 +1,3 @@
-from odoo import fields
 from odoo.exceptions import AccessError, MissingError
 from odoo.http import request, route
 
@@ -8,19 +7,8 @@ from odoo.addons.account.controllers.portal import PortalAccount
 class PortalPayments(PortalAccount):
     def _invoice_get_page_view_values(self, invoice, access_token, **kwargs):
         values = super()._invoice_get_page_view_values(invoice, access_token, **kwargs)
-        values["payment_receipts"] = [
-            {
-                "url": invoice.get_portal_url(
-                    suffix=f"/payments/{row['payment_id']}/receipt"
-                ),
-                "amount": row["amount"],
-                "currency": request.env["res.currency"]
-                .sudo()
-                .browse(row["currency_id"]),
-                "date": fields.Date.to_date(row["date"]),
-            }
-            for row in self._get_rows_with_receipt(invoice)
-        ]
+        # In superuser mode: the route checked that the customer may see the invoice.
+        values["payment_section"] = invoice.sudo()._get_portal_payment_section()
         return values
 
     @route(
@@ -38,8 +26,8 @@ class PortalPayments(PortalAccount):
             )
         except (AccessError, MissingError):
             return request.redirect("/my")
-        rows = self._get_rows_with_receipt(invoice)
-        if payment_id not in [row["payment_id"] for row in rows]:
+        # In superuser mode, as above.
+        if payment_id not in invoice.sudo()._get_portal_receipt_payment_ids():
             return request.redirect(invoice.get_portal_url())
         return self._show_report(
             request.env["account.payment"].sudo().browse(payment_id),
@@ -47,15 +35,3 @@ class PortalPayments(PortalAccount):
             "account.action_report_payment_receipt",
             download=True,
         )
-
-    def _get_rows_with_receipt(self, invoice):
-        """Return the rows of payments that a customer may have the receipt of."""
-        if invoice.state != "posted" or not invoice.is_sale_document():
-            return []
-        return [
-            row
-            # In superuser mode: the route checked that the customer may see the
-            # invoice.
-            for row in invoice.sudo().get_payment_rows()
-            if row["payment_id"] and row["state"] == "succeeded"
-        ]

@@ -7,6 +7,8 @@ from . import payment_transaction
 from . import payment_transaction_steps
 from . import payment_transaction_refund
 from . import payment_transaction_credit_balance
+from . import payment_transaction_portal
+from . import payment_transaction_mail
 from . import account_chart_template
 from . import account_credit_balance_entry
 from . import account_credit_balance
@@ -21,11 +23,13 @@ from . import account_move_credit_note
 from . import account_move_credit_note_destinations
 from . import account_move_line
 from . import account_move_member_payment
+from . import account_move_portal
 from . import account_move_refund
 from . import account_move_section
 from . import account_move_write_off
 from . import account_partial_reconcile
 from . import account_payment
+from . import account_payment_portal
 from . import account_payment_refund
 from . import account_payment_tie_out
 from . import account_payment_credit_balance

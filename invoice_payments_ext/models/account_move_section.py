@@ -245,8 +245,7 @@ class AccountMove(models.Model):
                        tx.request_kind, tx.payment_id, tx.source_transaction_id,
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
-                       provider.code AS provider_code,
-                       retried.reference AS retry_of,
+                       retried.reference AS retry_of, provider.code AS provider_code,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
                          WHERE rel.transaction_id = tx.id) AS invoice_count
@@ -295,7 +294,10 @@ class AccountMove(models.Model):
                        payment.payment_transaction_id, payment.source_payment_id,
                        payment.move_id, payment.create_date, author.name AS author,
                        payment.journal_id, %(journal)s AS journal,
-                       method_line.name AS method,
+                       journal.type AS journal_type, method_line.name AS method,
+                       CASE WHEN method.code = 'manual' AND method_line.name IN (
+                                SELECT value FROM jsonb_each_text(method.name)
+                            ) THEN '' ELSE method_line.name END AS own_method_name,
                        (SELECT -sum(line.amount_residual_currency)
                           FROM account_move_line line
                          WHERE line.move_id = payment.move_id
@@ -305,6 +307,8 @@ class AccountMove(models.Model):
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
                     ON method_line.id = payment.payment_method_line_id
+             LEFT JOIN account_payment_method method
+                    ON method.id = method_line.payment_method_id
              LEFT JOIN res_users users ON users.id = payment.create_uid
              LEFT JOIN res_partner author ON author.id = users.partner_id
                  WHERE payment.id IN (SELECT id FROM own)
@@ -373,6 +377,8 @@ class AccountMove(models.Model):
                         else " · ".join(
                             filter(None, [payment["journal"], payment["method"]])
                         ),
+                        journal_type=payment["journal_type"],
+                        own_method_name=payment["own_method_name"],
                         reference=payment["payment_reference"] or payment["name"],
                         user=payment["author"],
                         payment_id=payment["id"],
@@ -385,6 +391,8 @@ class AccountMove(models.Model):
         refund = {
             "kind": "refund",
             "reason": "",
+            "journal_type": "",
+            "own_method_name": "",
             "memo": "",
             "transaction_id": False,
             "payment_id": False,
@@ -406,16 +414,17 @@ class AccountMove(models.Model):
         rows = []
         for tx in transactions.values():
             done = tx["outcome"] in ("succeeded", "canceled")
+            payment = payments.get(tx["payment_id"], {})
+            entry = entries.get(payment.get("move_id"), {})
             if (
-                tx["operation"] == "refund"
+                # Shown beneath what it gives back, but where it pays a credit note out.
+                (tx["operation"] == "refund" and not entry)
                 # What was captured is shown by the captures, what was voided by the
                 # authorization itself.
                 or (done and tx["id"] in captured)
                 or (tx["source_transaction_id"] and tx["outcome"] == "canceled")
             ):
                 continue
-            payment = payments.get(tx["payment_id"], {})
-            entry = entries.get(payment.get("move_id"), {})
             reason = tx["state_message"] or ""
             booked = PAYMENT_STATES.get(payment.get("state")) == "succeeded"
             if tx["outcome"] == "succeeded" and not booked:
@@ -434,9 +443,10 @@ class AccountMove(models.Model):
                     if details
                     else tx["method"],
                     provider=tx["provider"],
+                    provider_code=tx["provider_code"],
                     memo=tx["memo"],
                     reference=tx["reference"],
-                    amount=tx["amount"],
+                    amount=abs(tx["amount"]),
                     currency_id=tx["currency_id"],
                     amount_applied=entry.get("applied", 0.0),
                     refunds=refunds.get(("tx", tx["id"]), [])
@@ -481,6 +491,8 @@ class AccountMove(models.Model):
                     else " · ".join(
                         filter(None, [payment["journal"], payment["method"]])
                     ),
+                    journal_type=payment["journal_type"],
+                    own_method_name=payment["own_method_name"],
                     memo=payment["memo"],
                     reference=payment["payment_reference"] or payment["name"],
                     amount=payment["amount"],
@@ -553,6 +565,9 @@ class AccountMove(models.Model):
         row = {
             "reason": "",
             "provider": "",
+            "provider_code": "",
+            "journal_type": "",
+            "own_method_name": "",
             "memo": "",
             "transaction_id": False,
             "payment_id": False,
@@ -639,7 +654,9 @@ class AccountMove(models.Model):
             entry = row.pop("_entry", None)
             if tx and may_act:
                 self._add_attempt_actions(row, tx, retry_blocked)
-            if row["payment_id"] and row["state"] == "succeeded" and may_act:
+            is_refund = tx and tx["operation"] == "refund"
+            is_money = row["payment_id"] and row["state"] == "succeeded"
+            if is_money and may_act and not is_refund:
                 self._add_money_actions(row, refund_blocked)
             if self._is_outstanding_credit(row) and may_act:
                 self._add_row_action(

@@ -87,7 +87,8 @@ class PaymentTransaction(models.Model):
         What a step did must outlive whatever breaks in the next one; that is what makes
         the gateway and the books agree after a crash.
 
-        :param str name: `prepared`, `sent`, `recorded`, `settled` or `resolved`
+        :param str name: `prepared`, `sent`, `recorded`, `settled`, `resolved` or
+                         `mailed`
         """
         self.env.cr.commit()  # pylint: disable=invalid-commit
 

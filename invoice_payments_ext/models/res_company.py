@@ -56,6 +56,32 @@ class ResCompany(models.Model):
         help="The least that members may choose to pay.",
     )
 
+    # Emptied, nothing is sent.
+    payment_receipt_mail_template_id = fields.Many2one(
+        string="Receipt of a Charge",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("receipt"),
+        domain="[('model', '=', 'account.payment')]",
+        help="Sent to customers who paid in the portal or were charged, with the "
+        "receipt and the invoice. Empty: none is sent.",
+    )
+    payment_declined_mail_template_id = fields.Many2one(
+        string="Declined Payment",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("declined"),
+        domain="[('model', '=', 'payment.transaction')]",
+        help="Sent to customers whose payment was declined, with a link to the payment "
+        "form. Empty: none is sent.",
+    )
+    payment_refund_mail_template_id = fields.Many2one(
+        string="Receipt of a Refund",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("refund"),
+        domain="[('model', '=', 'account.payment')]",
+        help="Sent to customers who were refunded through a provider, with the "
+        "receipt. Empty: none is sent.",
+    )
+
     _payment_approval_limit_positive = models.Constraint(
         "CHECK(payment_approval_limit >= 0)",
         "The approval limit cannot be negative. Zero means that there is none.",
@@ -65,6 +91,19 @@ class ResCompany(models.Model):
         "CHECK(portal_minimum_amount >= 0)",
         "The least amount that members may pay cannot be negative.",
     )
+
+    # === DEFAULT METHODS === #
+
+    def _get_default_mail_template(self, kind):
+        """Return the template of this addon for mails of a kind to customers.
+
+        :param str kind: `receipt`, `declined` or `refund`
+        :rtype: mail.template
+        """
+        return self.env.ref(
+            f"invoice_payments_ext.mail_template_payment_{kind}",
+            raise_if_not_found=False,
+        )
 
     # === CHECK METHODS === #
 
@@ -185,6 +224,12 @@ class ResCompany(models.Model):
             "credit_adjustment_account_id",
             "credit_applied_at_issue",
         ]
+
+    def _set_default_mail_templates(self):
+        """Let companies that are older than this addon mail their customers."""
+        for kind in ("receipt", "declined", "refund"):
+            template = self._get_default_mail_template(kind)
+            self[f"payment_{kind}_mail_template_id"] = template
 
     def _create_credit_balance_books(self):
         """Create the credit account and journal of companies that have none.

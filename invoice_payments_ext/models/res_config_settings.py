@@ -28,3 +28,12 @@ class ResConfigSettings(models.TransientModel):
     portal_minimum_amount = fields.Monetary(
         related="company_id.portal_minimum_amount", readonly=False
     )
+    payment_receipt_mail_template_id = fields.Many2one(
+        related="company_id.payment_receipt_mail_template_id", readonly=False
+    )
+    payment_declined_mail_template_id = fields.Many2one(
+        related="company_id.payment_declined_mail_template_id", readonly=False
+    )
+    payment_refund_mail_template_id = fields.Many2one(
+        related="company_id.payment_refund_mail_template_id", readonly=False
+    )

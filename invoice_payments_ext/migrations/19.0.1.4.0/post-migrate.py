@@ -2,6 +2,8 @@ from odoo import SUPERUSER_ID, api
 
 
 def migrate(cr, version):
-    """Give the companies that there are their provider for payments from credit."""
+    """Give the companies that there are what new ones get when they are created."""
     env = api.Environment(cr, SUPERUSER_ID, {})
-    env["res.company"].search([])._create_credit_balance_providers()
+    companies = env["res.company"].search([])
+    companies._create_credit_balance_providers()
+    companies._set_default_mail_templates()

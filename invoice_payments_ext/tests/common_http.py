@@ -1,0 +1,80 @@
+from odoo.tests import HttpCase
+
+from .common import InvoicePaymentsCommon
+
+
+class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
+    """What users reach from outside; the doors, which commit, run beside it.
+
+    `ip_member` is a portal user of the customer, `ip_stranger` one of nobody's, and
+    `ip_employee` a member of staff without accounting rights.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.make_user("ip_member", "base.group_portal", partner_id=self.partner.id)
+        self.make_user("ip_stranger", "base.group_portal")
+        self.make_user("ip_employee", "base.group_user")
+        self._settle_data()
+
+    def _settle_data(self):
+        """Let the requests that follow see what was made."""
+        self.env.flush_all()
+        self.cr.flush()
+        self.cr.clear()
+
+    def _open_cursor(self):
+        """Stay on the cursor of the class: requests open cursors of their own."""
+
+    def _keep(self):
+        self.env.flush_all()
+
+    def do(self, work):
+        """Do what commits, on a cursor of its own, and return what it made."""
+        self.env.flush_all()
+        invoice, env = self.invoice, self.env
+        with self.registry.cursor() as cursor:
+            self.env = env(cr=cursor)
+            self.invoice = invoice.with_env(self.env(user=self.accountant.id))
+            record = work()
+            self.env.flush_all()
+            cursor.commit()
+        self.env, self.invoice = env, invoice
+        env.invalidate_all()
+        return record.with_env(env)
+
+    def refund(self, payment, amount, **values):
+        """Refund a payment as the supervisor."""
+        return self.do(
+            lambda: (
+                payment.with_env(self.env)
+                .with_user(self.supervisor.id)
+                .refund(amount, **values)
+            )
+        )
+
+    def open_url(self, url, user=None, **params):
+        """Open an address, and go no further when it leads elsewhere.
+
+        :param str user: The login; a public visitor if not given.
+        """
+        self.authenticate(user, user)
+        return self.url_open(url, params=params, allow_redirects=False, timeout=60)
+
+    def count_queries(self, url, user):
+        """Return how many queries a page needs, when what is read once was read."""
+        self.open_url(url, user)
+        before = self.env.cr.sql_log_count
+        self.url_open(url, timeout=60)
+        return self.env.cr.sql_log_count - before
+
+    def assertTurnedAway(self, response):
+        """Assert that a visitor sees nothing of what was asked for."""
+        self.assertIn(response.status_code, (302, 303))
+        self.assertNotIn("/receipt", response.headers["Location"])
+        self.assertNotIn("invoice_payments", response.text)
+
+    def assertPdf(self, response):
+        """Assert that a PDF was sent."""
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers["Content-Type"], "application/pdf")
