@@ -50,7 +50,10 @@ class AccountCreditBalanceEntry(models.Model):
     amount = fields.Monetary(
         readonly=True, help="Above zero what came in, below zero what went out."
     )
-    balance_after = fields.Monetary(readonly=True)
+    balance_after = fields.Monetary(
+        readonly=True,
+        aggregator=False,  # The sum of balances one after the other says nothing.
+    )
     date = fields.Date(string="Accounting Date", required=True, readonly=True)
     move_line_id = fields.Many2one(
         string="Journal Item",

@@ -246,3 +246,12 @@ class TestCreditReport(CreditHistoryCommon):
             groups,
             [(self.partner, self.company, self.company.currency_id, 300.0)],
         )
+
+    def test_list_of_all_entries(self):
+        """It stands alone as well as in a form: there is no parent to look at."""
+        entries = self.env["account.credit.balance.entry"].with_user(self.accountant)
+        views = entries.get_views([(False, "list"), (False, "search")])
+        self.assertNotIn("parent.", views["views"]["list"]["arch"])
+        fields = views["models"][entries._name]["fields"]
+        self.assertEqual(fields["amount"]["aggregator"], "sum")
+        self.assertFalse(fields["balance_after"]["aggregator"])
