@@ -759,7 +759,7 @@ class AccountPaymentApproval(models.Model):
                 ("state", "in", POSTED_STATES),
                 ("id", "not in", approved.get("account.payment", [])),
             ]
-        )
+        ).filtered(lambda refund: not refund.source_payment_id.is_from_credit)
         return sum(
             self._convert_to_company(
                 refund.amount, refund.currency_id, refund.company_id

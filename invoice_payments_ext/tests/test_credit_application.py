@@ -152,6 +152,14 @@ class TestCreditByHand(CreditCommon):
         with self.assertRefused("is refunded already"):
             payment.undo_credit_application()
 
+    def test_undo_gives_no_money(self):
+        """It does not count towards the limit for one person."""
+        self.company.payment_approval_limit = 100
+        payment = self.invoice.with_user(self.supervisor).apply_credit_balance(90)
+        payment.undo_credit_application()
+        refund = self.refund(self.charge(), 20)
+        self.assertEqual(refund._name, "account.payment")
+
     def test_undo_from_the_row(self):
         payment = self.invoice.apply_credit_balance()
         action = payment.action_undo_credit_application()
