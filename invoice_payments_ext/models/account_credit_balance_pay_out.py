@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
 
 from ..tools import OURS, without_defaults
@@ -13,9 +13,10 @@ class AccountCreditBalance(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_pay_out(self, amount, reason, card_payment, **outside_values):
+    def _check_pay_out(self, amount, reason, payment_id, **outside_values):
         """Check a payment to the customer, on a locked balance; see :meth:`pay_out`."""
         self.ensure_one()
+        card_payment = self._lock_card_payment(payment_id)
         if self.company_id not in self.env.companies and not self.env.su:
             raise UserError(
                 self.env._(
@@ -110,8 +111,8 @@ class AccountCreditBalance(models.Model):
         :param str reference: Outside: the number of the cheque, of the transfer.
         :param str idempotency_key: See `account.move.charge`.
         :return: The payment to the customer; while it is not booked, the attempt to
-                 refund the card.
-        :rtype: account.payment or payment.transaction
+                 refund the card; a request where a second person is needed.
+        :rtype: account.payment or payment.transaction or account.payment.approval
         :raise UserError: If the balance does not hold as much, a value does not fit, or
                           the key was used with other values.
         :raise AccessError: If the user has no right to give money back.
@@ -123,7 +124,6 @@ class AccountCreditBalance(models.Model):
         keys = self.env["account.idempotency.key"]
         door = "account.credit.balance.pay_out"
         arguments = {
-            "balance_id": self.id,
             "amount": amount,
             "reason": reason,
             "payment_id": self.env["account.move"]._get_id(payment_id),
@@ -131,24 +131,42 @@ class AccountCreditBalance(models.Model):
             "date": str(date) if date else None,
             "reference": reference or None,
         }
-        result = keys._find(idempotency_key, door, arguments)
+        key_arguments = {"balance_id": self.id, **arguments}
+        result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
-            self._get_locked([self._get_owner()])
-            self.invalidate_recordset(["amount"])
-            outside_values = {
-                name: arguments[name] for name in ("journal_id", "date", "reference")
-            }
+            self._lock_for_pay_out()
             if amount is None:
-                amount = self.amount
-            card_payment = self._lock_card_payment(arguments["payment_id"])
-            self._check_pay_out(amount, reason, card_payment, **outside_values)
-            result = self._book_pay_out(
-                amount, reason.strip(), card_payment, **outside_values
-            )
-            keys._remember(idempotency_key, door, arguments, result)
-        return self.env["account.payment"]._complete_refund(result)
+                arguments["amount"] = self.amount
+            self._check_pay_out(**arguments)
+            result = self.env["account.payment.approval"]._hold(
+                self,
+                "pay_out",
+                arguments,
+                arguments["amount"],
+                self.currency_id,
+                reason,
+            ) or self._carry_out_pay_out(**arguments)
+            keys._remember(idempotency_key, door, key_arguments, result)
+        return self._complete_pay_out(result)
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _lock_for_pay_out(self):
+        """Lock this balance, and read again what is held."""
+        self._get_locked([self._get_owner()])
+        self.invalidate_recordset(["amount"])
+
+    def _carry_out_pay_out(self, amount, reason, payment_id, **outside_values):
+        """Book or prepare a payment that was checked, on a locked balance."""
+        card_payment = self.env["account.payment"].browse(payment_id or [])
+        return self._book_pay_out(
+            amount, reason.strip(), card_payment, **outside_values
+        )
+
+    @api.model
+    def _complete_pay_out(self, result):
+        """Run the refund of a card that was prepared, if it is one."""
+        return self.env["account.payment"]._complete_refund(result)
 
     def _lock_card_payment(self, payment_id):
         """Return the payment to be refunded, locked; none if none is wanted."""

@@ -41,12 +41,20 @@ KINDS = {
         "_carry_out_write_off",
         None,
     ),
+    "pay_out": Kind(
+        "balance_id",
+        "_lock_for_pay_out",
+        "_check_pay_out",
+        "_carry_out_pay_out",
+        "_complete_pay_out",
+    ),
 }
 # What stays as it is once a request was decided on.
 DECIDED_FIELDS = {
     "kind",
     "payment_id",
     "move_id",
+    "balance_id",
     "invoice_id",
     "partner_id",
     "company_id",
@@ -64,7 +72,7 @@ DECIDED_FIELDS = {
 
 
 class AccountPaymentApproval(models.Model):
-    """A refund, credit note or write-off that waits for a second person.
+    """A refund, credit note, write-off or pay-out that waits for a second person.
 
     What was asked for is kept as the arguments of its door. Approving it goes through
     the same checks again, on what is true then. Nobody has the right to write these
@@ -83,6 +91,7 @@ class AccountPaymentApproval(models.Model):
             ("refund", "Refund"),
             ("credit_note", "Credit Note"),
             ("write_off", "Write-off"),
+            ("pay_out", "Pay-out of Credit"),
         ],
         required=True,
         readonly=True,
@@ -103,6 +112,14 @@ class AccountPaymentApproval(models.Model):
         index="btree_not_null",
         ondelete="restrict",
         help="The invoice that is to be credited or written off.",
+    )
+    balance_id = fields.Many2one(
+        comodel_name="account.credit.balance",
+        readonly=True,
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The credit balance that is to be paid out.",
     )
     invoice_id = fields.Many2one(
         comodel_name="account.move",
@@ -189,7 +206,8 @@ class AccountPaymentApproval(models.Model):
         self.check_access("read")
         record = self._get_record()
         self.env["account.move"]._check_refund_rights()
-        record.check_access("write")
+        # Nobody has the right to write balances: what is posted changes them.
+        record.check_access("read" if self.kind == "pay_out" else "write")
         # Superuser mode gives rights, but makes nobody a second person.
         if self.requester_id == self.env.user:
             raise AccessError(
@@ -390,10 +408,11 @@ class AccountPaymentApproval(models.Model):
 
         Called by the doors on locked and checked records.
 
-        :param recordset record: The payment or invoice.
-        :param str kind: `refund`, `credit_note` or `write_off`
+        :param recordset record: The payment, invoice or credit balance.
+        :param str kind: `refund`, `credit_note`, `write_off` or `pay_out`
         :param dict arguments: The parameters of the door, as JSON can hold them.
-        :param float amount: The amount that is refunded, credited or written off.
+        :param float amount: The amount that is refunded, credited, written off or paid
+                             out.
         :param res.currency currency: The currency of the amount.
         :param str reason: Why.
         :return: The request; empty when no second person is needed.
@@ -579,15 +598,17 @@ class AccountPaymentApproval(models.Model):
     # === GETTERS === #
 
     def _get_record(self):
-        """Return the payment or invoice that this request is about."""
+        """Return the payment, invoice or balance that this request is about."""
         self.ensure_one()
-        return self.payment_id if self.kind == "refund" else self.move_id
+        return self[KINDS[self.kind].field]
 
     @api.model
     def _get_invoices(self, record):
         """Return the invoices that a correction of this record concerns."""
         if record._name == "account.move":
             return record
+        if record._name == "account.credit.balance":
+            return self.env["account.move"]
         return record.sudo().reconciled_invoice_ids.sudo(self.env.su)
 
     @api.model
@@ -622,12 +643,58 @@ class AccountPaymentApproval(models.Model):
         :return: The amount in the company's currency.
         :rtype: float
         """
+        if kind == "pay_out":
+            return self._get_paid_out_alone(record)
         invoices_sudo = self._get_invoices(record).sudo()
         returns = kind == "refund" or arguments.get("destinations")
         reduces = kind != "refund" or arguments.get("reduce_bill")
         return max(
             self._get_returned_alone(record, invoices_sudo) if returns else 0.0,
             self._get_reduced_alone(invoices_sudo) if reduces else 0.0,
+        )
+
+    @api.model
+    def _get_paid_out_alone(self, balance):
+        """Return what this user paid out of a credit balance."""
+        mine_sudo = (
+            self.env["account.credit.balance.entry"]
+            .sudo()
+            .search(
+                [
+                    ("balance_id", "=", balance.id),
+                    ("entry_type", "=", "paid_out"),
+                    ("user_id", "=", self.env.uid),
+                ]
+            )
+        )
+        approved = self.sudo().search(
+            [
+                ("balance_id", "=", balance.id),
+                ("decided_by_id", "=", self.env.uid),
+                ("state", "=", "approved"),
+            ]
+        )
+        taken = mine_sudo.move_id.origin_payment_id.filtered(
+            lambda payment: payment.state in POSTED_STATES
+        )
+        for request in approved:
+            result = request.result
+            taken -= (
+                result.source_payment_id
+                if result._name == "account.payment"
+                else result.refund_credit_payment_id
+            )
+        # What was not paid out in the end is back on the balance.
+        returned = taken.refund_payment_ids.filtered(
+            lambda payment: (
+                payment.state in POSTED_STATES
+                and payment.journal_id == payment.source_payment_id.journal_id
+            )
+        )
+        return self._convert_to_company(
+            sum(taken.mapped("amount")) - sum(returned.mapped("amount")),
+            balance.currency_id,
+            balance.company_id.sudo(),
         )
 
     @api.model
@@ -692,7 +759,7 @@ class AccountPaymentApproval(models.Model):
                 ("state", "in", POSTED_STATES),
                 ("id", "not in", approved.get("account.payment", [])),
             ]
-        )
+        ).filtered(lambda refund: not refund.source_payment_id.is_from_credit)
         return sum(
             self._convert_to_company(
                 refund.amount, refund.currency_id, refund.company_id

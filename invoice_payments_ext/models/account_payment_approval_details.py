@@ -81,6 +81,11 @@ class AccountPaymentApproval(models.Model):
             self._describe_date(arguments),
         ]
 
+    def _describe_pay_out(self, arguments):
+        """Say where the money goes."""
+        to = "original" if arguments.get("payment_id") else "outside"
+        return [self._describe_destination({**arguments, "to": to})]
+
     def _describe_destination(self, values):
         """Say where money goes."""
         payment = self.env["account.payment"].browse(values.get("payment_id")).exists()

@@ -14,8 +14,8 @@ class ResCompany(models.Model):
     )
     payment_approval_limit = fields.Monetary(
         string="Approval Limit",
-        help="A refund, credit note or write-off above this amount waits for a second "
-        "person. Zero: no second person is ever needed.",
+        help="A refund, credit note, write-off or pay-out of credit above this amount "
+        "waits for a second person. Zero: no second person is ever needed.",
     )
     credit_balance_account_id = fields.Many2one(
         string="Credit Account",

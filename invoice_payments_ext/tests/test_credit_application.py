@@ -152,6 +152,14 @@ class TestCreditByHand(CreditCommon):
         with self.assertRefused("is refunded already"):
             payment.undo_credit_application()
 
+    def test_undo_gives_no_money(self):
+        """It does not count towards the limit for one person."""
+        self.company.payment_approval_limit = 100
+        payment = self.invoice.with_user(self.supervisor).apply_credit_balance(90)
+        payment.undo_credit_application()
+        refund = self.refund(self.charge(), 20)
+        self.assertEqual(refund._name, "account.payment")
+
     def test_undo_from_the_row(self):
         payment = self.invoice.apply_credit_balance()
         action = payment.action_undo_credit_application()
@@ -667,6 +675,44 @@ class TestPayOut(CreditCommon):
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
+
+    def test_above_the_limit_it_waits(self):
+        """Otherwise what may not be refunded alone was given as credit and paid out."""
+        self.company.payment_approval_limit = 100
+        groups = (
+            "account.group_account_invoice,invoice_payments_ext.group_payment_refund"
+        )
+        approver = self.make_user("credit_approver", f"base.group_user,{groups}")
+        card_payment = self.charge(400)
+        balance = self.balance()
+        self.assertEqual(balance.pay_out(60, reason="Asked")._name, "account.payment")
+        request = self.pay_out_to_card(card_payment, 41, idempotency_key="waits")
+        self.assertEqual((request.kind, request.amount), ("pay_out", 41))
+        self.assertIn("through its gateway", request.details)
+        self.assertEqual(self.gateway.requests[-1][1], "charge")
+        self.assertEqual(balance.amount, 240)
+        with self.assertRefused("waits for approval already"):
+            balance.pay_out(50, reason="Asked")
+        with self.assertRefused("another person has to decide", AccessError):
+            request.approve()
+        refund = request.with_user(approver).approve()
+        self.assertEqual(refund.amount, 41)
+        self.assertEqual(balance.amount, 199)
+        self.assertEqual(
+            self.pay_out_to_card(card_payment, 41, idempotency_key="waits"), request
+        )
+        self.assertEqual(balance.amount, 199)
+        # Who approved it did not give it alone.
+        alone = balance.with_user(approver).pay_out(100, reason="Asked")
+        self.assertEqual(alone._name, "account.payment")
+        # What was not paid out counts no more.
+        alone.sudo().action_draft()
+        alone.sudo().action_cancel()
+        alone.sudo().source_payment_id.undo_credit_application()
+        again = balance.with_user(approver).pay_out(100, reason="Asked")
+        self.assertEqual(again._name, "account.payment")
+        last = balance.with_user(approver).pay_out(1, reason="Asked")
+        self.assertEqual(last.state, "waiting")
 
     def test_contact_that_got_a_parent(self):
         """What stays its own is adjusted, spent and paid out there too."""
