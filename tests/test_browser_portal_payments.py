@@ -1,0 +1,143 @@
+"""A member looks at what was paid: the invoice page and the list of payments."""
+
+import pytest
+from browser.accountant import NARROW, NOT_OURS, TIMEOUT, WIDE
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+OVERFLOW = "element => element.scrollWidth - element.clientWidth"
+
+
+class Member:
+    """A customer at work in the portal."""
+
+    def __init__(self, browser, world, artefacts, name):
+        self.world = world
+        self.artefacts = artefacts
+        self.errors = []
+        self.partner_id = world.make_customer(name=name, email="nora@example.com")
+        login = f"member{self.partner_id}"
+        world.admin.call(
+            "res.users",
+            "create",
+            vals_list=[
+                {
+                    "partner_id": self.partner_id,
+                    "login": login,
+                    "password": login,
+                    "group_ids": [[6, 0, [_get_portal_group(world)]]],
+                }
+            ],
+        )
+        self.context = browser.new_context(
+            base_url=world.server.url, viewport=WIDE, accept_downloads=True
+        )
+        self.context.set_default_timeout(TIMEOUT)
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto("/web/login")
+        self.page.fill("input[name=login]", login)
+        self.page.fill("input[name=password]", login)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_url("**/my**", timeout=90_000)
+
+    def keep_screens(self, name, locator):
+        """Keep the screen on a desktop and on a telephone, which does not scroll."""
+        for size in (WIDE, NARROW):
+            self.page.set_viewport_size(size)
+            expect(locator).to_be_visible()
+            assert self.page.locator("html").evaluate(OVERFLOW) <= 0
+            assert locator.evaluate(OVERFLOW) <= 0
+            path = self.artefacts / f"{name}-{size['width']}.png"
+            self.page.screenshot(path=path, full_page=True)
+        self.page.set_viewport_size(WIDE)
+
+
+def _get_portal_group(world):
+    (group,) = world.admin.call(
+        "ir.model.data",
+        "search_read",
+        domain=[("module", "=", "base"), ("name", "=", "group_portal")],
+        fields=["res_id"],
+    )
+    return group["res_id"]
+
+
+@pytest.fixture
+def member(chromium, world, artefacts):
+    member = Member(chromium, world, artefacts, "Nora Northwind")
+    yield member
+    member.context.close()
+    assert not [error for error in member.errors if NOT_OURS not in error]
+
+
+@pytest.fixture
+def invoice_id(world, member):
+    """Return an invoice on which much happened."""
+    [invoice_id] = world.make_invoices([member.partner_id], 600)
+    tokens = {
+        name: world.make_token(member.partner_id, f"tok_{name}")
+        for name in ("succeed", "insufficient_funds", "pending")
+    }
+    charged = world.get_charged(
+        world.charge(invoice_id, tokens["succeed"], amount=200), invoice_id
+    )
+    world.refund(charged.payment_id, amount=50)
+    world.accountant.call(
+        "account.move",
+        "record_external_payment",
+        [invoice_id],
+        amount=50,
+        reference="Cheque 10077",
+        memo="Handed over at the desk",
+    )
+    world.charge(invoice_id, tokens["insufficient_funds"], amount=150)
+    return invoice_id
+
+
+def test_invoice_page(member, world, invoice_id):
+    member.page.goto(f"/my/invoices/{invoice_id}")
+    section = member.page.get_by_role("region", name="Payments")
+    rows = section.locator(".o_payment_row")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text("4242")
+    expect(rows.nth(0).locator(".o_payment_refund")).to_contain_text("50.00")
+    expect(rows.nth(1)).to_contain_text("Cheque 10077")
+    expect(rows.nth(2)).to_contain_text("Please pay again")
+    expect(section).not_to_contain_text("Handed over")
+    expect(section.locator(".o_payments_remaining")).to_contain_text("400.00")
+    member.keep_screens("portal-invoice", section)
+    with member.page.expect_download() as download:
+        section.get_by_role("link", name="Receipt of").first.click()
+    assert download.value.suggested_filename.endswith(".pdf")
+
+
+def test_pending_payment(member, world):
+    [invoice_id] = world.make_invoices([member.partner_id], 100)
+    world.charge(invoice_id, world.make_token(member.partner_id, "tok_pending"))
+    member.page.goto(f"/my/invoices/{invoice_id}")
+    section = member.page.get_by_role("region", name="Payments")
+    expect(section).to_contain_text("There is nothing for you to do.")
+    expect(section.locator(".o_payments_processing")).to_contain_text("100.00")
+    member.keep_screens("portal-invoice-pending", section)
+
+
+def test_my_payments(member, world, invoice_id):
+    [other_id] = world.make_invoices([member.partner_id], 100)
+    world.charge(other_id, world.make_token(member.partner_id, "tok_pending"))
+    member.page.goto("/my/home")
+    card = member.page.locator("a[href='/my/payments']")
+    expect(card).to_be_visible()
+    member.keep_screens("portal-home", member.page.locator(".o_portal_docs"))
+    card.click()
+    rows = member.page.locator(".o_payment_row")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(0)).to_contain_text("Being processed")
+    member.keep_screens("portal-payments", member.page.locator(".o_portal_my_payments"))
+    member.page.get_by_role("button", name="All").click()
+    member.page.get_by_role("link", name="Refunds").click()
+    expect(rows).to_have_count(1)
+    member.page.get_by_role("searchbox").fill("nothing such")
+    member.page.keyboard.press("Enter")
+    expect(member.page.get_by_text("No payments match")).to_be_visible()
