@@ -1,75 +1,18 @@
 """A member looks at what was paid: the invoice page and the list of payments."""
 
 import pytest
-from browser.accountant import NARROW, NOT_OURS, TIMEOUT, WIDE
+from browser.member import Member
 from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
-
-OVERFLOW = "element => element.scrollWidth - element.clientWidth"
-
-
-class Member:
-    """A customer at work in the portal."""
-
-    def __init__(self, browser, world, artefacts, name):
-        self.world = world
-        self.artefacts = artefacts
-        self.errors = []
-        self.partner_id = world.make_customer(name=name, email="nora@example.com")
-        login = f"member{self.partner_id}"
-        world.admin.call(
-            "res.users",
-            "create",
-            vals_list=[
-                {
-                    "partner_id": self.partner_id,
-                    "login": login,
-                    "password": login,
-                    "group_ids": [[6, 0, [_get_portal_group(world)]]],
-                }
-            ],
-        )
-        self.context = browser.new_context(
-            base_url=world.server.url, viewport=WIDE, accept_downloads=True
-        )
-        self.context.set_default_timeout(TIMEOUT)
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto("/web/login")
-        self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", login)
-        self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_url("**/my**", timeout=90_000)
-
-    def keep_screens(self, name, locator):
-        """Keep the screen on a desktop and on a telephone, which does not scroll."""
-        for size in (WIDE, NARROW):
-            self.page.set_viewport_size(size)
-            expect(locator).to_be_visible()
-            assert self.page.locator("html").evaluate(OVERFLOW) <= 0
-            assert locator.evaluate(OVERFLOW) <= 0
-            path = self.artefacts / f"{name}-{size['width']}.png"
-            self.page.screenshot(path=path, full_page=True)
-        self.page.set_viewport_size(WIDE)
-
-
-def _get_portal_group(world):
-    (group,) = world.admin.call(
-        "ir.model.data",
-        "search_read",
-        domain=[("module", "=", "base"), ("name", "=", "group_portal")],
-        fields=["res_id"],
-    )
-    return group["res_id"]
 
 
 @pytest.fixture
 def member(chromium, world, artefacts):
     member = Member(chromium, world, artefacts, "Nora Northwind")
     yield member
-    member.context.close()
-    assert not [error for error in member.errors if NOT_OURS not in error]
+    member.close()
+    assert not member.get_errors()
 
 
 @pytest.fixture

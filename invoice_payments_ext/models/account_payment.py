@@ -14,8 +14,8 @@ class AccountPayment(models.Model):
 
     _inherit = "account.payment"
 
-    # Odoo has no inverse of these. With one, the ORM knows from its cache what belongs to
-    # a payment; without, it searches for it with each change.
+    # Odoo has no inverse of these. With one, the ORM knows from its cache what belongs
+    # to a payment; without, it searches for it with each change.
     entry_ids = fields.One2many(
         comodel_name="account.move", inverse_name="origin_payment_id", readonly=True
     )

@@ -1,0 +1,116 @@
+"""A customer at work in the portal: pays, looks at what was paid."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from .accountant import NARROW, NOT_OURS, TIMEOUT, WIDE
+
+OVERFLOW = "element => element.scrollWidth - element.clientWidth"
+
+
+class Member:
+    """A customer at work in the portal."""
+
+    def __init__(self, browser, world, artefacts, name):
+        self.world = world
+        self.artefacts = artefacts
+        self.errors = []
+        self.partner_id = world.make_customer(name=name, email="nora@example.com")
+        login = f"member{self.partner_id}"
+        world.admin.call(
+            "res.users",
+            "create",
+            vals_list=[
+                {
+                    "partner_id": self.partner_id,
+                    "login": login,
+                    "password": login,
+                    "group_ids": [[6, 0, [_get_portal_group(world)]]],
+                }
+            ],
+        )
+        self.context = browser.new_context(
+            base_url=world.server.url, viewport=WIDE, accept_downloads=True
+        )
+        self.context.set_default_timeout(TIMEOUT)
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._note_console)
+        self.page.goto("/web/login")
+        self.page.fill("input[name=login]", login)
+        self.page.fill("input[name=password]", login)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_url("**/my**", timeout=90_000)
+
+    def _note_console(self, message):
+        if message.type == "error" and NOT_OURS not in message.text:
+            self.errors.append(message.text)
+
+    def get_errors(self):
+        """Return, and forget, the errors that the browser told of."""
+        errors, self.errors = self.errors, []
+        return errors
+
+    def close(self):
+        self.context.close()
+
+    # === PAYING === #
+
+    def open_payment_form(self, invoice_id):
+        self.page.goto(f"/my/invoices/{invoice_id}")
+        self.page.get_by_role("link", name="Pay Now").locator("visible=true").click()
+        expect(self.form).to_be_visible()
+        return self.form
+
+    @property
+    def form(self):
+        return self.page.locator(".o_member_payment")
+
+    def choose_method(self, name):
+        # The label covers all of the row.
+        self.form.locator("[name='o_payment_option']", has_text=name).locator(
+            "label.o_payment_option_label"
+        ).click()
+
+    def press_pay(self):
+        self.form.get_by_role("button", name="Pay", exact=True).click()
+
+    # === LOOKING === #
+
+    def find_barriers(self, selector):
+        """Return what keeps people from using a part of the page, as axe-core sees it.
+
+        :return: Serious and critical findings, each with the elements.
+        """
+        results = Axe().run(self.page, context=selector)
+        return [
+            (finding["id"], [node["html"] for node in finding["nodes"]])
+            for finding in results.response["violations"]
+            if finding["impact"] in ("serious", "critical")
+        ]
+
+    def keep_screen(self, name):
+        """Keep the screen, which must not scroll sideways."""
+        assert self.page.locator("html").evaluate(OVERFLOW) <= 0
+        self.page.screenshot(path=self.artefacts / f"{name}.png", full_page=True)
+
+    def keep_screens(self, name, locator):
+        """Keep the screen on a desktop and on a telephone, which does not scroll."""
+        for size in (WIDE, NARROW):
+            self.page.set_viewport_size(size)
+            expect(locator).to_be_visible()
+            assert self.page.locator("html").evaluate(OVERFLOW) <= 0
+            assert locator.evaluate(OVERFLOW) <= 0
+            path = self.artefacts / f"{name}-{size['width']}.png"
+            self.page.screenshot(path=path, full_page=True)
+        self.page.set_viewport_size(WIDE)
+
+
+def _get_portal_group(world):
+    (group,) = world.admin.call(
+        "ir.model.data",
+        "search_read",
+        domain=[("module", "=", "base"), ("name", "=", "group_portal")],
+        fields=["res_id"],
+    )
+    return group["res_id"]

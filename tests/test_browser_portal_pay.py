@@ -1,0 +1,121 @@
+"""A member pays in a browser: a part by a saved method, the rest by credit and card."""
+
+import pytest
+from browser.accountant import NARROW, WIDE
+from browser.member import Member
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+SIZES = (WIDE, NARROW)
+
+
+@pytest.fixture
+def company(world):
+    """Let members choose the amount, from 20 on."""
+    company_id = [world.facts["company_id"]]
+    world.admin.call(
+        "res.company",
+        "write",
+        company_id,
+        vals={"portal_amount_choice": True, "portal_minimum_amount": 20},
+    )
+    yield
+    world.admin.call(
+        "res.company", "write", company_id, vals={"portal_amount_choice": False}
+    )
+
+
+@pytest.fixture
+def member(chromium, world, artefacts, company):
+    member = Member(chromium, world, artefacts, "Paula Payer")
+    yield member
+    member.close()
+    assert not member.get_errors()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size["width"]))
+def test_a_part_then_credit_and_card(member, world, size):
+    [invoice_id] = world.make_invoices([member.partner_id], 300)
+    world.make_token(member.partner_id)
+    world.accountant.call(
+        "res.partner",
+        "adjust_credit_balance",
+        [member.partner_id],
+        amount=65,
+        reason="Goodwill",
+    )
+    member.page.set_viewport_size(size)
+
+    form = member.open_payment_form(invoice_id)
+    form.get_by_role("spinbutton", name="Other amount").fill("120")
+    expect(form.get_by_role("radio", name="Other amount")).to_be_checked()
+    assert not member.find_barriers(".o_member_payment")
+    member.keep_screen(f"pay-a-part-{size['width']}")
+    member.press_pay()
+    section = member.page.get_by_role("region", name="Payments")
+    expect(section.locator(".o_payments_remaining")).to_contain_text("180.00")
+
+    form = member.open_payment_form(invoice_id)
+    form.get_by_label("Use my credit").check()
+    expect(form).to_contain_text("$65.00 from your credit, $115.00 by the method")
+    expect(form.get_by_text("Your credit")).to_be_hidden()
+    member.keep_screen(f"pay-credit-first-{size['width']}")
+    member.press_pay()
+    expect(section.locator(".o_payments_remaining")).to_contain_text("0.00")
+    rows = section.locator(".o_payment_row")
+    expect(rows).to_have_count(3)
+    expect(section).to_contain_text("Credit applied")
+    assert not member.find_barriers("section[aria-label='Payments'], .o_payments")
+    member.keep_screen(f"paid-{size['width']}")
+    with member.page.expect_download() as download:
+        section.get_by_role("link", name="Receipt of").first.click()
+    assert download.value.suggested_filename.endswith(".pdf")
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
+
+
+def test_all_by_credit(member, world):
+    [invoice_id] = world.make_invoices([member.partner_id], 50)
+    world.make_token(member.partner_id)
+    world.accountant.call(
+        "res.partner",
+        "adjust_credit_balance",
+        [member.partner_id],
+        amount=65,
+        reason="Goodwill",
+    )
+    form = member.open_payment_form(invoice_id)
+    expect(form.get_by_label("Use my credit")).to_be_hidden()
+    expect(form.locator(".o_member_credit")).to_contain_text("65.00")
+    member.choose_method("Your credit")
+    member.press_pay()
+    section = member.page.get_by_role("region", name="Payments")
+    expect(section).to_contain_text("Credit applied")
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
+
+
+def test_declined(member, world):
+    """It says so at once, and another method can be used."""
+    [invoice_id] = world.make_invoices([member.partner_id], 50)
+    world.make_token(member.partner_id, "tok_insufficient_funds")
+    member.open_payment_form(invoice_id)
+    member.press_pay()
+    dialog = member.page.get_by_role("dialog", name="Payment processing failed")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Ok").click()
+    expect(member.form.get_by_role("button", name="Pay", exact=True)).to_be_enabled()
+    assert world.get_invoice(invoice_id)["amount_residual"] == 50
+
+
+def test_amount_below_the_least(member, world):
+    """Nothing can be paid while what is entered cannot be paid."""
+    [invoice_id] = world.make_invoices([member.partner_id], 50)
+    world.make_token(member.partner_id)
+    form = member.open_payment_form(invoice_id)
+    amount = form.get_by_role("spinbutton", name="Other amount")
+    pay = form.get_by_role("button", name="Pay", exact=True)
+    for entered in ("19.99", "50.01", "", "30.001"):
+        amount.fill(entered)
+        expect(pay).to_be_disabled()
+    amount.fill("20")
+    expect(pay).to_be_enabled()
