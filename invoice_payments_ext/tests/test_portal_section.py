@@ -349,6 +349,16 @@ class TestPortalSectionHttp(InvoicePaymentsHttpCommon):
         for secret in (*SECRETS, self.accountant.name):
             self.assertNotIn(secret, page)
 
+    def test_words_of_the_gateway_are_not_shown_by_odoo_s_header_either(self):
+        for answer in ("pending", "authorized", "error"):
+            self.invoice = self.make_invoice()
+            self._settle_data()
+            self.gateway.answers = [answer]
+            self.do(lambda: self.invoice.charge(self.token.id, amount=10.0))
+            page = self.open_url(f"/my/invoices/{self.invoice.id}", "ip_member")
+            self.assertIn('id="invoice_payments"', page.text)
+            self.assertNotIn("R05 do not honor", page.text)
+
     def test_page_with_the_invoice_s_link(self):
         page = self.open_url(self.url, access_token=self.access_token)
         self.assertEqual(page.status_code, 200)
