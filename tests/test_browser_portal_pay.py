@@ -59,14 +59,14 @@ def test_a_part_then_credit_and_card(member, world, size):
     form = member.open_payment_form(invoice_id)
     form.get_by_label("Use my credit").check()
     expect(form).to_contain_text("$65.00 from your credit, $115.00 by the method")
-    expect(form.get_by_text("Your credit")).to_be_hidden()
+    expect(form.get_by_text("Your credit", exact=True)).to_be_hidden()
     member.keep_screen(f"pay-credit-first-{size['width']}")
     member.press_pay()
     expect(section.locator(".o_payments_remaining")).to_contain_text("0.00")
     rows = section.locator(".o_payment_row")
     expect(rows).to_have_count(3)
     expect(section).to_contain_text("Credit applied")
-    assert not member.find_barriers("section[aria-label='Payments'], .o_payments")
+    assert not member.find_barriers("section[aria-labelledby='invoice_payments_title']")
     member.keep_screen(f"paid-{size['width']}")
     with member.page.expect_download() as download:
         section.get_by_role("link", name="Receipt of").first.click()
@@ -100,7 +100,9 @@ def test_declined(member, world):
     world.make_token(member.partner_id, "tok_insufficient_funds")
     member.open_payment_form(invoice_id)
     member.press_pay()
-    dialog = member.page.get_by_role("dialog", name="Payment processing failed")
+    dialog = member.page.get_by_role("dialog").filter(
+        has_text="Payment processing failed"
+    )
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Ok").click()
     expect(member.form.get_by_role("button", name="Pay", exact=True)).to_be_enabled()
