@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..tools import OURS
@@ -13,6 +13,15 @@ class AccountPayment(models.Model):
     """
 
     _inherit = "account.payment"
+
+    # Odoo has no inverse of these. With one, the ORM knows from its cache what belongs
+    # to a payment; without, it searches for it with each change.
+    entry_ids = fields.One2many(
+        comodel_name="account.move", inverse_name="origin_payment_id", readonly=True
+    )
+    entry_line_ids = fields.One2many(
+        comodel_name="account.move.line", inverse_name="payment_id", readonly=True
+    )
 
     # === CRUD METHODS === #
 
