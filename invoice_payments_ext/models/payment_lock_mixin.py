@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.exceptions import LockError
 from odoo.tools import SQL
 
 
@@ -23,14 +24,25 @@ class PaymentLockMixin(models.AbstractModel):
 
         :raise LockError: If somebody else is at one of these records right now.
         """
-        self.lock_for_update(allow_referencing=True)
-        if self.ids:
-            self.env.cr.execute(
-                SQL(
-                    "UPDATE %s SET payment_lock_count = "
-                    "coalesce(payment_lock_count, 0) + 1 WHERE id IN %s",
-                    SQL.identifier(self._table),
-                    tuple(self.ids),
+        if not self.ids:
+            return
+        locked = self.env.execute_query(
+            SQL(
+                """
+                WITH free AS (
+                    SELECT id FROM %(table)s WHERE id IN %(ids)s
+                       FOR NO KEY UPDATE SKIP LOCKED
                 )
+                UPDATE %(table)s record
+                   SET payment_lock_count = coalesce(record.payment_lock_count, 0) + 1
+                  FROM free
+                 WHERE record.id = free.id
+             RETURNING record.id
+                """,
+                table=SQL.identifier(self._table),
+                ids=tuple(self.ids),
             )
-            self.invalidate_recordset(["payment_lock_count"], flush=False)
+        )
+        self.invalidate_recordset(["payment_lock_count"], flush=False)
+        if len(locked) != len(set(self.ids)):
+            raise LockError(self.env._("Somebody else holds a lock on these records."))

@@ -427,7 +427,7 @@ class TestApproval(InvoicePaymentsCommon):
                 door()
         moves = self.env.registry["account.move"]
         with (
-            patch.object(moves, "lock_for_update", side_effect=LockError("held")),
+            patch.object(moves, "_lock_rows", side_effect=LockError("held")),
             self.assertRefused("Somebody else is working on the payments"),
         ):
             request.approve()
