@@ -73,6 +73,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         # What is logged is the staff's doing, not the customer's.
         self = self.with_context(payment_backend_action=True)
+        # Each step reads the attempt anew, and with it the one that it gives back.
+        self = self.with_prefetch((self | self.source_transaction_id).ids)
         self._commit_step("prepared")
         if self._in_step("sent", self._mark_sent):
             self._record(self._send_request())
@@ -418,6 +420,7 @@ class PaymentTransaction(models.Model):
                 tx._report_excess()
 
     def _log_message_on_linked_documents(self, message):
+        (self | self.source_transaction_id).fetch(["invoice_ids"])  # At once.
         return super(
             PaymentTransaction, self.with_context(log_payment_note=OURS)
         )._log_message_on_linked_documents(message)
