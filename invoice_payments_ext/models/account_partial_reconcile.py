@@ -15,4 +15,8 @@ class AccountPartialReconcile(models.Model):
     @api.model
     def _update_matching_number(self, amls):
         self.env["account.move.line"].flush_model(["matching_number"])
+        # Nothing depends on the number: the entry need not be checked or completed.
+        amls = amls.with_context(
+            skip_invoice_sync=True, check_move_validity=False, tracking_disable=True
+        )
         return super()._update_matching_number(amls)
