@@ -664,7 +664,7 @@ class AccountPayment(models.Model):
         :return: What :meth:`_allocate_refund` needs to know: by invoice, what was
                  allocated and what credit notes take off; and what :meth:`_reopen`
                  returned, `None` if the credit notes are paid out directly.
-        :rtype: tuple[dict, dict, tuple | None]
+        :rtype: tuple[dict, dict, list | None]
         """
         if credit_note:
             return {}, {}, None
@@ -704,7 +704,7 @@ class AccountPayment(models.Model):
         applied, to_credit, reopened = undone
         was_reopened = reopened is not None
         if was_reopened:
-            self._reconcile_with_refund(refund, *reopened)
+            self._reconcile_with_refund(refund, reopened)
         credit_notes = self._reduce_bills(refund, reason, to_credit, was_reopened)
         refund._keep_allocations(
             [
@@ -731,10 +731,14 @@ class AccountPayment(models.Model):
         """
         to_credit = {}
         for move, amount in applied.items():
-            if move.move_type != "out_invoice" or move.state != "posted":
+            if (
+                move not in credits_planned
+                or move.move_type != "out_invoice"
+                or move.state != "posted"
+            ):
                 continue
             currency = move.currency_id
-            amount = min(amount, credits_planned.get(move, 0.0))
+            amount = min(amount, credits_planned[move])
             if currency.compare_amounts(amount, 0) > 0:
                 amount = min(amount, move._get_creditable_amount())
             if currency.compare_amounts(amount, 0) > 0:
@@ -776,42 +780,63 @@ class AccountPayment(models.Model):
     def _reopen(self, partials):
         """Undo these reconciliations of this payment with what it paid.
 
-        :return: The lines of what it paid, and all the payments of these invoices.
-        :rtype: tuple[list, account.payment]
+        :return: The lines of what it paid.
+        :rtype: list
         """
         # What depends on the reconciled invoices is computed at the end, once: the ORM
         # would search for it with each change.
         self = self.with_context(nothing_reconciled_yet=OURS)
         reopened = [partial.debit_move_id for partial in partials]
-        moves = self.env["account.move"].union(*(line.move_id for line in reopened))
-        payments = moves.matched_payment_ids | moves.reconciled_payment_ids
-        self.env["account.partial.reconcile"].union(*partials).unlink()
-        return reopened, payments
+        partials = self.env["account.partial.reconcile"].union(*partials)
+        # Odoo deletes it after them, and before it does would compute what depends on
+        # them: most of that is about to change again.
+        partials.full_reconcile_id.unlink()
+        self._fetch_reconciled(partials.debit_move_id | partials.credit_move_id)
+        moves = partials.debit_move_id.move_id
+        partials.unlink()
+        self.env.add_to_compute(moves._fields["payment_state"], moves)
+        return reopened
 
-    def _reconcile_with_refund(self, refund, reopened, payments):
+    @api.model
+    def _fetch_reconciled(self, lines):
+        """Read what depends on the reconciliation of these lines, all at once.
+
+        The ORM would read it line by line.
+        """
+        moves = lines.move_id
+        moves.fetch(
+            ["line_ids", "payment_ids", "statement_line_ids", "matched_payment_ids"]
+        )
+        moves.line_ids.fetch(["matched_debit_ids", "matched_credit_ids"])
+
+    def _reconcile_with_refund(self, refund, reopened):
         """Reconcile this payment with its refund, and what is left with what it paid.
 
         :param account.payment refund: The posted refund of this payment.
         :param list reopened: The lines that :meth:`_reopen` returned.
-        :param account.payment payments: The payments that it returned.
         """
         self = self.with_context(nothing_reconciled_yet=OURS)
         lines = self._get_receivable_lines()
+        refund_lines = refund._get_receivable_lines()
+        self._fetch_reconciled((lines | refund_lines).union(*reopened))
         self._reconcile_in_order(
             [
-                lines | refund._get_receivable_lines(),
+                lines | refund_lines,
                 # What is left of the payment stays where it was; the first to be
                 # reopened is the last to get something back.
                 *(lines | line for line in reversed(reopened)),
             ]
         )
         moves = self.env["account.move"].union(*(line.move_id for line in reopened))
-        for records, name in ((payments, "state"), (moves, "payment_state")):
-            self.env.add_to_compute(records._fields[name], records)
+        payments = self | moves._get_reconciled_payments() | moves.matched_payment_ids
+        self.env.add_to_compute(payments._fields["state"], payments)
 
     def _reconcile_in_order(self, plan):
         """Reconcile what is open of these groups of lines, one group after another."""
-        self.env["account.move.line"]._reconcile_plan(
+        # Reconciling changes nothing that an invoice's lines are made of.
+        self.env["account.move.line"].with_context(
+            skip_invoice_sync=True
+        )._reconcile_plan(
             [
                 lines.filtered(
                     lambda line: (
@@ -993,7 +1018,7 @@ class AccountPayment(models.Model):
                 payment=name,
                 state=states[self.state].lower(),
             )
-        reversals = self.move_id.reversal_move_ids.filtered(
+        reversals = self.sudo().move_id.reversal_move_ids.filtered(
             lambda move: move.state == "posted"
         )
         if reversals:
