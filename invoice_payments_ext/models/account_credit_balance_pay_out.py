@@ -54,12 +54,14 @@ class AccountCreditBalance(models.Model):
                     currency=self.currency_id.name,
                 )
             )
-        if blocked := card_payment._get_refund_blocked_reason("original", amount):
+        if blocked := card_payment._get_refund_blocked_reason(
+            "original", amount, is_of_credit=True
+        ):
             raise UserError(blocked)
         self.env["account.move"]._check_amount(
             amount,
             self.currency_id,
-            card_payment._get_refundable_amount(),
+            card_payment._get_refundable_amount(is_of_credit=True),
             self.env._("refundable amount of %s", card_payment.display_name),
         )
 
@@ -248,5 +250,7 @@ class AccountCreditBalance(models.Model):
             limit=80,
         )
         return payments.filtered(
-            lambda payment: not payment._get_refund_blocked_reason("original")
+            lambda payment: (
+                not payment._get_refund_blocked_reason("original", is_of_credit=True)
+            )
         )

@@ -143,6 +143,7 @@ class AccountMove(models.Model):
         titles = {
             "refund": self.env._("Refund"),
             "kept": self.env._("Kept as your credit"),
+            "paid_out": self.env._("Credit paid out to you"),
             "undone": self.env._("Back on your credit"),
         }
         method = ""

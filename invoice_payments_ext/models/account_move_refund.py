@@ -2,6 +2,8 @@ from odoo import fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .payment_transaction_refund import PAYS_OUT_CREDIT
+
 
 class AccountMove(models.Model):
     """What became of the money that an invoice had brought."""
@@ -53,6 +55,7 @@ class AccountMove(models.Model):
             "account.refund.allocation",
             "account.payment",
             "account.partial.reconcile",
+            "payment.transaction",
         ):
             self.env[model].flush_model()
         rows = self.env.execute_query(
@@ -87,8 +90,12 @@ class AccountMove(models.Model):
                                payment.amount - coalesce((
                                    SELECT sum(refund.amount)
                                      FROM account_payment refund
+                                LEFT JOIN payment_transaction tx
+                                       ON tx.id = refund.payment_transaction_id
                                     WHERE refund.source_payment_id = payment.id
                                       AND refund.state IN ('in_process', 'paid')
+                                      -- Of credit: what the payment paid stays paid.
+                                      AND NOT coalesce(%(pays_out)s, false)
                                ), 0)
                            )) AS amount
                       FROM paid
@@ -101,6 +108,7 @@ class AccountMove(models.Model):
                                   WHERE kept.invoice_id = refunded.invoice_id), 0)
                   FROM refunded
                 """,
+                pays_out=PAYS_OUT_CREDIT,
                 ids=tuple(self.ids),
             )
         )

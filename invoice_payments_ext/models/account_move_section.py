@@ -8,6 +8,7 @@ from .payment_transaction import (
     RETRYABLE_OUTCOMES,
     UNRESOLVED_OUTCOMES,
 )
+from .payment_transaction_refund import PAYS_OUT_CREDIT
 
 # The states of a write-off that is not posted any more.
 STATES_OF_ENTRIES = {"draft": "draft", "cancel": "canceled"}
@@ -246,6 +247,7 @@ class AccountMove(models.Model):
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
                        retried.reference AS retry_of, provider.code AS provider_code,
+                       %(pays_out)s AS pays_out_credit,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
                          WHERE rel.transaction_id = tx.id) AS invoice_count
@@ -260,6 +262,7 @@ class AccountMove(models.Model):
                  WHERE tx.id IN (SELECT id FROM own)
                    AND tx.outcome != 'draft' AND tx.operation != 'validation'
                 """,
+                pays_out=PAYS_OUT_CREDIT,
                 provider=self.env["payment.provider"]._field_to_sql("provider", "name"),
                 method=self.env["payment.method"]._field_to_sql("method", "name"),
                 payment_ids=tuple(payment_ids) or (0,),
@@ -347,6 +350,8 @@ class AccountMove(models.Model):
                     memo=tx["memo"],
                     kind="undone"
                     if tx["provider_code"] == "credit_balance"
+                    else "paid_out"
+                    if tx["pays_out_credit"]
                     else "refund",
                     method=self.env._("To the original method"),
                     reference=tx["reference"],
@@ -582,7 +587,8 @@ class AccountMove(models.Model):
         row["amount_refunded"] = sum(
             refund["amount"]
             for refund in row["refunds"]
-            if refund["state"] == "succeeded"
+            # Credit that is paid out is no refund of what this brought here.
+            if refund["state"] == "succeeded" and refund["kind"] != "paid_out"
         )
         return row
 
@@ -611,6 +617,7 @@ class AccountMove(models.Model):
             "refund": {
                 "refund": env._("Refund"),
                 "kept": env._("Kept as credit"),
+                "paid_out": env._("Credit paid out"),
                 "undone": env._("Application undone"),
             },
             "state": {
@@ -634,7 +641,7 @@ class AccountMove(models.Model):
         kinds = {
             refund["kind"]
             for refund in row["refunds"]
-            if refund["state"] == "succeeded"
+            if refund["state"] == "succeeded" and refund["kind"] != "paid_out"
         }
         if kinds == {"kept"}:
             return self.env._("%s kept as credit", amount)
@@ -761,11 +768,16 @@ class AccountMove(models.Model):
 
     def _get_row_refund_reason(self, row):
         """Say why nothing of a row is left to refund; an empty text if something is."""
-        given_back = sum(
-            refund["amount"]
+        going = [
+            refund
             for refund in row["refunds"]
             if refund["state"] not in (*UNREFUNDED_OUTCOMES, "rejected")
-        )
+        ]
+        amounts = dict.fromkeys(("refund", "undone", "kept", "paid_out"), 0.0)
+        for refund in going:
+            amounts[refund["kind"]] += refund["amount"]
+        # As in `account.payment._get_given_back`.
+        given_back = sum(amounts.values()) - min(amounts["kept"], amounts["paid_out"])
         currency = self.env["res.currency"].browse(row["currency_id"])
         if currency.compare_amounts(row["amount"], given_back) > 0:
             return ""

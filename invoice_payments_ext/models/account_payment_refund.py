@@ -961,25 +961,30 @@ class AccountPayment(models.Model):
                 amounts[credit_note] = left
         return amounts
 
-    def _get_refundable_amount(self):
+    def _get_refundable_amount(self, is_of_credit=False):
         """Return what of this payment can still be given back.
 
         That is its amount less the refunds that are done and those in flight.
 
+        :param bool is_of_credit: Whether credit is paid out: what of this payment is
+                                  kept on a balance can go back then, too.
         :return: The amount in the payment's currency.
         :rtype: float
         """
         self.ensure_one()
         if self.payment_type != "inbound" or self.state not in POSTED_STATES:
             return 0.0
-        return max(self.currency_id.round(self.amount - self._get_given_back()), 0.0)
+        given_back = self._get_given_back(is_of_credit)
+        return max(self.currency_id.round(self.amount - given_back), 0.0)
 
-    def _get_given_back(self):
+    def _get_given_back(self, is_of_credit=False):
         """Return what of this payment was given back or may still be.
 
         A refund outside that was reset counts until it is cancelled: it may be posted
-        again.
+        again. What was kept on a credit balance, and then paid out to where it came
+        from, counts once.
 
+        :param bool is_of_credit: See :meth:`_get_refundable_amount`.
         :return: The amount in the payment's currency.
         :rtype: float
         """
@@ -988,9 +993,8 @@ class AccountPayment(models.Model):
         refunds = payment_sudo.payment_transaction_id.child_transaction_ids.filtered(
             lambda tx: tx.operation == "refund"
         )
-        by_gateway = -sum(
-            tx.amount for tx in refunds if tx.outcome not in UNREFUNDED_OUTCOMES
-        )
+        going = refunds.filtered(lambda tx: tx.outcome not in UNREFUNDED_OUTCOMES)
+        by_gateway = -sum(going.mapped("amount"))
         others = payment_sudo.refund_payment_ids.filtered(
             lambda refund: (
                 refund.state not in ("canceled", "rejected")
@@ -999,14 +1003,28 @@ class AccountPayment(models.Model):
         )
         given_back = by_gateway + sum(others.mapped("amount"))
         if self.is_from_credit:
-            given_back += self._get_paid_out()
+            return self.currency_id.round(given_back + self._get_paid_out())
+        journal = payment_sudo.company_id.credit_balance_journal_id
+        kept = sum(
+            others.filtered(lambda refund: refund.journal_id == journal).mapped(
+                "amount"
+            )
+        )
+        if kept:
+            paid_out = -sum(
+                tx.amount for tx in going.filtered(lambda tx: tx._pays_out_credit())
+            )
+            given_back -= kept if is_of_credit else min(kept, paid_out)
         return self.currency_id.round(given_back)
 
-    def _get_refund_blocked_reason(self, to="original", amount=None):
+    def _get_refund_blocked_reason(
+        self, to="original", amount=None, is_of_credit=False
+    ):
         """Say why this payment cannot be refunded; an empty text if it can.
 
         :param str to: `original`, `outside` or `credit`, see :meth:`refund`.
         :param float amount: The amount, where it is known already.
+        :param bool is_of_credit: See :meth:`_get_refundable_amount`.
         :rtype: str
         """
         self.ensure_one()
@@ -1033,13 +1051,13 @@ class AccountPayment(models.Model):
             return self.env._(
                 "%s was paid from the credit balance: it goes back there.", name
             )
-        if self.currency_id.is_zero(self._get_refundable_amount()):
+        if self.currency_id.is_zero(self._get_refundable_amount(is_of_credit)):
             return self.env._("All of %s is refunded already or being refunded.", name)
         if to == "original":
-            return self._get_gateway_blocked_reason(amount)
+            return self._get_gateway_blocked_reason(amount, is_of_credit)
         return ""
 
-    def _get_gateway_blocked_reason(self, amount=None):
+    def _get_gateway_blocked_reason(self, amount=None, is_of_credit=False):
         """Say why the gateway cannot refund this payment; empty if it can."""
         # In superuser mode: providers and methods are not readable by accountants.
         transaction_sudo = self.sudo().payment_transaction_id
@@ -1066,7 +1084,7 @@ class AccountPayment(models.Model):
                 provider.name,
             )
         is_full_only = "full_only" in (provider.support_refund, method.support_refund)
-        refundable = self._get_refundable_amount()
+        refundable = self._get_refundable_amount(is_of_credit)
         is_full = not self.currency_id.compare_amounts(refundable, self.amount) and (
             amount is None or not self.currency_id.compare_amounts(amount, self.amount)
         )

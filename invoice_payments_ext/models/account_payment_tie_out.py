@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 from .payment_transaction import IN_FLIGHT_OUTCOMES
+from .payment_transaction_refund import PAYS_OUT_CREDIT
 
 # The settling schedule of Odoo runs every ten minutes.
 SETTLING_MINUTES = 20
@@ -279,14 +280,31 @@ class AccountPaymentTieOut(models.AbstractModel):
                 "account.payment",
                 SQL(
                     """
+                    SELECT given.id, given.company_id, given.currency_id,
+                           least(given.paid, given.amount) AS expected,
+                           given.amount AS found
+                      FROM (
                     SELECT payment.id, payment.company_id, payment.currency_id,
-                           least(payment.amount, sum(part.amount)) AS expected,
-                           sum(part.amount) AS found
-                      FROM (SELECT source_payment_id AS id, amount
-                              FROM account_payment
-                             WHERE state IN %(posted)s AND source_payment_id IS NOT NULL
+                           payment.amount AS paid,
+                           -- Kept on a balance, then paid out to where it came from:
+                           -- it is given back once.
+                           sum(part.amount) - least(
+                               coalesce(sum(part.amount) FILTER (WHERE part.kept), 0),
+                               coalesce(sum(part.amount) FILTER (WHERE part.of_credit),
+                                        0)
+                           ) AS amount
+                      FROM (SELECT refund.source_payment_id AS id, refund.amount,
+                                   refund.journal_id = company.credit_balance_journal_id
+                                       AND tx.id IS NULL AS kept,
+                                   coalesce(%(pays_out)s, false) AS of_credit
+                              FROM account_payment refund
+                              JOIN res_company company ON company.id = refund.company_id
+                         LEFT JOIN payment_transaction tx
+                                ON tx.id = refund.payment_transaction_id
+                             WHERE refund.state IN %(posted)s
+                               AND refund.source_payment_id IS NOT NULL
                          UNION ALL
-                            SELECT source.payment_id, -tx.amount
+                            SELECT source.payment_id, -tx.amount, false, %(pays_out)s
                               FROM payment_transaction tx
                               JOIN payment_transaction source
                                 ON source.id = tx.source_transaction_id
@@ -298,7 +316,9 @@ class AccountPaymentTieOut(models.AbstractModel):
                       JOIN account_payment payment ON payment.id = part.id
                      WHERE %(of_companies)s
                   GROUP BY payment.id
+                           ) given
                     """,
+                    pays_out=PAYS_OUT_CREDIT,
                     posted=POSTED_STATES,
                     unrefunded=UNREFUNDED_OUTCOMES,
                     of_companies=of_companies,

@@ -1,9 +1,21 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 from .payment_transaction import UNRESOLVED_OUTCOMES
+
+# What selects refunds (`tx`) that pay out credit. When it was put back on the balance,
+# what the gateway refunds all the same is an ordinary refund.
+PAYS_OUT_CREDIT = SQL(
+    """
+    (tx.refund_credit_payment_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM account_payment undone
+         WHERE undone.source_payment_id = tx.refund_credit_payment_id
+           AND undone.state NOT IN ('canceled', 'rejected')))
+    """
+)
 
 
 class PaymentTransaction(models.Model):
@@ -254,6 +266,14 @@ class PaymentTransaction(models.Model):
         taken = -sum(lines.mapped("amount_residual_currency"))
         return bool(lines) and not self.currency_id.compare_amounts(
             taken, abs(self.amount)
+        )
+
+    def _pays_out_credit(self):
+        """Tell if this refund pays out credit; see `PAYS_OUT_CREDIT`."""
+        self.ensure_one()
+        taken = self.refund_credit_payment_id
+        return bool(taken) and not taken.refund_payment_ids.filtered(
+            lambda payment: payment.state not in ("canceled", "rejected")
         )
 
     def _return_credit(self):

@@ -190,12 +190,13 @@ class ResPartner(models.Model):
         reason=None,
         note=None,
         company_id=None,
+        notify=False,
         idempotency_key=None,
     ):
         """Add to the credit balance of this customer, or deduct from it.
 
         It books an entry of today between the credit account and the adjustment account
-        of the company. The customer is not told. Does not commit.
+        of the company. The customer is not told unless asked for. Does not commit.
 
         :param float amount: The amount in the given currency: above zero it is added,
                              below zero deducted.
@@ -204,6 +205,7 @@ class ResPartner(models.Model):
         :param str note: A note for the staff.
         :param int company_id: The company that holds the credit; the present one if not
                                given.
+        :param bool notify: Whether the customer is sent a statement of the balance.
         :param str idempotency_key: See `account.move.charge`.
         :return: The entry of the history.
         :rtype: account.credit.balance.entry
@@ -225,6 +227,7 @@ class ResPartner(models.Model):
             "reason": reason,
             "note": note or None,
             "company_id": moves._get_id(company_id),
+            **({"notify": True} if notify else {}),
         }
         entry = keys._find(idempotency_key, door, arguments)
         if entry is None:
@@ -242,6 +245,8 @@ class ResPartner(models.Model):
                 amount, currency, company, reason.strip(), note
             )
             keys._remember(idempotency_key, door, arguments, entry)
+            if notify:
+                entry.balance_id.send_statement()
         return entry
 
     # === BUSINESS METHODS - STEPS === #

@@ -649,6 +649,50 @@ class TestPayOut(CreditCommon):
             taken.with_user(self.supervisor).undo_credit_application()
         self.assertEqual(self.held(), 100)
 
+    def test_what_was_kept_goes_back_to_its_card(self):
+        """It came from the card, was kept, and goes back: given back once."""
+        payment = self.charge()
+        payment.with_user(self.supervisor).refund(600, to="credit", reason="Too much")
+        self.assertEqual((self.held(), self.invoice.amount_residual), (900, 600))
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        self.assertIn(payment, self.balance()._get_card_payments())
+        with self.assertRefused("above the credit balance"):
+            self.pay_out_to_card(payment, 1001)
+        attempt = self.pay_out_to_card(payment, 600, "pending").sudo()
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        self.gateway.notify(attempt, "done")
+        attempt._post_process()
+        self.assertEqual((self.held(), self.invoice.amount_residual), (300, 600))
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+        row = self.row(payment)
+        self.assertEqual(row["amount_refunded"], 600)
+        self.assertEqual(
+            {refund["kind_label"] for refund in row["refunds"]},
+            {"Kept as credit", "Credit paid out"},
+        )
+        self.assertTrue(self.action(row, "refund")["enabled"])
+        with self.assertRefused("above the refundable amount"):
+            payment.with_user(self.supervisor).refund(400.01, reason="Too much")
+        self.gateway.answers = ["done"]
+        payment.with_user(self.supervisor).refund(400, reason="All of it")
+        self.assertEqual(payment._get_refundable_amount(), 0)
+        with self.assertRefused("is refunded already"):
+            self.pay_out_to_card(payment, 1)
+
+    def test_what_was_kept_and_declined_goes_nowhere(self):
+        payment = self.charge()
+        payment.with_user(self.supervisor).refund(600, to="credit", reason="Too much")
+        attempt = self.pay_out_to_card(payment, 600, "error").sudo()
+        self.assertEqual(self.held(), 900)
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        # Said too late: the credit is on the balance again.
+        self.gateway.notify(attempt, "done")
+        attempt._post_process()
+        self.assertEqual(self.held(), 900)
+        self.assertEqual(payment._get_refundable_amount(), 0)
+        self.late_confirmation = True
+
     def test_card_that_declines(self):
         payment = self.charge()
         attempt = self.pay_out_to_card(payment, 200, "error")

@@ -287,6 +287,17 @@ class TestCreditStatement(CreditHistoryCommon):
             self.assertIn(text, html)
         self.assertNotIn("Welcome", html)
 
+    def test_customer_is_told_of_an_adjustment_when_asked_for(self):
+        mails = self.env["mail.mail"].sudo().search([])
+        self.customer.adjust_credit_balance(5, reason="Goodwill")
+        self.assertEqual(self.env["mail.mail"].sudo().search([]), mails)
+        values = {"notify": True, "idempotency_key": "told-once"}
+        for _ in range(2):
+            self.customer.adjust_credit_balance(5, reason="Goodwill", **values)
+        told = self.env["mail.mail"].sudo().search([]) - mails
+        self.assertEqual(len(told), 1)
+        self.assertEqual(told.recipient_ids, self.partner)
+
     def test_internal_note_is_not_printed(self):
         html = self._render(date_from="2026-01-01", date_to="2026-12-31")
         self.assertIn("Correction", html)

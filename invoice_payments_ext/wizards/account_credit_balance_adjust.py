@@ -44,6 +44,10 @@ class AccountCreditBalanceAdjust(models.TransientModel):
     )
     reason = fields.Char(required=True, help="The customer reads it in the history.")
     note = fields.Char(string="Internal Note")
+    notify = fields.Boolean(
+        string="Tell the Customer",
+        help="Send a statement of the balance by e-mail, which shows the reason.",
+    )
 
     # === COMPUTE METHODS === #
 
@@ -71,6 +75,7 @@ class AccountCreditBalanceAdjust(models.TransientModel):
             reason=self.reason,
             note=self.note,
             company_id=self.company_id.id,
+            notify=self.notify,
             idempotency_key=self.idempotency_key,
         )
         return prepare_notification(

@@ -93,7 +93,9 @@ class AccountCreditBalancePayOut(models.TransientModel):
     def _compute_refundable_amount(self):
         for dialog in self:
             payment = dialog.payment_id
-            dialog.refundable_amount = payment and payment._get_refundable_amount()
+            dialog.refundable_amount = payment and payment._get_refundable_amount(
+                is_of_credit=True
+            )
 
     @api.onchange("payment_id")
     def _onchange_payment_id(self):

@@ -1,6 +1,7 @@
 import time
 
 from odoo import Command, api, fields, models
+from odoo.tools import format_datetime
 
 
 class AccountPaymentTieOutPage(models.TransientModel):
@@ -8,7 +9,6 @@ class AccountPaymentTieOutPage(models.TransientModel):
 
     _name = "account.payment.tie.out.page"
     _description = "Tie-out"
-    _rec_name = "checked_at"
 
     checked_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
     seconds = fields.Float(string="Took", readonly=True)
@@ -20,6 +20,15 @@ class AccountPaymentTieOutPage(models.TransientModel):
         inverse_name="page_id",
         readonly=True,
     )
+
+    @api.depends("checked_at")
+    def _compute_display_name(self):
+        for page in self:
+            page.display_name = self.env._(
+                "Tie-out of %s", format_datetime(self.env, page.checked_at)
+            )
+
+    # === ACTION METHODS === #
 
     @api.model
     def action_check(self):
