@@ -1,3 +1,4 @@
 from . import payment, payment_page
 from . import portal
 from . import portal_credit
+from . import portal_tokens

@@ -15,6 +15,7 @@ from . import (
     test_http,
     test_issue_and_charge,
     test_portal_payment,
+    test_portal_tokens,
     test_receipt,
     test_refund,
     test_refund_dialog,
