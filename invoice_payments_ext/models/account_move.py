@@ -935,12 +935,9 @@ class AccountMove(models.Model):
         tokens = self._get_saved_tokens()
         reasons = tokens._get_unusable_reasons(self, self._get_amount_to_propose())
         usable = tokens.filtered(lambda token: not reasons[token.id])
-        for owner in (
-            self._get_payment_method_owners().sudo().with_company(self.company_id)
-        ):
-            if owner.default_payment_token_id in usable:
-                return owner.default_payment_token_id
-        return usable.sorted("id", reverse=True)[:1]
+        return self.partner_id.with_company(self.company_id)._choose_default_token(
+            usable
+        )
 
     def _get_amount_to_propose(self):
         """Return the amount that a new payment of this invoice would be for."""

@@ -56,13 +56,33 @@ class PaymentToken(models.Model):
         self.ensure_one()
         currency = invoice.currency_id
         method = self.payment_method_id
-        provider = self.provider_id
         currencies = method.supported_currency_ids or (
             method.primary_payment_method_id.supported_currency_ids
         )
         if self.partner_id not in invoice._get_payment_method_owners():
             return self.env._("It belongs to another customer.")
-        if self.company_id not in invoice.company_id.sudo().parent_ids:
+        if reason := self._get_company_unusable_reason(invoice.company_id):
+            return reason
+        provider_currencies = self.provider_id.available_currency_ids
+        if (currencies and currency not in currencies) or (
+            provider_currencies and currency not in provider_currencies
+        ):
+            return self.env._(
+                "It cannot be charged in %(currency)s.", currency=currency.name
+            )
+        return ""
+
+    def _get_company_unusable_reason(self, company):
+        """Tell why this saved method cannot be charged for a company at all.
+
+        Note: `self.ensure_one()`; to be called in superuser mode.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        method = self.payment_method_id
+        provider = self.provider_id
+        if self.company_id not in company.sudo().parent_ids:
             return self.env._("It belongs to another company.")
         if not self.active:
             return self.env._("It is archived.")
@@ -70,11 +90,4 @@ class PaymentToken(models.Model):
             return self.env._("%(provider)s is disabled.", provider=provider.name)
         if not method.active:
             return self.env._("%(method)s is switched off.", method=method.name)
-        if (currencies and currency not in currencies) or (
-            provider.available_currency_ids
-            and currency not in provider.available_currency_ids
-        ):
-            return self.env._(
-                "It cannot be charged in %(currency)s.", currency=currency.name
-            )
         return ""

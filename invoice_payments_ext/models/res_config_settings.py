@@ -22,6 +22,9 @@ class ResConfigSettings(models.TransientModel):
     credit_adjustment_account_id = fields.Many2one(
         related="company_id.credit_adjustment_account_id", readonly=False
     )
+    token_consent_text = fields.Text(
+        related="company_id.token_consent_text", readonly=False
+    )
     portal_amount_choice = fields.Boolean(
         related="company_id.portal_amount_choice", readonly=False
     )

@@ -58,7 +58,7 @@ class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
         if "error" in answer:
             error = answer["error"]
             raise JsonRpcException(error["code"], error["data"]["message"])
-        return answer["result"]
+        return answer.get("result")
 
     def give_credit(self, amount, partner=None):
         """Hold credit for the customer."""

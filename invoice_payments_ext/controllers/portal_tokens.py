@@ -1,0 +1,52 @@
+from contextlib import suppress
+
+from odoo.exceptions import AccessError
+from odoo.http import request, route
+
+from . import payment
+
+
+class PaymentTokenPortal(payment.PaymentPortal):
+    """Saved payment methods: which one is charged, and what was agreed to."""
+
+    @staticmethod
+    def _validate_transaction_kwargs(kwargs, additional_allowed_keys=()):
+        """Accept which text the payment form showed beside *Save*."""
+        payment.PaymentPortal._validate_transaction_kwargs(
+            kwargs, {*additional_allowed_keys, "consent_version"}
+        )
+
+    def _create_transaction(self, provider_id, *args, consent_version=None, **kwargs):
+        """Keep what a member agrees to who saves a payment method.
+
+        :param str consent_version: The version of the text that the form showed.
+        """
+        # In superuser mode to read the text of the provider's company.
+        provider_sudo = request.env["payment.provider"].sudo().browse(provider_id)
+        consent_text = provider_sudo._find_token_consent_text(consent_version)
+        tx_sudo = super()._create_transaction(provider_id, *args, **kwargs)
+        if tx_sudo.tokenize and consent_text:
+            tx_sudo._keep_consent(consent_text)
+        return tx_sudo
+
+    @route()
+    def payment_method(self, **kwargs):
+        """Show which of the saved methods is charged."""
+        response = super().payment_method(**kwargs)
+        tokens_sudo = response.qcontext["tokens_sudo"]
+        response.qcontext["token_charges"] = tokens_sudo._prepare_charges_values()
+        return response
+
+    @route(
+        "/my/payment_method/use_for_charges",
+        type="http",
+        methods=["POST"],
+        auth="user",
+        website=True,
+    )
+    def payment_method_use_for_charges(self, token_id=None, **kwargs):
+        """Let the member choose the saved method that is charged."""
+        token = request.env["payment.token"].browse(self._cast_as_int(token_id) or 0)
+        with suppress(AccessError):  # The page shows which methods there are.
+            token.use_for_charges()
+        return request.redirect("/my/payment_method")

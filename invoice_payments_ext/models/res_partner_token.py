@@ -1,0 +1,54 @@
+from odoo import models
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    def _choose_default_token(self, usable_tokens):
+        """Return the saved method to charge: the default one, or the newest.
+
+        A contact's own default comes before that of its commercial partner, both those
+        of the company that is the environment's.
+
+        :param payment.token usable_tokens: The methods of both that can be charged.
+        :rtype: payment.token
+        """
+        # In superuser mode: accountants may have no right to read the contact.
+        for owner in (self | self.commercial_partner_id).sudo():
+            if owner.default_payment_token_id in usable_tokens:
+                return owner.default_payment_token_id
+        return usable_tokens.sorted("id", reverse=True)[:1]
+
+    def _get_tokens_for_charges(self, company, removed=None):
+        """Return the saved methods that invoices of these contacts are charged to.
+
+        What depends on the single invoice, as its currency, is left out.
+
+        :param res.company company: The company that charges.
+        :param payment.token removed: Methods that are not there any more.
+        :return: For each contact its method, none where there is none to charge.
+        :rtype: dict[res.partner, payment.token]
+        """
+        # In superuser mode: methods and providers are not readable by members.
+        contacts_sudo = self.sudo().with_company(company)
+        owners_sudo = contacts_sudo | contacts_sudo.commercial_partner_id
+        tokens_sudo = contacts_sudo.env["payment.token"].search(
+            [("partner_id", "in", owners_sudo.ids)]
+        )
+        if removed:
+            tokens_sudo -= removed
+        by_owner = tokens_sudo.filtered(
+            lambda token: not token._get_company_unusable_reason(company)
+        ).grouped("partner_id")
+        none = tokens_sudo.browse()
+        return {
+            contact: contact_sudo._choose_default_token(
+                none.union(
+                    *(
+                        by_owner.get(owner, none)
+                        for owner in contact_sudo | contact_sudo.commercial_partner_id
+                    )
+                )
+            )
+            for contact, contact_sudo in zip(self, contacts_sudo, strict=True)
+        }
