@@ -272,5 +272,5 @@ class AccountCreditBalance(models.Model):
             }
         )
         move.with_context(
-            credit_entry=CreditEntryDetails(entry_type="merged")
+            credit_entry=CreditEntryDetails(balances=self, entry_type="merged")
         ).action_post()

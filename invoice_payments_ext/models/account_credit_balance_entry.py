@@ -155,7 +155,7 @@ class AccountCreditBalanceEntry(models.Model):
         owners = {
             line: latest[line].balance_id._get_owner()
             if is_undone
-            else self._get_owner(line)
+            else self._get_kept_owner(line, latest) or self._get_owner(line)
             for line in lines
         }
         balances = self.env["account.credit.balance"]._get_locked(owners.values())
@@ -197,8 +197,29 @@ class AccountCreditBalanceEntry(models.Model):
         return {entry.move_line_id: entry for entry in entries}
 
     @api.model
+    def _get_kept_owner(self, line, latest):
+        """Return whose balance a journal item changed before it was reset.
+
+        It is still theirs, also where the contact got another parent meanwhile.
+
+        :param dict latest: What :meth:`_get_latest` returned.
+        """
+        balance = latest[line].balance_id if line in latest else None
+        if balance and (
+            balance.partner_id == line.partner_id
+            and balance.currency_id == line.currency_id
+        ):
+            return balance._get_owner()
+        return None
+
+    @api.model
     def _get_owner(self, line):
         """Return whose balance a journal item changes; refuse one of nobody."""
+        given = self.env.context.get("credit_entry")
+        if isinstance(given, CreditEntryDetails):
+            for balance in given.balances:
+                if balance.partner_id == line.partner_id:
+                    return balance._get_owner()
         partner = line.partner_id.commercial_partner_id
         if not partner:
             raise UserError(
@@ -251,8 +272,11 @@ class CreditEntryDetails:
 
     It is passed in the context key `credit_entry`; no client can send one.
 
+    :param balances: The balances that it changes: a contact that got another parent
+                     keeps its own, which is not found by the customer any more.
     :param values: The `entry_type`, `invoice_id`, `label` and `note` of the entries.
     """
 
-    def __init__(self, **values):
+    def __init__(self, balances=(), **values):
+        self.balances = balances
         self.values = values

@@ -146,8 +146,25 @@ class AccountPayment(models.Model):
             entry_type = "refund"
             label = self.env._("Refund of %s", self.name)
         return CreditEntryDetails(
-            entry_type=entry_type, label=label, note=reason, invoice_id=invoice.id
+            balances=self._get_spent_credit_balance(),
+            entry_type=entry_type,
+            label=label,
+            note=reason,
+            invoice_id=invoice.id,
         )
+
+    def _get_spent_credit_balance(self):
+        """Return the balance that this payment was taken from, if it was.
+
+        :return: The balance, in superuser mode.
+        :rtype: account.credit.balance
+        """
+        entries = self.env["account.credit.balance.entry"]
+        if not self.is_from_credit:
+            return entries.sudo().balance_id
+        return entries.union(
+            *entries._get_latest(self.move_id._get_credit_lines()).values()
+        ).balance_id
 
     def _get_paid_out(self):
         """Return what refunds through a gateway paid out of this, or may still.
@@ -165,14 +182,12 @@ class AccountPayment(models.Model):
         )
 
     def _lock_credit_balance(self):
-        """Lock the balance of this payment's customer."""
+        """Lock the balance that this was taken from, or that of the customer."""
         self.ensure_one()
-        self.env["account.credit.balance"]._get_locked(
-            [
-                (
-                    self.partner_id.commercial_partner_id.id,
-                    self.company_id.id,
-                    self.currency_id.id,
-                )
-            ]
+        balance = self._get_spent_credit_balance()
+        owner = (
+            self.partner_id.commercial_partner_id.id,
+            self.company_id.id,
+            self.currency_id.id,
         )
+        balance._get_locked([balance._get_owner() if balance else owner])
