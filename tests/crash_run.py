@@ -322,7 +322,10 @@ class CrashRun:
     def _compare(self):
         time.sleep(STALE_DELAY + 1)
         self.world.run_resolver()
-        for difference in self.world.referee.get_differences():
+        for difference in (
+            *self.world.referee.get_differences(),
+            *self.world.get_tie_out(),
+        ):
             if difference not in self.differences:
                 self.differences.append(difference)
 

@@ -194,7 +194,9 @@ class AccountCreditBalance(models.Model):
         taken = payments.with_context(
             booked_by_door=OURS,
             credit_entry=CreditEntryDetails(
-                entry_type="paid_out", label=self.env._("Paid out"), note=reason
+                entry_type="paid_out",
+                label=self.env._("Paid out"),
+                note=reason,
             ),
         ).create(self._prepare_pay_out_vals(amount, reason, card_payment))
         taken.action_post()

@@ -1,3 +1,5 @@
+import math
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
@@ -329,7 +331,10 @@ class AccountMove(models.Model):
         is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
         if len(self) != 1 or not is_number:
             return False  # It is refused with its reason, or there is none.
-        return self.currency_id.compare_amounts(amount, self.amount_residual) > 0
+        return (
+            math.isfinite(amount)
+            and self.currency_id.compare_amounts(amount, self.amount_residual) > 0
+        )
 
     def _record_with_excess(self, amount, values):
         """Record a payment above the remaining amount, and keep the rest as credit."""

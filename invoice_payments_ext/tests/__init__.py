@@ -27,6 +27,7 @@ from . import (
     test_rights,
     test_rows,
     test_seams,
+    test_sequences,
     test_stock_flows,
     test_tie_out,
     test_write_off,

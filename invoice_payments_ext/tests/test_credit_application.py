@@ -172,9 +172,10 @@ class TestCreditByHand(CreditCommon):
 
     def test_credit_does_not_leave_by_a_refund(self):
         payment = self.invoice.apply_credit_balance()
-        for to in ("original", "outside"):
-            with self.subTest(to=to), self.assertRefused("it goes back there"):
-                self.refund(payment, to=to)
+        with self.assertRefused("it goes back there"):
+            self.refund(payment, to="outside")
+        self.refund(payment, amount=100, to="original")
+        self.assertEqual(self.held(), 100)
 
     def test_undone_when_the_invoice_is_reset(self):
         self.invoice.apply_credit_balance()
@@ -497,6 +498,32 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(credit_note.amount_residual, 0)
         self.assertEqual(self.types(), [("credit_note", 80.0)])
 
+    def test_bad_amounts_to_move(self):
+        payment = self.record(400)
+        payment.move_id.line_ids.remove_move_reconcile()
+        line = payment._get_receivable_lines()
+        for amount, message in (
+            (0, "above zero"),
+            (-5, "above zero"),
+            (1.001, "finer than"),
+            (400.01, "above the open amount"),
+            ("many", "must be a number"),
+            (float("nan"), "must be a number"),
+        ):
+            with self.subTest(amount=amount), self.assertRefused(message):
+                line.move_to_credit_balance(amount)
+
+    def test_bad_amounts_with_excess(self):
+        for amount, message in (
+            (0, "above zero"),
+            (-5, "above zero"),
+            (1200.001, "finer than"),
+            ("many", "must be a number"),
+            (float("nan"), "must be a number"),
+        ):
+            with self.subTest(amount=amount), self.assertRefused(message):
+                self.record(amount, excess="credit")
+
     def test_what_is_no_credit_of_a_customer(self):
         for line in self.invoice.line_ids:
             with self.subTest(line=line.name), self.assertRefused("Nothing of"):
@@ -591,7 +618,10 @@ class TestPayOut(CreditCommon):
         for amount, message in (
             (300.01, "above the credit balance"),
             (0, "above zero"),
+            (-5, "above zero"),
             (0.001, "finer than"),
+            ("many", "must be a number"),
+            (float("nan"), "must be a number"),
         ):
             with self.subTest(amount=amount), self.assertRefused(message):
                 self.balance().pay_out(amount, reason="Asked for")
@@ -847,7 +877,32 @@ class TestPayOut(CreditCommon):
         )
         with self.assertRefused("is no payment of Other"):
             balance.balance_id.pay_out(50, reason="Asked for", payment_id=payment.id)
+        euro = self.make_currency("EUR")
+        entry = self.customer.adjust_credit_balance(100, euro.id, reason="Goodwill")
+        with self.assertRefused("in EUR"):
+            entry.balance_id.pay_out(50, reason="Asked for", payment_id=payment.id)
+        with self.assertRefused("There is no payment"):
+            self.balance().pay_out(50, reason="Asked for", payment_id=999999999)
         self.assertEqual(self.held(), 300)
+
+    def test_company_that_is_not_selected(self):
+        """The doors act for the selected companies only."""
+        payment = self.record(1000)
+        payment.move_id.line_ids.remove_move_reconcile()
+        other = self.setup_other_company(name="Other Company")["company"]
+        self.supervisor.company_ids |= other
+        records = {
+            "pay_out": (self.balance(), {"amount": 50, "reason": "Asked for"}),
+            "move_to_credit_balance": (payment._get_receivable_lines(), {}),
+            "apply_credit_balance": (self.invoice, {}),
+        }
+        for name, (record, values) in records.items():
+            record = record.with_context(allowed_company_ids=other.ids)
+            with (
+                self.subTest(door=name),
+                self.assertRefused("selected companies|not allowed|access"),
+            ):
+                getattr(record, name)(**values)
 
     def test_card_that_pays_out_after_it_declined(self):
         """The credit is spent by then: the money is booked, and a person is told."""

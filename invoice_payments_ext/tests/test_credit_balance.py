@@ -4,7 +4,7 @@ from odoo import sql_db
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
 
@@ -309,6 +309,7 @@ class TestCreditBalance(InvoicePaymentsCommon):
         for query in (
             "UPDATE account_credit_balance_entry SET amount = 1",
             "DELETE FROM account_credit_balance_entry",
+            "TRUNCATE account_credit_balance_entry",
         ):
             with (
                 self.assertRaisesRegex(psycopg2.Error, "never changed"),
@@ -351,15 +352,70 @@ class TestCreditBalance(InvoicePaymentsCommon):
         entry.button_draft()
         with self.assertRefused("can be cancelled, but not deleted"):
             entry.unlink()
+        line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
+        with self.assertRefused("can be cancelled, but not deleted"):
+            entry.write({"line_ids": [Command.delete(line.id)]})
+
+    def test_deleting_a_payment_with_history_is_refused(self):
+        self._make_entry(100.0)
+        self.invoice.apply_credit_balance(60.0)
+        payment = self.invoice.matched_payment_ids.with_env(self.env)
+        payment.action_draft()
+        with self.assertRefused("can be cancelled, but not deleted"):
+            payment.unlink()
+
+    def test_deleting_what_the_history_is_about_is_refused(self):
+        self.customer.adjust_credit_balance(10.0, reason="Goodwill")
+        for records, message in (
+            (self.partner, "used in Accounting"),
+            (self.account, "journal items"),
+        ):
+            with self.subTest(records=records), self.assertRefused(message):
+                records.sudo().unlink()
+
+    def test_author_of_the_history_is_kept(self):
+        author = self.make_user(
+            "credit_author",
+            "base.group_user,account.group_account_invoice,"
+            "invoice_payments_ext.group_payment_refund",
+        )
+        self.partner.with_user(author).adjust_credit_balance(10.0, reason="Goodwill")
+        self.env.flush_all()
         with (
             self.assertRaises(psycopg2.errors.ForeignKeyViolation),
             mute_logger("odoo.sql_db"),
             self.env.cr.savepoint(),
         ):
-            self.env.cr.execute(
-                "DELETE FROM account_credit_balance WHERE partner_id = %s",
-                [self.partner.id],
-            )
+            author.unlink()
+
+    def test_database_keeps_what_has_history(self):
+        self.customer.adjust_credit_balance(100.0, reason="Goodwill")
+        balance = self._balance()
+        line = balance.entry_ids.move_line_id
+        for table, record_id in (
+            ("account_move_line", line.id),
+            ("account_move", line.move_id.id),
+            ("account_journal", line.journal_id.id),
+            ("account_account", line.account_id.id),
+            ("account_credit_balance", balance.id),
+            ("res_partner", self.partner.id),
+            ("res_users", balance.entry_ids.user_id.id),
+            ("res_currency", balance.currency_id.id),
+            ("res_company", self.company.id),
+        ):
+            with (
+                self.subTest(table=table),
+                self.assertRaises(psycopg2.errors.IntegrityError),
+                mute_logger("odoo.sql_db"),
+                self.env.cr.savepoint(),
+            ):
+                self.env.cr.execute(
+                    SQL(
+                        "DELETE FROM %s WHERE id = %s",
+                        SQL.identifier(table),
+                        record_id,
+                    )
+                )
 
     # === MERGED CONTACTS === #
 
@@ -390,6 +446,24 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(self._balance().amount, 100.0)
         entry.button_draft()
         self.assertEqual(self._balance().amount, 0.0)
+
+    def test_merged_contacts_with_several_currencies(self):
+        currency = self.make_currency("EUR")
+        self._make_entry(100.0, partner=self.other_customer)
+        self._make_entry(70.0, partner=self.other_customer, currency_id=currency.id)
+        self._make_entry(5.0, currency_id=currency.id)
+        self._merge(self.other_customer, self.partner)
+        self.assertEqual(self._balance().amount, 100.0)
+        self.assertEqual(self._balance(currency=currency).amount, 75.0)
+
+    def test_balance_that_was_merged_is_not_paid_out(self):
+        self._make_entry(100.0, partner=self.other_customer)
+        merged = self._balance(self.other_customer).with_user(self.supervisor)
+        self._merge(self.other_customer, self.partner)
+        for amount in (None, 10.0):
+            with self.subTest(amount=amount), self.assertRefused("zero|above"):
+                merged.pay_out(amount, reason="Left")
+        self.assertEqual(self._balance().amount, 100.0)
 
     # === ADJUSTMENTS === #
 
@@ -466,6 +540,55 @@ class TestCreditBalance(InvoicePaymentsCommon):
             self.other_customer.with_user(self.supervisor).adjust_credit_balance(
                 10.0, reason="Goodwill"
             )
+
+    def test_credit_of_an_archived_contact_is_not_lost(self):
+        self._make_entry(100.0)
+        self.partner.active = False
+        self.invoice.with_user(self.supervisor).apply_credit_balance(60.0)
+        self._balance().with_user(self.supervisor).pay_out(reason="Left")
+        self.assertEqual(self._balance().amount, 0.0)
+
+    def test_doors_after_a_move_to_another_parent(self):
+        """What is held stays with the contact; its invoices are the new parent's."""
+        self._make_entry(100.0)
+        balance = self._balance().with_user(self.supervisor)
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        self.partner.parent_id = company
+        invoice = self.make_invoice(80.0)
+        self.assertEqual(invoice.amount_residual, 80.0)
+        with self.assertRefused("Nothing is held"):
+            invoice.apply_credit_balance()
+        self.customer.adjust_credit_balance(10.0, reason="Goodwill")
+        self.assertEqual(self._balance(company).amount, 10.0)
+        paid = balance.pay_out(60.0, reason="Left")
+        self.assertEqual(self._balance(company).amount, 10.0)
+        self.assertEqual(balance.amount, 40.0)
+        taken = paid.source_payment_id
+        for reset, amount in ((taken.action_draft, 100.0), (taken.action_post, 40.0)):
+            reset()
+            balance.invalidate_recordset()
+            self.assertEqual(balance.amount, amount)
+        self.assertEqual(self._balance(company).amount, 10.0)
+
+    def test_application_undone_after_a_move_to_another_parent(self):
+        self._make_entry(100.0)
+        balance = self._balance()
+        self.invoice.apply_credit_balance(60.0)
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        self.partner.parent_id = company
+        self.invoice.button_draft()
+        self.assertFalse(self._balance(company))
+        balance.invalidate_recordset()
+        self.assertEqual(balance.amount, 100.0)
+
+    def test_merged_after_a_move_to_another_parent(self):
+        self._make_entry(100.0, partner=self.other_customer)
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        self._make_entry(100.0, partner=company)
+        self.other_customer.parent_id = company
+        self._merge(self.other_customer, self.partner)
+        self.assertEqual(self._balance().amount, 100.0)
+        self.assertEqual(self._balance(company).amount, 100.0)
 
     def test_adjustment_without_an_account_is_refused(self):
         self.company.credit_adjustment_account_id = False

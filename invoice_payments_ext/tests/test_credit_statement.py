@@ -317,9 +317,7 @@ class TestCreditStatement(CreditHistoryCommon):
         )
         self.assertEqual(entries[-1].note, "A loud man")
         taken.move_id._reverse_moves()[0].action_post()
-        self.assertEqual(
-            self._balance().entry_ids[0].label, f"Reversal of {taken.move_id.name}"
-        )
+        self.assertEqual(self._balance().entry_ids[0].label, "Undone: Paid out")
 
     def test_print_without_lines(self):
         html = self._render(date_from="2025-01-01", date_to="2025-12-31")

@@ -1,6 +1,7 @@
 import re
 import uuid
 
+from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, tagged
 from odoo.tools import mute_logger
@@ -411,15 +412,16 @@ class TestCreditFirst(PortalPaymentCommon):
         self.gateway.answers = ["pending"]
         tx = self.charge(1000, use_credit=True)
         self.gateway.notify(tx, "done")
-        journal = self.company.credit_balance_journal_id
-        self.company.credit_balance_journal_id = False
+        def refuse(invoices, amounts):
+            raise UserError("Today is in a locked period.")
+
+        self.patch(self.env.registry["account.move"], "_pay_with_credit", refuse)
         tx._post_process()
         self.assertEqual(self.invoice.amount_residual, 300)
         self.assertEqual(self.held(), 300)
-        self.assertIn(
-            "Credit was not spent", self.invoice.activity_ids.mapped("summary")
-        )
-        self.company.credit_balance_journal_id = journal
+        told = self.invoice.activity_ids
+        self.assertIn("Credit was not spent", told.mapped("summary"))
+        self.assertIn("locked period", told.mapped("note")[0])
 
     def test_refused(self):
         self.assert_refused("no credit", self.charge, 1000, use_credit=True)

@@ -419,10 +419,10 @@ class TestRefusals(InvoicePaymentsCommon):
         self.assertEqual(len(self.gateway.requests), 1)
 
     def test_invoice_that_another_accountant_works_on(self):
-        def held(records, **kwargs):
+        def held(records):
             raise LockError("held")
 
-        self.patch(self.env.registry["account.move"], "lock_for_update", held)
+        self.patch(self.env.registry["account.move"], "_lock_rows", held)
         message = f"Somebody else is working on the payments of {self.invoice.name}"
         with self.assertRefused(message):
             self.invoice.charge(self.token.id)

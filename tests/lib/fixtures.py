@@ -26,6 +26,8 @@ def world(session_world):
     session_world.ensure_running()
     session_world.run_resolver()
     session_world.referee.assert_agree()
+    exceptions = session_world.get_tie_out()
+    assert not exceptions, "\n".join(exceptions)
     assert not left, "a fault that the test asked for did not happen"
 
 

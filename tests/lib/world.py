@@ -321,6 +321,32 @@ class World:
         )
         return _get_id(result)
 
+    def adjust_credit(self, partner_id, amount, client=None, **arguments):
+        """Add to the credit balance of a customer, or deduct from it.
+
+        :return: The id of the balance.
+        """
+        (client or self.accountant).call(
+            "res.partner",
+            "adjust_credit_balance",
+            [partner_id],
+            **{"amount": amount, "reason": "Goodwill", **arguments},
+        )
+        return self.get_credit_balance(partner_id)["id"]
+
+    def pay_out(self, balance_id, client=None, **arguments):
+        """Pay credit out to the customer.
+
+        :return: The id of the payment or, while it is not booked, of the attempt.
+        """
+        result = (client or self.accountant).call(
+            "account.credit.balance",
+            "pay_out",
+            [balance_id],
+            **{"reason": "Left", **arguments},
+        )
+        return _get_id(result)
+
     def confirm(self, attempt_id, status="succeeded", **values):
         """Let the gateway say what became of an attempt, and the schedule run."""
         reference = self.get_attempt(attempt_id)["reference"]
@@ -393,6 +419,35 @@ class World:
             "AND move_type = 'out_refund' AND state = 'posted' ORDER BY id",
             invoice_id,
         )
+
+    def get_credit_balance(self, partner_id):
+        """Return the credit balance of a customer, who has one only."""
+        [row] = self.query(
+            "SELECT * FROM account_credit_balance WHERE partner_id = %s", partner_id
+        )
+        return row
+
+    def get_credit_history(self, partner_id):
+        """Return the type and amount of what changed the balance, oldest first."""
+        rows = self.query(
+            """
+            SELECT entry.entry_type, entry.amount
+              FROM account_credit_balance_entry AS entry
+              JOIN account_credit_balance AS balance ON balance.id = entry.balance_id
+             WHERE balance.partner_id = %s
+          ORDER BY entry.id
+            """,
+            partner_id,
+        )
+        return [(row["entry_type"], float(row["amount"])) for row in rows]
+
+    def get_tie_out(self):
+        """Return what the tie-out of payments lists, as sentences."""
+        return [
+            f"{row['name']}: {row['label']}: {row['expected']} is expected, "
+            f"{row['found']} found"
+            for row in self.accountant.call("account.payment.tie.out", "check")
+        ]
 
     def get_activities(self, model, record_id):
         """Return what people were asked to look at on a record."""

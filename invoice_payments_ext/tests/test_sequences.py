@@ -1,0 +1,589 @@
+import functools
+import os
+
+import requests
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command, Domain
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.invoice_payments_ext.models.account_payment_refund import POSTED_STATES
+
+from .invariants import check_invariants
+from .test_credit_application import CreditCommon
+
+# How many sequences of how many steps; `setup/sequences` asks for more.
+EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "40"))
+STEPS = int(os.environ.get("SEQUENCES_STEPS", "15"))
+# Without a seed, the same sequences are generated each time.
+SEED = os.environ.get("SEQUENCES_SEED")
+GENERATED = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    derandomize=not SEED,
+    deadline=None,
+    database=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+
+MAX_INVOICES = 6
+
+# Which of the records that there are, counted round; and how much of what there is.
+which = st.integers(0, 5)
+percent = st.none() | st.sampled_from([100, 50, 33, 1, 120])
+prices = st.sampled_from([100.0, 333.33, 0.03])
+currencies = st.sampled_from(["USD", "EUR"])
+customers = st.sampled_from(["company", "contact", "person"])
+answers = st.sampled_from([*["done"] * 4, "pending", "error", "unknown", "failed"])
+terms = st.sampled_from([None, None, "early", "instalments"])
+
+
+def remembered(method):
+    """Ask the database once a step: each rule wants to know what there is."""
+
+    @functools.wraps(method)
+    def wrapper(self, *args):
+        key = (method.__name__, *args)
+        if key not in self.memory:
+            self.memory[key] = method(self, *args)
+        return self.memory[key]
+
+    return wrapper
+
+
+class Sequence(RuleBasedStateMachine):
+    """What staff and gateways do to the books of one company, in any order."""
+
+    def __init__(self, test):
+        super().__init__()
+        self.test = test
+        # What a gateway confirmed after it was called off, and the payments given back.
+        self.late_confirmation = False
+        self.refunded_late = set()
+        self.memory = {}
+        test.begin_sequence()
+
+    def teardown(self):
+        self.test.end_sequence()
+
+    # === WHAT THERE IS === #
+
+    def find(self, model, *domain):
+        """Return records of the customers, as the supervisor sees them."""
+        own = Domain("partner_id", "in", self.test.customers_by_name_ids)
+        records = self.test.env[model].sudo()
+        records = records.search(own & Domain(list(domain)), order="id")
+        return records.with_user(self.test.supervisor)
+
+    @staticmethod
+    def choose(records, number):
+        return records[number % len(records)]
+
+    @remembered
+    def invoices(self):
+        return self.find("account.move", ("move_type", "=", "out_invoice"))
+
+    def issued(self):
+        return self.in_state("posted")
+
+    def drafts(self):
+        return self.in_state("draft")
+
+    def cancelled(self):
+        return self.in_state("cancel")
+
+    @remembered
+    def in_state(self, state):
+        return self.invoices().filtered(lambda move: move.state == state)
+
+    @remembered
+    def open_invoices(self):
+        return self.issued().filtered("amount_residual")
+
+    @remembered
+    def payments(self):
+        """Return what was paid and not given back, of which it is what is asked."""
+        found = self.find(
+            "account.payment",
+            ("payment_type", "=", "inbound"),
+            ("state", "in", POSTED_STATES),
+        )
+        return found.filtered(lambda payment: payment._get_refundable_amount())
+
+    @remembered
+    def credit_notes(self):
+        """Return the open credit notes, each with a payment that can pay it out."""
+        return [
+            (payment, credit_note)
+            for payment in self.payments()
+            for credit_note in payment._get_open_credit_notes()
+        ]
+
+    @remembered
+    def write_offs(self):
+        return self.invoices().sudo().write_off_entry_ids.sorted("id")
+
+    @remembered
+    def attempts(self, *outcomes):
+        found = self.find("payment.transaction", ("request_state", "!=", "not_sent"))
+        return found.filtered(lambda tx: tx.sudo().outcome in outcomes)
+
+    @remembered
+    def credits(self):
+        """Return what is open in favour of a customer."""
+        return self.find(
+            "account.move.line",
+            ("account_type", "=", "asset_receivable"),
+            ("parent_state", "=", "posted"),
+            ("amount_residual_currency", "<", 0),
+        )
+
+    @remembered
+    def balances(self):
+        return self.find("account.credit.balance")
+
+    def token(self, record):
+        partner = record.sudo().partner_id.commercial_partner_id
+        return self.test.tokens_by_partner[partner.id]
+
+    # === DOORS === #
+
+    def do(self, door, *args, answer=None, **values):
+        """Call a door; what it refuses must not have changed anything."""
+        self.script(answer)
+        self.memory.clear()
+        test = self.test
+        test._keep()
+        before = test._take_snapshot()
+        try:
+            door(*args, **values)
+            test._keep()
+        except AccessError:
+            raise  # The supervisor may do all of this.
+        except UserError:
+            test.env.cr.rollback()
+            test.env.invalidate_all()
+            test.assertEqual(test._take_snapshot(), before, "it changed something")
+
+    def script(self, answer):
+        errors = {
+            "unknown": requests.ReadTimeout("slow"),
+            "failed": requests.ConnectTimeout("nobody"),
+        }
+        if answer in errors:
+            answer = self.test.transport_error(errors[answer])
+        self.test.gateway.answers = [answer or "done"]
+
+    @staticmethod
+    def part(total, share, currency):
+        """Return a share of an amount; nothing for the door's own choice."""
+        return None if share is None else currency.round(total * share / 100)
+
+    def make_invoice(self, customer, currency, price, term=None, **values):
+        test = self.test
+        return test.make_invoice(
+            price,
+            post=False,
+            partner_id=test.customers_by_name[customer],
+            currency_id=test.currencies[currency],
+            invoice_payment_term_id=test.terms[term],
+            **({"invoice_date": False} if term else {}),
+            **values,
+        ).with_user(test.supervisor)
+
+    @precondition(lambda self: len(self.invoices()) < MAX_INVOICES)
+    @rule(
+        customer=customers,
+        currency=currencies,
+        price=prices,
+        term=terms,
+        taxed=st.booleans(),
+    )
+    def issue(self, customer, currency, price, term, taxed):
+        draft = self.make_invoice(customer, currency, price, term)
+        if taxed:
+            draft.sudo().invoice_line_ids.tax_ids = self.test.tax
+        self.do(draft.action_post)
+
+    @initialize(currency=currencies, taxed=st.booleans())
+    def begin(self, currency, taxed):
+        """Begin with a paid and an open invoice, and with credit."""
+        for customer in ("company", "contact"):
+            self.issue(customer, currency, 100.0, None, taxed)
+        self.charge(0, None, "done")
+        self.adjust_credit_balance(customer, currency, 50.0)
+
+    @precondition(lambda self: len(self.invoices()) < MAX_INVOICES)
+    @rule(customer=customers, currency=currencies, price=prices, answer=answers)
+    def issue_and_charge(self, customer, currency, price, answer):
+        draft = self.make_invoice(customer, currency, price)
+        self.do(draft.issue_and_charge, self.token(draft), answer=answer)
+
+    @precondition(lambda self: self.open_invoices())
+    @rule(invoice=which, share=percent, answer=answers)
+    def charge(self, invoice, share, answer):
+        invoice = self.choose(self.open_invoices(), invoice)
+        amount = self.part(invoice.amount_residual, share, invoice.currency_id)
+        self.do(invoice.charge, self.token(invoice), amount, answer=answer)
+
+    @precondition(lambda self: self.open_invoices())
+    @rule(
+        invoice=which,
+        share=percent,
+        excess=st.sampled_from([None, "credit"]),
+        journal=st.sampled_from(["bank", "cash", "foreign"]),
+    )
+    def record(self, invoice, share, excess, journal):
+        invoice = self.choose(self.open_invoices(), invoice)
+        amount = self.part(invoice.amount_residual, share, invoice.currency_id)
+        self.do(
+            invoice.record_external_payment,
+            amount=amount,
+            excess=excess,
+            journal_id=self.test.journals[journal],
+        )
+
+    @precondition(lambda self: self.attempts("declined", "failed", "canceled"))
+    @rule(attempt=which, answer=answers)
+    def retry(self, attempt, answer):
+        attempts = self.attempts("declined", "failed", "canceled")
+        self.do(self.choose(attempts, attempt).retry, answer=answer)
+
+    @precondition(lambda self: self.attempts("unknown"))
+    @rule(attempt=which, charged=st.booleans())
+    def resolve(self, attempt, charged):
+        attempt = self.choose(self.attempts("unknown"), attempt)
+        self.do(attempt.resolve, charged, "Seen at the gateway")
+
+    @precondition(lambda self: self.payments())
+    @rule(
+        payment=which,
+        share=percent,
+        to=st.sampled_from(["original", "outside", "credit"]),
+        reduce_bill=st.booleans(),
+        answer=answers,
+    )
+    def refund(self, payment, share, to, reduce_bill, answer):
+        payment = self.choose(self.payments(), payment)
+        amount = self.part(payment.amount, share, payment.currency_id)
+        self.do(
+            payment.refund,
+            amount=amount,
+            to=to,
+            reduce_bill=reduce_bill,
+            reason="A mistake",
+            answer=answer,
+        )
+
+    @precondition(lambda self: self.credit_notes())
+    @rule(
+        credit_note=which,
+        share=percent,
+        to=st.sampled_from(["original", "outside", "credit"]),
+        answer=answers,
+    )
+    def pay_out_credit_note(self, credit_note, share, to, answer):
+        payment, credit_note = self.choose(self.credit_notes(), credit_note)
+        currency = credit_note.currency_id
+        self.do(
+            payment.refund,
+            amount=self.part(credit_note.amount_residual, share, currency),
+            to=to,
+            credit_note_id=credit_note.id,
+            reason="Returned",
+            answer=answer,
+        )
+
+    @precondition(lambda self: self.issued())
+    @rule(
+        invoice=which,
+        share=percent,
+        to=st.none() | st.sampled_from(["original", "outside", "credit"]),
+        then_to=st.none() | st.sampled_from(["original", "outside", "credit"]),
+        answer=answers,
+    )
+    def issue_credit_note(self, invoice, share, to, then_to, answer):
+        invoice = self.choose(self.issued(), invoice)
+        currency = invoice.currency_id
+        amount = self.part(invoice.amount_total, share, currency)
+        excess = currency.round((amount or 0) - invoice._get_chargeable_amount())
+        destinations = None
+        if to and currency.compare_amounts(excess, 0) > 0:
+            first = currency.round(excess / 2) if then_to else excess
+            destinations = [
+                {"to": kind, "amount": part}
+                for kind, part in ((to, first), (then_to, excess - first))
+                if kind
+            ]
+        self.do(
+            invoice.issue_credit_note,
+            amount=amount,
+            destinations=destinations,
+            reason="Returned",
+            answer=answer,
+        )
+
+    @precondition(lambda self: self.open_invoices())
+    @rule(invoice=which, share=percent)
+    def write_off(self, invoice, share):
+        invoice = self.choose(self.open_invoices(), invoice)
+        amount = self.part(invoice.amount_residual, share, invoice.currency_id)
+        self.do(invoice.write_off, amount, reason="Gone")
+
+    @precondition(lambda self: self.write_offs())
+    @rule(entry=which)
+    def undo_write_off(self, entry):
+        entry = self.choose(self.write_offs(), entry)
+        self.do(entry.with_user(self.test.supervisor).undo_write_off)
+
+    @rule(
+        customer=customers,
+        currency=currencies,
+        amount=st.sampled_from([50.0, 0.01, 400.0, -20.0, -0.01]),
+    )
+    def adjust_credit_balance(self, customer, currency, amount):
+        test = self.test
+        partner = test.env["res.partner"].browse(test.customers_by_name[customer])
+        self.do(
+            partner.with_user(test.supervisor).adjust_credit_balance,
+            amount,
+            currency_id=test.currencies[currency],
+            reason="Goodwill",
+        )
+
+    @precondition(lambda self: self.open_invoices())
+    @rule(invoice=which, share=percent)
+    def apply_credit_balance(self, invoice, share):
+        invoice = self.choose(self.open_invoices(), invoice)
+        amount = self.part(invoice.amount_residual, share, invoice.currency_id)
+        self.do(invoice.apply_credit_balance, amount)
+
+    @precondition(lambda self: self.payments().filtered("is_from_credit"))
+    @rule(payment=which)
+    def undo_credit_application(self, payment):
+        payments = self.payments().filtered("is_from_credit")
+        self.do(self.choose(payments, payment).undo_credit_application)
+
+    @precondition(lambda self: self.credits())
+    @rule(line=which, share=percent)
+    def move_to_credit_balance(self, line, share):
+        line = self.choose(self.credits(), line)
+        amount = self.part(-line.amount_residual_currency, share, line.currency_id)
+        self.do(line.move_to_credit_balance, amount)
+
+    @precondition(lambda self: self.balances().filtered("amount"))
+    @rule(balance=which, share=percent, card=st.none() | which, answer=answers)
+    def pay_out(self, balance, share, card, answer):
+        balance = self.choose(self.balances().filtered("amount"), balance)
+        amount = self.part(balance.amount, share, balance.currency_id)
+        payments = balance._get_card_payments()
+        if card is not None and payments:
+            card = self.choose(payments, card)
+            if amount is not None:
+                amount = min(amount, card.amount)
+        self.do(
+            balance.pay_out,
+            amount,
+            reason="Left",
+            payment_id=card and card.id if payments else None,
+            answer=answer,
+        )
+
+    @precondition(lambda self: self.issued())
+    @rule(invoice=which)
+    def reset(self, invoice):
+        self.do(self.choose(self.issued(), invoice).button_draft)
+
+    @precondition(lambda self: self.issued())
+    @rule(invoice=which)
+    def cancel(self, invoice):
+        self.do(self.choose(self.issued(), invoice).button_cancel)
+
+    @precondition(lambda self: self.cancelled())
+    @rule(invoice=which)
+    def reset_cancelled(self, invoice):
+        self.do(self.choose(self.cancelled(), invoice).button_draft)
+
+    @precondition(lambda self: self.drafts())
+    @rule(invoice=which, apply_credit=st.booleans())
+    def issue_again(self, invoice, apply_credit):
+        draft = self.choose(self.drafts(), invoice)
+        draft.apply_credit = apply_credit
+        self.do(draft.action_post)
+
+    # === WHAT THE GATEWAY SAYS LATER === #
+
+    @precondition(lambda self: self.attempts("pending", "unknown"))
+    @rule(attempt=which, state=st.sampled_from(["done", "cancel", "error"]))
+    def confirm(self, attempt, state):
+        attempts = self.attempts("pending", "unknown")
+        self.notify(self.choose(attempts, attempt).sudo(), state)
+
+    @precondition(lambda self: self.attempts("declined", "canceled"))
+    @rule(attempt=which)
+    def confirm_late(self, attempt):
+        tx = self.choose(self.attempts("declined", "canceled"), attempt).sudo()
+        self.late_confirmation = True
+        if tx.operation == "refund":
+            self.refunded_late.add(tx.source_transaction_id.payment_id.id)
+        self.notify(tx, "done")
+
+    def notify(self, tx, state):
+        """Let a webhook come, and the schedule book what it brings."""
+        self.memory.clear()
+        self.test.gateway.notify(tx, state)
+        if tx.state in ("done", "cancel"):
+            tx._post_process()
+        self.test._keep()
+
+    @precondition(lambda self: self.attempts("ready", "sent", "unknown", "pending"))
+    @rule()
+    def run_resolver(self):
+        self.memory.clear()
+        self.test.run_resolver()
+        self.test._keep()
+
+    # === WHAT HOLDS AFTER EACH STEP === #
+
+    @invariant()
+    def books_agree(self):
+        self.test.check_sequence(
+            self.invoices(), self.late_confirmation, self.refunded_late
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestSequences(CreditCommon):
+    """Generated sequences of all doors: the books agree after each step."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        account = cls.company_data["default_account_expense"]
+        cls.company.write_off_account_id = account
+
+    def setUp(self):
+        super().setUp()
+        euro = self.make_currency("EUR")
+        # What is issued in January and paid today makes an exchange difference.
+        self.set_rate(euro, "2026-02-01", 2.5)
+        self.currencies = {"USD": self.company.currency_id.id, "EUR": euro.id}
+        self.customers_by_name = self._make_customers()
+        self.customers_by_name_ids = list(self.customers_by_name.values())
+        self.tokens_by_partner = {
+            partner_id: self._create_token(partner_id=partner_id).id
+            for name, partner_id in self.customers_by_name.items()
+            if name != "contact"
+        }
+        self.journals = self._make_journals(euro)
+        self.terms = self._make_terms()
+        self.tax = self.company_data["default_tax_sale"]
+        self._keep()
+
+    def _make_customers(self):
+        partners = self.env["res.partner"]
+        company = partners.create({"name": "Company", "is_company": True})
+        contact = partners.create({"name": "Contact", "parent_id": company.id})
+        person = partners.create({"name": "Person"})
+        return {"company": company.id, "contact": contact.id, "person": person.id}
+
+    def _make_journals(self, currency):
+        foreign = self.env["account.journal"].create(
+            {
+                "name": "Foreign bank",
+                "type": "bank",
+                "code": "FBNK",
+                "company_id": self.company.id,
+                "currency_id": currency.id,
+            }
+        )
+        return {
+            "bank": self.company_data["default_journal_bank"].id,
+            "cash": self.company_data["default_journal_cash"].id,
+            "foreign": foreign.id,
+        }
+
+    def _make_terms(self):
+        terms = self.env["account.payment.term"].create(
+            [
+                {
+                    "name": "2% in 10 days",
+                    "early_discount": True,
+                    "discount_percentage": 2,
+                    "discount_days": 10,
+                    "line_ids": [
+                        Command.create({"value": "percent", "value_amount": 100})
+                    ],
+                },
+                {
+                    "name": "Half now, half later",
+                    "line_ids": [
+                        Command.create(
+                            {"value": "percent", "value_amount": 50, "nb_days": days}
+                        )
+                        for days in (0, 30)
+                    ],
+                },
+            ]
+        )
+        return {None: False, "early": terms[0].id, "instalments": terms[1].id}
+
+    # === ONE SEQUENCE === #
+
+    def begin_sequence(self):
+        """Let a sequence run on a cursor of its own, whose commits are undone too."""
+        self.outer_env = self.env
+        self.env.cr.execute("SELECT 1")  # Its savepoint comes before ours.
+        self.cr.execute("SAVEPOINT sequence")
+        self.env = self.env(cr=self.registry.cursor())
+        self.gateway.requests.clear()
+
+    def end_sequence(self):
+        self.env.cr.close()
+        self.cr.execute("ROLLBACK TO SAVEPOINT sequence")
+        self.cr.execute("RELEASE SAVEPOINT sequence")
+        self.env = self.outer_env
+        self.env.invalidate_all(flush=False)
+
+    def check_sequence(self, invoices, late_confirmation, refunded_late):
+        """Assert that the books agree, and that only what came late is too much."""
+        check_invariants(self, invoices.with_env(self.env), late_confirmation)
+        if late_confirmation:
+            found = self.env["account.payment.tie.out"].sudo().check()
+            self.assertFalse(
+                [row for row in found if not self._is_late(row, refunded_late)]
+            )
+
+    def _is_late(self, row, refunded_late):
+        """Tell if a gateway's late word explains a row of the tie-out."""
+        if row["invariant"] == "refund_matched":
+            refund = self.env["account.payment"].sudo().browse(row["res_id"])
+            return refund.source_payment_id.id in refunded_late
+        if row["invariant"] == "refunded":
+            return row["res_id"] in refunded_late
+        return row["invariant"] == "in_flight"
+
+    @mute_logger(
+        "odoo.addons.invoice_payments_ext.models.payment_transaction_steps",
+        "odoo.addons.payment.models.payment_transaction",
+        "odoo.sql_db",
+    )
+    def test_sequences(self):
+        def make():
+            return Sequence(self)
+
+        run_state_machine_as_test(
+            seed(int(SEED))(make) if SEED else make, settings=GENERATED
+        )
