@@ -412,8 +412,9 @@ class TestCreditFirst(PortalPaymentCommon):
         self.gateway.answers = ["pending"]
         tx = self.charge(1000, use_credit=True)
         self.gateway.notify(tx, "done")
+
         def refuse(invoices, amounts):
-            raise UserError("Today is in a locked period.")
+            raise UserError(invoices.env._("Today is in a locked period."))
 
         self.patch(self.env.registry["account.move"], "_pay_with_credit", refuse)
         tx._post_process()
