@@ -127,16 +127,26 @@ class Referee:
 
     def _check_refunds(self):
         """Of no payment more is given back than it brought; each refund is matched."""
-        for row in self._query(
-            """
-            SELECT source.name, source.amount, SUM(refund.amount) AS refunded
-              FROM account_payment AS source
-              JOIN account_payment AS refund ON refund.source_payment_id = source.id
-             WHERE refund.state IN ('in_process', 'paid')
-          GROUP BY source.id HAVING SUM(refund.amount) > source.amount
-            """
+        # What was kept on a balance and then paid out to where it came from left once,
+        # and was taken once off what the payment had paid.
+        for counts in (
+            "refund.journal_id IS DISTINCT FROM company.credit_balance_journal_id",
+            "tx.refund_credit_payment_id IS NULL",
         ):
-            yield f"{row['name']}: {row['refunded']} refunded of {row['amount']}"
+            for row in self._query(
+                f"""
+                SELECT source.name, source.amount, SUM(refund.amount) AS refunded
+                  FROM account_payment AS source
+                  JOIN res_company AS company ON company.id = source.company_id
+                  JOIN account_payment AS refund
+                    ON refund.source_payment_id = source.id
+             LEFT JOIN payment_transaction AS tx
+                    ON tx.id = refund.payment_transaction_id
+                 WHERE refund.state IN ('in_process', 'paid') AND {counts}
+              GROUP BY source.id HAVING SUM(refund.amount) > source.amount
+                """
+            ):
+                yield f"{row['name']}: {row['refunded']} refunded of {row['amount']}"
         for row in self._query(
             """
             SELECT refund.name, line.amount_residual
