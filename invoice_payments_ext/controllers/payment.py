@@ -23,6 +23,7 @@ class PaymentPortal(payment.PaymentPortal):
                 "idempotency_key",
                 "link_amount",
                 "link_token",
+                "tab",
                 "use_credit",
             },
         )
@@ -46,6 +47,7 @@ class PaymentPortal(payment.PaymentPortal):
         idempotency_key=None,
         link_amount=None,
         link_token=None,
+        tab=None,
         use_credit=False,
         **kwargs,
     ):
@@ -54,6 +56,8 @@ class PaymentPortal(payment.PaymentPortal):
         :param str idempotency_key: Made by the form for each submission.
         :param str link_amount: The amount of the payment link that was followed.
         :param str link_token: What proves it.
+        :param str tab: What tells the tab of the browser from others, for as long as it
+                        is open.
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the chosen method the rest.
         """
@@ -83,6 +87,7 @@ class PaymentPortal(payment.PaymentPortal):
             use_credit=use_credit,
             link_amount=self._get_link_amount(invoice_ids, link_amount, link_token),
             is_sent_at_once=is_token_flow,
+            tab=tab,
         )
         request.update_context(delay_token_charge=True)
         tx_sudo = self._create_transaction(

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-# How long another person's payment at the provider's page keeps others from starting.
+# How long a payment at a provider's page keeps other people and tabs from starting.
 OTHER_PAYMENT_DELAY = timedelta(minutes=10)
 
 
@@ -14,11 +14,12 @@ class AccountMove(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_member_payment(self, amount, partner, link_amount=None):
+    def _check_member_payment(self, amount, partner, link_amount=None, tab=None):
         """Check, on locked invoices, that this amount can be paid on them now.
 
         :param float amount: The amount in the invoices' currency.
         :param res.partner partner: On whose behalf is paid.
+        :param str tab: What tells the tab of the browser from others.
         :param float link_amount: The amount of the payment link that was followed.
         :raise UserError: In words for the member.
         """
@@ -29,7 +30,9 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("Invoices of one company and currency are paid at once.")
             )
-        if self._get_blocking_attempt() or self._get_payment_started_by_others(partner):
+        if self._get_blocking_attempt() or self._get_payment_started_elsewhere(
+            partner, tab
+        ):
             raise UserError(
                 self.env._(
                     "A payment of this invoice is being processed already. Look at it "
@@ -89,6 +92,7 @@ class AccountMove(models.Model):
         use_credit=False,
         link_amount=None,
         is_sent_at_once=False,
+        tab=None,
     ):
         """Lock these invoices and return the values of a member's payment of them.
 
@@ -102,6 +106,7 @@ class AccountMove(models.Model):
         :param float link_amount: The amount of the payment link that was followed.
         :param bool is_sent_at_once: Whether a saved method is charged by the same
                                      request.
+        :param str tab: What tells the tab of the browser from others.
         :rtype: dict
         :raise UserError: If it cannot be paid, in words for the member.
         """
@@ -113,7 +118,7 @@ class AccountMove(models.Model):
         if balance and (use_credit or provider.code == "credit_balance"):
             balance._get_locked([balance._get_owner()])
         self._lock_for_payment()
-        self._check_member_payment(amount, partner, link_amount)
+        self._check_member_payment(amount, partner, link_amount, tab)
         from_credit = 0.0
         if use_credit:
             self._check_credit_goes_first(amount, provider, balance)
@@ -131,7 +136,11 @@ class AccountMove(models.Model):
                     amount=currency.format(rest),
                 )
             )
-        values = {"amount": rest, "credit_first_amount": from_credit}
+        values = {
+            "amount": rest,
+            "credit_first_amount": from_credit,
+            "portal_tab": tab or False,
+        }
         if is_sent_at_once:
             values.update(request_kind="charge", request_state="ready")
             if len(self) == 1:
@@ -228,18 +237,18 @@ class AccountMove(models.Model):
         )
         return max(minimum, self.currency_id.rounding)
 
-    def _get_payment_started_by_others(self, partner):
-        """Return what others started to pay at a provider's page a moment ago.
+    def _get_payment_started_elsewhere(self, partner, tab):
+        """Return what was started at a provider's page a moment ago, not in this tab.
 
-        It is not known what they do there. What the same person started before counts
-        as given up: people come back to choose another method.
+        It is not known what becomes of it there. What was started in the same tab
+        before counts as given up: people come back to choose another method.
         """
         started = fields.Datetime.now() - OTHER_PAYMENT_DELAY
         return self.sudo().transaction_ids.filtered(
             lambda tx: (
                 tx.outcome == "draft"
                 and tx.operation in ("online_redirect", "online_direct")
-                and tx.partner_id != partner
+                and (tx.partner_id != partner or tx.portal_tab != (tab or False))
                 and tx.create_date > started
             )
         )

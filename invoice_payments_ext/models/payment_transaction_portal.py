@@ -5,9 +5,15 @@ from .payment_transaction import IN_FLIGHT_OUTCOMES
 
 
 class PaymentTransaction(models.Model):
-    """What is on its way, in the list of payments that a customer has in the portal."""
+    """What members start in the portal, and the list of what is on its way there."""
 
     _inherit = "payment.transaction"
+
+    portal_tab = fields.Char(
+        readonly=True,
+        copy=False,
+        help="The browser's tab in which it was started: another one waits for it.",
+    )
 
     # === BUSINESS METHODS === #
 

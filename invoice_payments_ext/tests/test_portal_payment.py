@@ -548,17 +548,28 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assertEqual(self.held(), 400)
 
     def test_two_members_at_the_page_of_a_provider(self):
-        tx = self.pay(1000)
+        tx = self.pay(1000, tab="one")
         self.assertEqual(tx.outcome, "draft")
-        self.pay(1000)  # The same one came back to choose another method.
         self.authenticate("ip_colleague", "ip_colleague")
+        self.assert_refused("being processed", self.pay, 1000, tab="one")
         self.assert_refused("being processed", self.pay, 1000)
+        self._wait_ten_minutes()
+        self.pay(1000)
+
+    def test_two_tabs_at_the_page_of_a_provider(self):
+        self.pay(1000, tab="one")
+        self.pay(1000, tab="one")  # Back, to choose another method.
+        self.assert_refused("being processed", self.pay, 1000, tab="two")
+        self.assert_refused("being processed", self.charge, 1000, tab="two")
+        self.charge(1000, tab="one")
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def _wait_ten_minutes(self):
         self.env.cr.execute(
             "UPDATE payment_transaction SET create_date = create_date - "
             "interval '11 minutes'"
         )
         self.env.invalidate_all()
-        self.pay(1000)
 
     def test_a_provider_that_does_not_take_as_much(self):
         self.company.portal_amount_choice = True

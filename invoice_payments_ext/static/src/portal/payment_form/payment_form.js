@@ -1,3 +1,4 @@
+import {browser} from "@web/core/browser/browser";
 import {_t} from "@web/core/l10n/translation";
 import {patch} from "@web/core/utils/patch";
 import {uuid} from "@web/core/utils/strings";
@@ -151,6 +152,7 @@ patch(PaymentForm.prototype, {
             params.link_amount = this.memberPaymentEl.dataset.linkAmount;
             params.link_token = this.memberPaymentEl.dataset.linkToken;
         }
+        params.tab = this._getTab();
         const request = JSON.stringify(params);
         if (request !== this.keptRequest) {
             this.keptRequest = request;
@@ -158,6 +160,14 @@ patch(PaymentForm.prototype, {
         }
         params.idempotency_key = this.idempotencyKey;
         return params;
+    },
+
+    /** @returns {String} what stays the same in this tab, also when one comes back */
+    _getTab() {
+        if (!browser.sessionStorage.getItem("invoice_payments_ext.tab")) {
+            browser.sessionStorage.setItem("invoice_payments_ext.tab", uuid());
+        }
+        return browser.sessionStorage.getItem("invoice_payments_ext.tab");
     },
 
     /** @override */
