@@ -32,6 +32,7 @@ class AccountMove(models.Model):
                 invoice.state == "draft"
                 and invoice.move_type == "out_invoice"
                 and invoice.partner_id
+                and invoice.currency_id
                 and invoice._get_default_token()
             )
 
