@@ -558,8 +558,10 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(invoice.amount_residual, 80.0)
         with self.assertRefused("Nothing is held"):
             invoice.apply_credit_balance()
-        self.customer.adjust_credit_balance(10.0, reason="Goodwill")
+        parent = company.with_user(self.supervisor)
+        parent.adjust_credit_balance(10.0, reason="Goodwill")
         self.assertEqual(self._balance(company).amount, 10.0)
+        self.assertEqual(balance.amount, 100.0)
         paid = balance.pay_out(60.0, reason="Left")
         self.assertEqual(self._balance(company).amount, 10.0)
         self.assertEqual(balance.amount, 40.0)
