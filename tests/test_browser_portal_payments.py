@@ -84,3 +84,15 @@ def test_my_payments(member, world, invoice_id):
     member.page.get_by_role("searchbox").fill("nothing such")
     member.page.keyboard.press("Enter")
     expect(member.page.get_by_text("No payments match")).to_be_visible()
+
+
+def test_nothing_keeps_people_out(member, invoice_id):
+    """What axe-core calls serious is on none of the member's pages."""
+    for path in (
+        "/my/payments",
+        "/my/credit",
+        "/my/payment_method",
+        f"/my/invoices/{invoice_id}",
+    ):
+        member.page.goto(path)
+        assert not member.find_barriers("main"), path
