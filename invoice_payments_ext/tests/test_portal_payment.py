@@ -616,3 +616,11 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assert_refused(
             "do not have access to this payment token", self.charge, 1000
         )
+
+    def test_employee_without_accounting_rights(self):
+        self.make_user("ip_employee", "base.group_user")
+        self.authenticate("ip_employee", "ip_employee")
+        for access_token in ("", "made-up", None):
+            self.assert_refused(
+                "access token", self.charge, 1000, access_token=access_token
+            )
