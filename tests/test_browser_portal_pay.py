@@ -38,13 +38,7 @@ def member(chromium, world, artefacts, company):
 def test_a_part_then_credit_and_card(member, world, size):
     [invoice_id] = world.make_invoices([member.partner_id], 300)
     world.make_token(member.partner_id)
-    world.accountant.call(
-        "res.partner",
-        "adjust_credit_balance",
-        [member.partner_id],
-        amount=65,
-        reason="Goodwill",
-    )
+    world.adjust_credit(member.partner_id, 65)
     member.page.set_viewport_size(size)
 
     form = member.open_payment_form(invoice_id)
@@ -77,13 +71,7 @@ def test_a_part_then_credit_and_card(member, world, size):
 def test_all_by_credit(member, world):
     [invoice_id] = world.make_invoices([member.partner_id], 50)
     world.make_token(member.partner_id)
-    world.accountant.call(
-        "res.partner",
-        "adjust_credit_balance",
-        [member.partner_id],
-        amount=65,
-        reason="Goodwill",
-    )
+    world.adjust_credit(member.partner_id, 65)
     form = member.open_payment_form(invoice_id)
     expect(form.get_by_label("Use my credit")).to_be_hidden()
     expect(form.locator(".o_member_credit")).to_contain_text("65.00")
