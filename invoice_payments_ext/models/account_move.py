@@ -365,8 +365,10 @@ class AccountMove(models.Model):
         :param str reference: The document's number, such as the cheque's.
         :param str memo: A memo; the invoice's payment reference if not given.
         :param bool notify: Whether to send the receipt to the customer.
-        :param str excess: `credit` to keep what is above the remaining amount on the
-                           customer's credit balance; it is refused if not given.
+        :param str excess: `credit` to keep what is above the amount that settles the
+                           invoice on the date on the customer's credit balance, in the
+                           currency of the journal; if not given, what is above the
+                           remaining amount is refused.
         :param str idempotency_key: See :meth:`charge`.
         :return: The payments, in the order of the invoices.
         :rtype: account.payment
@@ -390,16 +392,13 @@ class AccountMove(models.Model):
         }
         payments = keys._find(idempotency_key, door, arguments)
         if payments is None:
-            if excess:
-                self._lock_own_credit_balance(excess)
-            self._lock_for_payment()
-            payments = self._record_external_payments(
-                amount,
-                self._get_external_payment_values(
-                    journal_id, payment_method_line_id, date, reference, memo
-                ),
-                excess,
+            values = self._get_external_payment_values(
+                journal_id, payment_method_line_id, date, reference, memo
             )
+            if excess:
+                self._lock_own_credit_balance(excess, values)
+            self._lock_for_payment()
+            payments = self._record_external_payments(amount, values, excess)
             keys._remember(idempotency_key, door, arguments, payments)
             if notify:
                 payments._send_receipt()
@@ -740,7 +739,7 @@ class AccountMove(models.Model):
             )
         self._check_collectable()
         self._check_nothing_in_flight()
-        if excess and self._has_excess(amount):
+        if excess and self._has_excess(amount, values):
             return self._record_with_excess(amount, values)
         by_dialog = self.filtered(
             lambda invoice: invoice._needs_register_dialog(values)
@@ -795,15 +794,25 @@ class AccountMove(models.Model):
         These are payments in the journal's own currency, and early-payment discounts.
         """
         self.ensure_one()
-        journal = self.env["account.journal"].browse(values["journal_id"])
-        return (
-            journal.currency_id or self.currency_id
+        return self._get_journal_currency(
+            values
         ) != self.currency_id or self._is_eligible_for_early_payment_discount(
             self.currency_id, values["date"]
         )
 
-    def _record_by_register_dialog(self, amount, values):
-        """Record a payment through Odoo's own register dialog."""
+    def _get_journal_currency(self, values):
+        """Return the currency of payments of this invoice through a journal.
+
+        :rtype: res.currency
+        """
+        journal = self.env["account.journal"].browse(values["journal_id"])
+        return journal.currency_id or self.currency_id
+
+    def _open_register_dialog(self, values):
+        """Return Odoo's own register dialog, with what settles this invoice.
+
+        :rtype: account.payment.register
+        """
         self.ensure_one()
         dialog = (
             self.env["account.payment.register"]
@@ -819,8 +828,14 @@ class AccountMove(models.Model):
         )
         if values["memo"]:
             dialog.communication = values["memo"]
+        return dialog
+
+    def _record_by_register_dialog(self, amount, values, is_checked=False):
+        """Record a payment through Odoo's own register dialog."""
+        dialog = self._open_register_dialog(values)
         if amount is not None:
-            self._check_payment_amount(amount)
+            if not is_checked:
+                self._check_payment_amount(amount)
             dialog.amount = self.currency_id._convert(
                 amount, dialog.currency_id, self.company_id, values["date"]
             )

@@ -309,10 +309,11 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
 
-    def _lock_own_credit_balance(self, excess):
+    def _lock_own_credit_balance(self, excess, values):
         """Lock the balance that the excess of a payment is kept on.
 
         :param str excess: What the caller wants; see :meth:`record_external_payment`.
+        :param dict values: What :meth:`_get_external_payment_values` returned.
         :raise UserError: If it is nothing that can be done with an excess.
         """
         if excess != "credit":
@@ -324,39 +325,67 @@ class AccountMove(models.Model):
                 )
             )
         if len(self) == 1 and self.partner_id:
-            self.env["account.credit.balance"]._get_locked([self._get_credit_owner()])
+            partner_id, company_id, _currency_id = self._get_credit_owner()
+            currency = self._get_journal_currency(values)
+            self.env["account.credit.balance"]._get_locked(
+                [(partner_id, company_id, currency.id)]
+            )
 
-    def _has_excess(self, amount):
-        """Tell if an amount is above all that can be paid on this invoice."""
+    def _has_excess(self, amount, values):
+        """Tell if an amount is above what settles this invoice."""
         is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
         if len(self) != 1 or not is_number:
             return False  # It is refused with its reason, or there is none.
-        return (
-            math.isfinite(amount)
-            and self.currency_id.compare_amounts(amount, self.amount_residual) > 0
+        return math.isfinite(amount) and (
+            self.currency_id.compare_amounts(amount, self._get_settling_amount(values))
+            > 0
         )
 
+    def _get_settling_amount(self, values):
+        """Return what settles this invoice if it is paid on a day through a journal.
+
+        :param dict values: What :meth:`_get_external_payment_values` returned.
+        :return: The remaining amount in the invoice's currency, or less with an
+                 early-payment discount.
+        :rtype: float
+        """
+        self.ensure_one()
+        if self._is_eligible_for_early_payment_discount(
+            self._get_journal_currency(values), values["date"]
+        ):
+            return sum(
+                self._get_open_receivable_lines().mapped("discount_amount_currency")
+            )
+        return self.amount_residual
+
     def _record_with_excess(self, amount, values):
-        """Record a payment above the remaining amount, and keep the rest as credit."""
+        """Record a payment above what settles this invoice, and keep the rest.
+
+        What is left is kept in the currency of the payment, which is the journal's.
+        """
         self.ensure_one()
         self._check_amount(amount, self.currency_id)
         self._check_chargeable_in_full()
-        if self._needs_register_dialog(values):
-            raise UserError(
-                self.env._(
-                    "An excess is kept as credit only of payments in %(currency)s, "
-                    "without an early-payment discount: record what settles "
-                    "%(invoice)s, and the rest as a payment of its own.",
-                    currency=self.currency_id.name,
-                    invoice=self.display_name,
-                )
-            )
         vals = self._prepare_external_payment_vals(self.amount_residual, values)
-        payment = self._create_payments_together([{**vals, "amount": amount}])
-        self._get_credit_payment_values(self.company_id, "outbound")
-        payment._get_receivable_lines()._keep_as_credit(
-            self.currency_id.round(amount - vals["amount"])
-        )
+        vals["amount"] = amount
+        if self._needs_register_dialog(values):
+            dialog = self._open_register_dialog(values)
+            currency = dialog.currency_id
+            paid = self.currency_id._convert(
+                amount, currency, self.company_id, values["date"]
+            )
+            if currency.compare_amounts(paid, dialog.amount) <= 0:
+                # In the journal's currency, it is no more than what settles.
+                return self._record_by_register_dialog(amount, values, is_checked=True)
+            settling = dialog._create_payment_vals_from_wizard(dialog.batches[0])
+            vals.update(
+                amount=paid,
+                currency_id=currency.id,
+                write_off_line_vals=settling["write_off_line_vals"],
+            )
+        payment = self._create_payments_together([vals])
+        lines = payment._get_receivable_lines()
+        lines._keep_as_credit(-sum(lines.mapped("amount_residual_currency")))
         return payment
 
     # === GETTERS === #

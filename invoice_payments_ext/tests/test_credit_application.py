@@ -28,6 +28,23 @@ class CreditCommon(RefundCommon):
     _balance = test_credit_balance.TestCreditBalance._balance
     _history = test_credit_balance.TestCreditBalance._history
 
+    def _make_discounted_invoice(self, computation="included", **values):
+        """Return an invoice of 200 that 196 pay in time."""
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "2% in 10 days",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "early_pay_discount_computation": computation,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
+            }
+        )
+        return self.make_invoice(
+            200.0,
+            **{"invoice_date": False, "invoice_payment_term_id": term.id, **values},
+        )
+
     def held(self, currency=None):
         """Return what is held for the customer."""
         return self._balance(currency=currency).amount
@@ -343,21 +360,6 @@ class TestCreditAtIssue(CreditCommon):
         ).action_post()
         self.assertEqual(draft.amount_residual, 0)
 
-    def _make_discounted_invoice(self):
-        """Return an invoice of 200 that 196 pay in time."""
-        term = self.env["account.payment.term"].create(
-            {
-                "name": "2% in 10 days",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 10,
-                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
-            }
-        )
-        return self.make_invoice(
-            200.0, invoice_date=False, invoice_payment_term_id=term.id
-        )
-
     def test_early_payment_discount(self):
         invoice = self._make_discounted_invoice()
         self.assertEqual(invoice.amount_residual, 0)
@@ -455,6 +457,136 @@ class TestMoneyToCredit(CreditCommon):
         form.keep_excess = True
         form.save().action_record()
         self.assertEqual(self.held(), 500)
+
+    def test_excess_over_the_discounted_amount_from_the_dialog(self):
+        self.company.credit_applied_at_issue = False
+        invoice = self._make_discounted_invoice()
+        form = Form(
+            self.env["account.payment.create"]
+            .with_user(self.supervisor)
+            .with_context(default_move_id=invoice.id)
+        )
+        form.method = "external"
+        self.assertEqual((form.amount, form.excess_amount), (196, 0))
+        form.amount = 250
+        self.assertEqual(form.excess_amount, 54)
+        form.keep_excess = True
+        form.save().action_record()
+        self.assertEqual(self.held(), 354)
+
+    def test_excess_beside_an_early_payment_discount(self):
+        """What is above the discounted amount is kept: the discount is granted."""
+        self.company.credit_applied_at_issue = False
+        for amount, kept in ((250, 54), (200, 4), (197.5, 1.5)):
+            with self.subTest(amount):
+                held = self.held()
+                self.invoice = self._make_discounted_invoice()
+                payment = self.record(amount, excess="credit")
+                self.assertEqual(payment.amount, amount)
+                self.assertEqual(self.invoice.amount_residual, 0)
+                self.assertFalse(self.receivable(payment))
+                self.assertAlmostEqual(self.held() - held, kept)
+                self.assertAlmostEqual(payment._get_refundable_amount(), 196)
+
+    def test_excess_beside_a_discount_of_the_tax_and_in_another_currency(self):
+        self.company.credit_applied_at_issue = False
+        euro = self.make_currency("EUR")
+        self.set_rate(euro, "2025-12-01", 3.0)
+        for computation in ("included", "excluded", "mixed"):
+            with self.subTest(computation):
+                held = self.held(euro) if self._balance(currency=euro) else 0
+                self.invoice = invoice = self._make_discounted_invoice(
+                    computation,
+                    currency_id=euro.id,
+                    invoice_line_ids=[
+                        Command.create(
+                            {
+                                "name": "Service",
+                                "price_unit": 99.99,
+                                "tax_ids": [Command.set(self.tax_sale_a.ids)],
+                            }
+                        )
+                    ],
+                )
+                settling = invoice._get_default_payment_amount()
+                self.assertLess(settling, invoice.amount_total)
+                payment = self.record(settling + 0.01, excess="credit")
+                self.assertEqual(invoice.amount_residual, 0)
+                self.assertFalse(self.receivable(payment))
+                self.assertAlmostEqual(self.held(euro) - held, 0.01)
+
+    def test_no_excess_beside_an_early_payment_discount(self):
+        self.company.credit_applied_at_issue = False
+        for amount, remaining in ((196, 0), (100, 100)):
+            with self.subTest(amount):
+                self.invoice = self._make_discounted_invoice()
+                self.record(amount, excess="credit")
+                self.assertEqual(self.invoice.amount_residual, remaining)
+                self.assertEqual(self.held(), 300)
+
+    def test_excess_beside_a_discount_that_is_over(self):
+        self.company.credit_applied_at_issue = False
+        self.invoice = self._make_discounted_invoice(invoice_date="2026-01-01")
+        self.record(250, excess="credit")
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.held(), 350)
+
+    def _make_euro_journal(self):
+        euro = self.make_currency("EUR")
+        self.set_rate(euro, "2025-12-01", 3.0)
+        return self.env["account.journal"].create(
+            {
+                "name": "Bank in euro",
+                "code": "BEUR",
+                "type": "bank",
+                "currency_id": euro.id,
+            }
+        )
+
+    def test_excess_in_another_currency(self):
+        """It is kept in the currency in which it was received."""
+        journal = self._make_euro_journal()
+        euro = journal.currency_id
+        values = {"journal_id": journal.id, "excess": "credit"}
+        payment = self.record(1200, idempotency_key="euro", **values)
+        self.assertEqual((payment.amount, payment.currency_id), (3600, euro))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.receivable(payment))
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.held(euro), 600)
+        self.assertEqual(payment._get_refundable_amount(), 3000)
+        self.assertEqual(self.record(1200, idempotency_key="euro", **values), payment)
+        self.assertEqual(self.held(euro), 600)
+
+    def test_excess_in_a_third_currency(self):
+        journal = self._make_euro_journal()
+        euro = journal.currency_id
+        yen = self.make_currency("JPY", 100.0)
+        self.set_rate(yen, "2026-01-02", 150.0)
+        self.invoice = self.make_invoice(
+            90000, currency_id=yen.id, invoice_date="2026-01-01"
+        )
+        # 900 in the company's currency when issued; 600, and then the payment 1,000.
+        payment = self.record(150000, journal_id=journal.id, excess="credit")
+        self.assertEqual((payment.amount, payment.currency_id), (3000, euro))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.receivable(payment))
+        self.assertEqual(self.held(euro), 300)
+
+    def test_excess_that_the_journals_currency_cannot_hold(self):
+        yen = self.make_currency("JPY", 1)
+        journal = self.env["account.journal"].create(
+            {
+                "name": "Bank in yen",
+                "code": "BYEN",
+                "type": "bank",
+                "currency_id": yen.id,
+            }
+        )
+        payment = self.record(1000.01, journal_id=journal.id, excess="credit")
+        self.assertEqual((payment.amount, payment.currency_id), (1000, yen))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.held(yen), 0)
 
     def test_unallocated_payment(self):
         payment = self.record(400)

@@ -51,11 +51,16 @@ class AccountPaymentCreate(models.TransientModel):
     is_external = fields.Boolean(compute="_compute_is_external")
     is_credit = fields.Boolean(compute="_compute_is_external")
     available_credit = fields.Monetary(related="move_id.available_credit")
-    excess_amount = fields.Monetary(compute="_compute_excess_amount")
+    payment_currency_id = fields.Many2one(
+        comodel_name="res.currency", compute="_compute_excess_amount"
+    )
+    excess_amount = fields.Monetary(
+        compute="_compute_excess_amount", currency_field="payment_currency_id"
+    )
     keep_excess = fields.Boolean(
         string="Keep the excess as credit",
-        help="What is paid above the remaining amount is kept on the customer's credit "
-        "balance.",
+        help="What is paid above the amount that settles the invoice is kept on the "
+        "customer's credit balance, in the currency of the journal.",
     )
     save_method_url = fields.Char(
         string="Link to save a payment method", compute="_compute_save_method_url"
@@ -203,11 +208,23 @@ class AccountPaymentCreate(models.TransientModel):
             dialog.is_external = dialog.method == EXTERNAL
             dialog.is_credit = dialog.method == CREDIT
 
-    @api.depends("amount", "method")
+    @api.depends("amount", "method", "journal_id", "date")
     def _compute_excess_amount(self):
         for dialog in self:
-            excess = dialog.amount - dialog.move_id.amount_residual
-            dialog.excess_amount = max(excess, 0.0) if dialog.is_external else 0.0
+            invoice = dialog.move_id
+            date = dialog.date or fields.Date.context_today(dialog)
+            values = {"journal_id": dialog.journal_id.id, "date": date}
+            dialog.payment_currency_id = invoice._get_journal_currency(values)
+            excess = 0.0
+            if invoice and dialog.is_external:
+                settling = invoice._get_settling_amount(values)
+                excess = invoice.currency_id._convert(
+                    max(dialog.amount - settling, 0.0),
+                    dialog.payment_currency_id,
+                    dialog.company_id,
+                    date,
+                )
+            dialog.excess_amount = excess
 
     @api.onchange("method")
     def _onchange_method(self):
