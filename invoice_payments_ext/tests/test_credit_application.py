@@ -785,6 +785,22 @@ class TestPayOut(CreditCommon):
         form.save().action_pay_out()
         self.assertEqual(self.held(), 0)
 
+    def test_to_a_card_from_the_dialog(self):
+        payment = self.charge(200)
+        values = {"balance_id": self.balance().id, "to": "card"}
+        dialogs = self.env["account.credit.balance.pay.out"].with_user(self.supervisor)
+        dialog = dialogs.new(values)
+        self.assertEqual(dialog.payment_id.display_name, payment.name)
+        self.assertEqual(dialog.card_label, self.token._get_method_label())
+        self.assertEqual(dialog.refundable_amount, 200)
+        form = Form(dialogs.with_context(default_balance_id=values["balance_id"]))
+        form.to = "card"
+        self.assertEqual(form.amount, 200)
+        form.reason = "Asked for"
+        form.save().action_pay_out()
+        self.assertEqual(self.gateway.requests[-1][1:], ("refund", -200))
+        self.assertEqual(self.held(), 100)
+
     def pay_out_to_card(self, payment, amount, answer="done", **values):
         """Pay out to the card of a payment, with this answer of the gateway."""
         self.gateway.answers = [answer]

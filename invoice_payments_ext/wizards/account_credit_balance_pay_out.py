@@ -51,6 +51,7 @@ class AccountCreditBalancePayOut(models.TransientModel):
         domain="[('id', 'in', card_payment_ids)]",
         help="The payment that goes back to its card. What it paid stays paid.",
     )
+    card_label = fields.Char(string="Card", compute="_compute_refundable_amount")
     refundable_amount = fields.Monetary(
         string="Refundable", compute="_compute_refundable_amount"
     )
@@ -87,12 +88,15 @@ class AccountCreditBalancePayOut(models.TransientModel):
     @api.depends("to")
     def _compute_payment_id(self):
         for dialog in self:
-            dialog.payment_id = dialog.to == "card" and dialog.card_payment_ids[:1]
+            # The origin: what the dialog holds while it is open has no name.
+            payment = dialog.card_payment_ids[:1]._origin
+            dialog.payment_id = dialog.to == "card" and payment
 
     @api.depends("payment_id")
     def _compute_refundable_amount(self):
         for dialog in self:
             payment = dialog.payment_id
+            dialog.card_label = payment and payment._get_receipt_method()
             dialog.refundable_amount = payment and payment._get_refundable_amount(
                 is_of_credit=True
             )

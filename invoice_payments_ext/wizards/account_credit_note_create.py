@@ -265,7 +265,7 @@ class AccountCreditNoteCreate(models.TransientModel):
     @api.depends("available_refund_ids")
     def _compute_refund_id(self):
         for dialog in self:
-            dialog.refund_id = dialog.available_refund_ids[:1]
+            dialog.refund_id = dialog.available_refund_ids[:1]._origin
 
     @api.depends("excess_amount", "refund_id")
     def _compute_linked_amount(self):

@@ -55,7 +55,9 @@ class AccountPaymentCreate(models.TransientModel):
         comodel_name="res.currency", compute="_compute_excess_amount"
     )
     excess_amount = fields.Monetary(
-        compute="_compute_excess_amount", currency_field="payment_currency_id"
+        string="Excess",
+        compute="_compute_excess_amount",
+        currency_field="payment_currency_id",
     )
     keep_excess = fields.Boolean(
         string="Keep the excess as credit",

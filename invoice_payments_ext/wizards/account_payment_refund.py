@@ -177,7 +177,7 @@ class AccountPaymentRefund(models.TransientModel):
     @api.depends("payment_id")
     def _compute_credit_note_id(self):
         for dialog in self:
-            dialog.credit_note_id = dialog.open_credit_note_ids[:1]
+            dialog.credit_note_id = dialog.open_credit_note_ids[:1]._origin
 
     @api.depends(
         "amount", "to", "bill", "invoice_id", "credit_note_id", "journal_id", "date"
