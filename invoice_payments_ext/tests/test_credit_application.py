@@ -455,7 +455,10 @@ class TestMoneyToCredit(CreditCommon):
         form.amount = 1200
         self.assertEqual(form.excess_amount, 200)
         form.keep_excess = True
-        form.save().action_record()
+        dialog = form.save()
+        for _click in range(2):
+            told = dialog.action_record()["params"]["message"]
+            self.assertIn("200.00 of it is kept as credit", told)
         self.assertEqual(self.held(), 500)
 
     def test_excess_over_the_discounted_amount_from_the_dialog(self):

@@ -335,14 +335,16 @@ class AccountPaymentCreate(models.TransientModel):
             reference=self.reference,
             memo=self.memo,
             notify=self.notify,
-            excess=CREDIT if self.keep_excess and self.excess_amount else None,
+            excess=CREDIT if self.keep_excess else None,
             idempotency_key=self.idempotency_key,
         )
-        return prepare_notification(
-            self.env._("Payment recorded"),
-            self.env._(
-                "%(amount)s was recorded as %(name)s.",
-                amount=payment.currency_id.format(payment.amount),
-                name=payment.name,
-            ),
+        message = self.env._(
+            "%(amount)s was recorded as %(name)s.",
+            amount=payment.currency_id.format(payment.amount),
+            name=payment.name,
         )
+        for kept in payment.refund_payment_ids.filtered("journal_id.is_credit_balance"):
+            message += "\n" + self.env._(
+                "%s of it is kept as credit.", kept.currency_id.format(kept.amount)
+            )
+        return prepare_notification(self.env._("Payment recorded"), message)
