@@ -13,12 +13,8 @@ def invoice_id(world):
     [invoice] = world.query(
         "SELECT commercial_partner_id FROM account_move WHERE id = %s", invoice_id
     )
-    world.accountant.call(
-        "res.partner",
-        "adjust_credit_balance",
-        [invoice["commercial_partner_id"]],
-        amount=50.0,
-        reason="Goodwill for the delay",
+    world.adjust_credit(
+        invoice["commercial_partner_id"], 50.0, reason="Goodwill for the delay"
     )
     world.accountant.call(
         "account.move", "apply_credit_balance", [invoice_id], amount=30.0

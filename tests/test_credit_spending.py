@@ -22,13 +22,7 @@ def partner_id(world):
 def invoices(world, partner_id):
     """Return open invoices of a customer for whom 100 are held."""
     invoices = world.make_invoices([partner_id] * CLIENTS)
-    world.accountant.call(
-        "res.partner",
-        "adjust_credit_balance",
-        [partner_id],
-        amount=HELD,
-        reason="Goodwill",
-    )
+    world.adjust_credit(partner_id, HELD)
     return invoices
 
 
@@ -36,19 +30,6 @@ def apply_credit(client, invoice_id, amount=PART, **values):
     return client.call(
         "account.move", "apply_credit_balance", [invoice_id], amount=amount, **values
     )
-
-
-def get_spent(world, invoices, partner_id):
-    """Return what is left of the balance, and what of it paid the invoices."""
-    (balance,) = world.query(
-        "SELECT amount FROM account_credit_balance WHERE partner_id = %s", partner_id
-    )
-    (paid,) = world.query(
-        "SELECT sum(amount_total - amount_residual) AS paid FROM account_move "
-        "WHERE id IN %s",
-        tuple(invoices),
-    )
-    return balance["amount"], paid["paid"]
 
 
 def test_different_invoices(world, clients, invoices, partner_id):
@@ -63,7 +44,7 @@ def test_different_invoices(world, clients, invoices, partner_id):
     )
     assert_clear(errors)
     assert 1 <= len(done) <= 6
-    assert get_spent(world, invoices, partner_id) == (
+    assert world.get_spent(invoices, partner_id) == (
         HELD - PART * len(done),
         PART * len(done),
     )
@@ -90,7 +71,7 @@ def test_all_of_it(world, clients, invoices, partner_id):
     )
     assert_clear(errors)
     spend_what_is_left(world, invoices)
-    assert get_spent(world, invoices, partner_id) == (0, HELD)
+    assert world.get_spent(invoices, partner_id) == (0, HELD)
 
 
 # Sixteen threads of one process, each with a database transaction of its own that is
@@ -144,9 +125,9 @@ def test_direct_calls(world, invoices, partner_id):
     assert 1 <= spent <= 6
     for outcome in set(outcomes) - {"spent"}:
         assert "credit balance" in outcome or "Somebody else" in outcome, outcome
-    assert get_spent(world, invoices, partner_id) == (HELD - PART * spent, PART * spent)
+    assert world.get_spent(invoices, partner_id) == (HELD - PART * spent, PART * spent)
     spend_what_is_left(world, invoices)
-    assert get_spent(world, invoices, partner_id) == (0, HELD)
+    assert world.get_spent(invoices, partner_id) == (0, HELD)
 
 
 def test_all_ways_out(world, clients, invoices, partner_id):
@@ -175,7 +156,7 @@ def test_all_ways_out(world, clients, invoices, partner_id):
     assert 1 <= len(done) <= 6
     history = world.get_credit_history(partner_id)
     assert [amount for _kind, amount in history] == [HELD] + [-PART] * len(done)
-    left, paid = get_spent(world, invoices, partner_id)
+    left, paid = world.get_spent(invoices, partner_id)
     assert left == HELD - PART * len(done)
     assert paid == PART * sum(kind == "applied" for kind, _amount in history)
 
@@ -192,7 +173,7 @@ def test_one_invoice(world, clients, invoices, partner_id):
     assert len(done) <= 1
     if not done:
         apply_credit(world.accountant, invoices[0], HELD)
-    assert get_spent(world, invoices, partner_id) == (0, HELD)
+    assert world.get_spent(invoices, partner_id) == (0, HELD)
 
 
 def test_same_idempotency_key(world, clients, invoices, partner_id):
@@ -207,19 +188,13 @@ def test_same_idempotency_key(world, clients, invoices, partner_id):
     assert_clear(errors)
     for client in clients:
         apply_credit(client, invoices[0], **values)
-    assert get_spent(world, invoices, partner_id) == (HELD - PART, PART)
+    assert world.get_spent(invoices, partner_id) == (HELD - PART, PART)
 
 
 def test_issued_at_once(world, clients, partner_id):
     """Sixteen invoices are issued at once: their customer's credit is spent once."""
     drafts = world.make_invoices([partner_id] * CLIENTS, post=False)
-    world.accountant.call(
-        "res.partner",
-        "adjust_credit_balance",
-        [partner_id],
-        amount=HELD,
-        reason="Goodwill",
-    )
+    world.adjust_credit(partner_id, HELD)
 
     def issue(client, invoice_id):
         client.call("account.move", "action_post", [invoice_id])
@@ -236,4 +211,4 @@ def test_issued_at_once(world, clients, partner_id):
         state = world.query("SELECT state FROM account_move WHERE id = %s", draft)
         if state[0]["state"] == "draft":
             issue(world.accountant, draft)
-    assert get_spent(world, drafts, partner_id) == (0, HELD)
+    assert world.get_spent(drafts, partner_id) == (0, HELD)

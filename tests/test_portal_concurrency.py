@@ -54,16 +54,6 @@ def open_tab(member):
     return tab
 
 
-def hold_credit(world, partner_id, amount=HELD):
-    world.accountant.call(
-        "res.partner",
-        "adjust_credit_balance",
-        [partner_id],
-        amount=amount,
-        reason="Goodwill",
-    )
-
-
 def pay(tab, world, invoice_id, amount, token_id=None, **values):
     """Send what the payment form sends."""
     provider_id, method_id = world.facts["provider_id"], None
@@ -93,23 +83,10 @@ def pay(tab, world, invoice_id, amount, token_id=None, **values):
     )
 
 
-def get_spent(world, invoices, partner_id):
-    """Return what is left of the balance, and what was paid on the invoices."""
-    (balance,) = world.query(
-        "SELECT amount FROM account_credit_balance WHERE partner_id = %s", partner_id
-    )
-    (paid,) = world.query(
-        "SELECT sum(amount_total - amount_residual) AS paid FROM account_move "
-        "WHERE id IN %s",
-        tuple(invoices),
-    )
-    return balance["amount"], paid["paid"]
-
-
 def test_credit_on_different_invoices(world, tabs, partner_id):
     """Sixteen tabs spend 15 of 100 on sixteen invoices: spent is the balance."""
     invoices = world.make_invoices([partner_id] * CLIENTS, amount=PART)
-    hold_credit(world, partner_id)
+    world.adjust_credit(partner_id, HELD)
     done, errors = act_at_once(
         [
             lambda tab=tab, invoice_id=invoice_id: pay(tab, world, invoice_id, PART)
@@ -118,7 +95,7 @@ def test_credit_on_different_invoices(world, tabs, partner_id):
     )
     assert_clear(errors)
     assert 1 <= len(done) <= 6
-    assert get_spent(world, invoices, partner_id) == (
+    assert world.get_spent(invoices, partner_id) == (
         HELD - PART * len(done),
         PART * len(done),
     )
@@ -127,13 +104,13 @@ def test_credit_on_different_invoices(world, tabs, partner_id):
 def test_credit_on_one_invoice(world, tabs, partner_id):
     """Sixteen tabs pay one invoice of 40 out of 100: it is paid once."""
     invoices = world.make_invoices([partner_id], amount=40.0)
-    hold_credit(world, partner_id)
+    world.adjust_credit(partner_id, HELD)
     done, errors = act_at_once(
         [lambda tab=tab: pay(tab, world, invoices[0], 40.0) for tab in tabs]
     )
     assert_clear(errors)
     assert len(done) == 1
-    assert get_spent(world, invoices, partner_id) == (60.0, 40.0)
+    assert world.get_spent(invoices, partner_id) == (60.0, 40.0)
 
 
 @pytest.mark.parametrize("credit", (0.0, 30.0))
@@ -142,7 +119,7 @@ def test_saved_method_on_one_invoice(world, tabs, partner_id, credit):
     invoices = world.make_invoices([partner_id])
     token_id = world.make_token(partner_id)
     if credit:
-        hold_credit(world, partner_id, credit)
+        world.adjust_credit(partner_id, credit)
     done, errors = act_at_once(
         [
             lambda tab=tab: pay(
@@ -193,7 +170,7 @@ def test_killed_while_a_member_pays(world, tabs, partner_id, point, is_charged):
     """A charge beside credit: what the gateway took is booked, the credit once."""
     invoices = world.make_invoices([partner_id])
     token_id = world.make_token(partner_id)
-    hold_credit(world, partner_id, 30.0)
+    world.adjust_credit(partner_id, 30.0)
     world.kill_at(point)
     world.expect_death(
         pay, tabs[0], world, invoices[0], 100.0, token_id, use_credit=True
@@ -205,6 +182,6 @@ def test_killed_while_a_member_pays(world, tabs, partner_id, point, is_charged):
                 attempt["id"], "resolve", charged=is_charged, reason="Looked it up"
             )
     world.run_resolver()
-    assert get_spent(world, invoices, partner_id) == (
+    assert world.get_spent(invoices, partner_id) == (
         (0.0, 100.0) if is_charged else (30.0, 0.0)
     )

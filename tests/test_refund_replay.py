@@ -7,26 +7,10 @@ gateway again with it.
 import threading
 
 import pytest
+from lib.replay import NEVER_RECEIVED, POINTS
 from lib.rpc import RpcError
 
 pytest_plugins = ["lib.fixtures"]
-
-# Where it strikes, and what the attempt has become when the caller has its answer.
-POINTS = {
-    "before-prepared": "succeeded",
-    "after-prepared": "succeeded",
-    "before-sent": "succeeded",
-    # It was marked, and who works on it now cannot know whether it left.
-    "after-sent": "sent",
-    "during-send": "unknown",
-    "after-answer": "unknown",
-    "before-recorded": "succeeded",
-    "after-recorded": "succeeded",
-    "before-settled": "succeeded",
-    "after-settled": "succeeded",
-}
-# What the resolver then makes of what was not known.
-NEVER_RECEIVED = ("after-sent", "during-send")
 
 
 def assert_sent_once(world, charged, point, reduce_bill=False):

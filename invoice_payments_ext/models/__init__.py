@@ -1,5 +1,6 @@
 from . import payment_lock_mixin
 from . import payment_consent_mixin
+from . import payment_dialog_mixin
 from . import account_idempotency_key
 from . import payment_provider
 from . import payment_provider_credit_balance

@@ -1,45 +1,18 @@
-from odoo.tests import HttpCase, JsonRpcException, tagged
+from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
-from .common import InvoicePaymentsCommon
+from .common_http import InvoicePaymentsHttpCommon
 
 
 @tagged("post_install", "-at_install")
-class TestHttp(InvoicePaymentsCommon, HttpCase):
+class TestHttp(InvoicePaymentsHttpCommon):
     """What users reach from outside: the doors by RPC, receipts in the portal."""
 
     def setUp(self):
         super().setUp()
-        self.failed = self._do(lambda: self._charge("error"))
-        self.payment = self._do(lambda: self._record())
-        self.member = self.make_user(
-            "ip_member", "base.group_portal", partner_id=self.partner.id
-        )
-        self.stranger = self.make_user("ip_stranger", "base.group_portal")
-        self.employee = self.make_user("ip_employee", "base.group_user")
-        self.env.flush_all()
-        self.cr.flush()
-        self.cr.clear()
-
-    def _open_cursor(self):
-        """Stay on the cursor of the class: requests open cursors of their own."""
-
-    def _keep(self):
-        self.env.flush_all()
-
-    def _do(self, work):
-        """Do what commits, on a cursor of its own, and return what it made."""
-        self.env.flush_all()
-        invoice, env = self.invoice, self.env
-        with self.registry.cursor() as cursor:
-            self.env = env(cr=cursor)
-            self.invoice = invoice.with_env(self.env(user=self.accountant.id))
-            record = work()
-            self.env.flush_all()
-            cursor.commit()
-        self.env, self.invoice = env, invoice
-        env.invalidate_all()
-        return record.with_env(env)
+        self.failed = self.do(lambda: self._charge("error"))
+        self.payment = self.do(lambda: self._record())
+        self._settle_data()
 
     def _charge(self, answer):
         self.gateway.answers = [answer]
@@ -96,7 +69,8 @@ class TestHttp(InvoicePaymentsCommon, HttpCase):
         self.assertEqual(self.gateway.requests, requests)
 
     def test_customer_on_an_invoice_of_their_own(self):
-        self.invoice.with_user(self.member).check_access("read")
+        member = self.env["res.users"].search([("login", "=", "ip_member")])
+        self.invoice.with_user(member).check_access("read")
         self.authenticate("ip_member", "ip_member")
         self._assert_doors_refused("odoo.exceptions.AccessError")
 
@@ -151,58 +125,41 @@ class TestHttp(InvoicePaymentsCommon, HttpCase):
 
     # === RECEIPTS === #
 
-    def _get_receipt(self, payment=None, invoice=None, token=None, user=None):
-        self.authenticate(user, user)
-        invoice = invoice or self.invoice
-        url = (
-            f"/my/invoices/{invoice.id}/payments/{(payment or self.payment).id}/receipt"
-        )
-        return self.url_open(
-            url,
-            params={"access_token": token} if token else None,
-            allow_redirects=False,
-            timeout=60,
-        )
-
-    def _assert_pdf(self, response):
-        self.assertEqual(response.status_code, 200)
-        self.assertEqual(response.headers["Content-Type"], "application/pdf")
-
-    def _assert_redirected(self, response):
-        self.assertIn(response.status_code, (302, 303))
-        self.assertIn("/my", response.headers["Location"])
-        self.assertNotIn("/receipt", response.headers["Location"])
+    def _get_receipt(self, payment=None, token=None, user=None):
+        payment = payment or self.payment
+        url = f"/my/invoices/{self.invoice.id}/payments/{payment.id}/receipt"
+        return self.open_url(url, user, **({"access_token": token} if token else {}))
 
     def test_receipt_with_the_invoice_s_link(self):
         token = self.invoice.sudo()._portal_ensure_token()
         self.env.flush_all()
-        self._assert_pdf(self._get_receipt(token=token))
+        self.assertPdf(self._get_receipt(token=token))
 
     def test_receipt_for_the_customer(self):
-        self._assert_pdf(self._get_receipt(user="ip_member"))
+        self.assertPdf(self._get_receipt(user="ip_member"))
 
     def test_receipt_with_a_foreign_link(self):
         other = self.make_invoice().sudo()
         token = other._portal_ensure_token()
         self.env.flush_all()
         for access_token in (token, "x", None):
-            self._assert_redirected(self._get_receipt(token=access_token))
+            self.assertTurnedAway(self._get_receipt(token=access_token))
 
     def test_receipt_for_another_customer(self):
-        self._assert_redirected(self._get_receipt(user="ip_stranger"))
+        self.assertTurnedAway(self._get_receipt(user="ip_stranger"))
 
     def test_receipt_of_another_invoice_s_payment(self):
         invoice = self.invoice
         token = invoice.sudo()._portal_ensure_token()
         self.invoice = self.make_invoice()
-        foreign = self._do(lambda: self._record())
+        foreign = self.do(lambda: self._record())
         self.invoice = invoice
-        self._assert_redirected(self._get_receipt(foreign, token=token))
+        self.assertTurnedAway(self._get_receipt(foreign, token=token))
 
     def test_receipt_of_a_cancelled_payment(self):
         self.payment.sudo().action_cancel()
         self.env.flush_all()
-        self._assert_redirected(self._get_receipt(user="ip_member"))
+        self.assertTurnedAway(self._get_receipt(user="ip_member"))
 
     def test_portal_page_links_the_receipts(self):
         self.authenticate("ip_member", "ip_member")

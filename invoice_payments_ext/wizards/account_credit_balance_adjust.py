@@ -1,5 +1,3 @@
-import uuid
-
 from odoo import api, fields, models
 
 from ..tools import prepare_notification
@@ -9,6 +7,7 @@ class AccountCreditBalanceAdjust(models.TransientModel):
     """The dialog that adds or deducts credit; the work is behind the door."""
 
     _name = "account.credit.balance.adjust"
+    _inherit = "payment.dialog.mixin"
     _description = "Adjust Credit"
 
     partner_id = fields.Many2one(
@@ -24,10 +23,6 @@ class AccountCreditBalanceAdjust(models.TransientModel):
         comodel_name="res.currency",
         required=True,
         default=lambda self: self.env.company.currency_id,
-    )
-    # Made when the dialog opens: a second click or a replay is the same request.
-    idempotency_key = fields.Char(
-        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
     )
     direction = fields.Selection(
         string="Do",

@@ -1,5 +1,3 @@
-import uuid
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -8,6 +6,7 @@ class AccountCreditBalancePayOut(models.TransientModel):
     """The dialog that pays out credit; the work is behind the door."""
 
     _name = "account.credit.balance.pay.out"
+    _inherit = "payment.dialog.outside.mixin"
     _description = "Pay Out Credit"
 
     balance_id = fields.Many2one(
@@ -18,10 +17,6 @@ class AccountCreditBalancePayOut(models.TransientModel):
     currency_id = fields.Many2one(related="balance_id.currency_id")
     available_amount = fields.Monetary(
         string="Balance now", related="balance_id.amount"
-    )
-    # Made when the dialog opens: a second click or a replay is the same request.
-    idempotency_key = fields.Char(
-        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
     )
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
@@ -55,20 +50,7 @@ class AccountCreditBalancePayOut(models.TransientModel):
     refundable_amount = fields.Monetary(
         string="Refundable", compute="_compute_refundable_amount"
     )
-    journal_id = fields.Many2one(
-        string="Paid from",
-        comodel_name="account.journal",
-        compute="_compute_journal_id",
-        store=True,
-        readonly=False,
-        check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
-        "('is_credit_balance', '=', False)]",
-    )
     date = fields.Date(string="Date paid", default=fields.Date.context_today)
-    reference = fields.Char(
-        help="What is on the document: the cheque's number, the transfer's reference."
-    )
 
     # === COMPUTE METHODS === #
 
@@ -106,16 +88,6 @@ class AccountCreditBalancePayOut(models.TransientModel):
         """Propose no more than can go back to the card."""
         if self.payment_id and self.amount > self.refundable_amount:
             self.amount = self.refundable_amount
-
-    @api.depends("company_id")
-    def _compute_journal_id(self):
-        moves = self.env["account.move"]
-        for dialog in self:
-            dialog.journal_id = (
-                moves._get_external_journal(False, dialog.company_id)
-                if dialog.company_id
-                else False
-            )
 
     # === ACTION METHODS === #
 

@@ -1,5 +1,3 @@
-import uuid
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
@@ -13,6 +11,7 @@ class AccountCreditNoteCreate(models.TransientModel):
     """The dialog that issues a credit note; the work is behind the door."""
 
     _name = "account.credit.note.create"
+    _inherit = "payment.dialog.outside.mixin"
     _description = "Create Credit Note"
 
     move_id = fields.Many2one(
@@ -21,10 +20,6 @@ class AccountCreditNoteCreate(models.TransientModel):
     company_id = fields.Many2one(related="move_id.company_id")
     currency_id = fields.Many2one(related="move_id.currency_id")
     partner_id = fields.Many2one(related="move_id.partner_id")
-    # Made when the dialog opens: a second click or a replay is the same request.
-    idempotency_key = fields.Char(
-        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
-    )
 
     # Stored, as the amounts below: they stay as they were shown, so that a replay after
     # the credit note was issued is the same request.
@@ -111,20 +106,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         string="Paid outside", compute="_compute_outside_amount", store=True
     )
     has_outside = fields.Boolean(compute="_compute_outside_amount", store=True)
-    journal_id = fields.Many2one(
-        string="Paid from",
-        comodel_name="account.journal",
-        compute="_compute_journal_id",
-        store=True,
-        readonly=False,
-        check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
-        "('is_credit_balance', '=', False)]",
-    )
     outside_date = fields.Date(string="Date paid", default=fields.Date.context_today)
-    reference = fields.Char(
-        help="What is on the document: the cheque's number, the transfer's reference."
-    )
     preview = fields.Html(compute="_compute_preview", sanitize=False)
 
     # === COMPUTE METHODS === #
@@ -290,16 +272,6 @@ class AccountCreditNoteCreate(models.TransientModel):
             currency = dialog.currency_id
             dialog.outside_amount = currency.round(max(left, 0.0)) if currency else 0.0
             dialog.has_outside = bool(dialog.outside_amount)
-
-    @api.depends("company_id")
-    def _compute_journal_id(self):
-        moves = self.env["account.move"]
-        for dialog in self:
-            dialog.journal_id = (
-                moves._get_external_journal(False, dialog.company_id)
-                if dialog.company_id
-                else False
-            )
 
     @api.depends(
         "total",

@@ -1,5 +1,3 @@
-import uuid
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -13,6 +11,7 @@ class AccountPaymentCreate(models.TransientModel):
     """The dialog that charges or records a payment; the work is behind the doors."""
 
     _name = "account.payment.create"
+    _inherit = "payment.dialog.outside.mixin"
     _description = "Create Payment"
 
     move_id = fields.Many2one(
@@ -25,10 +24,6 @@ class AccountPaymentCreate(models.TransientModel):
         comodel_name="payment.transaction", readonly=True
     )
     issue = fields.Boolean(readonly=True)
-    # Made when the dialog opens: a second click or a replay is the same request.
-    idempotency_key = fields.Char(
-        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
-    )
 
     chargeable_amount = fields.Monetary(compute="_compute_amounts")
     amount_in_flight = fields.Monetary(compute="_compute_amounts")
@@ -69,15 +64,7 @@ class AccountPaymentCreate(models.TransientModel):
     )
 
     date = fields.Date(string="Date received", default=fields.Date.context_today)
-    journal_id = fields.Many2one(
-        comodel_name="account.journal",
-        compute="_compute_journal_id",
-        store=True,
-        readonly=False,
-        check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
-        "('is_credit_balance', '=', False)]",
-    )
+    journal_id = fields.Many2one(string=None)  # Its own: it is received here.
     available_method_line_ids = fields.Many2many(
         comodel_name="account.payment.method.line",
         compute="_compute_available_method_line_ids",
@@ -89,9 +76,6 @@ class AccountPaymentCreate(models.TransientModel):
         store=True,
         readonly=False,
         domain="[('id', 'in', available_method_line_ids)]",
-    )
-    reference = fields.Char(
-        help="What is on the document: the cheque's number, the transfer's reference."
     )
     notify = fields.Boolean(
         string="Send receipt", help="Send the receipt to the customer by e-mail."
@@ -242,15 +226,6 @@ class AccountPaymentCreate(models.TransientModel):
         for dialog in self:
             dialog.save_method_url = (
                 f"{dialog.get_base_url()}/my/payment_method"
-                if dialog.move_id
-                else False
-            )
-
-    @api.depends("company_id")
-    def _compute_journal_id(self):
-        for dialog in self:
-            dialog.journal_id = (
-                dialog.move_id._get_external_journal(False, dialog.company_id)
                 if dialog.move_id
                 else False
             )

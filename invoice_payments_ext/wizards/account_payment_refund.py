@@ -1,5 +1,3 @@
-import uuid
-
 from odoo import api, fields, models
 from odoo.tools import format_date
 
@@ -10,6 +8,7 @@ class AccountPaymentRefund(models.TransientModel):
     """The dialog that refunds a payment; the work is behind the door."""
 
     _name = "account.payment.refund"
+    _inherit = "payment.dialog.outside.mixin"
     _description = "Refund Payment"
 
     payment_id = fields.Many2one(
@@ -18,10 +17,6 @@ class AccountPaymentRefund(models.TransientModel):
     company_id = fields.Many2one(related="payment_id.company_id")
     currency_id = fields.Many2one(related="payment_id.currency_id")
     partner_id = fields.Many2one(related="payment_id.partner_id")
-    # Made when the dialog opens: a second click or a replay is the same request.
-    idempotency_key = fields.Char(
-        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
-    )
 
     refundable_amount = fields.Monetary(compute="_compute_refundable_amount")
     amount = fields.Monetary(
@@ -47,19 +42,6 @@ class AccountPaymentRefund(models.TransientModel):
     )
     date = fields.Date(
         string="Date paid", compute="_compute_date", store=True, readonly=False
-    )
-    journal_id = fields.Many2one(
-        string="Paid from",
-        comodel_name="account.journal",
-        compute="_compute_journal_id",
-        store=True,
-        readonly=False,
-        check_company=True,
-        domain="[('type', 'in', ('bank', 'cash', 'credit')), "
-        "('is_credit_balance', '=', False)]",
-    )
-    reference = fields.Char(
-        help="What is on the document: the cheque's number, the transfer's reference."
     )
 
     bill = fields.Selection(
@@ -145,16 +127,6 @@ class AccountPaymentRefund(models.TransientModel):
             dialog.to = "outside" if blocked else "original"
             if dialog.payment_id.is_from_credit:
                 dialog.to = "credit"
-
-    @api.depends("company_id")
-    def _compute_journal_id(self):
-        moves = self.env["account.move"]
-        for dialog in self:
-            dialog.journal_id = (
-                moves._get_external_journal(False, dialog.company_id)
-                if dialog.company_id
-                else False
-            )
 
     @api.depends("payment_id")
     def _compute_available_invoice_ids(self):

@@ -1,5 +1,3 @@
-import uuid
-
 from odoo import api, fields, models
 
 from ..tools import prepare_notification
@@ -9,6 +7,7 @@ class AccountWriteOffCreate(models.TransientModel):
     """The dialog that writes off; the work is behind the door."""
 
     _name = "account.write.off.create"
+    _inherit = "payment.dialog.mixin"
     _description = "Write Off"
 
     move_id = fields.Many2one(
@@ -17,10 +16,6 @@ class AccountWriteOffCreate(models.TransientModel):
     company_id = fields.Many2one(related="move_id.company_id")
     currency_id = fields.Many2one(related="move_id.currency_id")
     partner_id = fields.Many2one(string="Customer", related="move_id.partner_id")
-    # Made when the dialog opens: a second click or a replay is the same request.
-    idempotency_key = fields.Char(
-        default=lambda self: str(uuid.uuid4()), required=True, readonly=True
-    )
     remaining_amount = fields.Monetary(related="move_id.amount_residual")
     chargeable_amount = fields.Monetary(compute="_compute_chargeable_amount")
     amount_in_flight = fields.Monetary(compute="_compute_chargeable_amount")

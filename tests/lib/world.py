@@ -334,6 +334,15 @@ class World:
         )
         return self.get_credit_balance(partner_id)["id"]
 
+    def get_spent(self, invoices, partner_id):
+        """Return what is left of a balance, and what was paid on the invoices."""
+        [paid] = self.query(
+            "SELECT sum(amount_total - amount_residual) AS paid FROM account_move "
+            "WHERE id IN %s",
+            tuple(invoices),
+        )
+        return self.get_credit_balance(partner_id)["amount"], paid["paid"]
+
     def pay_out(self, balance_id, client=None, **arguments):
         """Pay credit out to the customer.
 
