@@ -1,8 +1,8 @@
 """A member pays in a browser: a part by a saved method, the rest by credit and card."""
 
 import pytest
-from browser.accountant import NARROW, WIDE
 from browser.member import Member
+from browser.person import NARROW, WIDE
 from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]

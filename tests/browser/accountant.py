@@ -4,48 +4,16 @@ import re
 
 from playwright.sync_api import expect
 
-# Odoo's Debian package lacks this script of another addon.
-NOT_OURS = "selfie_segmentation"
-# The rare first request that compiles something takes long on a busy machine.
-TIMEOUT = 20_000
-WIDE = {"width": 1280, "height": 1200}
-NARROW = {"width": 360, "height": 800}
+from .person import NARROW, WIDE, Person
+
 SPACES = re.compile(r"[\s\u00a0]+")
 
 
-class Accountant:
-    """One page of a browser on a world's server."""
-
-    def __init__(self, browser, world, artefacts):
-        self.world = world
-        self.artefacts = artefacts
-        self.errors = []
-        self.context = browser.new_context(
-            base_url=world.server.url, viewport=WIDE, accept_downloads=True
-        )
-        self.context.set_default_timeout(TIMEOUT)
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self._note_console)
-        expect.set_options(timeout=TIMEOUT)
-
-    def _note_console(self, message):
-        if message.type == "error" and NOT_OURS not in message.text:
-            self.errors.append(message.text)
-
-    def get_errors(self):
-        """Return, and forget, the errors that the browser told of."""
-        errors, self.errors = self.errors, []
-        return errors
-
-    def close(self):
-        self.context.close()
+class Accountant(Person):
+    """An accountant at work in the web client."""
 
     def log_in(self, login):
-        self.page.goto("/web/login")
-        self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", login)
-        self.page.press("input[name=password]", "Enter")
+        self._log_in(login)
         self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
 
     def start_again(self):

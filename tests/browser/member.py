@@ -3,18 +3,16 @@
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from .accountant import NARROW, NOT_OURS, TIMEOUT, WIDE
+from .person import NARROW, WIDE, Person
 
 OVERFLOW = "element => element.scrollWidth - element.clientWidth"
 
 
-class Member:
+class Member(Person):
     """A customer at work in the portal."""
 
     def __init__(self, browser, world, artefacts, name):
-        self.world = world
-        self.artefacts = artefacts
-        self.errors = []
+        super().__init__(browser, world, artefacts)
         self.partner_id = world.make_customer(name=name, email="nora@example.com")
         login = f"member{self.partner_id}"
         world.admin.call(
@@ -29,30 +27,8 @@ class Member:
                 }
             ],
         )
-        self.context = browser.new_context(
-            base_url=world.server.url, viewport=WIDE, accept_downloads=True
-        )
-        self.context.set_default_timeout(TIMEOUT)
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self._note_console)
-        self.page.goto("/web/login")
-        self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", login)
-        self.page.press("input[name=password]", "Enter")
+        self._log_in(login)
         self.page.wait_for_url("**/my**", timeout=90_000)
-
-    def _note_console(self, message):
-        if message.type == "error" and NOT_OURS not in message.text:
-            self.errors.append(message.text)
-
-    def get_errors(self):
-        """Return, and forget, the errors that the browser told of."""
-        errors, self.errors = self.errors, []
-        return errors
-
-    def close(self):
-        self.context.close()
 
     # === PAYING === #
 
