@@ -64,7 +64,21 @@ class PortalAccount(portal.PortalAccount):
             {**invoices_data, "total_amount": amount}, access_token, **kwargs
         )
         company = invoices_data["company"] or request.env.company
-        maximums, credit = values["providers_sudo"]._get_member_maximums(
+        providers_sudo = values["providers_sudo"]
+        maximums, credit = providers_sudo._get_member_maximums(
             company, values["partner_id"], invoices_data["currency"]
         )
-        return {**values, "maximum_amounts": maximums, "member_credit": credit}
+        payer_sudo = request.env["res.partner"].sudo().browse(values["partner_id"])
+        customer_sudo = invoices_data["partner"].sudo()
+        if payer_sudo.commercial_partner_id != customer_sudo.commercial_partner_id:
+            # Who has the link may pay by card, but credit is for one's own invoices.
+            credit = 0.0
+            providers_sudo = providers_sudo.filtered(
+                lambda provider: provider.code != "credit_balance"
+            )
+        return {
+            **values,
+            "providers_sudo": providers_sudo,
+            "maximum_amounts": maximums,
+            "member_credit": credit,
+        }

@@ -808,23 +808,26 @@ class AccountMove(models.Model):
         journal = self.env["account.journal"].browse(values["journal_id"])
         return journal.currency_id or self.currency_id
 
-    def _open_register_dialog(self, values):
+    def _open_register_dialog(self, values, is_preview=False):
         """Return Odoo's own register dialog, with what settles this invoice.
 
+        :param dict values: The journal and the date of the payment.
+        :param bool is_preview: Whether to look at it only, and store nothing.
         :rtype: account.payment.register
         """
         self.ensure_one()
-        dialog = (
-            self.env["account.payment.register"]
-            .with_context(active_model="account.move", active_ids=self.ids)
-            .create(
-                {
-                    "payment_date": values["date"],
-                    "journal_id": values["journal_id"],
-                    "payment_method_line_id": values["payment_method_line_id"],
-                    "installments_mode": "full",
-                }
-            )
+        dialogs = self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=self.ids
+        )
+        vals = {
+            "payment_date": values["date"],
+            "journal_id": values["journal_id"],
+            "installments_mode": "full",
+        }
+        if is_preview:
+            return dialogs.new({**dialogs.default_get(["line_ids"]), **vals})
+        dialog = dialogs.create(
+            {**vals, "payment_method_line_id": values["payment_method_line_id"]}
         )
         if values["memo"]:
             dialog.communication = values["memo"]
@@ -836,9 +839,7 @@ class AccountMove(models.Model):
         if amount is not None:
             if not is_checked:
                 self._check_payment_amount(amount)
-            dialog.amount = self.currency_id._convert(
-                amount, dialog.currency_id, self.company_id, values["date"]
-            )
+            dialog.amount = self._convert_for_journal(amount, values)
         else:
             self._check_chargeable_in_full()
         payment = dialog._create_payments()

@@ -198,6 +198,8 @@ class AccountMove(models.Model):
         :param dict balances: What :meth:`_lock_credit_balances` returned.
         :param float maximum: How much is spent at the most, where all the invoices are
                               of one currency; as much as there is if not given.
+        :return: How much was spent, where all the invoices are of one currency.
+        :rtype: float
         """
         left = {
             balance: balance.amount if maximum is None else min(maximum, balance.amount)
@@ -215,6 +217,7 @@ class AccountMove(models.Model):
                 amounts[invoice] = amount
                 left[balance] = invoice.currency_id.round(left[balance] - amount)
         self._pay_with_credit(amounts)
+        return sum(amounts.values())
 
     # === BUSINESS METHODS - STEPS === #
 
@@ -332,60 +335,66 @@ class AccountMove(models.Model):
             )
 
     def _has_excess(self, amount, values):
-        """Tell if an amount is above what settles this invoice."""
+        """Tell if an amount is above what remains, or above what settles this invoice.
+
+        The one need not be the other when a discount is granted, or a rate has changed.
+        """
         is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-        if len(self) != 1 or not is_number:
+        if len(self) != 1 or not is_number or not math.isfinite(amount):
             return False  # It is refused with its reason, or there is none.
-        return math.isfinite(amount) and (
-            self.currency_id.compare_amounts(amount, self._get_settling_amount(values))
-            > 0
-        )
+        return self.currency_id.compare_amounts(
+            amount, self.amount_residual
+        ) > 0 or bool(self._get_excess(amount, values))
 
-    def _get_settling_amount(self, values):
-        """Return what settles this invoice if it is paid on a day through a journal.
+    def _get_excess(self, amount, values):
+        """Return what of an amount is above what settles this invoice.
 
-        :param dict values: What :meth:`_get_external_payment_values` returned.
-        :return: The remaining amount in the invoice's currency, or less with an
-                 early-payment discount.
+        :param float amount: The amount, in the invoice's currency.
+        :param dict values: The journal and the date of the payment.
+        :return: The excess, in the currency of the journal; zero if there is none.
         :rtype: float
         """
         self.ensure_one()
-        if self._is_eligible_for_early_payment_discount(
-            self._get_journal_currency(values), values["date"]
-        ):
-            return sum(
-                self._get_open_receivable_lines().mapped("discount_amount_currency")
-            )
-        return self.amount_residual
+        paid, settling = amount, self.amount_residual
+        currency = self._get_journal_currency(values)
+        if self._needs_register_dialog(values):
+            paid = self._convert_for_journal(amount, values)
+            settling = self._open_register_dialog(values, is_preview=True).amount
+        return max(currency.round(paid - settling), 0.0)
+
+    def _convert_for_journal(self, amount, values):
+        """Return an amount of this invoice in the currency of a journal that day."""
+        return self.currency_id._convert(
+            amount, self._get_journal_currency(values), self.company_id, values["date"]
+        )
 
     def _record_with_excess(self, amount, values):
-        """Record a payment above what settles this invoice, and keep the rest.
+        """Record a payment above what remains or what settles, and keep the excess.
 
-        What is left is kept in the currency of the payment, which is the journal's.
+        It is kept in the currency of the payment, which is the journal's.
         """
         self.ensure_one()
         self._check_amount(amount, self.currency_id)
         self._check_chargeable_in_full()
+        if not self._get_excess(amount, values):
+            # In the journal's currency, it is no more than what settles.
+            return self._record_by_register_dialog(amount, values, is_checked=True)
         vals = self._prepare_external_payment_vals(self.amount_residual, values)
         vals["amount"] = amount
         if self._needs_register_dialog(values):
             dialog = self._open_register_dialog(values)
-            currency = dialog.currency_id
-            paid = self.currency_id._convert(
-                amount, currency, self.company_id, values["date"]
-            )
-            if currency.compare_amounts(paid, dialog.amount) <= 0:
-                # In the journal's currency, it is no more than what settles.
-                return self._record_by_register_dialog(amount, values, is_checked=True)
             settling = dialog._create_payment_vals_from_wizard(dialog.batches[0])
             vals.update(
-                amount=paid,
-                currency_id=currency.id,
+                amount=self._convert_for_journal(amount, values),
+                currency_id=dialog.currency_id.id,
                 write_off_line_vals=settling["write_off_line_vals"],
             )
         payment = self._create_payments_together([vals])
         lines = payment._get_receivable_lines()
-        lines._keep_as_credit(-sum(lines.mapped("amount_residual_currency")))
+        excess = -sum(lines.mapped("amount_residual_currency"))
+        if payment.currency_id.compare_amounts(excess, 0) > 0:
+            # An exchange difference may have taken the last cent.
+            lines._keep_as_credit(excess)
         return payment
 
     # === GETTERS === #

@@ -151,6 +151,10 @@ class AccountMove(models.Model):
         """Check that a locked credit balance can pay a part of an amount."""
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(self.env._("There is no credit to be used."))
+        if self.commercial_partner_id - balance.partner_id:
+            raise UserError(
+                self.env._("Credit pays invoices of the customer who holds it only.")
+            )
         if (
             provider.code == "credit_balance"
             or self.currency_id.compare_amounts(balance.amount, amount) >= 0

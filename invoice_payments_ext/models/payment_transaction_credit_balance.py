@@ -150,15 +150,26 @@ class PaymentTransaction(models.Model):
     def _spend_credit_beside(self):
         """Pay what the invoices still need from the credit that was chosen for it.
 
-        When others spent the credit in the meantime, that much remains to be paid.
+        While something else may still pay them, it is left to the schedule. When others
+        spent the credit in the meantime, that much remains to be paid, and a person is
+        told.
         """
         invoices = without_defaults(self.invoice_ids).sudo()
         balances = invoices._lock_credit_balances()
         invoices._lock_for_payment()
-        amount = self.credit_first_amount
-        self.credit_first_amount = 0
-        invoices._spend_credit(balances, amount)
+        if invoices._get_attempts_in_flight():
+            return
+        spent = invoices._spend_credit(balances, self.credit_first_amount)
+        self.credit_first_amount = self.currency_id.round(
+            self.credit_first_amount - spent
+        )
         invoices._notify_payments_changed()
+        if self.currency_id.is_zero(self.credit_first_amount):
+            return
+        if all(self.currency_id.is_zero(each.amount_residual) for each in invoices):
+            self.credit_first_amount = 0
+        else:
+            self._give_up_credit_beside(self.env._("less is held now."))
 
     def _give_up_credit_beside(self, reason):
         """Tell a person that the part which credit was to pay is still open."""

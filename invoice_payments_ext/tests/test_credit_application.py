@@ -566,15 +566,58 @@ class TestMoneyToCredit(CreditCommon):
         euro = journal.currency_id
         yen = self.make_currency("JPY", 100.0)
         self.set_rate(yen, "2026-01-02", 150.0)
+        # 900 in the company's currency when issued, as 2,700 euro are; the payments are
+        # what the yen are on the day, in euro.
+        for rate, amount, paid, remaining, kept in (
+            (150.0, 150000, 3000, 0, 300),
+            (150.0, 120000, 2400, 10000, 0),
+            (75.0, 90000, 3600, 0, 900),
+            (75.0, 60000, 2400, 10000, 0),
+        ):
+            with self.subTest(rate=rate, amount=amount):
+                yen.rate_ids.filtered(lambda r: str(r.name) == "2026-01-02").rate = rate
+                before = self.held(euro) if self._balance(currency=euro) else 0
+                self.invoice = self.make_invoice(
+                    90000, currency_id=yen.id, invoice_date="2026-01-01"
+                )
+                payment = self.record(amount, journal_id=journal.id, excess="credit")
+                self.assertEqual((payment.amount, payment.currency_id), (paid, euro))
+                self.assertEqual(self.invoice.amount_residual, remaining)
+                self.assertFalse(self.receivable(payment))
+                self.assertEqual(self.held(euro) - before, kept)
+
+    def test_excess_in_a_third_currency_from_the_dialog(self):
+        journal = self._make_euro_journal()
+        yen = self.make_currency("JPY", 100.0)
+        self.set_rate(yen, "2026-01-02", 75.0)
         self.invoice = self.make_invoice(
             90000, currency_id=yen.id, invoice_date="2026-01-01"
         )
-        # 900 in the company's currency when issued; 600, and then the payment 1,000.
-        payment = self.record(150000, journal_id=journal.id, excess="credit")
-        self.assertEqual((payment.amount, payment.currency_id), (3000, euro))
+        dialogs = self.env["account.payment.register"].search_count([])
+        form = Form(
+            self.env["account.payment.create"]
+            .with_user(self.supervisor)
+            .with_context(default_move_id=self.invoice.id)
+        )
+        form.method = "external"
+        self.assertEqual((form.amount, form.excess_amount), (90000, 0))
+        form.journal_id = journal
+        self.assertEqual(form.excess_amount, 900)
+        form.amount = 60000
+        self.assertEqual(form.excess_amount, 0)
+        self.assertEqual(self.env["account.payment.register"].search_count([]), dialogs)
+
+    def test_excess_that_an_exchange_difference_took(self):
+        journal = self._make_euro_journal()
+        yen = self.make_currency("JPY", 100.0)
+        yen.rounding = 0.01
+        self.invoice = self.make_invoice(
+            90000.33, currency_id=yen.id, invoice_date="2026-01-01"
+        )
+        payments = self.env["account.payment"].search_count([])
+        self.record(90000.34, journal_id=journal.id, excess="credit")
         self.assertEqual(self.invoice.amount_residual, 0)
-        self.assertFalse(self.receivable(payment))
-        self.assertEqual(self.held(euro), 300)
+        self.assertEqual(self.env["account.payment"].search_count([]), payments + 1)
 
     def test_excess_that_the_journals_currency_cannot_hold(self):
         yen = self.make_currency("JPY", 1)

@@ -404,8 +404,12 @@ class TestCreditFirst(PortalPaymentCommon):
         tx._post_process()
         self.assertEqual(self.held(), 0)
         self.assertEqual(self.invoice.amount_residual, 200)
+        told = self.invoice.activity_ids
+        self.assertEqual(told.mapped("summary"), ["Credit was not spent"])
+        self.assertIn("200.00", told.note)
         tx._post_process()
         self.assertEqual(self.invoice.amount_residual, 200)
+        self.assertEqual(self.invoice.activity_ids, told)
 
     def test_what_cannot_be_spent_is_told(self):
         self.give_credit(300)
@@ -431,6 +435,33 @@ class TestCreditFirst(PortalPaymentCommon):
         self.authenticate("ip_stranger", "ip_stranger")
         self.token.partner_id = self.stranger.partner_id
         self.assert_refused("no credit", self.charge, 1000, use_credit=True)
+
+    def test_of_another_customer_s_invoice(self):
+        """Neither the stranger's credit nor the customer's is spent."""
+        stranger = self.stranger.partner_id
+        self.give_credit(250)
+        self.give_credit(300, stranger)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.token.partner_id = stranger
+        self.assert_refused("customer who holds it", self.charge, 1000, use_credit=True)
+        page = self.url_open(self.invoice.get_portal_url()).text
+        self.assertIn("o_member_payment", page)
+        self.assertNotIn("o_member_use_credit", page)
+        self.assertEqual((self.held(), self.held(stranger)), (250, 300))
+
+    def test_while_something_else_may_pay(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        other = self.make_portal_transaction("pending", amount=100)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (300, 300))
+        self.assertIn(tx, tx.search(tx._get_unsettled_domain()), "For the schedule.")
+        self.gateway.notify(other, "cancel")
+        tx._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
+        self.assertFalse(self.invoice.activity_ids)
 
     def test_not_beside_an_early_payment_discount(self):
         term = self.env["account.payment.term"].create(

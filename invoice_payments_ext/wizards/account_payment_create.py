@@ -201,16 +201,11 @@ class AccountPaymentCreate(models.TransientModel):
             date = dialog.date or fields.Date.context_today(dialog)
             values = {"journal_id": dialog.journal_id.id, "date": date}
             dialog.payment_currency_id = invoice._get_journal_currency(values)
-            excess = 0.0
-            if invoice and dialog.is_external:
-                settling = invoice._get_settling_amount(values)
-                excess = invoice.currency_id._convert(
-                    max(dialog.amount - settling, 0.0),
-                    dialog.payment_currency_id,
-                    dialog.company_id,
-                    date,
-                )
-            dialog.excess_amount = excess
+            dialog.excess_amount = (
+                invoice._get_excess(dialog.amount, values)
+                if invoice and dialog.is_external and dialog.journal_id
+                else 0.0
+            )
 
     @api.onchange("method")
     def _onchange_method(self):
