@@ -103,9 +103,11 @@ class AccountCreditBalance(models.Model):
         :rtype: dict
         """
         self.ensure_one()
+        contact = self._get_owner()
+        partner_id = self._get_owners([contact])[contact][0]
         action = self.partner_id.action_adjust_credit_balance()
         action["context"] = {
-            "default_partner_id": self.partner_id.id,
+            "default_partner_id": partner_id,
             "default_company_id": self.company_id.id,
             "default_currency_id": self.currency_id.id,
         }
@@ -169,16 +171,22 @@ class AccountCreditBalance(models.Model):
         return locked
 
     def _get_owner(self):
-        """Return what tells this balance from others; see :meth:`_get_locked`."""
+        """Return what tells this balance from others; see :meth:`_get_locked`.
+
+        Of one that was merged, it is that of the balance where its amount is now.
+        """
         self.ensure_one()
-        return self.partner_id.id, self.company_id.id, self.currency_id.id
+        balance = self
+        while balance.merged_into_id:
+            balance = balance.merged_into_id
+        return balance.partner_id.id, balance.company_id.id, balance.currency_id.id
 
     @api.model
     def _get_owners(self, contacts):
         """Return whose balances the credit of these contacts is on.
 
-        It is their commercial partner's, but for contacts that got a parent when they
-        had a balance: that one stays their own.
+        It is their commercial partner's, but for contacts that got a parent when
+        something was held for them: that stays their own until nothing is left of it.
 
         :param iterable[tuple] contacts: The ids of the contact, the company and the
                                          currency.
@@ -189,7 +197,11 @@ class AccountCreditBalance(models.Model):
         partners = self.env["res.partner"].sudo().browse({key[0] for key in contacts})
         parts = partners.filtered(lambda each: each.commercial_partner_id != each)
         kept = parts and self.sudo().search(
-            [("partner_id", "in", parts.ids), ("merged_into_id", "=", False)]
+            [
+                ("partner_id", "in", parts.ids),
+                ("merged_into_id", "=", False),
+                ("amount", ">", 0),
+            ]
         )
         own = {balance._get_owner() for balance in kept}
         return {

@@ -159,7 +159,7 @@ class AccountCreditBalanceEntry(models.Model):
         owners = (
             {line: latest[line].balance_id._get_owner() for line in lines}
             if is_undone
-            else self._get_owners(lines)
+            else self._get_owners(lines, latest)
         )
         balances = self.env["account.credit.balance"]._get_locked(owners.values())
         by_balance = defaultdict(list)
@@ -200,9 +200,13 @@ class AccountCreditBalanceEntry(models.Model):
         return {entry.move_line_id: entry for entry in entries}
 
     @api.model
-    def _get_owners(self, lines):
+    def _get_owners(self, lines, latest):
         """Return whose balance each journal item changes; refuse those of nobody.
 
+        What gives an entry back, or makes it again, is on the balance of that entry,
+        whatever parent the contact has now.
+
+        :param dict latest: What :meth:`_get_latest` returned for these.
         :rtype: dict[account.move.line, tuple]
         """
         for line in lines.filtered(lambda line: not line.partner_id):
@@ -219,7 +223,47 @@ class AccountCreditBalanceEntry(models.Model):
             for line in lines
         }
         owners = self.env["account.credit.balance"]._get_owners(wanted.values())
-        return {line: owners[contact] for line, contact in wanted.items()}
+        answered = self._get_answered_entries(lines, latest)
+        return {
+            line: answered[line].balance_id._get_owner()
+            if answered[line]
+            else owners[contact]
+            for line, contact in wanted.items()
+        }
+
+    @api.model
+    def _get_answered_entries(self, lines, latest):
+        """Return which entry each journal item gives back, or makes again.
+
+        :param dict latest: What :meth:`_get_latest` returned for these.
+        :return: By journal item, none if a person wrote another contact on it since.
+        :rtype: dict[account.move.line, account.credit.balance.entry]
+        """
+        sources = {
+            line: line.move_id.origin_payment_id.source_payment_id for line in lines
+        }
+        undone = {
+            line: source.move_id
+            if source.is_from_credit
+            else line.move_id.reversed_entry_id
+            for line, source in sources.items()
+        }
+        moves = lines.move_id.browse().union(*undone.values())
+        given_back = self._get_latest(moves._get_credit_lines()).values()
+        by_move = self.browse().union(*given_back).grouped("move_id")
+        return {
+            line: (
+                latest.get(line, self.browse())
+                | by_move.get(undone[line], self.browse())
+            ).filtered(
+                lambda entry, line=line, source=source: (
+                    entry.company_id == line.company_id
+                    and entry.currency_id == line.currency_id
+                    and (source.is_from_credit or entry.partner_id == line.partner_id)
+                )
+            )[:1]
+            for line, source in sources.items()
+        }
 
     @api.model
     def _prepare_entry_vals(self, line, previous, is_undone):

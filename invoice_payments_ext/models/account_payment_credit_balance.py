@@ -38,12 +38,15 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         undone = self.undo_credit_application()
+        entries = self.env["account.credit.balance.entry"]
+        latest = entries._get_latest(undone.sudo().move_id._get_credit_lines())
+        entry = entries.union(*latest.values())
         return prepare_notification(
             self.env._("Application undone"),
             self.env._(
                 "%(amount)s is back on the credit balance of %(customer)s.",
                 amount=undone.currency_id.format(undone.amount),
-                customer=undone.partner_id.display_name,
+                customer=entry.partner_id.display_name,
             ),
         )
 
@@ -169,10 +172,26 @@ class AccountPayment(models.Model):
         )
 
     def _lock_credit_balances(self):
-        """Lock the balances of the customers of these payments."""
-        balances = self.env["account.credit.balance"]
-        owners = balances._get_owners(
+        """Lock the balances that what is given back of these payments is kept on."""
+        self.env["account.credit.balance"]._get_locked(self._get_credit_owners())
+
+    def _get_credit_owners(self):
+        """Return whose balances what is given back of these payments is kept on.
+
+        What was taken from a balance goes back there, whatever parent its contact has
+        now.
+
+        :return: What tells the balances; see `account.credit.balance._get_locked`.
+        :rtype: set[tuple]
+        """
+        lines = self.filtered("is_from_credit").sudo().move_id._get_credit_lines()
+        taken = self.env["account.credit.balance.entry"]._get_latest(lines)
+        others = (self - lines.move_id.origin_payment_id).filtered("partner_id")
+        owners = self.env["account.credit.balance"]._get_owners(
             (payment.partner_id.id, payment.company_id.id, payment.currency_id.id)
-            for payment in self
+            for payment in others
         )
-        balances._get_locked(owners.values())
+        return {
+            *(entry.balance_id._get_owner() for entry in taken.values()),
+            *owners.values(),
+        }

@@ -447,6 +447,96 @@ class TestCreditBalance(InvoicePaymentsCommon):
         entry.button_draft()
         self.assertEqual(self._balance().amount, 0.0)
 
+    def _merge_after_spending(self, *targets):
+        """Merge a customer, and what it was merged into, with each of these in turn.
+
+        :return: The entry that added 100, and the payment that spent 40 of it.
+        """
+        invoice = self.make_invoice(500.0, partner_id=self.other_customer.id)
+        entry = self._make_entry(100.0, partner=self.other_customer)
+        payment = invoice.apply_credit_balance(40.0)
+        source = self.other_customer
+        for target in targets:
+            self._merge(source, target)
+            source = target
+        return entry, payment
+
+    def _make_company_with_contact(self):
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        return company, company.create({"name": "Contact", "parent_id": company.id})
+
+    def test_merged_into_a_contact_of_a_customer(self):
+        """It is its customer's from then on, and so is what is undone later."""
+        company, contact = self._make_company_with_contact()
+        entry, payment = self._merge_after_spending(contact)
+        self.assertEqual(self._balance(company).amount, 60.0)
+        with self.assertRefused(r"C is \$\xa060.00: .* \$\xa040.00 below zero"):
+            entry.button_draft()
+        for change, amount in (
+            (payment.action_draft, 100.0),
+            (payment.action_post, 60.0),
+            (payment.action_draft, 100.0),
+            (entry.button_draft, 0.0),
+            (entry.action_post, 100.0),
+        ):
+            change()
+            self.assertEqual(self._balance(company).amount, amount)
+        contact.with_user(self.supervisor).adjust_credit_balance(5.0, reason="Goodwill")
+        self.assertEqual(self._balance(company).amount, 105.0)
+        self.assertEqual(self.make_invoice(partner_id=contact.id).amount_residual, 895)
+
+    def test_application_undone_after_a_merge(self):
+        company, contact = self._make_company_with_contact()
+        _entry, payment = self._merge_after_spending(contact)
+        payment.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(self._history(company)[-1], ("unapplied", 40.0, 100.0))
+        self.assertEqual(self._balance(contact), self._balance(company))
+
+    def test_reversed_after_a_merge(self):
+        company, contact = self._make_company_with_contact()
+        entry, payment = self._merge_after_spending(contact)
+        payment.with_user(self.supervisor).undo_credit_application()
+        entry._reverse_moves(cancel=True)
+        self.assertEqual(self._history(company)[-1], ("reversal", -100.0, 0.0))
+
+    def test_transfer_of_a_merge_undone(self):
+        company, contact = self._make_company_with_contact()
+        self._merge_after_spending(contact)
+        transfer = self._balance(company).entry_ids.move_id
+        transfer.button_draft()
+        self.assertEqual(self._balance(company).amount, 60.0)
+        transfer.action_post()
+        self.assertEqual(self._balance(company).amount, 60.0)
+
+    def test_merged_twice(self):
+        company, contact = self._make_company_with_contact()
+        _entry, payment = self._merge_after_spending(self.partner, contact)
+        self.assertEqual(self._balance(company).amount, 60.0)
+        payment.action_draft()
+        self.assertEqual(self._history(company)[-1], ("reversal", 40.0, 100.0))
+
+    def test_merged_on_into_another_customer(self):
+        """What became the first parent's stays so; see contacts that are moved."""
+        company, contact = self._make_company_with_contact()
+        other_company, other_contact = self._make_company_with_contact()
+        entry, payment = self._merge_after_spending(contact, other_contact)
+        self.assertEqual(other_contact.commercial_partner_id, other_company)
+        payment.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(self._balance(company).amount, 100.0)
+        entry.button_draft()
+        self.assertEqual(self._balance(company).amount, 0.0)
+        self.assertFalse(self._balance(other_contact))
+
+    def test_pay_out_of_a_balance_that_was_merged(self):
+        company, contact = self._make_company_with_contact()
+        self._make_entry(100.0, partner=self.other_customer)
+        merged = self._balance(self.other_customer).with_user(self.supervisor)
+        taken = merged.pay_out(30.0, reason="Left").source_payment_id
+        self._merge(self.other_customer, contact)
+        self.assertEqual(self._balance(company).amount, 70.0)
+        taken.action_draft()
+        self.assertEqual(self._balance(company).amount, 100.0)
+
     def test_merged_contacts_with_several_currencies(self):
         currency = self.make_currency("EUR")
         self._make_entry(100.0, partner=self.other_customer)
@@ -582,6 +672,103 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertFalse(self._balance(company))
         balance.invalidate_recordset()
         self.assertEqual(balance.amount, 100.0)
+
+    def _own(self):
+        """Return what the customer holds itself, whatever parent it has."""
+        self.env.flush_all()
+        balance = self.env["account.credit.balance"].search(
+            [("partner_id", "=", self.partner.id), ("merged_into_id", "=", False)]
+        )
+        balance.invalidate_recordset()
+        return balance.amount
+
+    def _move(self):
+        """Give the customer a parent, and return that."""
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        self.partner.parent_id = company
+        return company
+
+    def test_moved_when_nothing_was_left(self):
+        """There is nothing to stay: later credit is the parent's."""
+        self._make_entry(100.0)
+        self.customer.adjust_credit_balance(-100.0, reason="Too much")
+        emptied = self._balance()
+        company = self._move()
+        entry = self.customer.adjust_credit_balance(50.0, reason="Goodwill")
+        self.assertEqual(entry.partner_id, company)
+        self.assertEqual(self._own(), 0.0)
+        draft = self.make_invoice(80.0, post=False)
+        self.assertEqual(draft.available_credit, 50.0)
+        draft.action_post()
+        self.assertEqual(draft.amount_residual, 30.0)
+        dialog = emptied.action_adjust()["context"]
+        self.assertEqual(dialog["default_partner_id"], company.id)
+
+    def test_own_balance_that_is_emptied(self):
+        """Its own as long as something is left of it."""
+        self._make_entry(100.0)
+        company = self._move()
+        self.customer.adjust_credit_balance(5.0, reason="Goodwill")
+        self.assertEqual(self._own(), 105.0)
+        with self.assertRefused("below zero"):
+            self.customer.adjust_credit_balance(-106.0, reason="Too much")
+        self.customer.adjust_credit_balance(-105.0, reason="Too much")
+        self.customer.adjust_credit_balance(7.0, reason="Goodwill")
+        self.assertEqual((self._own(), self._balance(company).amount), (0.0, 7.0))
+
+    def test_all_spent_before_a_move_and_undone_after(self):
+        """It comes back to whom it was taken from, and is its own again."""
+        self._make_entry(100.0)
+        payment = self.invoice.apply_credit_balance(100.0)
+        company = self._move()
+        self.customer.adjust_credit_balance(10.0, reason="Goodwill")
+        payment.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual((self._own(), self._balance(company).amount), (100.0, 10.0))
+        self.customer.adjust_credit_balance(5.0, reason="Goodwill")
+        self.assertEqual((self._own(), self._balance(company).amount), (105.0, 10.0))
+
+    def test_all_spent_before_a_move_and_posted_again_after(self):
+        entry = self._make_entry(100.0)
+        payment = self.invoice.apply_credit_balance(100.0)
+        company = self._move()
+        self._make_entry(10.0, partner=company)
+        for change, amount in (
+            (payment.action_draft, 100.0),
+            (payment.action_post, 0.0),
+            (payment.action_draft, 100.0),
+            (entry.button_draft, 0.0),
+            (entry.action_post, 100.0),
+        ):
+            change()
+            self.assertEqual(self._own(), amount)
+            self.assertEqual(self._balance(company).amount, 10.0)
+
+    def test_all_taken_before_a_move_and_reversed_after(self):
+        self._make_entry(100.0)
+        entry = self._make_entry(-100.0)
+        company = self._move()
+        entry._reverse_moves(cancel=True)
+        self.assertEqual(self._own(), 100.0)
+        self.assertFalse(self._balance(company))
+
+    def test_handed_over_to_the_parent(self):
+        """Who writes the parent on the journal item wants it to be the parent's."""
+        entry = self._make_entry(100.0)
+        company = self._move()
+        entry.button_draft()
+        entry.line_ids.partner_id = company
+        entry.action_post()
+        self.assertEqual((self._own(), self._balance(company).amount), (0.0, 100.0))
+
+    def test_all_paid_out_before_a_move_and_cancelled_after(self):
+        self._make_entry(100.0)
+        paid = self._balance().with_user(self.supervisor).pay_out(reason="Left")
+        company = self._move()
+        paid.action_draft()
+        paid.action_cancel()
+        paid.source_payment_id.undo_credit_application("Never cashed")
+        self.assertEqual(self._own(), 100.0)
+        self.assertFalse(self._balance(company))
 
     def test_merged_after_a_move_to_another_parent(self):
         self._make_entry(100.0, partner=self.other_customer)
