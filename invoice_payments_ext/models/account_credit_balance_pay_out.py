@@ -136,7 +136,7 @@ class AccountCreditBalance(models.Model):
         key_arguments = {"balance_id": self.id, **arguments}
         result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
-            self._lock_for_pay_out()
+            self._lock_for_pay_out(**arguments)
             if amount is None:
                 arguments["amount"] = self.amount
             self._check_pay_out(**arguments)
@@ -153,7 +153,7 @@ class AccountCreditBalance(models.Model):
 
     # === BUSINESS METHODS - STEPS === #
 
-    def _lock_for_pay_out(self):
+    def _lock_for_pay_out(self, **_arguments):
         """Lock this balance, and read again what is held."""
         self._get_locked([self._get_owner()])
         self.invalidate_recordset(["amount"])

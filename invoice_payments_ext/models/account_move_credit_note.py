@@ -292,7 +292,7 @@ class AccountMove(models.Model):
         key_arguments = {"move_id": self.id, **arguments}
         result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
-            self._lock_for_payment()
+            self._lock_for_credit_note(**arguments)
             if amount is None and not lines:
                 arguments["amount"] = self._get_amount_to_credit()
             total = self._check_credit_note(**arguments)

@@ -60,6 +60,26 @@ class AccountMove(models.Model):
             "credit": DestinationKind("_plan_credit_balance", "_book_credit", ()),
         }
 
+    # === LOCKS === #
+
+    def _lock_for_credit_note(self, destinations=None, **_arguments):
+        """Lock this invoice, and before it the balances that credit is kept on.
+
+        :param list[dict] destinations: See :meth:`issue_credit_note`.
+        """
+        self.ensure_one()
+        brought = self._get_money_brought()
+        payments = self.env["account.payment"].union(*brought)
+        if any(values.get("to") == "credit" for values in destinations or []):
+            owners = payments._get_credit_owners()
+            if not all(brought):
+                owners.add(self._get_credit_owner())  # No payment brought a part.
+        else:
+            # What was paid from a balance goes back there by itself.
+            owners = payments.filtered("is_from_credit")._get_credit_owners()
+        self.env["account.credit.balance"]._get_locked(owners)
+        self._lock_for_payment()
+
     # === WHAT WAS GIVEN === #
 
     def _plan_destinations(self, excess, total, destinations):

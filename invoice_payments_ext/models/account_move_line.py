@@ -114,6 +114,8 @@ class AccountMoveLine(models.Model):
         :rtype: dict
         """
         kept = self.env["account.payment"]
+        self.move_id._check_payment_rights()
+        self._lock_credit_balances()
         for line in self:
             kept |= line.move_to_credit_balance()
         return prepare_notification(
@@ -155,15 +157,7 @@ class AccountMoveLine(models.Model):
         kept = keys._find(idempotency_key, door, arguments)
         if kept is None:
             self._check_outstanding_credit()
-            self.env["account.credit.balance"]._get_locked(
-                [
-                    (
-                        self.partner_id.commercial_partner_id.id,
-                        self.company_id.id,
-                        self.currency_id.id,
-                    )
-                ]
-            )
+            self._lock_credit_balances()
             self.move_id._lock_for_payment()
             if payment := self.move_id.origin_payment_id:
                 payment._lock_for_refund()
@@ -179,6 +173,17 @@ class AccountMoveLine(models.Model):
         return kept
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _lock_credit_balances(self):
+        """Lock the balances that what is open of these would be kept on."""
+        balances = self.env["account.credit.balance"]
+        owners = balances._get_owners(
+            (line.partner_id.id, line.company_id.id, line.currency_id.id)
+            for line in self
+            if line.partner_id and not line.move_id.origin_payment_id
+        )
+        of_payments = self.move_id.origin_payment_id._get_credit_owners()
+        balances._get_locked({*owners.values(), *of_payments})
 
     def _keep_as_credit(self, amount):
         """Book an outstanding credit to the credit balance, after the checks.

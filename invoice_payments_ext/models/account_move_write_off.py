@@ -180,7 +180,7 @@ class AccountMove(models.Model):
         key_arguments = {"move_id": self.id, **arguments}
         result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
-            self._lock_for_payment()
+            self._lock_for_write_off(**arguments)
             if amount is None:
                 arguments["amount"] = self._get_chargeable_amount()
             self._check_write_off(**arguments)
@@ -235,6 +235,10 @@ class AccountMove(models.Model):
         return undone_by
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _lock_for_write_off(self, **_arguments):
+        """Lock this invoice; see :meth:`write_off`."""
+        self._lock_for_payment()
 
     def _carry_out_write_off(self, amount, reason, account_id, date):
         """Book a write-off that was checked, on a locked invoice."""

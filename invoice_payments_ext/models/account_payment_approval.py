@@ -22,21 +22,21 @@ class Kind(NamedTuple):
 KINDS = {
     "refund": Kind(
         "payment_id",
-        "_lock_for_refund",
+        "_lock_to_refund",
         "_check_refund",
         "_carry_out_refund",
         "_complete_refund",
     ),
     "credit_note": Kind(
         "move_id",
-        "_lock_for_payment",
+        "_lock_for_credit_note",
         "_check_credit_note",
         "_carry_out_credit_note",
         "_complete_credit_note",
     ),
     "write_off": Kind(
         "move_id",
-        "_lock_for_payment",
+        "_lock_for_write_off",
         "_check_write_off",
         "_carry_out_write_off",
         None,
@@ -526,8 +526,8 @@ class AccountPaymentApproval(models.Model):
         """Carry out this request on locked records, if it still can be."""
         record = self._get_record().with_company(self.company_id)
         kind = KINDS[self.kind]
-        # The order of locks: invoice, payment, and what refers to them last.
-        getattr(record, kind.lock)()
+        # The order of locks: balance, invoice, payment, what refers to them last.
+        getattr(record, kind.lock)(**self.arguments)
         self._lock_request()
         try:
             getattr(record, kind.check)(**self.arguments)

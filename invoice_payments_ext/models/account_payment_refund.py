@@ -374,9 +374,7 @@ class AccountPayment(models.Model):
         key_arguments = {"payment_id": self.id, **arguments}
         result = keys._find(idempotency_key, door, key_arguments)
         if result is None:
-            if to == "credit":
-                self._lock_credit_balances()
-            self._lock_for_refund()
+            self._lock_to_refund(**arguments)
             if amount is None:
                 arguments["amount"] = self._get_refundable_amount()
             self._check_refund(**arguments)
@@ -429,6 +427,12 @@ class AccountPayment(models.Model):
         # In superuser mode: providers and the work on attempts are not the staff's.
         result.sudo()._run_attempt()
         return result.sudo().payment_id.with_env(self.env) or result.with_env(self.env)
+
+    def _lock_to_refund(self, to, **_arguments):
+        """Lock this payment, and before it the balance that it is kept on, if it is."""
+        if to == "credit":
+            self._lock_credit_balances()
+        self._lock_for_refund()
 
     def _lock_for_refund(self):
         """Lock these payments, and before them the invoices that they paid.

@@ -1,3 +1,6 @@
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
+
 import requests
 
 from odoo.exceptions import AccessError
@@ -43,6 +46,38 @@ class CreditCommon(RefundCommon):
         return self.make_invoice(
             200.0,
             **{"invoice_date": False, "invoice_payment_term_id": term.id, **values},
+        )
+
+    @contextmanager
+    def assertLockedFirst(self):
+        """Assert that the balances that are changed were locked before all else."""
+        balances = type(self.env["account.credit.balance"])
+        mixins = [type(self.env[name]) for name in ("account.move", "account.payment")]
+        get_locked, lock_rows = balances._get_locked, mixins[0]._lock_rows
+        first, later, others = set(), set(), []
+
+        def spy_on_balances(records, owners):
+            owners = set(owners)
+            (later if others else first).update(owners)
+            return get_locked(records, owners)
+
+        def spy_on_rows(records):
+            others.append(records)
+            return lock_rows(records)
+
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(balances, "_get_locked", spy_on_balances))
+            for mixin in mixins:
+                stack.enter_context(patch.object(mixin, "_lock_rows", spy_on_rows))
+            yield
+        self.assertTrue(later, "no balance was changed after an invoice was locked")
+        self.assertEqual(later - first, set(), "locked after invoices or payments")
+        self.assertEqual(first - later, set(), "locked, but not changed")
+
+    def move_contact(self):
+        """Give the customer a parent: what is held stays the customer's own."""
+        self.partner.parent_id = self.env["res.partner"].create(
+            {"name": "Parent", "is_company": True}
         )
 
     def held(self, currency=None):
@@ -668,6 +703,61 @@ class TestMoneyToCredit(CreditCommon):
         ).action_move_to_credit_balance()
         self.assertEqual(self.held(), 1300)
         self.assertIsNone(self.action(self.row(payment), "keep"))
+
+    def test_locks_of_what_is_kept(self):
+        """The balance that is changed is locked first, also a contact's own one."""
+        payments = [
+            self.record(amount).with_user(self.supervisor) for amount in (300, 200, 100)
+        ]
+        self.move_contact()
+        payments[0].move_id.line_ids.remove_move_reconcile()
+        with self.assertLockedFirst():
+            payments[0]._get_receivable_lines().move_to_credit_balance()
+        self.assertEqual(self.held(), 600)
+        with self.assertLockedFirst():
+            self.refund(payments[1], to="credit")
+        self.assertEqual(self.held(), 800)
+        with self.assertLockedFirst():
+            self.invoice.with_user(self.supervisor).issue_credit_note(
+                amount=1000,
+                reason="Less",
+                destinations=[{"to": "credit", "amount": 100}],
+            )
+        self.assertEqual(self.held(), 900)
+
+    def test_locks_of_what_a_second_person_keeps(self):
+        payment = self.record(300).with_user(self.supervisor)
+        self.company.payment_approval_limit = 50
+        approver = self.make_user(
+            "credit_approver",
+            "base.group_user,account.group_account_invoice,"
+            "invoice_payments_ext.group_payment_refund",
+        )
+        request = self.refund(payment, 100, to="credit")
+        with self.assertLockedFirst():
+            request.with_user(approver).approve()
+        self.assertEqual(self.held(), 400)
+        request = self.invoice.with_user(self.supervisor).issue_credit_note(
+            amount=900, reason="Less", destinations=[{"to": "credit", "amount": 100}]
+        )
+        with self.assertLockedFirst():
+            request.with_user(approver).approve()
+        self.assertEqual(self.held(), 500)
+
+    def test_locks_of_what_credit_paid(self):
+        payment = self.invoice.apply_credit_balance()
+        self.move_contact()
+        with self.assertLockedFirst():
+            payment.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(self.held(), 300)
+
+    def test_locks_of_an_open_credit_note(self):
+        invoice = self.make_invoice(80.0, apply_credit=False)
+        self.move_contact()
+        credit_note = self.make_credit_note(invoice)
+        credit_note.line_ids.remove_move_reconcile()
+        with self.assertLockedFirst():
+            credit_note.with_user(self.supervisor).action_move_to_credit_balance()
 
     def test_open_credit_note(self):
         credit_note = self.make_credit_note(self.make_invoice(80.0, apply_credit=False))

@@ -488,7 +488,8 @@ class TestCreditBalance(InvoicePaymentsCommon):
     def test_application_undone_after_a_merge(self):
         company, contact = self._make_company_with_contact()
         _entry, payment = self._merge_after_spending(contact)
-        payment.with_user(self.supervisor).undo_credit_application()
+        told = payment.with_user(self.supervisor).action_undo_credit_application()
+        self.assertIn("credit balance of C.", told["params"]["message"])
         self.assertEqual(self._history(company)[-1], ("unapplied", 40.0, 100.0))
         self.assertEqual(self._balance(contact), self._balance(company))
 
