@@ -70,7 +70,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         brought = self._get_money_brought()
         payments = self.env["account.payment"].union(*brought)
-        if any(values.get("to") == "credit" for values in destinations or []):
+        given = destinations if isinstance(destinations, list | tuple) else []
+        if any(isinstance(each, dict) and each.get("to") == "credit" for each in given):
             owners = payments._get_credit_owners()
             if not all(brought):
                 owners.add(self._get_credit_owner())  # No payment brought a part.
