@@ -1,9 +1,10 @@
 from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import convert_file
 
 from .common import InvoicePaymentsCommon
+from .test_credit_application import CreditCommon
 
 RECORD = "invoice_payments_ext.group_payment_record"
 REFUND = "invoice_payments_ext.group_payment_refund"
@@ -223,3 +224,130 @@ class TestRights(InvoicePaymentsCommon):
             self._keep()
             self._assert_refused_all(self._get_lower_doors(user), user)
             self._assert_refused_all(self._get_upper_doors(user), user)
+
+
+@tagged("post_install", "-at_install")
+class TestDialogRights(CreditCommon):
+    """A dialog tells nothing of what its user cannot read."""
+
+    def setUp(self):
+        super().setUp()
+        payment = self.charge(400)
+        self.own_company = self.setup_other_company(name="Other")["company"]
+        self.stranger = new_test_user(
+            self.env,
+            login="ip_stranger",
+            groups=f"account.group_account_invoice,{REFUND}",
+            company_id=self.own_company.id,
+            company_ids=[Command.set(self.own_company.ids)],
+        )
+        # It waits for a second person.
+        self.company.payment_approval_limit = 5
+        request = self.invoice.with_user(self.supervisor).issue_credit_note(
+            amount=10, reason="Less"
+        )
+        invoice = {"move_id": self.invoice.id}
+        balance = {"balance_id": self._balance().id}
+        self.given = {
+            "account.credit.balance.adjust": {
+                "partner_id": self.partner.id,
+                "company_id": self.company.id,
+                "currency_id": self.company.currency_id.id,
+            },
+            "account.credit.balance.pay.out": balance,
+            "account.credit.balance.statement": balance,
+            "account.payment.create": invoice,
+            "account.write.off.create": invoice,
+            "account.credit.note.create": invoice,
+            "account.credit.note.create.line": {
+                "move_line_id": self.invoice.invoice_line_ids[:1].id
+            },
+            "account.credit.note.create.payment": {"payment_id": payment.id},
+            "account.payment.refund": {"payment_id": payment.id},
+            "account.payment.approval.reject": {"approval_id": request.id},
+            "payment.attempt.resolve": {
+                "transaction_id": payment.sudo().payment_transaction_id.id
+            },
+        }
+        self._keep()
+
+    def _get_dialog(self, model, **context):
+        """Return the model and what a form asks of it, as the stranger."""
+        dialogs = self.env[model].with_user(self.stranger).with_context(**context)
+        names = dialogs.fields_get(attributes=[]).keys() - {"id"}
+        spec = {
+            name: {"fields": {"display_name": {}}}
+            if dialogs._fields[name].type == "many2one"
+            else {}
+            for name in names
+        }
+        return dialogs, spec
+
+    def test_record_of_another_company(self):
+        for model, given in self.given.items():
+            defaults = {f"default_{name}": value for name, value in given.items()}
+            reason = {"reason": "x"} if "reason" in self.env[model]._fields else {}
+            dialogs, spec = self._get_dialog(model)
+            by_default = self._get_dialog(model, **defaults)[0]
+            for path, call in (
+                ("create", lambda: dialogs.create({**given, **reason})),
+                ("default", lambda: by_default.create(reason)),
+                ("web_save", lambda: dialogs.web_save({**given, **reason}, spec)),
+                ("opened", lambda: by_default.onchange({}, [], spec)),
+                ("given", lambda: dialogs.onchange(dict(given), [], spec)),
+                ("changed", lambda: dialogs.onchange(dict(given), [*given], spec)),
+            ):
+                with (
+                    self.subTest(model, path=path),
+                    self.assertRefused("", AccessError),
+                ):
+                    call()
+
+    def test_rows_of_another_company(self):
+        dialogs, spec = self._get_dialog("account.credit.note.create")
+        for name, model in (
+            ("line_ids", "account.credit.note.create.line"),
+            ("payment_ids", "account.credit.note.create.payment"),
+        ):
+            rows = [Command.create(self.given[model])]
+            spec[name] = {"fields": self._get_dialog(model)[1]}
+            with self.subTest(name), self.assertRefused("", AccessError):
+                dialogs.onchange({name: rows}, [name], spec)
+
+    def test_contact_of_another_company(self):
+        self.partner.company_id = self.company
+        self._keep()
+        dialogs, spec = self._get_dialog("account.credit.balance.adjust")
+        given = {"partner_id": self.partner.id}
+        with self.assertRefused("", AccessError):
+            dialogs.create({**given, "amount": 1, "reason": "x"})
+        with self.assertRefused("", AccessError):
+            dialogs.onchange(given, [], spec)
+
+    def test_dialog_of_ones_own_is_not_turned_to_another_company(self):
+        dialogs, spec = self._get_dialog("account.credit.balance.adjust")
+        dialog = dialogs.create(
+            {"partner_id": self.partner.id, "amount": 1, "reason": "x"}
+        )
+        self.assertEqual(dialog.company_id, self.own_company)
+        self.assertEqual((dialog.balance, dialog.balance_after), (0, 1))
+        values = {"company_id": self.company.id}
+        self._keep()
+        with self.assertRefused("", AccessError):
+            dialog.write(values)
+        with self.assertRefused("", AccessError):
+            dialog.onchange(values, ["company_id"], spec)
+
+    def test_what_the_user_may_read_is_shown(self):
+        self.stranger.write(
+            {
+                "company_id": self.company.id,
+                "company_ids": [Command.set(self.company.ids)],
+            }
+        )
+        for model, given in self.given.items():
+            dialogs, spec = self._get_dialog(model)
+            with self.subTest(model):
+                shown = dialogs.onchange(dict(given), [], spec)["value"]
+                for name, value in given.items():
+                    self.assertEqual(shown[name]["id"], value)

@@ -31,12 +31,8 @@ class AccountCreditBalanceAdjust(models.TransientModel):
         required=True,
     )
     amount = fields.Monetary(required=True)
-    balance = fields.Monetary(
-        string="Balance now", compute="_compute_balance", compute_sudo=True
-    )
-    balance_after = fields.Monetary(
-        string="Balance then", compute="_compute_balance", compute_sudo=True
-    )
+    balance = fields.Monetary(string="Balance now", compute="_compute_balance")
+    balance_after = fields.Monetary(string="Balance then", compute="_compute_balance")
     reason = fields.Char(required=True, help="The customer reads it in the history.")
     note = fields.Char(string="Internal Note")
     notify = fields.Boolean(

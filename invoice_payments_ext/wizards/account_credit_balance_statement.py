@@ -8,6 +8,7 @@ class AccountCreditBalanceStatement(models.TransientModel):
     """The dialog that prints the statement of a credit balance, or sends it."""
 
     _name = "account.credit.balance.statement"
+    _inherit = "payment.dialog.rights.mixin"
     _description = "Credit Statement Dialog"
 
     balance_id = fields.Many2one(

@@ -240,7 +240,8 @@ class AccountCreditNoteCreate(models.TransientModel):
     @api.depends("move_id")
     def _compute_available_refund_ids(self):
         for dialog in self:
-            refunds = dialog.move_id and dialog.move_id._get_earlier_refunds()
+            invoice = dialog.move_id
+            refunds = invoice._get_earlier_refunds() if invoice else False
             dialog.available_refund_ids = refunds
             dialog.has_earlier_refunds = bool(refunds)
 
@@ -544,6 +545,7 @@ class AccountCreditNoteCreateLine(models.TransientModel):
     """A line of the invoice, and how much of it is credited."""
 
     _name = "account.credit.note.create.line"
+    _inherit = "payment.dialog.rights.mixin"
     _description = "Line to Credit"
 
     dialog_id = fields.Many2one(
@@ -613,6 +615,7 @@ class AccountCreditNoteCreatePayment(models.TransientModel):
     """A payment of the invoice, and how much of it goes back."""
 
     _name = "account.credit.note.create.payment"
+    _inherit = "payment.dialog.rights.mixin"
     _description = "Payment to Refund"
 
     dialog_id = fields.Many2one(

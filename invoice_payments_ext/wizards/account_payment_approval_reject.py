@@ -7,6 +7,7 @@ class AccountPaymentApprovalReject(models.TransientModel):
     """The dialog that asks why a request is rejected."""
 
     _name = "account.payment.approval.reject"
+    _inherit = "payment.dialog.rights.mixin"
     _description = "Reject Payment Approval"
 
     approval_id = fields.Many2one(

@@ -5,6 +5,7 @@ class PaymentAttemptResolve(models.TransientModel):
     """The dialog in which a person says what became of an unknown attempt."""
 
     _name = "payment.attempt.resolve"
+    _inherit = "payment.dialog.rights.mixin"
     _description = "Resolve Payment Attempt"
 
     transaction_id = fields.Many2one(
