@@ -132,15 +132,15 @@ class ResPartner(models.Model):
             .sudo()  # Who may change a contact need not be in accounting.
             .search([("partner_id", "in", self.ids), ("amount", ">", 0)])
         )
-        for balance in balances:
-            partner = balance.partner_id
+        for partner in balances.partner_id:
             if partner.commercial_partner_id == partner:
                 continue
+            # How much, and where, is not for everybody who reads the contact.
             partner._message_log(
                 body=self.env._(
-                    "The credit balance of %(amount)s stays with %(contact)s: it is "
-                    "not that of %(customer)s.",
-                    amount=balance.currency_id.format(balance.amount),
+                    "The credit that is held stays with %(contact)s, whom it belonged "
+                    "to: it is not that of %(customer)s. It is adjusted and paid out "
+                    "here.",
                     contact=partner.name,
                     customer=partner.commercial_partner_id.display_name,
                 )

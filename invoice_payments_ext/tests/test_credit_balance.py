@@ -249,7 +249,10 @@ class TestCreditBalance(InvoicePaymentsCommon):
         entry = self._make_entry(100.0)
         company = self.env["res.partner"].create({"name": "C", "is_company": True})
         self.partner.parent_id = company
-        self.assertIn("stays with", self.partner.message_ids[0].body)
+        bodies = self.partner.message_ids.mapped("body")
+        (told,) = [body for body in bodies if "stays with" in body]
+        self.assertIn(f"not that of {company.name}", told)
+        self.assertNotIn("100", told)  # Every internal user reads it.
         self.assertFalse(self._balance(company))
         line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
         self.assertEqual(line.partner_id, self.partner)
