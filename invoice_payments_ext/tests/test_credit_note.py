@@ -749,6 +749,9 @@ class TestCreditNoteRefusals(CreditNoteCommon):
             ([{"to": "gift", "amount": 300}], "'gift' is no destination"),
             ([{"to": ["outside"], "amount": 300}], "is no destination"),
             ([{"amount": 300}], "None is no destination"),
+            ("credit", "given as lists"),
+            (["credit"], "given as lists"),
+            (7, "given as lists"),
             (
                 [{"to": "original", "amount": 300, "date": "2026-02-01"}],
                 "takes no date",
