@@ -283,25 +283,26 @@ class TestDialogRights(CreditCommon):
         }
         return dialogs, spec
 
+    def _get_ways_in(self, model, given):
+        """Return how a client may ask what a dialog says of a record."""
+        reason = {"reason": "x"} if "reason" in self.env[model]._fields else {}
+        defaults = {f"default_{name}": value for name, value in given.items()}
+        dialogs, spec = self._get_dialog(model)
+        by_default = self._get_dialog(model, **defaults)[0]
+        return {
+            "create": lambda: dialogs.create({**given, **reason}),
+            "default": lambda: by_default.create(reason),
+            "web_save": lambda: dialogs.web_save({**given, **reason}, spec),
+            "opened": lambda: by_default.onchange({}, [], spec),
+            "given": lambda: dialogs.onchange(dict(given), [], spec),
+            "changed": lambda: dialogs.onchange(dict(given), [*given], spec),
+        }
+
     def test_record_of_another_company(self):
         for model, given in self.given.items():
-            defaults = {f"default_{name}": value for name, value in given.items()}
-            reason = {"reason": "x"} if "reason" in self.env[model]._fields else {}
-            dialogs, spec = self._get_dialog(model)
-            by_default = self._get_dialog(model, **defaults)[0]
-            for path, call in (
-                ("create", lambda: dialogs.create({**given, **reason})),
-                ("default", lambda: by_default.create(reason)),
-                ("web_save", lambda: dialogs.web_save({**given, **reason}, spec)),
-                ("opened", lambda: by_default.onchange({}, [], spec)),
-                ("given", lambda: dialogs.onchange(dict(given), [], spec)),
-                ("changed", lambda: dialogs.onchange(dict(given), [*given], spec)),
-            ):
-                with (
-                    self.subTest(model, path=path),
-                    self.assertRefused("", AccessError),
-                ):
-                    call()
+            for name, ask in self._get_ways_in(model, given).items():
+                with self.subTest(model, way=name), self.assertRefused("", AccessError):
+                    ask()
 
     def test_rows_of_another_company(self):
         dialogs, spec = self._get_dialog("account.credit.note.create")
