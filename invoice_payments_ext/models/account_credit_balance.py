@@ -256,6 +256,7 @@ class AccountCreditBalance(models.Model):
         :param res.partner sources: The contacts that will not exist any more.
         :param res.partner target: The contact that stays.
         """
+        self._name_holders(sources)
         owner = target.commercial_partner_id
         balances = self.sudo().search(
             [
@@ -276,6 +277,32 @@ class AccountCreditBalance(models.Model):
             balance.with_context(posting_credit=OURS).merged_into_id = locked[
                 owner.id, balance.company_id.id, balance.currency_id.id
             ]
+
+    @api.model
+    def _name_holders(self, contacts):
+        """Let the credit of contacts that is on another's balance say whose it is.
+
+        When they are merged, it is not known any more whose they were.
+        """
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE account_move_line line
+                   SET partner_id = balance.partner_id
+                  FROM account_credit_balance_entry entry
+                  JOIN account_credit_balance balance ON balance.id = entry.balance_id
+             LEFT JOIN account_credit_balance_entry next
+                    ON next.previous_entry_id = entry.id
+                 WHERE line.id = entry.move_line_id AND next.id IS NULL
+                   AND line.parent_state = 'posted'
+                   AND line.partner_id IN %s
+                   AND line.partner_id != balance.partner_id
+                """,
+                tuple(contacts.ids),
+            )
+        )
+        self.env["account.move.line"].invalidate_model(["partner_id"], flush=False)
 
     def _book_transfer(self, partner):
         """Book all of this locked balance over to that of another customer."""

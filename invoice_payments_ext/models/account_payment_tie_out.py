@@ -107,6 +107,7 @@ class AccountPaymentTieOut(models.AbstractModel):
             "balance": env._("A credit balance is its history"),
             "running": env._("A credit balance is what its last entry says"),
             "ledger": env._("The history of credit is the ledger"),
+            "holder": env._("Credit is on the balance of its customer"),
             "entry": env._("Every entry balances"),
             "matched": env._("What is matched is fully reconciled together or not"),
         }
@@ -383,12 +384,59 @@ class AccountPaymentTieOut(models.AbstractModel):
                                 THEN -line.amount_currency ELSE 0 END AS expected,
                            coalesce(sum(entry.amount), 0) AS found
                       FROM account_move_line line
+                      JOIN res_company company ON company.id = line.company_id
+                       AND company.credit_balance_account_id = line.account_id
                  LEFT JOIN account_credit_balance_entry entry
                         ON entry.move_line_id = line.id
-                     WHERE line.account_id IN (
-                               SELECT credit_balance_account_id FROM res_company)
-                       AND line.company_id IN (SELECT id FROM companies)
+                     WHERE line.company_id IN (SELECT id FROM companies)
                   GROUP BY line.id
+                    """
+                ),
+            ),
+            # Contacts get other parents, and their credit stays whose it was. But one
+            # with a balance of its own, where that is the older, is never on another.
+            "holder": (
+                "account.move.line",
+                SQL(
+                    """
+                    WITH RECURSIVE held AS (
+                        SELECT id, id AS end_id
+                          FROM account_credit_balance WHERE merged_into_id IS NULL
+                     UNION ALL
+                        SELECT merged.id, held.end_id
+                          FROM account_credit_balance merged
+                          JOIN held ON held.id = merged.merged_into_id
+                    ), own AS (
+                        SELECT balance.id, balance.partner_id, balance.company_id,
+                               balance.currency_id, min(entry.id) AS first_entry_id
+                          FROM account_credit_balance balance
+                          JOIN account_credit_balance_entry entry
+                            ON entry.balance_id = balance.id
+                         WHERE balance.merged_into_id IS NULL
+                      GROUP BY balance.id
+                    )
+                    SELECT line.id, line.company_id, line.currency_id,
+                           -line.amount_currency AS expected, 0 AS found
+                      FROM account_credit_balance_entry entry
+                 LEFT JOIN account_credit_balance_entry next
+                        ON next.previous_entry_id = entry.id
+                      JOIN account_move_line line ON line.id = entry.move_line_id
+                       AND line.parent_state = 'posted'
+                      JOIN account_credit_balance balance
+                        ON balance.id = entry.balance_id
+                 LEFT JOIN held ON held.id = balance.id
+                 LEFT JOIN own ON own.partner_id = line.partner_id
+                       AND own.company_id = line.company_id
+                       AND own.currency_id = line.currency_id
+                       AND own.first_entry_id < entry.id
+                     WHERE next.id IS NULL
+                       AND line.company_id IN (SELECT id FROM companies)
+                       AND (line.partner_id IS NULL
+                            OR held.id IS NULL
+                            OR balance.company_id != line.company_id
+                            OR balance.currency_id != line.currency_id
+                            OR (own.id != held.end_id
+                                AND balance.partner_id != line.partner_id))
                     """
                 ),
             ),

@@ -1,6 +1,8 @@
 from odoo.exceptions import AccessError
+from odoo.fields import Command
 from odoo.tests import tagged
 
+from . import test_credit_balance
 from .test_credit_application import CreditCommon
 
 
@@ -10,6 +12,7 @@ class TestTieOut(CreditCommon):
 
     def setUp(self):
         super().setUp()
+        self.account = self.company.credit_balance_account_id
         self.payment = self.charge(400)
         self.invoice.apply_credit_balance(100)
         self._keep()
@@ -134,6 +137,166 @@ class TestTieOut(CreditCommon):
             "UPDATE account_move_line SET amount_currency = 90 WHERE id = %s", line.id
         )
         self.assertEqual(found, [("ledger", line, -90.0, -100.0)])
+
+    def _hold(self, amount, name="Other Customer", **values):
+        """Return another customer, for whom this is held, and the entry."""
+        partner = self.env["res.partner"].create({"name": name, **values})
+        partner = partner.with_user(self.supervisor)
+        return partner, partner.adjust_credit_balance(amount, reason="Goodwill")
+
+    def _get_ledger(self, *partners):
+        """Return the journal items of the credit account by contact."""
+        return self.env["account.move.line"].search(
+            [
+                ("account_id", "=", self.account.id),
+                ("partner_id", "in", [partner.id for partner in partners]),
+            ]
+        )
+
+    def test_histories_of_two_customers_swapped(self):
+        other = self._hold(50)[0]
+        first, second = self._balance(), self._balance(other)
+        found = self._find_after(
+            "ALTER TABLE account_credit_balance_entry DISABLE TRIGGER USER; "
+            "UPDATE account_credit_balance_entry SET balance_id = %s - balance_id "
+            "WHERE balance_id IN %s; "
+            "UPDATE account_credit_balance SET amount = %s - amount WHERE id IN %s",
+            first.id + second.id,
+            (first.id, second.id),
+            first.amount + second.amount,
+            (first.id, second.id),
+        )
+        self.assertEqual(found, [("holder", self._get_ledger(other), 50.0, 0)])
+
+    def test_balances_of_two_customers_swapped(self):
+        other = self._hold(50)[0]
+        found = self._find_after(
+            "UPDATE account_credit_balance SET merged_into_id = id WHERE id IN %s; "
+            "UPDATE account_credit_balance SET partner_id = %s - partner_id "
+            "WHERE id IN %s; "
+            "UPDATE account_credit_balance SET merged_into_id = NULL WHERE id IN %s",
+            ids := (self._balance().id, self._balance(other).id),
+            self.partner.id + other.id,
+            ids,
+            ids,
+        )
+        self.assertEqual(found, [("holder", self._get_ledger(other), 50.0, 0)])
+
+    def test_credit_in_another_currency_or_company(self):
+        currency = self.make_currency("EUR")
+        balance = self._balance()
+        company = self.setup_other_company(name="Other")["company"]
+        lines = self._get_ledger(self.partner)
+        for column, value in (
+            ("currency_id", currency.id),
+            ("company_id", company.id),
+        ):
+            found = self._find_after(
+                f"UPDATE account_credit_balance SET {column} = %s WHERE id = %s",
+                value,
+                balance.id,
+            )
+            with self.subTest(column):
+                self.assertEqual(
+                    {row[:2] for row in found}, {("holder", line) for line in lines}
+                )
+
+    def test_credit_of_nobody(self):
+        line = self._get_ledger(self.partner).filtered("credit")
+        found = self._find_after(
+            "UPDATE account_move_line SET partner_id = NULL WHERE id = %s", line.id
+        )
+        self.assertEqual(found, [("holder", line, 300.0, 0)])
+
+    def test_merge_that_ends_nowhere(self):
+        line = self._hold(50)[1].sudo().move_line_id
+        found = self._find_after(
+            "UPDATE account_credit_balance SET merged_into_id = id "
+            "WHERE partner_id = %s",
+            line.partner_id.id,
+        )
+        self.assertEqual(found, [("holder", line, 50.0, 0)])
+
+    def test_contact_that_changed_its_parent(self):
+        """What it was given stays with the parent of then, whatever it gets later."""
+        contact = self.env["res.partner"].create(
+            {"name": "Contact", "parent_id": self.partner.id}
+        )
+        self._enter(contact, 70)
+        self.assertEqual(self.held(), 270)
+        other = self._hold(50)[0]
+        contact.parent_id = other.id
+        self.assertEqual(self.tie_out(), [])
+        contact.write({"parent_id": False})
+        self._enter(contact, 20)
+        self.assertEqual(self._balance(contact).amount, 20)
+        self.assertEqual(self.tie_out(), [])
+        contact.parent_id = other.id
+        self._enter(contact, 5)
+        self.assertEqual(self._balance(contact).amount, 25)
+        self.assertEqual(self.tie_out(), [])
+
+    def test_contacts_that_were_merged(self):
+        """What a contact was given on its parent's balance stays there."""
+        twin = self._hold(50, "Twin")[0].with_env(self.env)
+        contact = self.env["res.partner"].create(
+            {"name": "Contact", "parent_id": self.partner.id}
+        )
+        entry = self._enter(contact, 70)
+        contact.write({"parent_id": False})
+        self._enter(contact, 20)
+        self._merge(contact, twin)
+        self.assertEqual(self.tie_out(), [])
+        self.assertEqual((self._balance(twin).amount, self.held()), (70, 270))
+        line = entry._get_credit_lines()
+        self.assertEqual(line.partner_id, self.partner)
+        self._merge(twin, self.partner)
+        self.assertEqual(self.held(), 340)
+        self.assertEqual(self.tie_out(), [])
+        entry.button_draft()
+        self.assertEqual(self.tie_out(), [])
+        line.partner_id = self.env["res.partner"].create({"name": "Third"})
+        entry.action_post()
+        self.assertEqual(self.held(), 270)
+        self.assertEqual(self.tie_out(), [])
+
+    def _enter(self, partner, amount):
+        """Return a posted journal entry that an accountant typed."""
+        entry = self._make_entry(amount, partner=partner)
+        self._keep()
+        return entry
+
+    _make_entry = test_credit_balance.TestCreditBalance._make_entry
+    _merge = test_credit_balance.TestCreditBalance._merge
+
+    def test_account_that_is_another_company_s_too(self):
+        """Only the credit account of its own company makes credit of an item."""
+        other = self.setup_other_company(name="Other")
+        company = other["company"]
+        self.account.sudo().write(
+            {
+                "company_ids": [Command.link(company.id)],
+                "code_mapping_ids": [
+                    Command.create({"company_id": company.id, "code": "CREDIT"})
+                ],
+            }
+        )
+        self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "company_id": company.id,
+                "journal_id": other["default_journal_misc"].id,
+                "line_ids": [
+                    Command.create({"account_id": each.id, "balance": balance})
+                    for each, balance in (
+                        (self.account, -10.0),
+                        (other["default_account_revenue"], 10.0),
+                    )
+                ],
+            }
+        ).action_post()
+        self.assertNotEqual(company.credit_balance_account_id, self.account)
+        self.assertEqual(self.tie_out(), [])
 
     def test_entry_that_does_not_balance(self):
         line = self.payment.move_id.line_ids[0]
