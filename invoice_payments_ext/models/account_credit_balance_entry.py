@@ -259,7 +259,11 @@ class AccountCreditBalanceEntry(models.Model):
                 lambda entry, line=line, source=source: (
                     entry.company_id == line.company_id
                     and entry.currency_id == line.currency_id
-                    and (source.is_from_credit or entry.partner_id == line.partner_id)
+                    and (
+                        source.is_from_credit
+                        or entry.partner_id
+                        in line.partner_id | line.partner_id.commercial_partner_id
+                    )
                 )
             )[:1]
             for line, source in sources.items()

@@ -393,8 +393,9 @@ class AccountPaymentTieOut(models.AbstractModel):
                     """
                 ),
             ),
-            # Contacts get other parents, and their credit stays whose it was. But one
-            # with a balance of its own, where that is the older, is never on another.
+            # Contacts get other parents, and their credit stays whose it was. But while
+            # a balance of a contact's own holds something, nothing that is new for it
+            # is on another's; what is given back is where it was taken.
             "holder": (
                 "account.move.line",
                 SQL(
@@ -406,14 +407,6 @@ class AccountPaymentTieOut(models.AbstractModel):
                         SELECT merged.id, held.end_id
                           FROM account_credit_balance merged
                           JOIN held ON held.id = merged.merged_into_id
-                    ), own AS (
-                        SELECT balance.id, balance.partner_id, balance.company_id,
-                               balance.currency_id, min(entry.id) AS first_entry_id
-                          FROM account_credit_balance balance
-                          JOIN account_credit_balance_entry entry
-                            ON entry.balance_id = balance.id
-                         WHERE balance.merged_into_id IS NULL
-                      GROUP BY balance.id
                     )
                     SELECT line.id, line.company_id, line.currency_id,
                            -line.amount_currency AS expected, 0 AS found
@@ -425,10 +418,11 @@ class AccountPaymentTieOut(models.AbstractModel):
                       JOIN account_credit_balance balance
                         ON balance.id = entry.balance_id
                  LEFT JOIN held ON held.id = balance.id
-                 LEFT JOIN own ON own.partner_id = line.partner_id
+                 LEFT JOIN account_credit_balance own
+                        ON own.partner_id = line.partner_id
                        AND own.company_id = line.company_id
                        AND own.currency_id = line.currency_id
-                       AND own.first_entry_id < entry.id
+                       AND own.merged_into_id IS NULL
                      WHERE next.id IS NULL
                        AND line.company_id IN (SELECT id FROM companies)
                        AND (line.partner_id IS NULL
@@ -436,7 +430,26 @@ class AccountPaymentTieOut(models.AbstractModel):
                             OR balance.company_id != line.company_id
                             OR balance.currency_id != line.currency_id
                             OR (own.id != held.end_id
-                                AND balance.partner_id != line.partner_id))
+                                AND balance.partner_id != line.partner_id
+                                AND entry.previous_entry_id IS NULL
+                                AND (
+                                    SELECT earlier.balance_after
+                                      FROM account_credit_balance_entry earlier
+                                     WHERE earlier.balance_id = own.id
+                                       AND earlier.id < entry.id
+                                  ORDER BY earlier.id DESC LIMIT 1) > 0
+                                AND NOT EXISTS (
+                                    SELECT FROM account_move move
+                                 LEFT JOIN account_payment payment
+                                        ON payment.move_id = move.id
+                                 LEFT JOIN account_payment source
+                                        ON source.id = payment.source_payment_id
+                                 LEFT JOIN res_company company
+                                        ON company.credit_balance_journal_id
+                                         = source.journal_id
+                                     WHERE move.id = line.move_id
+                                       AND (move.reversed_entry_id IS NOT NULL
+                                            OR company.id IS NOT NULL))))
                     """
                 ),
             ),

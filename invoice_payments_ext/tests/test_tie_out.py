@@ -236,6 +236,27 @@ class TestTieOut(CreditCommon):
         self.assertEqual(self._balance(contact).amount, 25)
         self.assertEqual(self.tie_out(), [])
 
+    def test_contact_whose_own_balance_was_emptied(self):
+        """What is new is on its parent's then; what is given back where it was."""
+        contact, given = self._hold(50)
+        taken = self._enter(contact, -50)
+        contact.sudo().parent_id = self.partner
+        new = self._enter(contact, 20)
+        self.assertEqual(self.held(), 220)
+        self.assertEqual(self.tie_out(), [])
+        taken.button_draft()
+        self._keep()
+        own = given.balance_id.sudo()
+        self.assertEqual(own.amount, 50)
+        new.button_draft()
+        new.action_post()
+        self.assertEqual((self.held(), own.amount), (220, 50))
+        self.assertEqual(self.tie_out(), [])
+        reversal = new._reverse_moves([{"date": new.date}], cancel=True)
+        self.assertEqual(reversal.state, "posted")
+        self.assertEqual((self.held(), own.amount), (200, 50))
+        self.assertEqual(self.tie_out(), [])
+
     def test_contacts_that_were_merged(self):
         """What a contact was given on its parent's balance stays there."""
         twin = self._hold(50, "Twin")[0].with_env(self.env)
