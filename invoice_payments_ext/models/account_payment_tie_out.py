@@ -102,6 +102,7 @@ class AccountPaymentTieOut(models.AbstractModel):
             "refunded": env._("No more of a payment is given back than it brought"),
             "refund_matched": env._("A refund is matched with what it gives back"),
             "credited": env._("Credit notes do not exceed their invoice"),
+            "credited_tax": env._("The last credit note leaves nothing of a tax"),
             "in_flight": env._("What is applied and in flight is not above the total"),
             "attempts": env._("One attempt holds an invoice at a time"),
             "balance": env._("A credit balance is its history"),
@@ -174,6 +175,53 @@ class AccountPaymentTieOut(models.AbstractModel):
                        AND note.currency_id = move.currency_id
                      WHERE %s
                   GROUP BY move.id
+                    """,
+                    invoices,
+                ),
+            ),
+            # Those of this addon, as they were made; Odoo's own round each for itself.
+            "credited_tax": (
+                "account.move",
+                SQL(
+                    """
+                    WITH note AS (
+                        SELECT note.id, note.reversed_entry_id AS invoice_id,
+                               note.amount_total, note.currency_id,
+                               (note.credited_shares ->> 'amount')::numeric AS planned
+                          FROM account_move note
+                         WHERE note.state = 'posted' AND note.move_type = 'out_refund'
+                           AND note.reversed_entry_id IS NOT NULL
+                    ), ended AS (
+                        SELECT move.id, move.company_id, move.currency_id
+                          FROM account_move move
+                          JOIN note ON note.invoice_id = move.id
+                          JOIN res_currency currency ON currency.id = move.currency_id
+                         WHERE %s
+                      GROUP BY move.id, currency.id
+                        HAVING bool_and(
+                                   note.currency_id = move.currency_id
+                                   AND note.planned IS NOT NULL
+                                   AND abs(note.planned - note.amount_total)
+                                     < currency.rounding / 2)
+                           AND abs(move.amount_total - sum(note.amount_total))
+                             < currency.rounding / 2
+                    ), document AS (
+                        SELECT id AS invoice_id, id FROM ended
+                     UNION ALL
+                        SELECT ended.id, note.id
+                          FROM ended JOIN note ON note.invoice_id = ended.id
+                    ), tax AS (
+                        SELECT document.invoice_id,
+                               sum(line.amount_currency) AS remainder
+                          FROM document
+                          JOIN account_move_line line ON line.move_id = document.id
+                           AND line.tax_line_id IS NOT NULL
+                      GROUP BY document.invoice_id, line.tax_line_id
+                    )
+                    SELECT ended.id, ended.company_id, ended.currency_id,
+                           0 AS expected, sum(abs(tax.remainder)) AS found
+                      FROM ended JOIN tax ON tax.invoice_id = ended.id
+                  GROUP BY ended.id, ended.company_id, ended.currency_id
                     """,
                     invoices,
                 ),

@@ -113,6 +113,36 @@ class TestTieOut(CreditCommon):
         )
         self.assertIn(("credited", self.invoice, 1000.0, 1001.0), found)
 
+    def test_tax_that_is_not_credited_to_the_last_unit(self):
+        self.company.credit_applied_at_issue = False
+        invoice = self.make_invoice(
+            99.99,
+            invoice_line_ids=[
+                Command.create(
+                    {
+                        "name": "Service",
+                        "price_unit": 99.99,
+                        "tax_ids": [Command.set(self.tax_sale_a.ids)],
+                    }
+                )
+            ],
+        )
+        invoice = invoice.with_user(self.supervisor)
+        part = invoice.issue_credit_note(amount=33.33, reason="Less")
+        tax_line = part.line_ids.filtered("tax_line_id")
+        values = (tax_line.id,)
+        move_cent = (
+            "UPDATE account_move_line SET amount_currency = amount_currency - 0.01 "
+            "WHERE id = %s"
+        )
+        self.assertEqual(self._find_after(move_cent, *values), [])
+        rest = invoice.issue_credit_note(reason="Less")
+        self.assertEqual(invoice.amount_total, part.amount_total + rest.amount_total)
+        self.assertEqual(self.tie_out(), [])
+        self.assertEqual(
+            self._find_after(move_cent, *values), [("credited_tax", invoice, 0, 0.01)]
+        )
+
     def test_more_in_flight_than_remains(self):
         self.gateway.answers = ["pending"]
         tx = self.invoice.charge(self.token.id, amount=100)
