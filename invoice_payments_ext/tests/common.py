@@ -177,6 +177,18 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         self.provider.available_currency_ids |= currency
         return currency
 
+    def make_currency_journal(self, currency=None):
+        """Return a bank journal in a currency: in euro, a third of the company's."""
+        return self.env["account.journal"].create(
+            {
+                "name": "Bank in another currency",
+                "code": "BFOR",
+                "type": "bank",
+                "company_id": self.company.id,
+                "currency_id": (currency or self.make_currency("EUR", 3.0)).id,
+            }
+        )
+
     def set_rate(self, currency, date, rate):
         """Set how many units of the currency one unit of the company's is."""
         self.env["res.currency.rate"].create(

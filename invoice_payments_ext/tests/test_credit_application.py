@@ -569,21 +569,9 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
         self.assertEqual(self.held(), 350)
 
-    def _make_euro_journal(self):
-        euro = self.make_currency("EUR")
-        self.set_rate(euro, "2025-12-01", 3.0)
-        return self.env["account.journal"].create(
-            {
-                "name": "Bank in euro",
-                "code": "BEUR",
-                "type": "bank",
-                "currency_id": euro.id,
-            }
-        )
-
     def test_excess_in_another_currency(self):
         """It is kept in the currency in which it was received."""
-        journal = self._make_euro_journal()
+        journal = self.make_currency_journal()
         euro = journal.currency_id
         values = {"journal_id": journal.id, "excess": "credit"}
         payment = self.record(1200, idempotency_key="euro", **values)
@@ -597,7 +585,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(euro), 600)
 
     def test_excess_in_a_third_currency(self):
-        journal = self._make_euro_journal()
+        journal = self.make_currency_journal()
         euro = journal.currency_id
         yen = self.make_currency("JPY", 100.0)
         self.set_rate(yen, "2026-01-02", 150.0)
@@ -622,7 +610,7 @@ class TestMoneyToCredit(CreditCommon):
                 self.assertEqual(self.held(euro) - before, kept)
 
     def test_excess_in_a_third_currency_from_the_dialog(self):
-        journal = self._make_euro_journal()
+        journal = self.make_currency_journal()
         yen = self.make_currency("JPY", 100.0)
         self.set_rate(yen, "2026-01-02", 75.0)
         self.invoice = self.make_invoice(
@@ -643,7 +631,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.env["account.payment.register"].search_count([]), dialogs)
 
     def test_excess_that_an_exchange_difference_took(self):
-        journal = self._make_euro_journal()
+        journal = self.make_currency_journal()
         yen = self.make_currency("JPY", 100.0)
         yen.rounding = 0.01
         self.invoice = self.make_invoice(
@@ -656,14 +644,7 @@ class TestMoneyToCredit(CreditCommon):
 
     def test_excess_that_the_journals_currency_cannot_hold(self):
         yen = self.make_currency("JPY", 1)
-        journal = self.env["account.journal"].create(
-            {
-                "name": "Bank in yen",
-                "code": "BYEN",
-                "type": "bank",
-                "currency_id": yen.id,
-            }
-        )
+        journal = self.make_currency_journal(yen)
         payment = self.record(1000.01, journal_id=journal.id, excess="credit")
         self.assertEqual((payment.amount, payment.currency_id), (1000, yen))
         self.assertEqual(self.invoice.amount_residual, 0)

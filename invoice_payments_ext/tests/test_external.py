@@ -68,7 +68,7 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
     def test_reference_and_memo_through_the_register_dialog(self):
-        journal = self._make_currency_journal()
+        journal = self.make_currency_journal()
         payment = self.invoice.record_external_payment(
             journal_id=journal.id,
             reference="Cheque 7",
@@ -382,7 +382,7 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(invoice.amount_residual, 0.0)
 
     def test_bank_journal_in_another_currency_as_the_dialog(self):
-        journal = self._make_currency_journal()
+        journal = self.make_currency_journal()
         for amount, paid in ((None, 3000.0), (1000.0, 3000.0), (333.33, 999.99)):
             with self.subTest(amount):
                 invoice, payment = self._assert_same_as_dialog(
@@ -395,7 +395,7 @@ class TestExternal(InvoicePaymentsCommon):
                 )
 
     def test_foreign_invoice_through_a_journal_in_a_third_currency(self):
-        journal = self._make_currency_journal()
+        journal = self.make_currency_journal()
         yen = self.make_currency("JPY", 100.0)
         self.set_rate(yen, "2026-01-18", 150.0)
 
@@ -408,7 +408,7 @@ class TestExternal(InvoicePaymentsCommon):
 
     def test_company_currency_journal_set_explicitly(self):
         euro = self.make_currency("EUR")
-        journal = self._make_currency_journal(
+        journal = self.make_currency_journal(
             self.company.currency_id.with_env(self.env)
         )
 
@@ -481,16 +481,3 @@ class TestExternal(InvoicePaymentsCommon):
             invoice_line_ids=[Command.create(line)],
             **values,
         )
-
-    def _make_currency_journal(self, currency=None):
-        """Return a bank journal in euro, a third of the company's currency."""
-        journal = self.env["account.journal"].create(
-            {
-                "name": "Bank in another currency",
-                "code": "BFOR",
-                "type": "bank",
-                "company_id": self.company.id,
-                "currency_id": (currency or self.make_currency("EUR", 3.0)).id,
-            }
-        )
-        return journal

@@ -38,7 +38,7 @@ class TestRefusals(InvoicePaymentsCommon):
                     self.invoice.record_external_payment(amount=amount)
 
     def test_amount_that_is_no_number_where_the_register_dialog_is_used(self):
-        journal = self._make_currency_journal()
+        journal = self.make_currency_journal()
         for amount in self.NOT_NUMBERS:
             with self.subTest(amount=amount):
                 with self.assertRefused("amount must be a number"):
@@ -62,7 +62,7 @@ class TestRefusals(InvoicePaymentsCommon):
             self.invoice.record_external_payment(amount=1000.01)
         with self.assertRefused(message):
             self.invoice.record_external_payment(
-                amount=1000.01, journal_id=self._make_currency_journal().id
+                amount=1000.01, journal_id=self.make_currency_journal().id
             )
 
     def test_amount_above_what_is_chargeable_beside_one_in_flight(self):
@@ -627,17 +627,6 @@ class TestRefusals(InvoicePaymentsCommon):
         self.assertEqual(self.invoice.state, "draft")
 
     # === HELPERS === #
-
-    def _make_currency_journal(self):
-        return self.env["account.journal"].create(
-            {
-                "name": "Bank in euro",
-                "code": "BEUR",
-                "type": "bank",
-                "company_id": self.company.id,
-                "currency_id": self.make_currency("EUR").id,
-            }
-        )
 
     def _make_other_companys_invoice(self):
         invoice = self.env["account.move"].with_company(self.other_company)

@@ -553,15 +553,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(self._assert_adds_up()["amount_remaining"], 0.0)
 
     def test_exchange_difference_adds_up(self):
-        journal = self.env["account.journal"].create(
-            {
-                "name": "Bank in euro",
-                "code": "BEUR",
-                "type": "bank",
-                "company_id": self.company.id,
-                "currency_id": self.make_currency("EUR", 3.0).id,
-            }
-        )
+        journal = self.make_currency_journal()
         self.invoice.record_external_payment(amount=333.33, journal_id=journal.id)
         self.invoice.record_external_payment(journal_id=journal.id)
         section = self._assert_adds_up()
