@@ -196,6 +196,8 @@ class AccountCreditBalanceEntry(models.Model):
 
         :rtype: dict[account.move.line, account.credit.balance.entry]
         """
+        if not lines:
+            return {}  # Nearly always: with each invoice that is issued.
         entries = self.sudo().search([("move_line_id", "in", lines.ids)], order="id")
         return {entry.move_line_id: entry for entry in entries}
 
