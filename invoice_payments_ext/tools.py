@@ -6,6 +6,10 @@ from odoo.tools.misc import clean_context
 # Any client can send a context, but none can send this.
 OURS = object()
 
+# The prefetch group of stored fields that few requests need: Odoo reads them together
+# when one of them is asked for, and not with every company or journal entry.
+SELDOM_READ = "invoice_payments_ext"
+
 # With these, Odoo's accounting leaves out a part of what it books or checks.
 ODOO_SWITCHES = {
     "check_move_validity",

@@ -225,16 +225,23 @@ class AccountMove(models.Model):
         if in_flight := self._get_attempts_in_flight():
             raise UserError(self._describe_blocking_attempt(in_flight[0]))
 
+    def _check_can_be_reset(self):
+        """Check that no money of these is under way before they are undone.
+
+        :raise UserError: Naming the attempt.
+        """
+        self._check_no_money_in_flight()
+        self.origin_payment_id._check_no_refund_in_flight()
+
     # === CRUD METHODS === #
 
     def button_draft(self):
-        self._check_no_money_in_flight()
-        self.origin_payment_id._check_no_refund_in_flight()
+        if self:  # Odoo asks for none with each invoice that is issued.
+            self._check_can_be_reset()
         return super().button_draft()
 
     def button_cancel(self):
-        self._check_no_money_in_flight()
-        self.origin_payment_id._check_no_refund_in_flight()
+        self._check_can_be_reset()
         return super().button_cancel()
 
     def message_post(self, **kwargs):

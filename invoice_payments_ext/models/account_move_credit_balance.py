@@ -17,6 +17,8 @@ class AccountMove(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
+        if "state" not in vals and not any(name in vals for name in HOLDER_FIELDS):
+            return super().write(vals)
         posted = self.filtered(lambda move: move.state == "posted")
         if any(name in vals for name in HOLDER_FIELDS):
             posted._check_credit_holder_kept(vals)

@@ -185,11 +185,8 @@ class AccountMove(models.Model):
             self._get_credit_note_journal(), date, has_tax=bool(self.line_ids.tax_ids)
         )
 
-    def _check_not_being_paid_out(self):
-        """Check that no refund in flight is going to pay out these credit notes.
-
-        :raise UserError: Naming the refund.
-        """
+    def _check_can_be_reset(self):
+        """Check that no refund in flight is going to pay out these credit notes."""
         refunds_sudo = (
             self.env["payment.transaction"]
             .sudo()  # Whoever started them, and whoever may see them.
@@ -197,16 +194,9 @@ class AccountMove(models.Model):
         )
         if refunds_sudo := refunds_sudo.filtered(lambda tx: tx._is_refund_in_flight()):
             raise UserError(self._describe_blocking_attempt(refunds_sudo[0]))
+        return super()._check_can_be_reset()
 
     # === CRUD METHODS === #
-
-    def button_draft(self):
-        self._check_not_being_paid_out()
-        return super().button_draft()
-
-    def button_cancel(self):
-        self._check_not_being_paid_out()
-        return super().button_cancel()
 
     def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
         """Leave the reconciliation to the one who issues a credit note for an amount.

@@ -10,6 +10,7 @@ from ..proportion import (
     take,
     take_anywhere,
 )
+from ..tools import SELDOM_READ
 
 # Odoo's tax engine keeps each amount in the document's and in the company's currency,
 # under keys with these endings.
@@ -96,6 +97,7 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     credited_shares = fields.Json(
+        prefetch=SELDOM_READ,
         readonly=True,
         copy=False,
         help="On a credit note: the exact share that it credits of what was left of "

@@ -2,7 +2,7 @@ from odoo import Command, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ..tools import prepare_notification, without_defaults
+from ..tools import SELDOM_READ, prepare_notification, without_defaults
 
 # What these accounts hold is no loss.
 NO_WRITE_OFF_ACCOUNT_TYPES = (
@@ -20,6 +20,7 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     written_off_invoice_id = fields.Many2one(
+        prefetch=SELDOM_READ,
         string="Written-off Invoice",
         comodel_name="account.move",
         readonly=True,

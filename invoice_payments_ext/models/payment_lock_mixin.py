@@ -2,6 +2,8 @@ from odoo import fields, models
 from odoo.exceptions import LockError
 from odoo.tools import SQL
 
+from ..tools import SELDOM_READ
+
 
 class PaymentLockMixin(models.AbstractModel):
     """Records that are locked before money is moved with them."""
@@ -10,6 +12,7 @@ class PaymentLockMixin(models.AbstractModel):
     _description = "Lock for Payments"
 
     payment_lock_count = fields.Integer(
+        prefetch=SELDOM_READ,
         readonly=True,
         copy=False,
         help="Raised with every lock for a payment: a request that read the record "

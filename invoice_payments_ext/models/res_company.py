@@ -1,11 +1,14 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from ..tools import SELDOM_READ
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
 
     write_off_account_id = fields.Many2one(
+        prefetch=SELDOM_READ,
         string="Write-off Account",
         comodel_name="account.account",
         check_company=True,
@@ -35,6 +38,7 @@ class ResCompany(models.Model):
         help="Where what comes into and goes out of credit balances is booked.",
     )
     credit_adjustment_account_id = fields.Many2one(
+        prefetch=SELDOM_READ,
         comodel_name="account.account",
         check_company=True,
         domain="[('internal_group', 'in', ('income', 'expense'))]",
@@ -48,10 +52,12 @@ class ResCompany(models.Model):
     )
 
     portal_amount_choice = fields.Boolean(
+        prefetch=SELDOM_READ,
         string="Members Choose the Amount",
         help="Let members pay as much of an invoice in the portal as they like.",
     )
     portal_minimum_amount = fields.Monetary(
+        prefetch=SELDOM_READ,
         string="Least Amount",
         help="The least that members may choose to pay.",
     )

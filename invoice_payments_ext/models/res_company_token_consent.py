@@ -1,10 +1,13 @@
 from odoo import fields, models
 
+from ..tools import SELDOM_READ
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
 
     token_consent_text = fields.Text(
+        prefetch=SELDOM_READ,
         string="Consent to Charges",
         translate=True,
         help="What customers agree to when they save a payment method.",
