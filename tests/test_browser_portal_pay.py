@@ -52,7 +52,7 @@ def test_a_part_then_credit_and_card(member, world, size):
 
     form = member.open_payment_form(invoice_id)
     form.get_by_label("Use my credit").check()
-    expect(form).to_contain_text("$65.00 from your credit, $115.00 by the method")
+    expect(form).to_contain_text("$ 65.00 from your credit, $ 115.00 by the method")
     expect(form.get_by_text("Your credit", exact=True)).to_be_hidden()
     member.keep_screen(f"pay-credit-first-{size['width']}")
     member.press_pay()

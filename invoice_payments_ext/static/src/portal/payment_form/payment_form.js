@@ -1,4 +1,5 @@
 import {browser} from "@web/core/browser/browser";
+import {formatCurrency} from "@web/core/currency";
 import {_t} from "@web/core/l10n/translation";
 import {patch} from "@web/core/utils/patch";
 import {uuid} from "@web/core/utils/strings";
@@ -121,10 +122,7 @@ patch(PaymentForm.prototype, {
     },
 
     _formatMemberAmount(amount) {
-        return new Intl.NumberFormat(document.documentElement.lang || undefined, {
-            style: "currency",
-            currency: this.memberPaymentEl.dataset.currency,
-        }).format(amount);
+        return formatCurrency(amount, Number(this.memberPaymentEl.dataset.currencyId));
     },
 
     /** @override */
