@@ -17,8 +17,12 @@ class Person:
         self.world = world
         self.artefacts = artefacts
         self.errors = []
+        # Without motion nothing is looked at while it fades in, its contrast too low.
         self.context = browser.new_context(
-            base_url=world.server.url, viewport=WIDE, accept_downloads=True
+            base_url=world.server.url,
+            viewport=WIDE,
+            accept_downloads=True,
+            reduced_motion="reduce",
         )
         self.context.set_default_timeout(TIMEOUT)
         self.page = self.context.new_page()
