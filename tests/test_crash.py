@@ -1,9 +1,5 @@
 """Servers are killed while they move money; books and gateway agree afterwards."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from lib.rpc import ConnectionLost, RpcError
 
@@ -214,26 +210,27 @@ def test_void_of_an_authorization(world):
 
 
 def test_killed_from_outside_while_waiting(world):
-    """The process is killed while it waits for a slow gateway."""
-    invoice_id, token_id = world.make_case("tok_slow")
-    kill = threading.Timer(1.2, world.server.kill)
-    kill.start()
-    with pytest.raises(ConnectionLost):
-        world.charge(invoice_id, token_id)
-    kill.join()
+    """The process is killed while it waits for the gateway."""
+    token = "tok_held-killed"
+    case = world.make_case(token)
+    with world.while_held(token, world.charge, *case) as charge:
+        world.server.kill()
+        with pytest.raises(ConnectionLost):
+            charge.result()
+        world.gateway.release(token)
     world.start_server()
     world.run_resolver()
-    assert_resolved(world, invoice_id, CAPTURED)
+    assert_resolved(world, case[0], CAPTURED)
 
 
 def test_database_connection_lost_while_waiting(world):
     """PostgreSQL ends the sender's connection while it waits for the gateway."""
-    invoice_id, token_id = world.make_case("tok_slow")
-    with ThreadPoolExecutor(1) as pool:
-        charge = pool.submit(world.charge, invoice_id, token_id)
-        time.sleep(1.2)
+    token = "tok_held-lost"
+    case = world.make_case(token)
+    with world.while_held(token, world.charge, *case) as charge:
         world.end_connections()
+        world.gateway.release(token)
         with pytest.raises(RpcError):
             charge.result()
     world.run_resolver()
-    assert_resolved(world, invoice_id, CAPTURED)
+    assert_resolved(world, case[0], CAPTURED)

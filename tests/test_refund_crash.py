@@ -1,9 +1,5 @@
 """Servers are killed while they give money back; books and gateway agree afterwards."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from lib.rpc import ConnectionLost, RpcError
 
@@ -239,14 +235,15 @@ def test_between_the_refunds_of_a_credit_note(world, repeated):
 
 
 def test_killed_from_outside_while_waiting(world):
-    """The process is killed while it waits for a slow gateway."""
-    charged = world.make_charged("tok_succeed-slow_refund")
-    world.gateway.script("slow", kind="refund", token="tok_succeed-slow_refund")
-    kill = threading.Timer(1.2, world.server.kill)
-    kill.start()
-    with pytest.raises(ConnectionLost):
-        world.refund(charged.payment_id)
-    kill.join()
+    """The process is killed while it waits for the gateway."""
+    token = "tok_succeed-killed_refund"
+    charged = world.make_charged(token)
+    world.gateway.script("held", kind="refund", token=token)
+    with world.while_held(token, world.refund, charged.payment_id) as refund:
+        world.server.kill()
+        with pytest.raises(ConnectionLost):
+            refund.result()
+        world.gateway.release(token)
     world.start_server()
     world.run_resolver()
     assert_resolved(world, charged, REFUNDED, 100)
@@ -254,12 +251,14 @@ def test_killed_from_outside_while_waiting(world):
 
 def test_database_connection_lost_while_waiting(world):
     """PostgreSQL ends the sender's connection while it waits for the gateway."""
-    charged = world.make_charged("tok_succeed-lost_refund")
-    world.gateway.script("slow", kind="refund", token="tok_succeed-lost_refund")
-    with ThreadPoolExecutor(1) as pool:
-        refund = pool.submit(world.refund, charged.payment_id, reduce_bill=True)
-        time.sleep(1.2)
+    token = "tok_succeed-lost_refund"
+    charged = world.make_charged(token)
+    world.gateway.script("held", kind="refund", token=token)
+    with world.while_held(
+        token, world.refund, charged.payment_id, reduce_bill=True
+    ) as refund:
         world.end_connections()
+        world.gateway.release(token)
         with pytest.raises(RpcError):
             refund.result()
     world.run_resolver()

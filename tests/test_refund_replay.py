@@ -4,8 +4,6 @@ Odoo runs a whole request again when PostgreSQL reports one; stock Odoo calls th
 gateway again with it.
 """
 
-import threading
-
 import pytest
 from lib.replay import NEVER_RECEIVED, POINTS
 from lib.rpc import RpcError
@@ -134,20 +132,18 @@ def test_invoice_edited_meanwhile(world):
 
     A genuine conflict: the refund's database transaction is older than the edit.
     """
-    charged = world.make_charged("tok_succeed-slow_edited")
-    world.gateway.script("slow", kind="refund", token="tok_succeed-slow_edited")
-    refund = threading.Thread(
-        target=world.refund, args=(charged.payment_id,), kwargs={"amount": 60.0}
-    )
-    refund.start()
+    token = "tok_succeed-edited_refund"
+    charged = world.make_charged(token)
+    world.gateway.script("held", kind="refund", token=token)
     other = world.log_in("accountant2")
-    for number in range(8):
-        other.call(
-            "account.move",
-            "write",
-            [charged.invoice_id],
-            vals={"narration": f"edit {number}"},
-        )
-    refund.join()
+    with world.while_held(token, world.refund, charged.payment_id, amount=60.0):
+        for number in range(8):
+            other.call(
+                "account.move",
+                "write",
+                [charged.invoice_id],
+                vals={"narration": f"edit {number}"},
+            )
+        world.gateway.release(token)
     assert_sent_once(world, charged, None)
     assert "edit 7" in world.get_invoice(charged.invoice_id)["narration"]

@@ -4,8 +4,6 @@ Odoo runs a whole request again when PostgreSQL reports one; stock Odoo calls th
 gateway again with it.
 """
 
-import threading
-
 import pytest
 from lib.replay import NEVER_RECEIVED, POINTS
 from lib.rpc import RpcError
@@ -122,14 +120,17 @@ def test_invoice_edited_meanwhile(world):
 
     A genuine conflict: the charge's database transaction is older than the edit.
     """
-    invoice_id, token_id = world.make_case("tok_slow")
-    charge = threading.Thread(target=world.charge, args=(invoice_id, token_id))
-    charge.start()
+    token = "tok_held-edited"
+    invoice_id, token_id = world.make_case(token)
     other = world.log_in("accountant2")
-    for number in range(8):
-        other.call(
-            "account.move", "write", [invoice_id], vals={"narration": f"edit {number}"}
-        )
-    charge.join()
+    with world.while_held(token, world.charge, invoice_id, token_id):
+        for number in range(8):
+            other.call(
+                "account.move",
+                "write",
+                [invoice_id],
+                vals={"narration": f"edit {number}"},
+            )
+        world.gateway.release(token)
     assert_sent_once(world, invoice_id, None)
     assert "edit 7" in world.get_invoice(invoice_id)["narration"]

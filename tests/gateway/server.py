@@ -26,6 +26,8 @@ POST /v1/webhooks/send          reference, status: the outcome changes, and is s
 POST /v1/dashboard/refund       charge (its reference), amount: a refund that somebody
                                 makes in the gateway's own pages, and its webhooks
 GET  /v1/webhooks               what was sent, and what the other side answered
+GET  /v1/held                   the tokens of requests that wait to be released
+POST /v1/release                token: its request is decided now
 POST /v1/settings               webhook_url, honour_idempotency_keys
 POST /v1/reset                  forget everything but the settings
 GET  /v1/health
@@ -62,6 +64,8 @@ PLAIN = {
     # meanwhile) and after it, before the answer.
     "delay": 0,
     "answer_delay": 0,
+    # Whether the outcome is not decided before the request's token is released.
+    "held": False,
     # What fails before ("..._before") or after ("..._after") the outcome is decided.
     # Before it, nothing is left but the line in the log of requests.
     # "drop_...": the connection ends; "error_...": `status` is answered;
@@ -101,6 +105,7 @@ BEHAVIOURS = {
     "pending": {"outcome": "pending", "reason": "Waiting for the bank."},
     "authorize": {"outcome": "authorized"},
     "slow": {"delay": 2},
+    "held": {"held": True},
     # Longer than the 10 s for which Odoo waits.
     "late": {"answer_delay": 12},
     "drop_before": {"failure": "drop_before"},
@@ -556,6 +561,8 @@ class Handler(BaseHTTPRequestHandler):
             return {"data": self.store.rows("SELECT * FROM request ORDER BY id")}
         if path == "/v1/webhooks":
             return {"data": self.store.rows("SELECT * FROM webhook ORDER BY id")}
+        if path == "/v1/held":
+            return {"data": list(self.server.held)}
         if path == "/v1/health":
             return {"pid": os.getpid()}
         raise Refused(404, f"no such page: {path}")
@@ -568,6 +575,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._operate(parts[3], body, charge_id=parts[2])
         routes = {
             "/v1/script": self._script,
+            "/v1/release": self._release,
             "/v1/settings": self._settings,
             "/v1/webhooks/send": self._send_webhook,
             "/v1/dashboard/refund": self._refund_in_dashboard,
@@ -601,6 +609,10 @@ class Handler(BaseHTTPRequestHandler):
             times=body.get("times", 1),
         )
         return {"id": script_id}
+
+    def _release(self, body):
+        self.server.held.pop(body["token"]).set()
+        return {}
 
     def _settings(self, body):
         for name, value in body.items():
@@ -709,6 +721,9 @@ class Handler(BaseHTTPRequestHandler):
         if not fits:
             behaviour = {**behaviour, **OVER_REFUND}
         time.sleep(behaviour["delay"])
+        if behaviour["held"]:
+            self.server.held[token] = released = threading.Event()
+            released.wait()
         operation = self.store.decide(
             operation_id,
             self._outcome(kind, body, behaviour),
@@ -902,6 +917,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.store = store
         self.webhooks = Webhooks(store)
+        self.held = {}  # By token: the event for which its request waits.
 
     def handle_error(self, _request, _address):
         if not isinstance(sys.exc_info()[1], OSError):

@@ -93,16 +93,40 @@ class Gateway:
 
     def wait_for_webhooks(self, reference, number):
         """Wait until so many webhooks under a reference were taken by the shop."""
-        for _ in range(100):
-            sent = [
+
+        def get_answers():
+            return [
                 row["answer"]
                 for row in self.get("webhooks")["data"]
                 if row["reference"] == reference and row["answer"]
             ]
-            if len(sent) == number:
-                break
+
+        self._wait_until(lambda: len(get_answers()) == number)
+        assert get_answers() == ["200"] * number
+
+    def wait_until_held(self, token):
+        """Wait until the gateway has a request that it is to hold."""
+        assert self._wait_until(lambda: token in self.get("held")["data"])
+
+    def release(self, token):
+        """Let a request that is held be decided, and wait until it is."""
+        self.post("release", token=token)
+        assert self._wait_until(
+            lambda: all(
+                row["answer"]
+                for row in self.get("requests")["data"]
+                if row["token"] == token
+            )
+        )
+
+    @staticmethod
+    def _wait_until(condition, patience=100):
+        """Tell whether something came true within some tenths of a second."""
+        for _ in range(patience):
+            if condition():
+                return True
             time.sleep(0.1)
-        assert sent == ["200"] * number
+        return False
 
     def count_requests(self, reference, kind="charge"):
         return self.get_ledger(reference)["requests"].get(f"{kind} {reference}", 0)

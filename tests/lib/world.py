@@ -4,6 +4,8 @@ import itertools
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -273,6 +275,19 @@ class World:
             self.wait_for_death()
         else:
             raise AssertionError(f"The server did not die, it answered {result}")
+
+    @contextmanager
+    def while_held(self, token, call, *arguments, **values):
+        """Make a call, and do something while the gateway holds its request.
+
+        The body is to release the token, or the call does not come to an end.
+
+        :return: The call, as a future.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(call, *arguments, **values)
+            self.gateway.wait_until_held(token)
+            yield future
 
     def charge(self, invoice_id, token_id, client=None, **arguments):
         """Charge an invoice.
