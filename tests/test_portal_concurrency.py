@@ -23,26 +23,11 @@ def partner_id(world):
 @pytest.fixture
 def tabs(world, partner_id):
     """Return sixteen tabs of four members of one customer."""
-    [portal] = world.query(
-        "SELECT res_id FROM ir_model_data WHERE module = 'base' "
-        "AND name = 'group_portal'"
-    )
     tabs = []
     for _ in range(MEMBERS):
         login = f"tab-member-{next(_logins)}"
         [contact_id] = world.make_customers(1, parent_id=partner_id)
-        world.admin.call(
-            "res.users",
-            "create",
-            vals_list=[
-                {
-                    "login": login,
-                    "password": login,
-                    "partner_id": contact_id,
-                    "group_ids": [[6, 0, [portal["res_id"]]]],
-                }
-            ],
-        )
+        world.make_user(login, "base.group_portal", partner_id=contact_id)
         member = world.log_in(login)
         tabs += [member, *(open_tab(member) for _ in range(CLIENTS // MEMBERS - 1))]
     return tabs

@@ -15,17 +15,8 @@ class Member(Person):
         super().__init__(browser, world, artefacts)
         self.partner_id = world.make_customer(name=name, email="nora@example.com")
         login = f"member{self.partner_id}"
-        world.admin.call(
-            "res.users",
-            "create",
-            vals_list=[
-                {
-                    "partner_id": self.partner_id,
-                    "login": login,
-                    "password": login,
-                    "group_ids": [[6, 0, [_get_portal_group(world)]]],
-                }
-            ],
+        world.make_user(
+            login, "base.group_portal", name=name, partner_id=self.partner_id
         )
         self._log_in(login)
         self.page.wait_for_url("**/my**", timeout=90_000)
@@ -80,13 +71,3 @@ class Member(Person):
             path = self.artefacts / f"{name}-{size['width']}.png"
             self.page.screenshot(path=path, full_page=True)
         self.page.set_viewport_size(WIDE)
-
-
-def _get_portal_group(world):
-    (group,) = world.admin.call(
-        "ir.model.data",
-        "search_read",
-        domain=[("module", "=", "base"), ("name", "=", "group_portal")],
-        fields=["res_id"],
-    )
-    return group["res_id"]

@@ -166,6 +166,31 @@ class World:
 
     # === RECORDS === #
 
+    def make_user(self, login, *groups, **values):
+        """Create a user whose password is the login.
+
+        :param str groups: Their external ids.
+        """
+        rows = self.query(
+            "SELECT res_id FROM ir_model_data "
+            "WHERE model = 'res.groups' AND module || '.' || name IN %s",
+            groups,
+        )
+        assert len(rows) == len(groups)
+        self.admin.call(
+            "res.users",
+            "create",
+            vals_list=[
+                {
+                    "name": login,
+                    "login": login,
+                    "password": login,
+                    "group_ids": [[6, 0, [row["res_id"] for row in rows]]],
+                    **values,
+                }
+            ],
+        )
+
     def make_customer(self, **values):
         return self.make_customers(1, **values)[0]
 
