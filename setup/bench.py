@@ -17,8 +17,6 @@ How it is measured:
 * Ours and stock's take turns, in changing order, after one run of each that is not
   counted. The figures are medians; the ratios are medians of the ratios of
   neighbouring runs, as whatever else the machine does meets both alike.
-* Issuing invoices, where little is to be told from nothing, is measured in two
-  processes that take turns.
 * Stock's side is only the `create` of its register dialog, with all the values, and
   `action_create_payments`: none of the web client's calls before them.
 * `queries` are all the statements sent to PostgreSQL, those of other cursors too.
@@ -38,7 +36,6 @@ import functools
 import gc
 import json
 import logging
-import multiprocessing
 import os
 import statistics
 import sys
@@ -70,7 +67,6 @@ MAX_ROWS_QUERIES = 8
 MAX_CORRECTION_RATIO = 1.3
 MAX_POSTING_RATIO = 1.02
 MIN_POSTING_ROUNDS = 7
-MIN_POSTING_ROUNDS_ONE_BY_ONE = 200
 MAX_APPLICATION_QUERIES = 30
 MAX_TIE_OUT_SECONDS = 10
 MAX_HISTORY_RATIO = 1.5
@@ -94,10 +90,6 @@ class Side:
         self.invoice_ids = []
         self.token_by_invoice = {}
         self._prepare()
-
-    def call(self, function, *arguments):
-        """Return what a function answers about this side."""
-        return function(self, *arguments)
 
     def open(self, uid=SUPERUSER_ID):
         return _Opened(self.registry, uid)
@@ -231,49 +223,6 @@ class Side:
             }, result
 
 
-class SideInItsProcess:
-    """A side in a process of its own, as a server of one database is.
-
-    Two registries in one process drive each other's classes out of Python's cache of
-    methods. What that costs grows with the number of classes that extend a model, and
-    no server of one database has to pay it.
-    """
-
-    def __init__(self, side):
-        # A forked process has the same addresses: they matter for the cache as well.
-        context = multiprocessing.get_context("fork")
-        sql_db.close_all()  # A connection is for one process.
-        self.connection, connection = context.Pipe()
-        self.process = context.Process(target=_serve, args=(side, connection))
-        self.process.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_error):
-        self.connection.send(None)
-        self.process.join()
-
-    def call(self, function, *arguments):
-        """Return what a function of a module answers about this side."""
-        self.connection.send((function, arguments))
-        answer = self.connection.recv()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def _serve(side, connection):
-    """Answer what is asked about a side, until nothing is."""
-    while request := connection.recv():
-        function, arguments = request
-        try:
-            answer = side.call(function, *arguments)
-        except Exception as error:
-            answer = error
-        connection.send(answer)
-
-
 class _Opened:
     """An environment of its own database transaction, committed at the end."""
 
@@ -315,12 +264,6 @@ def report(figure, ours, stock, wanted, meets, **more):
     print(json.dumps({**line, "wanted": wanted, "meets": meets}), flush=True)
 
 
-def measure(side, work, invoice_ids):
-    """Return what work on invoices took."""
-    sample, _result = side.time(lambda env: work(env, invoice_ids))
-    return sample
-
-
 def compare(
     ours,
     stock,
@@ -344,13 +287,13 @@ def compare(
 
     def run(number, ids):
         side, work = sides[number]
-        sample = side.call(measure, work, ids)
-        side.call(check, ids)
+        sample, _result = side.time(lambda env: work(env, ids))
+        check(side, ids)
         return sample
 
     for number, (side, _work) in enumerate(sides):
-        run(number, side.call(make, warm_up))
-        invoice_ids.append(side.call(make, batch * rounds))
+        run(number, make(side, warm_up))
+        invoice_ids.append(make(side, batch * rounds))
     for start in range(0, batch * rounds, batch):
         for number in (0, 1) if start // batch % 2 else (1, 0):
             ids = invoice_ids[number][start : start + batch]
@@ -633,34 +576,31 @@ def make_drafts_of_one_customer(side, count):
 
 def bench_posting(ours, stock):
     """Issuing invoices without credit: of many customers, of one, and one by one."""
-    # Two per cent are less than the noise of a few runs.
     in_one_call = {
         "batch": BATCH,
+        # Two per cent are less than the noise of a few runs.
         "rounds": max(BATCH_ROUNDS, MIN_POSTING_ROUNDS),
         "warm_up": WARM_UP_BATCH,
     }
-    one_by_one = {"rounds": max(ROUNDS, MIN_POSTING_ROUNDS_ONE_BY_ONE)}
-    with SideInItsProcess(ours) as ours, SideInItsProcess(stock) as stock:
-        for figure, make, runs in (
-            ("posting", make_drafts, in_one_call),
-            ("posting_of_one_customer", make_drafts_of_one_customer, in_one_call),
-            ("posting_one_by_one", make_drafts, one_by_one),
-        ):
-            mine, theirs, ratios = compare(
-                ours, stock, _post, _post, make=make, check=check_posted, **runs
-            )
-            report(
-                figure,
-                mine,
-                theirs,
-                f"at most {MAX_POSTING_RATIO} times stock's queries and time",
-                ratios["ratio_queries"] <= MAX_POSTING_RATIO
-                and ratios["ratio_seconds"] <= MAX_POSTING_RATIO,
-                invoices=runs.get("batch", 1),
-                per="invoice",
-                rounds=runs["rounds"],
-                **ratios,
-            )
+    for figure, make, runs in (
+        ("posting", make_drafts, in_one_call),
+        ("posting_of_one_customer", make_drafts_of_one_customer, in_one_call),
+        ("posting_one_by_one", make_drafts, {}),
+    ):
+        mine, theirs, ratios = compare(
+            ours, stock, _post, _post, make=make, check=check_posted, **runs
+        )
+        report(
+            figure,
+            mine,
+            theirs,
+            f"at most {MAX_POSTING_RATIO} times stock's queries and time",
+            ratios["ratio_queries"] <= MAX_POSTING_RATIO
+            and ratios["ratio_seconds"] <= MAX_POSTING_RATIO,
+            invoices=runs.get("batch", 1),
+            per="invoice",
+            **ratios,
+        )
 
 
 def bench_credit_at_issue(ours, stock):

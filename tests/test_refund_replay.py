@@ -5,7 +5,7 @@ gateway again with it.
 """
 
 import pytest
-from lib.replay import NEVER_RECEIVED, POINTS
+from lib.replay import NEVER_RECEIVED, POINTS, assert_edited, edit_repeatedly
 from lib.rpc import RpcError
 
 pytest_plugins = ["lib.fixtures"]
@@ -135,15 +135,8 @@ def test_invoice_edited_meanwhile(world):
     token = "tok_succeed-edited_refund"
     charged = world.make_charged(token)
     world.gateway.script("held", kind="refund", token=token)
-    other = world.log_in("accountant2")
     with world.while_held(token, world.refund, charged.payment_id, amount=60.0):
-        for number in range(8):
-            other.call(
-                "account.move",
-                "write",
-                [charged.invoice_id],
-                vals={"narration": f"edit {number}"},
-            )
+        edit_repeatedly(world, charged.invoice_id)
         world.gateway.release(token)
     assert_sent_once(world, charged, None)
-    assert "edit 7" in world.get_invoice(charged.invoice_id)["narration"]
+    assert_edited(world, charged.invoice_id)

@@ -5,7 +5,7 @@ gateway again with it.
 """
 
 import pytest
-from lib.replay import NEVER_RECEIVED, POINTS
+from lib.replay import NEVER_RECEIVED, POINTS, assert_edited, edit_repeatedly
 from lib.rpc import RpcError
 
 pytest_plugins = ["lib.fixtures"]
@@ -122,15 +122,8 @@ def test_invoice_edited_meanwhile(world):
     """
     token = "tok_held-edited"
     invoice_id, token_id = world.make_case(token)
-    other = world.log_in("accountant2")
     with world.while_held(token, world.charge, invoice_id, token_id):
-        for number in range(8):
-            other.call(
-                "account.move",
-                "write",
-                [invoice_id],
-                vals={"narration": f"edit {number}"},
-            )
+        edit_repeatedly(world, invoice_id)
         world.gateway.release(token)
     assert_sent_once(world, invoice_id, None)
-    assert "edit 7" in world.get_invoice(invoice_id)["narration"]
+    assert_edited(world, invoice_id)

@@ -120,9 +120,9 @@ class Gateway:
         )
 
     @staticmethod
-    def _wait_until(condition, patience=100):
-        """Tell whether something came true within some tenths of a second."""
-        for _ in range(patience):
+    def _wait_until(condition):
+        """Tell whether something came true within ten seconds."""
+        for _ in range(100):
             if condition():
                 return True
             time.sleep(0.1)

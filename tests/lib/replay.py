@@ -1,6 +1,9 @@
-"""Where a serialization failure strikes in the tests of replayed requests."""
+"""What the tests of replayed requests have in common."""
 
-# Where it strikes, and what the attempt has become when the caller has its answer.
+EDITS = 8
+
+# Where a serialization failure strikes, and what the attempt has become when the
+# caller has its answer.
 POINTS = {
     "before-prepared": "succeeded",
     "after-prepared": "succeeded",
@@ -16,3 +19,18 @@ POINTS = {
 }
 # What the resolver then makes of what was not known.
 NEVER_RECEIVED = ("after-sent", "during-send")
+
+
+def edit_repeatedly(world, invoice_id):
+    """Let another accountant edit an invoice, again and again."""
+    other = world.log_in("accountant2")
+    for number in range(EDITS):
+        other.call(
+            "account.move", "write", [invoice_id], vals={"narration": f"edit {number}"}
+        )
+
+
+def assert_edited(world, invoice_id):
+    """Check that the last of the edits was kept."""
+    narration = world.get_invoice(invoice_id)["narration"]
+    assert f"edit {EDITS - 1}" in narration

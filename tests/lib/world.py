@@ -305,7 +305,7 @@ class World:
     def while_held(self, token, call, *arguments, **values):
         """Make a call, and do something while the gateway holds its request.
 
-        The body is to release the token, or the call does not come to an end.
+        The body is to release the token within the 10 s for which Odoo waits.
 
         :return: The call, as a future.
         """
