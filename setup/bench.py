@@ -67,6 +67,7 @@ MAX_ROWS_QUERIES = 8
 MAX_CORRECTION_RATIO = 1.3
 MAX_POSTING_RATIO = 1.02
 MIN_POSTING_ROUNDS = 7
+MIN_POSTING_ROUNDS_ONE_BY_ONE = 200
 MAX_APPLICATION_QUERIES = 30
 MAX_TIE_OUT_SECONDS = 10
 MAX_HISTORY_RATIO = 1.5
@@ -576,16 +577,17 @@ def make_drafts_of_one_customer(side, count):
 
 def bench_posting(ours, stock):
     """Issuing invoices without credit: of many customers, of one, and one by one."""
+    # Two per cent are less than the noise of a few runs.
     in_one_call = {
         "batch": BATCH,
-        # Two per cent are less than the noise of a few runs.
         "rounds": max(BATCH_ROUNDS, MIN_POSTING_ROUNDS),
         "warm_up": WARM_UP_BATCH,
     }
+    one_by_one = {"rounds": max(ROUNDS, MIN_POSTING_ROUNDS_ONE_BY_ONE)}
     for figure, make, runs in (
         ("posting", make_drafts, in_one_call),
         ("posting_of_one_customer", make_drafts_of_one_customer, in_one_call),
-        ("posting_one_by_one", make_drafts, {}),
+        ("posting_one_by_one", make_drafts, one_by_one),
     ):
         mine, theirs, ratios = compare(
             ours, stock, _post, _post, make=make, check=check_posted, **runs
@@ -599,6 +601,7 @@ def bench_posting(ours, stock):
             and ratios["ratio_seconds"] <= MAX_POSTING_RATIO,
             invoices=runs.get("batch", 1),
             per="invoice",
+            rounds=runs["rounds"],
             **ratios,
         )
 
