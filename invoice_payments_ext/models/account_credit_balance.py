@@ -135,16 +135,22 @@ class AccountCreditBalance(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                INSERT INTO account_credit_balance
-                       (partner_id, company_id, currency_id, amount,
-                        create_uid, create_date, write_uid, write_date)
-                SELECT owner.partner_id, owner.company_id, owner.currency_id, 0,
-                       %(uid)s, now() AT TIME ZONE 'UTC',
-                       %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM (VALUES %(owners)s)
-                       AS owner(partner_id, company_id, currency_id)
-           ON CONFLICT (partner_id, company_id, currency_id)
-                 WHERE merged_into_id IS NULL DO NOTHING
+                WITH created AS (
+                    INSERT INTO account_credit_balance
+                           (partner_id, company_id, currency_id, amount,
+                            create_uid, create_date, write_uid, write_date)
+                    SELECT owner.partner_id, owner.company_id, owner.currency_id, 0,
+                           %(uid)s, now() AT TIME ZONE 'UTC',
+                           %(uid)s, now() AT TIME ZONE 'UTC'
+                      FROM (VALUES %(owners)s)
+                           AS owner(partner_id, company_id, currency_id)
+               ON CONFLICT (partner_id, company_id, currency_id)
+                     WHERE merged_into_id IS NULL DO NOTHING
+                 RETURNING partner_id
+                )
+                UPDATE res_partner SET has_credit_balance = true
+                 WHERE id IN (SELECT partner_id FROM created)
+                   AND has_credit_balance IS NOT true
                 """,
                 owners=SQL(", ").join(SQL("%s", owner) for owner in owners),
                 uid=self.env.uid,
@@ -168,6 +174,8 @@ class AccountCreditBalance(models.Model):
             for balance_id, *owner in self.env.cr.fetchall()
         }
         balances.browse().union(*locked.values()).invalidate_recordset(flush=False)
+        partners = self.env["res.partner"].browse(owner[0] for owner in owners)
+        partners.invalidate_recordset(["has_credit_balance"], flush=False)
         return locked
 
     def _get_owner(self):

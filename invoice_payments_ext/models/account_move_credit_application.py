@@ -422,11 +422,15 @@ class AccountMove(models.Model):
         :return: Those above zero, in superuser mode.
         :rtype: account.credit.balance
         """
-        owners = {move._get_credit_owner() for move in self if move.partner_id}
+        owners = {
+            move._get_credit_owner()
+            for move in self
+            if move.commercial_partner_id.sudo().has_credit_balance
+        }
         balances = self.env["account.credit.balance"].sudo()
         if not owners:
             return balances
-        # In SQL: most invoices have none, and a search is a part of what issuing costs.
+        # In SQL: a search is a part of what issuing costs.
         balances.flush_model(["amount", "merged_into_id"])
         rows = self.env.execute_query(
             SQL(

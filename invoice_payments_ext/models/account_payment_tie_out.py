@@ -107,6 +107,7 @@ class AccountPaymentTieOut(models.AbstractModel):
             "attempts": env._("One attempt holds an invoice at a time"),
             "balance": env._("A credit balance is its history"),
             "running": env._("A credit balance is what its last entry says"),
+            "marked": env._("Customers with a credit balance are marked so"),
             "ledger": env._("The history of credit is the ledger"),
             "holder": env._("Credit is on the balance of its customer"),
             "entry": env._("Every entry balances"),
@@ -421,6 +422,22 @@ class AccountPaymentTieOut(models.AbstractModel):
                     "SELECT id, company_id, currency_id, expected, latest AS found "
                     "FROM (%s) balance",
                     balances,
+                ),
+            ),
+            # What is held for a customer who is not marked is not seen at issue.
+            "marked": (
+                "account.credit.balance",
+                SQL(
+                    """
+                    SELECT balance.id, balance.company_id, balance.currency_id,
+                           balance.amount AS expected,
+                           CASE WHEN partner.has_credit_balance
+                                THEN balance.amount ELSE 0 END AS found
+                      FROM account_credit_balance balance
+                      JOIN res_partner partner ON partner.id = balance.partner_id
+                     WHERE balance.merged_into_id IS NULL
+                       AND balance.company_id IN (SELECT id FROM companies)
+                    """
                 ),
             ),
             "ledger": (

@@ -17,6 +17,13 @@ class ResPartner(models.Model):
         help="Pay the customer's invoices from the credit balance when they are "
         "issued, where the company does so.",
     )
+    has_credit_balance = fields.Boolean(
+        readonly=True,
+        copy=False,
+        groups=fields.NO_ACCESS,
+        help="Whether there is a balance: most customers have none, and an invoice of "
+        "theirs that is issued need not look for one.",
+    )
     credit_balance_ids = fields.One2many(
         string="Credit Balances",
         comodel_name="account.credit.balance",

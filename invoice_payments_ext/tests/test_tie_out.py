@@ -1,6 +1,8 @@
 from odoo.exceptions import AccessError
 from odoo.fields import Command
+from odoo.modules.module import load_script
 from odoo.tests import tagged
+from odoo.tools import file_path
 
 from . import test_credit_balance
 from .test_credit_application import CreditCommon
@@ -160,6 +162,24 @@ class TestTieOut(CreditCommon):
             found,
             [("balance", balance, 201.0, 200.0), ("running", balance, 201.0, 200.0)],
         )
+
+    def test_customer_whose_balance_is_not_marked(self):
+        """It would not be seen at issue; the update to 19.0.1.5.0 marks it."""
+        self.env.flush_all()
+        balance = self._balance()
+        with self.assertRaises(AccessError):
+            self.customer.write({"has_credit_balance": False})
+        self.env.cr.execute(
+            "UPDATE res_partner SET has_credit_balance = NULL WHERE id = %s",
+            (self.partner.id,),
+        )
+        self.assertEqual(self.tie_out(), [("marked", balance, 200.0, 0.0)])
+        migration = load_script(
+            file_path("invoice_payments_ext/migrations/19.0.1.5.0/post-migrate.py"),
+            "post_migrate",
+        )
+        migration.migrate(self.env.cr, "19.0.1.4.0")
+        self.assertEqual(self.tie_out(), [])
 
     def test_history_that_is_not_the_ledger(self):
         line = self._balance().entry_ids[0].move_line_id
