@@ -119,6 +119,8 @@ class AccountCreditBalance(models.Model):
     def _get_locked(self, owners):
         """Return the balances of these owners, locked; new ones where there are none.
 
+        Contacts that get their first one are marked: they are looked up at issue.
+
         It waits for another request that is at one of them. When that changed it, the
         database tells so, and Odoo replays this request on what is true then.
 

@@ -2,7 +2,6 @@ import math
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 from odoo.tools.sql import column_exists, create_column
 
 from ..tools import without_defaults
@@ -430,19 +429,13 @@ class AccountMove(models.Model):
         balances = self.env["account.credit.balance"].sudo()
         if not owners:
             return balances
-        # In SQL: a search is a part of what issuing costs.
-        balances.flush_model(["amount", "merged_into_id"])
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT id FROM account_credit_balance
-                 WHERE (partner_id, company_id, currency_id) IN %s
-                   AND merged_into_id IS NULL AND amount > 0
-                """,
-                tuple(owners),
-            )
-        )
-        return balances.browse(row[0] for row in rows)
+        return balances.search(
+            [
+                ("partner_id", "in", [owner[0] for owner in owners]),
+                ("merged_into_id", "=", False),
+                ("amount", ">", 0),
+            ]
+        ).filtered(lambda balance: balance._get_owner() in owners)
 
     def _lock_credit_balances(self):
         """Lock the balances that these invoices can be paid from.
