@@ -55,3 +55,39 @@ def test_pages(accountant, invoice_id):
     history = accountant.page.locator("[name=entry_ids]")
     expect(history).to_contain_text("Goodwill for the delay")
     expect(history.locator("th[data-name=partner_id]")).to_have_count(0)
+
+
+def test_credit_of_no_invoice(accountant, world):
+    """What no invoice shows is moved on a payment or in a list of journal items."""
+    partner_id = world.make_customer()
+    values = {
+        "payment_type": "inbound",
+        "partner_type": "customer",
+        "partner_id": partner_id,
+        "journal_id": world.facts["cash_journal_id"],
+    }
+    payment_ids = world.admin.call(
+        "account.payment",
+        "create",
+        vals_list=[{**values, "amount": 80.0}, {**values, "amount": 30.0}],
+    )
+    world.admin.call("account.payment", "action_post", payment_ids)
+
+    accountant.page.goto(
+        f"/odoo/action-account.action_account_payments/{payment_ids[0]}"
+    )
+    button = accountant.page.get_by_role("button", name="Move to credit balance")
+    button.click()
+    accountant.expect_notification("Moved to the credit balance", "$ 80.00")
+    expect(button).to_have_count(0)
+
+    accountant.open_list(
+        "account.move.line",
+        [["partner_id", "=", partner_id], ["account_type", "=", "asset_receivable"]],
+    )
+    row = accountant.page.locator(".o_data_row", has_text="$ 30.00")
+    row.get_by_role("checkbox").check()
+    accountant.page.get_by_role("button", name="Actions").click()
+    accountant.page.get_by_role("menuitem", name="Move to credit balance").click()
+    accountant.expect_notification("Moved to the credit balance", "$ 30.00")
+    assert world.get_credit_balance(partner_id)["amount"] == 110

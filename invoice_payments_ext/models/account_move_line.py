@@ -102,7 +102,12 @@ class AccountMoveLine(models.Model):
             or self.currency_id.compare_amounts(self._get_outstanding_credit(), 0) <= 0
         ):
             raise UserError(
-                self.env._("Nothing of %s is open in favour of a customer.", name)
+                self.env._(
+                    "Nothing of %(name)s is open on %(account)s in favour of a "
+                    "customer.",
+                    name=name,
+                    account=self.account_id.display_name,
+                )
             )
 
     # === ACTION METHODS === #

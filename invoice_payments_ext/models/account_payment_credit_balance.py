@@ -30,6 +30,22 @@ class AccountPayment(models.Model):
 
     # === ACTION METHODS === #
 
+    def action_move_to_credit_balance(self):
+        """Move what no invoice was paid with to the credit balance and tell so.
+
+        :return: The notification to show.
+        :rtype: dict
+        :raise UserError: If one of these has no journal entry, or nothing of them is
+                          open in favour of a customer.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        for payment in self:
+            if not payment.move_id:
+                raise UserError(
+                    self.env._("%s has no journal entry.", payment.display_name)
+                )
+        return self.move_id.action_move_to_credit_balance()
+
     def action_undo_credit_application(self):
         """Undo this application of credit and tell that it was done.
 

@@ -665,6 +665,57 @@ class TestMoneyToCredit(CreditCommon):
         with self.assertRefused("Nothing of"):
             line.move_to_credit_balance()
 
+    def test_payment_of_no_invoice_by_one_click(self):
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_type": "customer",
+                "partner_id": self.partner.id,
+                "amount": 80,
+                "journal_id": self.company_data["default_journal_bank"].id,
+            }
+        )
+        payment.action_post()
+        payment.with_user(self.accountant).action_move_to_credit_balance()
+        self.assertEqual(self.types(), [("overpayment", 80.0)])
+        self.assertTrue(payment.is_reconciled)
+        with self.assertRefused("Nothing of"):
+            payment.with_user(self.accountant).action_move_to_credit_balance()
+
+    def test_payment_without_entry(self):
+        payment = self.env["account.payment"].create({"amount": 80})
+        with self.assertRefused("no journal entry"):
+            payment.with_user(self.accountant).action_move_to_credit_balance()
+
+    def test_bank_match_by_one_click(self):
+        """What a bank match leaves open is moved from the list of journal items."""
+        statement_line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "partner_id": self.partner.id,
+                "payment_ref": "Transfer",
+                "amount": 1030,
+            }
+        )
+        entry = statement_line.move_id
+        line = entry.line_ids.filtered(
+            lambda line: line.account_id == entry.journal_id.suspense_account_id
+        )
+        line.account_id = self.partner.property_account_receivable_id
+        (line | self.invoice.line_ids).filtered(
+            lambda line: line.account_type == "asset_receivable"
+        ).reconcile()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        action = self.env.ref(
+            "invoice_payments_ext.account_move_line_action_move_to_credit_balance"
+        ).with_context(active_model=line._name, active_ids=line.ids)
+        reader = self.make_user("credit_reader", "account.group_account_readonly")
+        with self.assertRaises(AccessError):
+            action.with_user(reader).run()
+        action.with_user(self.accountant).run()
+        self.assertEqual(self.types(), [("overpayment", 30.0)])
+        self.assertTrue(line.reconciled)
+
     def test_late_confirmation_by_one_click(self):
         self.late_confirmation = True
         self.gateway.answers = ["pending"]

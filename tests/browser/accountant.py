@@ -48,6 +48,21 @@ class Accountant(Person):
         )
         return self
 
+    def open_list(self, model, domain):
+        """Open a list of records."""
+        self.page.evaluate(
+            """([resModel, domain]) => {
+                const {action} = odoo.__WOWL_DEBUG__.root.env.services;
+                return action.doAction({
+                    type: "ir.actions.act_window",
+                    res_model: resModel,
+                    views: [[false, "list"]],
+                    domain,
+                });
+            }""",
+            [model, domain],
+        )
+
     @property
     def section(self):
         return self.page.locator(".o_payments_section")
