@@ -682,6 +682,16 @@ class TestMoneyToCredit(CreditCommon):
         with self.assertRefused("Nothing of"):
             payment.with_user(self.accountant).action_move_to_credit_balance()
 
+    def test_credit_that_is_applied_to_nothing_any_more(self):
+        payment = self.invoice.apply_credit_balance(100)
+        payment.move_id.line_ids.remove_move_reconcile()
+        payment._get_receivable_lines().move_to_credit_balance()
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        self.assertEqual(self.held(), 300)
+        with self.assertRefused("refunded already"):
+            payment.undo_credit_application()
+        self.assertEqual(self.held(), 300)
+
     def test_payment_without_entry(self):
         payment = self.env["account.payment"].create({"amount": 80})
         with self.assertRefused("no journal entry"):
