@@ -231,7 +231,11 @@ class AccountMove(models.Model):
         :raise UserError: Naming the attempt.
         """
         self._check_no_money_in_flight()
-        self.origin_payment_id._check_no_refund_in_flight()
+        self.origin_payment_id._check_can_be_reset()
+        credit_notes = self.filtered(lambda move: move.move_type == "out_refund")
+        self.env["payment.transaction"].sudo().search(
+            [("refund_credit_note_id", "in", credit_notes.ids)]
+        )._check_no_refund_in_flight()
 
     # === CRUD METHODS === #
 

@@ -403,10 +403,23 @@ class AccountMove(models.Model):
     def _get_credit_owner(self):
         """Return what tells the customer's balance from others.
 
-        See `account.credit.balance._get_locked`.
+        Of a posted invoice it is whose journal items are to be paid: these follow when
+        a contact gets another parent, its children's invoices do not. See
+        `account.credit.balance._get_locked`.
         """
         self.ensure_one()
-        return self.commercial_partner_id.id, self.company_id.id, self.currency_id.id
+        partner = self.commercial_partner_id
+        if self.move_type == "out_invoice" and self.state == "posted":
+            partner = self._get_receivable_partner() or partner
+        return partner.id, self.company_id.id, self.currency_id.id
+
+    def _get_receivable_partner(self):
+        """Return who owes this invoice, as its journal items say.
+
+        :rtype: res.partner
+        """
+        lines = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        return lines.partner_id[:1]
 
     def _get_credit_applications(self):
         """Return the payments from credit balances that this invoice is paid with.
@@ -421,11 +434,11 @@ class AccountMove(models.Model):
         :return: Those above zero, in superuser mode.
         :rtype: account.credit.balance
         """
-        owners = {
-            move._get_credit_owner()
-            for move in self
-            if move.commercial_partner_id.sudo().has_credit_balance
-        }
+        owners = {move._get_credit_owner() for move in self}
+        partner_ids = {partner_id for partner_id, *_rest in owners if partner_id}
+        partners = self.env["res.partner"].sudo().browse(partner_ids)
+        marked = set(partners.filtered("has_credit_balance").ids)
+        owners = {owner for owner in owners if owner[0] in marked}
         balances = self.env["account.credit.balance"].sudo()
         if not owners:
             return balances

@@ -247,6 +247,7 @@ class AccountMoveLine(models.Model):
         self.ensure_one()
         amount = -self.amount_residual_currency
         if payment := self.move_id.origin_payment_id:
+            amount -= payment._get_amount_being_refunded()
             amount = min(amount, payment._get_refundable_amount())
         refunds_sudo = (
             self.env["payment.transaction"]

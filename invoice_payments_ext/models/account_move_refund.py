@@ -123,3 +123,16 @@ class AccountMove(models.Model):
         if False in value:
             domain |= Domain("id", "not in", refunded.ids)
         return domain
+
+    # === ACTION METHODS === #
+
+    def js_assign_outstanding_line(self, line_id):
+        """Refuse what is on its way back to the customer."""
+        line = self.env["account.move.line"].browse(line_id)
+        payment = line.move_id.origin_payment_id
+        if (
+            payment.payment_type == "inbound"
+            and line.currency_id.compare_amounts(line._get_outstanding_credit(), 0) <= 0
+        ):
+            payment._check_no_refund_in_flight()
+        return super().js_assign_outstanding_line(line_id)

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 
 from ..tools import prepare_notification, without_defaults
 from .account_credit_balance_entry import CreditEntryDetails
-from .account_payment_refund import UNREFUNDED_OUTCOMES
+from .account_payment_refund import POSTED_STATES
 
 
 class AccountPayment(models.Model):
@@ -27,6 +27,32 @@ class AccountPayment(models.Model):
                 and journal
                 and payment.journal_id == journal
             )
+
+    # === CHECK METHODS === #
+
+    def _check_can_be_reset(self):
+        """Check that credit is not given back twice.
+
+        :raise UserError: Naming what gave it back, or paid it out, or may still.
+        """
+        super()._check_can_be_reset()
+        for payment in self.filtered("is_from_credit"):
+            given_back = payment.sudo().refund_payment_ids.filtered(
+                lambda refund: refund.state in POSTED_STATES
+            )
+            refunds_sudo = payment._get_gateway_refunds()
+            given_back |= refunds_sudo.payment_id.filtered(
+                lambda refund: refund.state in POSTED_STATES
+            )
+            if given_back:
+                raise UserError(
+                    self.env._(
+                        "%(refund)s gave back or paid out what %(payment)s took: it "
+                        "stays as long as that one stands.",
+                        refund=given_back[0].display_name,
+                        payment=payment.display_name,
+                    )
+                )
 
     # === ACTION METHODS === #
 
@@ -172,19 +198,12 @@ class AccountPayment(models.Model):
             entry_type=entry_type, label=label, note=reason, invoice_id=invoice.id
         )
 
-    def _get_paid_out(self):
-        """Return what refunds through a gateway paid out of this, or may still.
-
-        :return: The amount in the payment's currency.
-        :rtype: float
-        """
-        refunds_sudo = (
-            self.env["payment.transaction"]
-            .sudo()  # Another person's refunds count too.
-            .search([("refund_credit_payment_id", "=", self.id)])
-        )
-        return -sum(
-            tx.amount for tx in refunds_sudo if tx.outcome not in UNREFUNDED_OUTCOMES
+    def _get_gateway_refunds(self):
+        """Return those too that pay, or were to pay, out what these are of credit."""
+        from_credit = self.filtered("is_from_credit")
+        transactions_sudo = self.env["payment.transaction"].sudo()
+        return super()._get_gateway_refunds() | transactions_sudo.search(
+            [("refund_credit_payment_id", "in", from_credit.ids)]
         )
 
     def _lock_credit_balances(self):

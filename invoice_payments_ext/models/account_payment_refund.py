@@ -183,18 +183,14 @@ class AccountPayment(models.Model):
 
         :raise UserError: Naming the refund.
         """
-        refunds = self.sudo().payment_transaction_id.child_transaction_ids.filtered(
-            lambda tx: tx.operation == "refund" and tx._is_refund_in_flight()
-        )
-        if refunds:
-            raise UserError(
-                self.env._(
-                    "%(reference)s (%(amount)s) is in flight. Wait for its outcome, or "
-                    "resolve it first.",
-                    reference=refunds[0].reference,
-                    amount=refunds[0].currency_id.format(abs(refunds[0].amount)),
-                )
-            )
+        self._get_gateway_refunds()._check_no_refund_in_flight()
+
+    def _check_can_be_reset(self):
+        """Check that these payments can be reset to draft, cancelled or rejected.
+
+        :raise UserError: If a refund of them may still go out.
+        """
+        self._check_no_refund_in_flight()
 
     def _check_posted_within_source(self):
         """Check what a door did not book: that no more is given back than was paid.
@@ -252,15 +248,15 @@ class AccountPayment(models.Model):
         return super().action_post()
 
     def action_draft(self):
-        self._check_no_refund_in_flight()
+        self._check_can_be_reset()
         return super().action_draft()
 
     def action_cancel(self):
-        self._check_no_refund_in_flight()
+        self._check_can_be_reset()
         return super().action_cancel()
 
     def action_reject(self):
-        self._check_no_refund_in_flight()
+        self._check_can_be_reset()
         return super().action_reject()
 
     def action_refund_wizard(self):
@@ -994,9 +990,7 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         payment_sudo = self.sudo()  # The refunds may be another one's to see.
-        refunds = payment_sudo.payment_transaction_id.child_transaction_ids.filtered(
-            lambda tx: tx.operation == "refund"
-        )
+        refunds = self._get_gateway_refunds()
         going = refunds.filtered(lambda tx: tx.outcome not in UNREFUNDED_OUTCOMES)
         by_gateway = -sum(going.mapped("amount"))
         others = payment_sudo.refund_payment_ids.filtered(
@@ -1007,7 +1001,7 @@ class AccountPayment(models.Model):
         )
         given_back = by_gateway + sum(others.mapped("amount"))
         if self.is_from_credit:
-            return self.currency_id.round(given_back + self._get_paid_out())
+            return self.currency_id.round(given_back)
         journal = payment_sudo.company_id.credit_balance_journal_id
         kept = sum(
             others.filtered(lambda refund: refund.journal_id == journal).mapped(
@@ -1020,6 +1014,38 @@ class AccountPayment(models.Model):
             )
             given_back -= kept if is_of_credit else min(kept, paid_out)
         return self.currency_id.round(given_back)
+
+    def _get_gateway_refunds(self):
+        """Return the refunds of these payments through a gateway.
+
+        :return: The transactions, in superuser mode: another person's count too.
+        :rtype: payment.transaction
+        """
+        children_sudo = self.sudo().payment_transaction_id.child_transaction_ids
+        return children_sudo.filtered(lambda tx: tx.operation == "refund")
+
+    def _get_amount_being_refunded(self):
+        """Return what refunds that are under way will take of this payment.
+
+        They begin with what is not allocated. What pays out credit or a credit note
+        takes nothing. A refund outside that was reset may be posted again.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        going = self._get_gateway_refunds().filtered(
+            lambda tx: (
+                tx._is_refund_in_flight()
+                and not tx.refund_credit_note_id
+                and not tx._pays_out_credit()
+            )
+        )
+        # Another person's refunds count too.
+        drafts = self.sudo().refund_payment_ids.filtered(
+            lambda refund: refund.state == "draft"
+        )
+        return sum(drafts.mapped("amount")) - sum(going.mapped("amount"))
 
     def _get_refund_blocked_reason(
         self, to="original", amount=None, is_of_credit=False

@@ -206,6 +206,25 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.outcome not in UNREFUNDED_OUTCOMES and not self._is_settled()
 
+    def _check_no_refund_in_flight(self):
+        """Check that none of these may still give money back.
+
+        Credit that was to be paid out is on its way until it is back on the balance.
+
+        :raise UserError: Naming the refund.
+        """
+        for tx in self:
+            is_returning = tx.refund_credit_payment_id and not tx.is_post_processed
+            if is_returning or tx._is_refund_in_flight():
+                raise UserError(
+                    self.env._(
+                        "%(reference)s (%(amount)s) is in flight. Wait for its "
+                        "outcome, or resolve it first.",
+                        reference=tx.reference,
+                        amount=tx.currency_id.format(abs(tx.amount)),
+                    )
+                )
+
     # === BUSINESS METHODS - BOOKING === #
 
     def _create_payment(self, **extra_create_values):

@@ -692,6 +692,83 @@ class TestMoneyToCredit(CreditCommon):
             payment.undo_credit_application()
         self.assertEqual(self.held(), 300)
 
+    def test_application_that_was_undone_is_not_reset(self):
+        applied = self.invoice.apply_credit_balance(100)
+        undone = applied.undo_credit_application()
+        for reset in (
+            applied.action_draft,
+            applied.action_cancel,
+            applied.move_id.button_draft,
+        ):
+            with self.assertRefused("gave back"):
+                reset()
+        self.assertEqual(self.held(), 300)
+        undone.action_draft()
+        applied.action_draft()
+        self.assertEqual(self.held(), 300)
+        applied.action_cancel()
+        undone.action_cancel()
+
+    def test_what_a_refund_is_taking(self):
+        """What goes back to the card is not kept as credit, too."""
+        payment = self.charge(500)
+        self.charge(300)
+        self.record(200)  # The invoice is paid.
+        self.invoice.line_ids.matched_credit_ids.filtered(
+            lambda partial: partial.credit_move_id.payment_id == payment
+        ).unlink()
+        other = self.make_invoice(300.0, apply_credit=False)
+        line = payment._get_receivable_lines()
+        other.sudo().js_assign_outstanding_line(line.id)
+        self.gateway.answers = ["pending"]
+        attempt = payment.refund(150, reason="Less").sudo()
+        self.assertEqual(line._get_outstanding_credit(), 50)
+        with self.assertRefused("above the open amount"):
+            line.move_to_credit_balance(200)
+        line.move_to_credit_balance()
+        self.assertEqual(self.held(), 350)
+        later = self.make_invoice(300.0, apply_credit=False)
+        with self.assertRefused("is in flight"):
+            later.sudo().js_assign_outstanding_line(line.id)
+        self.gateway.notify(attempt, "done")
+        attempt._post_process()
+        self.assertEqual(other.amount_residual, 0)
+        self.assertEqual(self.held(), 350)
+
+    def test_credit_note_that_is_being_paid_out_is_not_reset(self):
+        payment = self.charge(1000)
+        self.gateway.answers = ["pending"]
+        credit_note = self.invoice.issue_credit_note(
+            amount=200,
+            reason="Less",
+            destinations=[
+                {"to": "original", "amount": 200, "payment_id": payment.id}
+            ],
+        )
+        for reset in (credit_note.button_draft, credit_note.button_cancel):
+            with self.assertRefused("is in flight"):
+                reset()
+
+    def test_child_of_a_contact_that_got_a_parent(self):
+        """Its invoices are paid from the balance of who owes them now."""
+        child = self.env["res.partner"].create(
+            {"name": "Child", "parent_id": self.partner.id}
+        )
+        invoice = self.make_invoice(100.0, partner_id=child.id, apply_credit=False)
+        parent = self.env["res.partner"].create({"name": "P", "is_company": True})
+        self.partner.parent_id = parent
+        invoice = invoice.with_user(self.supervisor)
+        with self.assertRefused("Nothing is held"):
+            invoice.apply_credit_balance(10)
+        self.assertEqual(invoice.available_credit, 0)
+        parent.with_user(self.supervisor).adjust_credit_balance(80, reason="Theirs")
+        invoice.invalidate_recordset()
+        self.assertEqual(invoice.available_credit, 80)
+        with self.assertLockedFirst():
+            invoice.apply_credit_balance(60)
+        self.assertEqual(self._balance(parent).amount, 20)
+        self.assertEqual(self.held(), 300)
+
     def test_payment_without_entry(self):
         payment = self.env["account.payment"].create({"amount": 80})
         with self.assertRefused("no journal entry"):
@@ -1075,6 +1152,46 @@ class TestPayOut(CreditCommon):
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
+
+    def test_what_a_card_may_get_stays_taken(self):
+        """It is neither reset nor spent while the gateway may pay it out."""
+        for answer in (requests.Timeout(), "pending"):
+            with self.subTest(answer=answer):
+                attempt = self.pay_out_to_card(self.charge(500), 100, answer).sudo()
+                held = self.held()
+                taken = attempt.refund_credit_payment_id.with_user(self.supervisor)
+                for reset in (
+                    taken.action_draft,
+                    taken.action_cancel,
+                    taken.move_id.button_draft,
+                    taken.move_id.button_cancel,
+                ):
+                    with self.assertRefused("is in flight"):
+                        reset()
+                other = self.make_invoice(100.0, apply_credit=False)
+                line = taken._get_receivable_lines()
+                with self.assertRefused("is in flight"):
+                    other.with_user(self.supervisor).js_assign_outstanding_line(line.id)
+                with self.assertRefused("Nothing of"):
+                    line.move_to_credit_balance()
+                self.gateway.notify(attempt, "done")
+                attempt._post_process()
+                self.assertEqual(self.held(), held)
+                with self.assertRefused("paid out what"):
+                    taken.action_draft()
+
+    def test_what_was_declined_is_reset_when_it_is_back(self):
+        attempt = self.pay_out_to_card(self.charge(500), 100, "pending").sudo()
+        taken = attempt.refund_credit_payment_id.with_user(self.supervisor)
+        self.gateway.notify(attempt, "cancel")
+        self.assertFalse(attempt.is_post_processed)
+        with self.assertRefused("is in flight"):
+            taken.action_draft()
+        attempt._post_process()
+        self.assertEqual(self.held(), 300)
+        with self.assertRefused("gave back"):
+            taken.action_draft()
+        self.assertEqual(self.held(), 300)
 
     def test_above_the_limit_it_waits(self):
         """Otherwise what may not be refunded alone was given as credit and paid out."""
