@@ -1,3 +1,5 @@
+from werkzeug.exceptions import BadRequest
+
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.http import request, route
@@ -49,6 +51,7 @@ class PaymentPortal(payment.PaymentPortal):
         link_token=None,
         tab=None,
         use_credit=False,
+        is_validation=False,
         **kwargs,
     ):
         """Check what the browser asks for, and keep it from being done twice.
@@ -60,7 +63,12 @@ class PaymentPortal(payment.PaymentPortal):
                         is open.
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the chosen method the rest.
+        :param bool is_validation: Whether a method is to be saved without a payment,
+                                   which is nothing that an invoice is paid with.
+        :raise BadRequest: If it is.
         """
+        if is_validation:
+            raise BadRequest(request.env._("This pays invoices."))
         # In superuser mode: the route checked that the visitor may pay these invoices.
         invoices_sudo = request.env["account.move"].sudo().browse(invoice_ids)
         keys = request.env["account.idempotency.key"].sudo()

@@ -403,23 +403,28 @@ class AccountMove(models.Model):
     def _get_credit_owner(self):
         """Return what tells the customer's balance from others.
 
-        Of a posted invoice it is whose journal items are to be paid: these follow when
-        a contact gets another parent, its children's invoices do not. See
-        `account.credit.balance._get_locked`.
+        See `account.credit.balance._get_locked`.
         """
         self.ensure_one()
-        partner = self.commercial_partner_id
-        if self.move_type == "out_invoice" and self.state == "posted":
-            partner = self._get_receivable_partner() or partner
+        partner = self._get_credit_partner()
         return partner.id, self.company_id.id, self.currency_id.id
 
-    def _get_receivable_partner(self):
-        """Return who owes this invoice, as its journal items say.
+    def _get_credit_partner(self):
+        """Return whose credit pays these.
+
+        Of posted invoices it is whose journal items are to be paid: these follow when a
+        contact gets another parent, the invoices of its own contacts do not.
 
         :rtype: res.partner
         """
-        lines = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
-        return lines.partner_id[:1]
+        posted = self.filtered(
+            lambda move: move.move_type == "out_invoice" and move.state == "posted"
+        )
+        lines = posted.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        )
+        others = self - lines.move_id
+        return lines.partner_id | others.commercial_partner_id
 
     def _get_credit_applications(self):
         """Return the payments from credit balances that this invoice is paid with.

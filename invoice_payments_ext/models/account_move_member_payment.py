@@ -124,18 +124,7 @@ class AccountMove(models.Model):
             self._check_credit_goes_first(amount, provider, balance)
             from_credit = balance.amount
         rest = currency.round(amount - from_credit)
-        compatible = provider._get_compatible_providers(
-            company.id, partner.id, rest, currency_id=currency.id
-        )
-        if provider not in compatible:
-            raise UserError(
-                self.env._(
-                    "%(provider)s cannot be used for %(amount)s: choose another "
-                    "payment method.",
-                    provider=provider.name or "?",
-                    amount=currency.format(rest),
-                )
-            )
+        provider._check_compatible(company, partner, rest, currency)
         values = {
             "amount": rest,
             "credit_first_amount": from_credit,
@@ -151,7 +140,7 @@ class AccountMove(models.Model):
         """Check that a locked credit balance can pay a part of an amount."""
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(self.env._("There is no credit to be used."))
-        if self.commercial_partner_id - balance.partner_id:
+        if self._get_credit_partner() - balance.partner_id:
             raise UserError(
                 self.env._("Credit pays invoices of the customer who holds it only.")
             )

@@ -30,7 +30,7 @@ class AccountPayment(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_can_be_reset(self):
+    def _check_can_be_reset(self):  # pylint: disable=missing-return
         """Check that credit is not given back twice.
 
         :raise UserError: Naming what gave it back, or paid it out, or may still.

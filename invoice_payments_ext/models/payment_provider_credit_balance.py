@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.payment.utils import add_to_report
 
@@ -94,6 +95,27 @@ class PaymentProvider(models.Model):
             reason=self.env._("not enough credit"),
         )
         return providers - by_credit + usable
+
+    def _check_compatible(self, company, partner, amount, currency):
+        """Check that this provider is offered for a payment.
+
+        :param res.company company: The company to be paid.
+        :param res.partner partner: On whose behalf is paid.
+        :param float amount: The amount in the given currency.
+        :raise UserError: If it is not, in words for the member.
+        """
+        compatible = self._get_compatible_providers(
+            company.id, partner.id, amount, currency_id=currency.id
+        )
+        if self not in compatible:
+            raise UserError(
+                self.env._(
+                    "%(provider)s cannot be used for %(amount)s: choose another "
+                    "payment method.",
+                    provider=self.name or "?",
+                    amount=currency.format(amount),
+                )
+            )
 
     @api.model
     def _get_member_credit_balance(self, company_id, partner_id, currency_id):

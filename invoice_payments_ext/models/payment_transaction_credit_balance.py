@@ -28,12 +28,13 @@ class PaymentTransaction(models.Model):
         """Check that the user may pay this draft from a locked credit balance.
 
         :raise AccessError: If it is not the balance of the logged-in member.
-        :raise UserError: If it does not hold as much, or is not of the same company,
-                          currency and customer as the invoices.
+        :raise UserError: If it does not hold as much, is not of the same company,
+                          currency and customer as the invoices, or nobody may pay by
+                          credit now.
         """
         self.ensure_one()
         invoices = self.invoice_ids
-        if not balance or invoices.commercial_partner_id - balance.partner_id:
+        if not balance or invoices._get_credit_partner() - balance.partner_id:
             raise AccessError(
                 self.env._("Only the customer may pay from the credit balance.")
             )
@@ -50,6 +51,9 @@ class PaymentTransaction(models.Model):
         )
         if invoices:
             invoices._check_nothing_in_flight()
+        self.provider_id._check_compatible(
+            self.company_id, self.partner_id, self.amount, self.currency_id
+        )
 
     # === BUSINESS METHODS === #
 

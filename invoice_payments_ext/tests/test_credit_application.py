@@ -741,9 +741,7 @@ class TestMoneyToCredit(CreditCommon):
         credit_note = self.invoice.issue_credit_note(
             amount=200,
             reason="Less",
-            destinations=[
-                {"to": "original", "amount": 200, "payment_id": payment.id}
-            ],
+            destinations=[{"to": "original", "amount": 200, "payment_id": payment.id}],
         )
         for reset in (credit_note.button_draft, credit_note.button_cancel):
             with self.assertRefused("is in flight"):

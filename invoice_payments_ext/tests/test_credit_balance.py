@@ -443,6 +443,14 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(merged.amount, 0.0)
         self.assertEqual(merged.entry_ids.mapped("amount"), [-100.0, 100.0])
 
+    def test_merged_contacts_of_whom_one_is_switched_off(self):
+        for is_off in range(2):
+            contacts = self.env["res.partner"].create([{"name": "A"}, {"name": "B"}])
+            contacts[is_off].credit_applied_at_issue = False
+            wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+            wizard._merge(contacts.ids, contacts[0])
+            self.assertFalse(contacts[0].credit_applied_at_issue)
+
     def test_merged_into_a_contact_without_a_balance(self):
         entry = self._make_entry(100.0, partner=self.other_customer)
         self._merge(self.other_customer, self.partner)
@@ -535,10 +543,11 @@ class TestCreditBalance(InvoicePaymentsCommon):
         company, contact = self._make_company_with_contact()
         self._make_entry(100.0, partner=self.other_customer)
         merged = self._balance(self.other_customer).with_user(self.supervisor)
-        taken = merged.pay_out(30.0, reason="Left").source_payment_id
+        paid = merged.pay_out(30.0, reason="Left")
         self._merge(self.other_customer, contact)
         self.assertEqual(self._balance(company).amount, 70.0)
-        taken.action_draft()
+        paid.action_draft()
+        paid.source_payment_id.action_draft()
         self.assertEqual(self._balance(company).amount, 100.0)
 
     def test_merged_contacts_with_several_currencies(self):
@@ -660,6 +669,9 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(self._balance(company).amount, 10.0)
         self.assertEqual(balance.amount, 40.0)
         taken = paid.source_payment_id
+        with self.assertRefused("paid out what"):
+            taken.action_draft()
+        paid.action_draft()
         for reset, amount in ((taken.action_draft, 100.0), (taken.action_post, 40.0)):
             reset()
             balance.invalidate_recordset()

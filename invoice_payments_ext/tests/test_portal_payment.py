@@ -193,6 +193,49 @@ class TestCreditProvider(PortalPaymentCommon):
                 self.assert_refused(message, self.pay_by_credit, amount)
         self.assertEqual(self.held(), 300)
 
+    def test_forged_validation(self):
+        """What only saves a method would be taken or charged, and never booked."""
+        self.give_credit(1000)
+        for pay in (self.pay_by_credit, self.charge):
+            with self.subTest(pay=pay.__name__):
+                self.assert_refused("pays invoices", pay, 1000, is_validation=True)
+        before = self._take_facts()
+        result = self.url_open(
+            "/payment/transaction",
+            json={
+                "params": self._prepare_values(
+                    1000,
+                    self.credit_provider,
+                    currency_id=self.company.currency_id.id,
+                    partner_id=self.member.partner_id.id,
+                    is_validation=True,
+                )
+            },
+        ).json()
+        self.assertIn("error", result)
+        self.assertEqual(self._take_facts(), before)
+        self.assertEqual(self.invoice._get_chargeable_amount(), 1000)
+
+    def test_provider_that_is_switched_off(self):
+        self.give_credit(1000)
+        self.credit_provider.is_published = False
+        self.assert_refused("cannot be used", self.pay_by_credit, 1000)
+        self.assert_refused(
+            "cannot be used", self._pay_without_document, self.member, 20
+        )
+        self.assertEqual(self.held(), 1000)
+
+    def test_contact_of_a_contact_that_got_a_parent(self):
+        """Members pay from the credit that their page offers."""
+        self.partner.is_company = False
+        invoice = self.make_invoice(100.0, partner_id=self.member.partner_id.id)
+        parent = self.env["res.partner"].create({"name": "P", "is_company": True})
+        self.partner.parent_id = parent
+        self.give_credit(150, parent)
+        self.pay_by_credit(100, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertEqual(self.held(parent), 50)
+
     def test_the_public_gets_nothing(self):
         self.give_credit(1000)
         self.authenticate(None, None)

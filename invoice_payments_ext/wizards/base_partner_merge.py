@@ -5,6 +5,17 @@ class BasePartnerMerge(models.TransientModel):
     _inherit = "base.partner.merge.automatic.wizard"
 
     @api.model
+    def _update_values(self, src_partners, dst_partner):
+        """Spend nobody's credit unasked: who was switched off for one, is for all.
+
+        Odoo takes what is set from any of them.
+        """
+        partners_sudo = (src_partners | dst_partner).sudo()
+        if not all(partners_sudo.mapped("credit_applied_at_issue")):
+            partners_sudo.write({"credit_applied_at_issue": False})
+        return super()._update_values(src_partners, dst_partner)
+
+    @api.model
     def _update_foreign_keys(self, src_partners, dst_partner):
         """Book the credit balances over, before what refers to them is moved."""
         self.env["account.credit.balance"]._merge_contacts(src_partners, dst_partner)
