@@ -777,6 +777,7 @@ def bench_credit_history(ours, _stock):
     today = fields.Date.today()
     works = {
         "credit_balance": lambda balance: balance.amount,
+        "credit_form": lambda balance: balance.latest_entry_ids.mapped("label")[:1],
         "credit_history": lambda balance: len(balance._get_history(limit=10)),
         "credit_statement": lambda balance: balance.get_statement(
             today.replace(day=1), today

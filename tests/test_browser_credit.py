@@ -52,9 +52,12 @@ def test_pages(accountant, invoice_id):
         "/odoo/action-invoice_payments_ext.account_credit_balance_action"
     )
     accountant.page.locator(".o_data_cell", has_text="$ 20.00").first.click()
-    history = accountant.page.locator("[name=entry_ids]")
+    history = accountant.page.locator("[name=latest_entry_ids]")
     expect(history).to_contain_text("Goodwill for the delay")
     expect(history.locator("th[data-name=partner_id]")).to_have_count(0)
+    accountant.page.get_by_role("button", name="All Entries").click()
+    entries = accountant.page.locator(".o_list_view .o_data_row")
+    expect(entries).to_have_count(2)
 
 
 def test_credit_of_no_invoice(accountant, world):

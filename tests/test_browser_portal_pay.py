@@ -68,6 +68,31 @@ def test_a_part_then_credit_and_card(member, world, size):
     assert world.get_invoice(invoice_id)["amount_residual"] == 0
 
 
+def test_all_that_is_overdue_by_credit_and_card(member, world):
+    invoice_ids = world.make_invoices([member.partner_id] * 2, 50)
+    world.admin.call(
+        "account.move",
+        "write",
+        invoice_ids,
+        vals={"invoice_date_due": "2026-02-01"},
+    )
+    world.make_token(member.partner_id)
+    world.adjust_credit(member.partner_id, 65)
+    for size in SIZES:
+        member.page.set_viewport_size(size)
+        member.page.goto("/my/invoices/overdue")
+        member.form.get_by_label("Use my credit").check()
+        expect(member.form).to_contain_text("$ 65.00 from your credit, $ 35.00 by")
+        member.keep_screen(f"pay-overdue-{size['width']}")
+    assert not member.find_barriers(".o_member_payment")
+    member.press_pay()
+    member.page.wait_for_url("**/my/**")
+    expect(member.page.locator(".o_member_payment")).to_have_count(0)
+    for invoice_id in invoice_ids:
+        assert world.get_invoice(invoice_id)["amount_residual"] == 0
+    assert world.get_credit_balance(member.partner_id)["amount"] == 0
+
+
 def test_all_by_credit(member, world):
     [invoice_id] = world.make_invoices([member.partner_id], 50)
     world.make_token(member.partner_id)

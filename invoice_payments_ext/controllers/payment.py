@@ -22,6 +22,7 @@ class PaymentPortal(payment.PaymentPortal):
             kwargs,
             {
                 *additional_allowed_keys,
+                "credit_shown",
                 "idempotency_key",
                 "link_amount",
                 "link_token",
@@ -51,6 +52,7 @@ class PaymentPortal(payment.PaymentPortal):
         link_token=None,
         tab=None,
         use_credit=False,
+        credit_shown=None,
         is_validation=False,
         **kwargs,
     ):
@@ -63,6 +65,7 @@ class PaymentPortal(payment.PaymentPortal):
                         is open.
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the chosen method the rest.
+        :param float credit_shown: How much credit the form said would be used.
         :param bool is_validation: Whether a method is to be saved without a payment,
                                    which is nothing that an invoice is paid with.
         :raise BadRequest: If it is.
@@ -77,6 +80,7 @@ class PaymentPortal(payment.PaymentPortal):
             "invoice_ids": invoice_ids,
             "partner_id": partner_id,
             "use_credit": bool(use_credit),
+            "credit_shown": credit_shown,
             **{name: kwargs.get(name) for name in REQUEST_KEYS},
         }
         if tx_sudo := keys._find(idempotency_key, door, arguments):
@@ -93,6 +97,7 @@ class PaymentPortal(payment.PaymentPortal):
             request.env["res.partner"].sudo().browse(partner_id),
             provider_sudo,
             use_credit=use_credit,
+            credit_shown=credit_shown,
             link_amount=self._get_link_amount(invoice_ids, link_amount, link_token),
             is_sent_at_once=is_token_flow,
             tab=tab,
@@ -106,7 +111,12 @@ class PaymentPortal(payment.PaymentPortal):
             currency_id=currency_id,
             partner_id=partner_id,
             reference_prefix=payment_reference,
-            **{**kwargs, "amount": custom_values["amount"]},
+            **{
+                **kwargs,
+                "amount": custom_values["amount"],
+                # A saved method is its own provider's, whatever the browser says.
+                "provider_id": provider_sudo.id,
+            },
         )
         keys._remember(idempotency_key, door, arguments, tx_sudo)
         if is_token_flow:

@@ -74,18 +74,18 @@ class PortalCredit(CustomerPortal):
 
         As with invoices, all contacts of a company see them, for the companies of this
         database that they belong to. Those that a merge of contacts emptied are part
-        of others.
+        of others. What stayed with a contact that got a parent is seen by that contact.
 
         :return: Those in the currency of their company come first.
         :rtype: account.credit.balance
         """
-        partner = request.env.user.partner_id.commercial_partner_id
+        partner = request.env.user.partner_id
         balances_sudo = (
             request.env["account.credit.balance"]
             .sudo()
             .search(
                 [
-                    ("partner_id", "=", partner.id),
+                    ("partner_id", "in", (partner | partner.commercial_partner_id).ids),
                     ("company_id", "in", request.env.companies.ids),
                     ("merged_into_id", "=", False),
                 ]

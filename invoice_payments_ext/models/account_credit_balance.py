@@ -5,6 +5,9 @@ from odoo.tools import SQL
 from ..tools import OURS
 from .account_credit_balance_entry import CreditEntryDetails
 
+# How much of the history the form of a balance shows: it may be of any length.
+LATEST_ENTRIES = 40
+
 
 class AccountCreditBalance(models.Model):
     """What a company holds for a customer in one currency.
@@ -47,6 +50,11 @@ class AccountCreditBalance(models.Model):
         inverse_name="balance_id",
         readonly=True,
     )
+    latest_entry_ids = fields.Many2many(
+        string="Latest Entries",
+        comodel_name="account.credit.balance.entry",
+        compute="_compute_latest_entry_ids",
+    )
 
     _owner_uniq = models.UniqueIndex(
         "(partner_id, company_id, currency_id) WHERE merged_into_id IS NULL",
@@ -64,6 +72,14 @@ class AccountCreditBalance(models.Model):
             balance.display_name = (
                 f"{balance.partner_id.display_name}: "
                 f"{balance.currency_id.format(balance.amount)}"
+            )
+
+    @api.depends("amount")
+    def _compute_latest_entry_ids(self):
+        entries = self.env["account.credit.balance.entry"]
+        for balance in self:  # A form shows one.
+            balance.latest_entry_ids = entries.search(
+                [("balance_id", "=", balance.id)], limit=LATEST_ENTRIES
             )
 
     # === CRUD METHODS === #
@@ -96,6 +112,22 @@ class AccountCreditBalance(models.Model):
             )
 
     # === ACTION METHODS === #
+
+    def action_open_entries(self):
+        """Return the list of all entries of this balance.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "invoice_payments_ext.account_credit_balance_entry_action"
+        )
+        return {
+            **action,
+            "name": self.display_name,
+            "domain": [("balance_id", "=", self.id)],
+            "context": {"of_one_customer": True},
+        }
 
     def action_adjust(self):
         """Return the dialog that adjusts this balance.

@@ -25,6 +25,11 @@ class AccountMove(models.Model):
         compute_sudo=True,
         help="What is held for the customer in the currency of this invoice.",
     )
+    has_outstanding_credit = fields.Boolean(
+        compute="_compute_has_outstanding_credit",
+        help="Whether something of this credit note or entry is open in favour of a "
+        "customer.",
+    )
 
     def _auto_init(self):
         """Tick the drafts that there are; issued invoices need no computation."""
@@ -68,6 +73,14 @@ class AccountMove(models.Model):
         }
         for move in self:
             move.available_credit = amounts.get(move._get_credit_owner(), 0.0)
+
+    def _compute_has_outstanding_credit(self):
+        for move in self:
+            move.has_outstanding_credit = (
+                move.state == "posted"
+                and move.move_type in ("out_refund", "entry")
+                and bool(move._get_outstanding_credit_lines().partner_id)
+            )
 
     def _compute_payments_widget_reconciled_info(self):
         """Tell what credit paid from money, for what is printed of an invoice."""
@@ -126,12 +139,7 @@ class AccountMove(models.Model):
         :return: The notification to show.
         :rtype: dict
         """
-        lines = self.line_ids.filtered(
-            lambda line: (
-                line.account_id.account_type == "asset_receivable"
-                and line.amount_residual_currency < 0
-            )
-        )
+        lines = self._get_outstanding_credit_lines()
         if not lines:
             raise UserError(
                 self.env._(
@@ -399,6 +407,19 @@ class AccountMove(models.Model):
         return payment
 
     # === GETTERS === #
+
+    def _get_outstanding_credit_lines(self):
+        """Return the journal items of these that are open in favour of somebody.
+
+        :rtype: account.move.line
+        """
+        return self.line_ids.filtered(
+            lambda line: (
+                line.account_id.account_type == "asset_receivable"
+                and line.currency_id.compare_amounts(line.amount_residual_currency, 0)
+                < 0
+            )
+        )
 
     def _get_credit_owner(self):
         """Return what tells the customer's balance from others.

@@ -90,6 +90,7 @@ class AccountMove(models.Model):
         partner,
         provider,
         use_credit=False,
+        credit_shown=None,
         link_amount=None,
         is_sent_at_once=False,
         tab=None,
@@ -103,6 +104,7 @@ class AccountMove(models.Model):
         :param payment.provider provider: The provider of the chosen method.
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the provider the rest.
+        :param float credit_shown: How much the form said that this is.
         :param float link_amount: The amount of the payment link that was followed.
         :param bool is_sent_at_once: Whether a saved method is charged by the same
                                      request.
@@ -121,7 +123,7 @@ class AccountMove(models.Model):
         self._check_member_payment(amount, partner, link_amount, tab)
         from_credit = 0.0
         if use_credit:
-            self._check_credit_goes_first(amount, provider, balance)
+            self._check_credit_goes_first(amount, provider, balance, credit_shown)
             from_credit = balance.amount
         rest = currency.round(amount - from_credit)
         provider._check_compatible(company, partner, rest, currency)
@@ -136,10 +138,25 @@ class AccountMove(models.Model):
                 values.update(charge_invoice_id=self.id, holds_invoice=True)
         return values
 
-    def _check_credit_goes_first(self, amount, provider, balance):
-        """Check that a locked credit balance can pay a part of an amount."""
+    def _check_credit_goes_first(self, amount, provider, balance, shown=None):
+        """Check that a locked credit balance can pay a part of an amount.
+
+        :param float shown: How much the member was told: the card pays the rest, and
+                            no more than that.
+        """
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(self.env._("There is no credit to be used."))
+        if shown is not None and (
+            not isinstance(shown, int | float)
+            or isinstance(shown, bool)
+            or self.currency_id.compare_amounts(shown, balance.amount)
+        ):
+            raise UserError(
+                self.env._(
+                    "Your credit has changed: it is %s now. Load the page again.",
+                    balance.currency_id.format(balance.amount),
+                )
+            )
         if self._get_credit_partner() - balance.partner_id:
             raise UserError(
                 self.env._("Credit pays invoices of the customer who holds it only.")

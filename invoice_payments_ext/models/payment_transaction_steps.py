@@ -615,8 +615,8 @@ class PaymentTransaction(models.Model):
             self.env._("Payment above what remained"),
             self.env._(
                 "%(payment)s brought %(excess)s more than remained to be paid. It is "
-                "kept for the customer as an outstanding credit: refund it or use it "
-                "for another invoice.",
+                "kept for the customer as an outstanding credit: refund it, use it for "
+                "another invoice or move it to the credit balance.",
                 payment=payment._get_html_link(),
                 excess=self.currency_id.format(excess),
             ),

@@ -162,7 +162,10 @@ class ResPartner(models.Model):
         """
         self.ensure_one()
         balances = self.credit_balance_ids
-        if not balances:
+        may_adjust = self.env.user.has_group(
+            "invoice_payments_ext.group_payment_refund"
+        )
+        if not balances and may_adjust:
             return self.action_adjust_credit_balance()
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "invoice_payments_ext.account_credit_balance_action"

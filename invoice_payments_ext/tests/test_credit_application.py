@@ -791,6 +791,7 @@ class TestMoneyToCredit(CreditCommon):
             lambda line: line.account_type == "asset_receivable"
         ).reconcile()
         self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertTrue(entry.has_outstanding_credit)
         action = self.env.ref(
             "invoice_payments_ext.account_move_line_action_move_to_credit_balance"
         ).with_context(active_model=line._name, active_ids=line.ids)
@@ -800,6 +801,8 @@ class TestMoneyToCredit(CreditCommon):
         action.with_user(self.accountant).run()
         self.assertEqual(self.types(), [("overpayment", 30.0)])
         self.assertTrue(line.reconciled)
+        self.env.invalidate_all()
+        self.assertFalse(entry.has_outstanding_credit)
 
     def test_late_confirmation_by_one_click(self):
         self.late_confirmation = True

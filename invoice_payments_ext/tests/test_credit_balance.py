@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 import psycopg2
 
 from odoo import sql_db
@@ -7,6 +9,7 @@ from odoo.tests import Form, tagged
 from odoo.tools import SQL, mute_logger
 
 from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
+from odoo.addons.invoice_payments_ext.models import account_credit_balance
 
 from .common import InvoicePaymentsCommon
 
@@ -443,6 +446,21 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(merged.amount, 0.0)
         self.assertEqual(merged.entry_ids.mapped("amount"), [-100.0, 100.0])
 
+    def test_latest_entries(self):
+        """The form shows the newest ones only, however many there are."""
+        with patch.object(account_credit_balance, "LATEST_ENTRIES", 2):
+            for amount in (30.0, 20.0, 10.0):
+                self._make_entry(amount)
+            balance = self._balance()
+            latest = balance.latest_entry_ids
+            self.assertEqual(latest.mapped("amount"), [10.0, 20.0])
+            self._make_entry(5.0)
+            balance = self._balance()
+            self.assertEqual(balance.latest_entry_ids[0].amount, 5.0)
+        action = balance.action_open_entries()
+        entries = self.env[action["res_model"]].search(action["domain"])
+        self.assertEqual(entries, balance.entry_ids)
+
     def test_merged_contacts_of_whom_one_is_switched_off(self):
         for is_off in range(2):
             contacts = self.env["res.partner"].create([{"name": "A"}, {"name": "B"}])
@@ -805,6 +823,16 @@ class TestCreditBalance(InvoicePaymentsCommon):
             self.partner.with_user(self.accountant).adjust_credit_balance(
                 10.0, reason="Goodwill"
             )
+
+    def test_customer_without_a_balance(self):
+        """Who may not adjust gets a list instead of a dialog that he may not open."""
+        for user, model in (
+            (self.supervisor, "account.credit.balance.adjust"),
+            (self.accountant, "account.credit.balance"),
+        ):
+            action = self.partner.with_user(user).action_open_credit_balance()
+            self.assertEqual(action["res_model"], model)
+            self.assertTrue(self.env[model].with_user(user).has_access("read"))
 
     def test_adjust_dialog(self):
         action = self.customer.action_open_credit_balance()

@@ -116,6 +116,9 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
         self.make_user("ip_parent", "base.group_portal", partner_id=parent.id)
         self.partner.parent_id = parent
         self.assertIn("We do not hold any credit", self._page(user="ip_parent"))
+        page = self._page()
+        self.assertIn("199.50", page)
+        self.assertIn("pays no invoices of", page)
 
     def test_balances_of_several_currencies(self):
         euro = self.make_currency("EUR")

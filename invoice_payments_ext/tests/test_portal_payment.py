@@ -411,6 +411,44 @@ class TestCreditProvider(PortalPaymentCommon):
 class TestCreditFirst(PortalPaymentCommon):
     """The credit pays a part, a card the rest."""
 
+    def test_credit_that_is_not_what_was_shown(self):
+        """The card is not charged with more than the member was told."""
+        self.give_credit(300)
+        for shown in (320, 280, "300", True):
+            self.assert_refused(
+                "it is .* now", self.charge, 1000, use_credit=True, credit_shown=shown
+            )
+        self.charge(1000, use_credit=True, credit_shown=300)
+        self.assertEqual(self.gateway.requests[-1][1:], ("charge", 700))
+
+    def test_provider_that_is_not_the_saved_methods(self):
+        self.give_credit(300)
+        tx = self.charge(1000, by=self.credit_provider)
+        self.assertEqual(tx.provider_id, self.provider)
+        self.assertEqual(self.held(), 300)
+
+    def test_both_pay_all_that_is_overdue(self):
+        self.make_user("ip_owner", "base.group_portal", partner_id=self.partner.id)
+        self.authenticate("ip_owner", "ip_owner")
+        other = self.make_invoice(500, invoice_date_due="2026-02-01")
+        self.invoice.sudo().invoice_date_due = "2026-02-01"
+        self.give_credit(1100)
+        self._keep()
+        page = self.url_open("/my/invoices/overdue").text
+        self.assertIn("Use my credit", page)
+        self.request(
+            "/invoice/transaction/overdue",
+            payment_reference="BATCH",
+            use_credit=True,
+            **self._prepare_values(
+                1500, self.provider, token_id=self.token.id, flow="token"
+            ),
+        )
+        self._keep()
+        self.assertEqual((self.invoice.amount_residual, other.amount_residual), (0, 0))
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.gateway.requests[-1][1:], ("charge", 400))
+
     def test_both_pay(self):
         self.give_credit(300)
         tx = self.charge(1000, use_credit=True)

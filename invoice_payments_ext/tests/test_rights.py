@@ -74,6 +74,15 @@ class TestRights(InvoicePaymentsCommon):
             ):
                 door()
 
+    def test_auditors_open_what_the_tie_out_lists(self):
+        user = self.make_user(
+            "ip_auditor", "base.group_user,account.group_account_readonly"
+        )
+        for model in ("payment.transaction", "account.payment", "account.move"):
+            records = self.env[model].with_user(user)
+            self.assertTrue(records.has_access("read"))
+            self.assertFalse(records.has_access("write"))
+
     # === WHO HAS WHICH LEVEL === #
 
     def test_levels_given_on_installation(self):

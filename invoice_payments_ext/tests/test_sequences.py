@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command, Domain
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.invoice_payments_ext.models.account_payment_refund import POSTED_STATES
@@ -40,13 +40,47 @@ GENERATED = settings(
 
 MAX_INVOICES = 6
 
+# What is to succeed at least once in a long run; a short one does not come to all.
+DOORS = (
+    "issue_and_charge",
+    "charge",
+    "capture",
+    "void",
+    "retry",
+    "resolve",
+    "record_external_payment",
+    "pay_as_member",
+    "refund",
+    "issue_credit_note",
+    "write_off",
+    "undo_write_off",
+    "approve",
+    "reject",
+    "withdraw",
+    "adjust_credit_balance",
+    "apply_credit_balance",
+    "undo_credit_application",
+    "move_to_credit_balance",
+    "js_assign_outstanding_line",
+    "pay_out",
+    "action_draft",
+    "action_cancel",
+    "action_post",
+    "button_draft",
+    "button_cancel",
+    "_merge",
+    "write",
+)
+
 # Which of the records that there are, counted round; and how much of what there is.
 which = st.integers(0, 5)
 percent = st.none() | st.sampled_from([100, 50, 33, 1, 120])
 prices = st.sampled_from([100.0, 333.33, 0.03])
 currencies = st.sampled_from(["USD", "EUR"])
 customers = st.sampled_from(["company", "contact", "person"])
-answers = st.sampled_from([*["done"] * 4, "pending", "error", "unknown", "failed"])
+answers = st.sampled_from(
+    [*["done"] * 4, "pending", "error", "unknown", "failed", "authorized"]
+)
 terms = st.sampled_from([None, None, "early", "instalments"])
 
 
@@ -73,6 +107,8 @@ class Sequence(RuleBasedStateMachine):
         self.late_confirmation = False
         self.refunded_late = set()
         self.memory = {}
+        # These take long, and are done once.
+        self.is_merged = self.has_parent = False
         test.begin_sequence()
 
     def teardown(self):
@@ -154,9 +190,35 @@ class Sequence(RuleBasedStateMachine):
     def balances(self):
         return self.find("account.credit.balance")
 
+    @remembered
+    def credit_payments(self):
+        """Return what staff took from balances, and posted or reset.
+
+        What a provider brought stays, as with any: the tie-out tells who resets it.
+        """
+        found = self.find(
+            "account.payment",
+            ("state", "!=", "canceled"),
+            ("payment_transaction_id", "=", False),
+        )
+        return found.filtered("is_from_credit")
+
+    @remembered
+    def requests(self):
+        return (
+            self.test.env["account.payment.approval"]
+            .sudo()
+            .search(
+                [("state", "=", "waiting"), ("company_id", "=", self.test.company.id)],
+                order="id",
+            )
+        )
+
     def token(self, record):
-        partner = record.sudo().partner_id.commercial_partner_id
-        return self.test.tokens_by_partner[partner.id]
+        """Return a saved method that the record's customer may use."""
+        partner = record.sudo().partner_id
+        tokens = self.test.tokens_by_partner
+        return tokens.get(partner.commercial_partner_id.id) or tokens[partner.id]
 
     # === DOORS === #
 
@@ -167,9 +229,12 @@ class Sequence(RuleBasedStateMachine):
         test = self.test
         test._keep()
         before = test._take_snapshot()
+        name = getattr(door, "__name__", "")
+        test.doors.setdefault(name, 0)
         try:
             door(*args, **values)
             test._keep()
+            test.doors[name] += 1
         except AccessError:
             raise  # The supervisor may do all of this.
         except UserError:
@@ -217,13 +282,15 @@ class Sequence(RuleBasedStateMachine):
             draft.sudo().invoice_line_ids.tax_ids = self.test.tax
         self.do(draft.action_post)
 
-    @initialize(currency=currencies, taxed=st.booleans())
-    def begin(self, currency, taxed):
-        """Begin with a paid and an open invoice, and with credit."""
-        for customer in ("company", "contact"):
-            self.issue(customer, currency, 100.0, None, taxed)
+    @initialize(currency=currencies, taxed=st.booleans(), answer=answers)
+    def begin(self, currency, taxed, answer):
+        """Begin with a paid and an open invoice, with credit and what waits."""
+        for customer, price in (("company", 100), ("contact", 100), ("person", 333.33)):
+            self.issue(customer, currency, price, None, taxed)
         self.charge(0, None, "done")
-        self.adjust_credit_balance(customer, currency, 50.0)
+        self.charge(0, 50, answer)
+        self.write_off(5, None)
+        self.adjust_credit_balance("contact", currency, 50.0)
 
     @precondition(lambda self: len(self.invoices()) < MAX_INVOICES)
     @rule(customer=customers, currency=currencies, price=prices, answer=answers)
@@ -254,6 +321,60 @@ class Sequence(RuleBasedStateMachine):
             excess=excess,
             journal_id=self.test.journals[journal],
         )
+
+    @precondition(lambda self: len(self.open_invoices()) > 1)
+    @rule(first=which, second=which)
+    def record_several(self, first, second):
+        invoices = self.open_invoices()
+        several = self.choose(invoices, first) | self.choose(invoices, second)
+        self.do(several.record_external_payment)
+
+    @precondition(lambda self: self.open_invoices())
+    @rule(
+        invoice=which,
+        second=st.none() | which,
+        share=percent,
+        way=st.sampled_from(["card", "credit", "credit first"]),
+        answer=answers,
+    )
+    def member_pays(self, invoice, second, share, way, answer):
+        """Pay in the portal, one invoice or several that are overdue."""
+        invoices = self.choose(self.open_invoices(), invoice)
+        amount = self.part(invoices.amount_residual, share, invoices.currency_id)
+        if second is not None:
+            invoices |= self.choose(self.open_invoices(), second)
+        if amount is None or len(invoices) > 1:
+            amount = sum(invoices.mapped("amount_residual"))
+        self.do(self.test.pay_as_member, invoices, amount, way, answer=answer)
+
+    @precondition(lambda self: self.attempts("authorized"))
+    @rule(attempt=which, share=percent, is_captured=st.booleans(), answer=answers)
+    def capture_or_void(self, attempt, share, is_captured, answer):
+        attempt = self.choose(self.attempts("authorized"), attempt)
+        amount = self.part(attempt.amount, share, attempt.currency_id)
+        if answer == "authorized":  # That is no answer to these.
+            answer = "done"
+        if is_captured:
+            self.do(attempt.capture, amount, answer=answer)
+        else:
+            self.do(attempt.void, answer="cancel" if answer == "done" else answer)
+
+    @precondition(lambda self: self.requests())
+    @rule(
+        request=which,
+        decision=st.sampled_from(["approve", "approve", "reject", "withdraw"]),
+        answer=answers,
+    )
+    def decide(self, request, decision, answer):
+        """Let the second person decide on what is above the limit."""
+        request = self.choose(self.requests(), request)
+        by_another = request.with_user(self.test.approver)
+        if decision == "approve":
+            self.do(by_another.approve, answer=answer)
+        elif decision == "reject":
+            self.do(by_another.reject, "No")
+        else:
+            self.do(request.with_user(self.test.supervisor).withdraw)
 
     @precondition(lambda self: self.attempts("declined", "failed", "canceled"))
     @rule(attempt=which, answer=answers)
@@ -376,6 +497,50 @@ class Sequence(RuleBasedStateMachine):
         payments = self.payments().filtered("is_from_credit")
         self.do(self.choose(payments, payment).undo_credit_application)
 
+    @precondition(lambda self: self.credit_payments())
+    @rule(payment=which, is_cancelled=st.booleans())
+    def reset_credit_payment(self, payment, is_cancelled):
+        """Reset what was taken from a balance; then cancel it, or post it again."""
+        payment = self.choose(self.credit_payments(), payment)
+        if payment.state != "draft":
+            self.do(payment.action_draft)
+        elif is_cancelled:
+            self.do(payment.action_cancel)
+        else:
+            self.do(payment.action_post)
+
+    @precondition(lambda self: len(self.open_invoices()) and self.credits())
+    @rule(invoice=which, line=which)
+    def add_outstanding(self, invoice, line):
+        """Add an outstanding credit by Odoo's own link below the total."""
+        invoice = self.choose(self.open_invoices(), invoice)
+        line = self.choose(self.credits(), line)
+        if line.currency_id == invoice.currency_id:
+            self.do(invoice.js_assign_outstanding_line, line.id)
+
+    @precondition(lambda self: not self.is_merged)
+    @rule(customer=customers, currency=currencies)
+    def merge(self, customer, currency):
+        """Merge another contact, for whom something is held, into a customer."""
+        self.is_merged = True
+        test = self.test
+        twin = test.env["res.partner"].create({"name": "Twin"})
+        twin.with_user(test.supervisor).adjust_credit_balance(
+            10, currency_id=test.currencies[currency], reason="Goodwill"
+        )
+        into = test.env["res.partner"].browse(test.customers_by_name[customer])
+        wizard = test.env["base.partner.merge.automatic.wizard"]
+        self.do(wizard._merge, [twin.id, into.id], into, extra_checks=False)
+
+    @precondition(lambda self: not self.has_parent)
+    @rule()
+    def give_parent(self):
+        """Let the person become a contact of the company."""
+        self.has_parent = True
+        test = self.test
+        person = test.env["res.partner"].browse(test.customers_by_name["person"])
+        self.do(person.write, {"parent_id": test.customers_by_name["company"]})
+
     @precondition(lambda self: self.credits())
     @rule(line=which, share=percent)
     def move_to_credit_balance(self, line, share):
@@ -473,6 +638,16 @@ class TestSequences(CreditCommon):
         super().setUpClass()
         account = cls.company_data["default_account_expense"]
         cls.company.write_off_account_id = account
+        # What is more waits for a second person.
+        cls.company.payment_approval_limit = 200
+        cls.approver = new_test_user(
+            cls.env,
+            login="sequences_approver",
+            groups="base.group_user,account.group_account_invoice,"
+            "invoice_payments_ext.group_payment_refund",
+            company_id=cls.company.id,
+            company_ids=[Command.set(cls.company.ids)],
+        )
 
     def setUp(self):
         super().setUp()
@@ -487,6 +662,14 @@ class TestSequences(CreditCommon):
             for name, partner_id in self.customers_by_name.items()
             if name != "contact"
         }
+        self.members = {
+            partner_id: self.make_user(
+                f"sequences_{name}", "base.group_portal", partner_id=partner_id
+            )
+            for name, partner_id in self.customers_by_name.items()
+        }
+        self.provider.is_published = True
+        self.company.portal_amount_choice = True
         self.journals = self._make_journals(euro)
         self.terms = self._make_terms()
         self.tax = self.company_data["default_tax_sale"]
@@ -540,6 +723,51 @@ class TestSequences(CreditCommon):
         )
         return {None: False, "early": terms[0].id, "instalments": terms[1].id}
 
+    # === A MEMBER === #
+
+    def pay_as_member(self, invoices, amount, way):
+        """Pay what a member asks for, as the controller of the portal does."""
+        partner = invoices[0].sudo().partner_id
+        member = self.members[partner.id].with_env(self.env)
+        env = self.env(user=member.id, su=True)
+        invoices = invoices.with_env(env)
+        by_credit = way == "credit"
+        provider = (
+            env["payment.provider"].search(
+                [("code", "=", "credit_balance"), ("company_id", "=", self.company.id)]
+            )
+            if by_credit
+            else self.provider.with_env(env)
+        )
+        tokens = self.tokens_by_partner
+        token_id = tokens.get(partner.commercial_partner_id.id) or tokens[partner.id]
+        values = invoices._prepare_member_transaction_vals(
+            amount,
+            partner.with_env(env),
+            provider,
+            use_credit=way == "credit first",
+            is_sent_at_once=not by_credit,
+        )
+        tx = env["payment.transaction"].create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": provider.payment_method_ids[:1].id,
+                "token_id": False if by_credit else token_id,
+                "reference": env["payment.transaction"]._compute_reference(
+                    provider.code, prefix="MEMBER"
+                ),
+                "currency_id": invoices.currency_id.id,
+                "partner_id": partner.id,
+                "operation": "online_direct" if by_credit else "online_token",
+                "invoice_ids": [Command.set(invoices.ids)],
+                **values,
+            }
+        )
+        if by_credit:
+            tx._spend_credit_balance()
+        else:
+            tx._run_attempt()
+
     # === ONE SEQUENCE === #
 
     def begin_sequence(self):
@@ -584,6 +812,9 @@ class TestSequences(CreditCommon):
         def make():
             return Sequence(self)
 
+        self.doors = {}  # How often each of them did what it was asked for.
         run_state_machine_as_test(
             seed(int(SEED))(make) if SEED else make, settings=GENERATED
         )
+        if EXAMPLES >= 500:
+            self.assertFalse([door for door in DOORS if not self.doors.get(door)])

@@ -147,6 +147,9 @@ patch(PaymentForm.prototype, {
         }
         if (this.memberPaymentEl) {
             params.use_credit = this.paymentContext.useCredit;
+            if (params.use_credit) {
+                params.credit_shown = this._getMemberCredit();
+            }
             params.link_amount = this.memberPaymentEl.dataset.linkAmount;
             params.link_token = this.memberPaymentEl.dataset.linkToken;
         }
