@@ -309,6 +309,7 @@ class TestCreditStatement(CreditHistoryCommon):
         """Neither when what it was given for is undone, nor when it is posted again."""
         paid = self._balance().with_user(self.supervisor).pay_out(10, "A loud man")
         taken = paid.sudo().source_payment_id
+        paid.action_draft()
         taken.action_draft()
         taken.action_post()
         entries = self._balance().entry_ids[:3]
