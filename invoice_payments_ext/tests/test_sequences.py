@@ -25,7 +25,7 @@ from .test_credit_application import CreditCommon
 
 # How many sequences of how many steps; `setup/sequences` asks for more.
 EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "40"))
-STEPS = int(os.environ.get("SEQUENCES_STEPS", "15"))
+STEPS = int(os.environ.get("SEQUENCES_STEPS", "12"))
 # Without a seed, the same sequences are generated each time.
 SEED = os.environ.get("SEQUENCES_SEED")
 GENERATED = settings(
