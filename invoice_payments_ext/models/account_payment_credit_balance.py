@@ -36,23 +36,20 @@ class AccountPayment(models.Model):
         :raise UserError: Naming what gave it back, or paid it out, or may still.
         """
         super()._check_can_be_reset()
-        for payment in self.filtered("is_from_credit"):
-            given_back = payment.sudo().refund_payment_ids.filtered(
-                lambda refund: refund.state in POSTED_STATES
-            )
-            refunds_sudo = payment._get_gateway_refunds()
-            given_back |= refunds_sudo.payment_id.filtered(
-                lambda refund: refund.state in POSTED_STATES
-            )
-            if given_back:
-                raise UserError(
-                    self.env._(
-                        "%(refund)s gave back or paid out what %(payment)s took: it "
-                        "stays as long as that one stands.",
-                        refund=given_back[0].display_name,
-                        payment=payment.display_name,
-                    )
+        payments = self.filtered("is_from_credit")
+        given_back = (
+            payments.sudo().refund_payment_ids
+            | payments._get_gateway_refunds().payment_id
+        ).filtered(lambda refund: refund.state in POSTED_STATES)
+        if given_back:
+            raise UserError(
+                self.env._(
+                    "%(refund)s gave back or paid out what %(payment)s took: it "
+                    "stays as long as that one stands.",
+                    refund=given_back[0].display_name,
+                    payment=", ".join(payments.mapped("display_name")),
                 )
+            )
 
     # === ACTION METHODS === #
 

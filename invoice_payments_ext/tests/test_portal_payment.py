@@ -114,6 +114,13 @@ class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
         """Pay by the member's saved method."""
         return self.pay(amount, token=self.token, **values)
 
+    def make_overdue(self):
+        """Let the invoice and another one be overdue, and their customer log in."""
+        self.make_user("ip_owner", "base.group_portal", partner_id=self.partner.id)
+        self.authenticate("ip_owner", "ip_owner")
+        self.invoice.sudo().invoice_date_due = "2026-02-01"
+        return self.make_invoice(500, invoice_date_due="2026-02-01")
+
     def pay_by_credit(self, amount, **values):
         """Pay from the member's credit."""
         return self.pay(amount, by=self.credit_provider, **values)
@@ -385,12 +392,8 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(self.held(), 1000)
 
     def test_all_that_is_overdue(self):
-        self.make_user("ip_owner", "base.group_portal", partner_id=self.partner.id)
-        self.authenticate("ip_owner", "ip_owner")
-        other = self.make_invoice(500, invoice_date_due="2026-02-01")
-        self.invoice.sudo().invoice_date_due = "2026-02-01"
+        other = self.make_overdue()
         self.give_credit(2000)
-        self._keep()
 
         def pay_overdue(amount):
             self.request(
@@ -428,12 +431,8 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assertEqual(self.held(), 300)
 
     def test_both_pay_all_that_is_overdue(self):
-        self.make_user("ip_owner", "base.group_portal", partner_id=self.partner.id)
-        self.authenticate("ip_owner", "ip_owner")
-        other = self.make_invoice(500, invoice_date_due="2026-02-01")
-        self.invoice.sudo().invoice_date_due = "2026-02-01"
+        other = self.make_overdue()
         self.give_credit(1100)
-        self._keep()
         page = self.url_open("/my/invoices/overdue").text
         self.assertIn("Use my credit", page)
         self.request(

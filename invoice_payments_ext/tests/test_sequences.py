@@ -215,10 +215,7 @@ class Sequence(RuleBasedStateMachine):
         )
 
     def token(self, record):
-        """Return a saved method that the record's customer may use."""
-        partner = record.sudo().partner_id
-        tokens = self.test.tokens_by_partner
-        return tokens.get(partner.commercial_partner_id.id) or tokens[partner.id]
+        return self.test.find_token(record.sudo().partner_id)
 
     # === DOORS === #
 
@@ -725,6 +722,11 @@ class TestSequences(CreditCommon):
 
     # === A MEMBER === #
 
+    def find_token(self, partner):
+        """Return a saved method that a customer may use, whatever parent it has now."""
+        tokens = self.tokens_by_partner
+        return tokens.get(partner.commercial_partner_id.id) or tokens[partner.id]
+
     def pay_as_member(self, invoices, amount, way):
         """Pay what a member asks for, as the controller of the portal does."""
         partner = invoices[0].sudo().partner_id
@@ -739,8 +741,6 @@ class TestSequences(CreditCommon):
             if by_credit
             else self.provider.with_env(env)
         )
-        tokens = self.tokens_by_partner
-        token_id = tokens.get(partner.commercial_partner_id.id) or tokens[partner.id]
         values = invoices._prepare_member_transaction_vals(
             amount,
             partner.with_env(env),
@@ -752,7 +752,7 @@ class TestSequences(CreditCommon):
             {
                 "provider_id": provider.id,
                 "payment_method_id": provider.payment_method_ids[:1].id,
-                "token_id": False if by_credit else token_id,
+                "token_id": False if by_credit else self.find_token(partner),
                 "reference": env["payment.transaction"]._compute_reference(
                     provider.code, prefix="MEMBER"
                 ),
