@@ -131,6 +131,26 @@ class PaymentPortal(payment.PaymentPortal):
             tx_sudo._spend_credit_balance()
         return tx_sudo
 
+    def _get_extra_payment_form_values(
+        self, providers_sudo=None, partner_id=None, currency_id=None, **kwargs
+    ):
+        """Say how much credit there is where it is offered for whatever document."""
+        values = super()._get_extra_payment_form_values(
+            providers_sudo=providers_sudo,
+            partner_id=partner_id,
+            currency_id=currency_id,
+            **kwargs,
+        )
+        by_credit = (providers_sudo or request.env["payment.provider"]).filtered(
+            lambda provider: provider.code == "credit_balance"
+        )
+        if by_credit:
+            balance = by_credit._get_member_credit_balance(
+                by_credit.company_id.id, partner_id, currency_id
+            )
+            values["member_credit"] = balance.amount
+        return values
+
     @staticmethod
     def _get_link_amount(invoice_ids, link_amount, link_token):
         """Return the amount of a payment link; none if it was made up."""

@@ -61,7 +61,10 @@ class PortalAccount(portal.PortalAccount):
     ):
         amount = smallest_amount or invoices_data["amount_residual"]
         values = super()._get_common_page_view_values(
-            {**invoices_data, "total_amount": amount}, access_token, **kwargs
+            {**invoices_data, "total_amount": amount},
+            access_token,
+            may_use_credit_first=True,
+            **kwargs,
         )
         company = invoices_data["company"] or request.env.company
         providers_sudo = values["providers_sudo"]

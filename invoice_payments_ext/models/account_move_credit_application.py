@@ -1,4 +1,5 @@
 import math
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -125,13 +126,34 @@ class AccountMove(models.Model):
                 ),
             )
 
+    def _check_credit_of_payment(self, payment):
+        """Check that what a payment took of a credit balance can pay this invoice.
+
+        :raise UserError: If it is of another currency, or money may still come.
+        """
+        self.ensure_one()
+        self._check_no_money_in_flight()
+        if payment.currency_id != self.currency_id:
+            raise UserError(
+                self.env._(
+                    "%(payment)s is credit in %(currency)s: it pays invoices of that "
+                    "currency only.",
+                    payment=payment.display_name,
+                    currency=payment.currency_id.name,
+                )
+            )
+
     # === ACTION METHODS === #
 
     def button_draft(self):
         """Give back what credit balances paid of these invoices."""
-        if self:  # Odoo asks for none with each invoice that is issued.
-            self._undo_credit_applications()
-        return super().button_draft()
+        if not self:  # Odoo asks for none with each invoice that is issued.
+            return super().button_draft()
+        self._undo_credit_applications()
+        kept = self._get_kept_as_credit()
+        result = super().button_draft()
+        kept._tell_missing_money()
+        return result
 
     def action_move_to_credit_balance(self):
         """Move what is open of these payments or credit notes to the credit balance.
@@ -221,7 +243,14 @@ class AccountMove(models.Model):
             balance = balances.get(invoice._get_credit_owner())
             if not balance or invoice._get_attempts_in_flight():
                 continue
-            amount = min(left[balance], invoice._get_default_payment_amount())
+            # What was paid before it was issued: Odoo may match it after this.
+            prepaid = invoice.transaction_ids.payment_id.move_id
+            open_amount = invoice._get_default_payment_amount() + sum(
+                line.amount_residual_currency
+                for line in prepaid._get_outstanding_credit_lines()
+                if line.currency_id == invoice.currency_id
+            )
+            amount = min(left[balance], open_amount)
             if invoice.currency_id.compare_amounts(amount, 0) > 0:
                 amounts[invoice] = amount
                 left[balance] = invoice.currency_id.round(left[balance] - amount)
@@ -279,7 +308,11 @@ class AccountMove(models.Model):
                 )
 
     def _reverse_moves(self, default_values_list=None, cancel=False):
-        """Give credit back before Odoo takes off all that paid these invoices."""
+        """Give credit back before Odoo takes off all that paid these invoices.
+
+        What a credit balance paid and was given back cannot be reversed besides.
+        """
+        self.origin_payment_id._check_can_be_reset()
         if cancel:
             self.sudo()._undo_credit_applications()
         return super()._reverse_moves(default_values_list, cancel)
@@ -447,6 +480,22 @@ class AccountMove(models.Model):
         others = self - lines.move_id
         return lines.partner_id | others.commercial_partner_id
 
+    def _get_kept_as_credit(self):
+        """Return the payments that keep something of these on a credit balance.
+
+        :rtype: account.payment
+        """
+        lines = self.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+        payments = lines.matched_debit_ids.debit_move_id.move_id.origin_payment_id
+        return payments.filtered(
+            lambda payment: (
+                payment.payment_type == "outbound"
+                and payment.journal_id.is_credit_balance
+            )
+        )
+
     def _get_credit_applications(self):
         """Return the payments from credit balances that this invoice is paid with.
 
@@ -491,9 +540,9 @@ class AccountMove(models.Model):
 
         :param res.company company: Whose credit balances they change.
         :param str way: `inbound` for what is spent, `outbound` for what is kept.
-        :param date start: The day of what is undone; see :meth:`_get_external_date`.
+        :param date start: The day of what is undone; see :meth:`_get_today`.
         :rtype: dict
-        :raise UserError: If the company keeps no credit, or today is locked.
+        :raise UserError: If the company keeps no credit.
         """
         journal = company.sudo().credit_balance_journal_id.sudo(self.env.su)
         account = company.sudo().credit_balance_account_id
@@ -516,12 +565,14 @@ class AccountMove(models.Model):
                     account=account.display_name,
                 )
             )
+        date = self._get_today(start)
+        if locks := company._get_violated_lock_dates(date, False, journal):
+            # As Odoo does with what is posted in a locked period.
+            date = locks[-1][0] + timedelta(days=1)
         return {
             "journal_id": journal.id,
             "payment_method_line_id": method_line.id,
-            "date": self._get_external_date(
-                journal, None, company, start=start, start_label=""
-            ),
+            "date": date,
             "payment_reference": False,
             "memo": False,
         }

@@ -415,21 +415,30 @@ class AccountMove(models.Model):
         amount = values["amount"]
         self._get_credit_payment_values(self.company_id, "outbound")
         planned = []
+        reasons = []
         for payment in sorted(left, key=lambda payment: not payment.is_from_credit):
             part = self.currency_id.round(min(amount, left[payment]))
             if self.currency_id.is_zero(part):
+                continue
+            if payment and (reason := payment._get_refund_blocked_reason("credit")):
+                reasons.append(reason)
                 continue
             planned.append(Destination("credit", payment, part, {}))
             left[payment] -= part
             amount -= part
         if self.currency_id.compare_amounts(amount, 0) > 0:
             raise UserError(
-                self.env._(
-                    "%(amount)s of the %(given)s cannot be kept as credit: what was "
-                    "paid on %(invoice)s is given back already.",
-                    amount=self.currency_id.format(amount),
-                    given=self.currency_id.format(values["amount"]),
-                    invoice=self.display_name,
+                " ".join(
+                    [
+                        self.env._(
+                            "%(amount)s of the %(given)s cannot be kept as credit: "
+                            "what was paid on %(invoice)s is given back already.",
+                            amount=self.currency_id.format(amount),
+                            given=self.currency_id.format(values["amount"]),
+                            invoice=self.display_name,
+                        ),
+                        *reasons,
+                    ]
                 )
             )
         return planned

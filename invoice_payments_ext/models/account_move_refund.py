@@ -127,9 +127,11 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def js_assign_outstanding_line(self, line_id):
-        """Refuse what is on its way back to the customer."""
+        """Refuse what is on its way back, and credit where money may still come."""
         line = self.env["account.move.line"].browse(line_id)
         payment = line.move_id.origin_payment_id
+        if payment.is_from_credit:
+            self._check_credit_of_payment(payment)
         if (
             payment.payment_type == "inbound"
             and line.currency_id.compare_amounts(line._get_outstanding_credit(), 0) <= 0

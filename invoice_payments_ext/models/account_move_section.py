@@ -193,6 +193,7 @@ class AccountMove(models.Model):
                            AND undoing.state = 'posted') AS undone_by,
                        author.name AS author, move.create_date,
                        max(line.payment_id) AS payment_id,
+                       array_agg(line.id) AS line_ids,
                        sum(part.applied) AS applied,
                        min(line.name) AS label,
                        count(DISTINCT line.currency_id) AS currencies,
@@ -510,6 +511,7 @@ class AccountMove(models.Model):
                     move_id=payment["move_id"],
                     amount_unallocated=payment["unallocated"],
                     _order=(payment["create_date"], payment["id"]),
+                    _is_outgoing=payment["payment_type"] == "outbound",
                 )
             )
         return rows
@@ -548,6 +550,7 @@ class AccountMove(models.Model):
                     user=entry["author"],
                     channel=self.env._("Accounting"),
                     move_id=entry["id"],
+                    line_ids=entry["line_ids"],
                     amount_unallocated=entry["unallocated"],
                     _order=(entry["create_date"], entry["id"]),
                     _entry=entry,
@@ -577,6 +580,7 @@ class AccountMove(models.Model):
             "transaction_id": False,
             "payment_id": False,
             "move_id": False,
+            "line_ids": [],
             "retry_of": "",
             "amount_unallocated": 0.0,
             "refunds": [],
@@ -659,15 +663,18 @@ class AccountMove(models.Model):
         for row in rows:
             tx = row.pop("_tx", None)
             entry = row.pop("_entry", None)
+            is_outgoing = row.pop("_is_outgoing", False)
             if tx and may_act:
                 self._add_attempt_actions(row, tx, retry_blocked)
-            is_refund = tx and tx["operation"] == "refund"
+            is_outgoing = is_outgoing or (tx and tx["operation"] == "refund")
             is_money = row["payment_id"] and row["state"] == "succeeded"
-            if is_money and may_act and not is_refund:
+            if is_money and may_act and not is_outgoing:
                 self._add_money_actions(row, refund_blocked)
             if self._is_outstanding_credit(row) and may_act:
+                # An entry may be of several customers: what is this one's moves.
+                model = "account.move.line" if row["line_ids"] else "account.move"
                 self._add_row_action(
-                    row, "keep", "account.move", "action_move_to_credit_balance"
+                    row, "keep", model, "action_move_to_credit_balance"
                 )
             if row["state"] == "written_off" and may_act:
                 reversed_by = self.env._("Reversed by %s.", entry["undone_by"])
@@ -807,6 +814,7 @@ class AccountMove(models.Model):
             "payment.transaction": "transaction_id",
             "account.payment": "payment_id",
             "account.move": "move_id",
+            "account.move.line": "line_ids",
         }
         row["actions"].append(
             {

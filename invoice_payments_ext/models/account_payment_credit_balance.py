@@ -195,6 +195,24 @@ class AccountPayment(models.Model):
             entry_type=entry_type, label=label, note=reason, invoice_id=invoice.id
         )
 
+    def _tell_missing_money(self):
+        """Give a task for what these keep as credit of money that did not come."""
+        for payment in self:
+            amount = payment.currency_id.format(payment.amount)
+            payment.activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=self.env._("Kept as credit, but the money was taken back"),
+                note=self.env._(
+                    "%(payment)s keeps %(amount)s as credit of %(customer)s, of what "
+                    "was reset or cancelled. Match it anew, or reset it to take it off "
+                    "the credit balance.",
+                    payment=payment.name,
+                    amount=amount,
+                    customer=payment.partner_id.display_name,
+                ),
+                user_id=self.env.uid,
+            )
+
     def _get_gateway_refunds(self):
         """Return those too that pay, or were to pay, out what these are of credit."""
         from_credit = self.filtered("is_from_credit")

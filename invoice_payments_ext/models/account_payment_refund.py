@@ -1068,14 +1068,15 @@ class AccountPayment(models.Model):
                 payment=name,
                 state=states[self.state].lower(),
             )
+        # A draft is posted on its day, without being asked again.
         reversals = self.sudo().move_id.reversal_move_ids.filtered(
-            lambda move: move.state == "posted"
+            lambda move: move.state != "cancel"
         )
         if reversals:
             return self.env._(
                 "%(payment)s was reversed by %(reversal)s.",
                 payment=name,
-                reversal=reversals[0].name,
+                reversal=reversals[0].display_name,
             )
         if self.is_from_credit and to != "credit":
             return self.env._(

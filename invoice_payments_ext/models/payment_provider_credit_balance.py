@@ -56,13 +56,26 @@ class PaymentProvider(models.Model):
         currency_id=None,
         is_validation=False,
         report=None,
+        may_use_credit_first=False,
         **kwargs,
     ):
-        """Offer credit to the logged-in member who holds enough of it only."""
+        """Offer credit to the logged-in member who holds enough of it only.
+
+        :param bool may_use_credit_first: Whether the others are offered for what is
+                                          left when credit pays first, too.
+        """
+        balance = self.env["account.credit.balance"]
+        if not is_validation and currency_id:
+            balance = self._get_member_credit_balance(
+                company_id, partner_id, currency_id
+            )
+        rest = amount
+        if may_use_credit_first and 0 < balance.amount < amount:
+            rest = balance.currency_id.round(amount - balance.amount)
         providers = super()._get_compatible_providers(
             company_id,
             partner_id,
-            amount,
+            rest,
             currency_id=currency_id,
             is_validation=is_validation,
             report=report,
@@ -71,21 +84,14 @@ class PaymentProvider(models.Model):
         by_credit = providers.filtered(
             lambda provider: provider.code == "credit_balance"
         )
-        if not by_credit:
-            return providers
-        balance = self.browse()
-        if not is_validation and currency_id:
-            balance = self._get_member_credit_balance(
-                company_id, partner_id, currency_id
-            )
         usable = by_credit.filtered(
             lambda provider: (
                 # What branches hold is not held by their main company.
                 provider.company_id.id == company_id
                 and balance
+                and balance.amount
                 and balance.currency_id.compare_amounts(balance.amount, amount or 0)
                 >= 0
-                and balance.amount
             )
         )
         add_to_report(

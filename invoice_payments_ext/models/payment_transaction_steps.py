@@ -642,24 +642,30 @@ class PaymentTransaction(models.Model):
             )
 
     def _schedule_payment_activity(self, record, summary, note):
-        """Give the person in charge of an invoice or a payment a task, once."""
+        """Give the person in charge of an invoice or a payment a task, once.
+
+        Somebody who has no right to payments could not do it: an administrator gets it.
+        """
         if record.activity_ids.filtered(
             lambda activity: (
                 activity.summary == summary and self.reference in (activity.note or "")
             )
         ):
             return
-        people = self.charge_invoice_id and self.create_uid
+        people = [record.create_uid, self.env.ref("base.user_admin")]
         if record._name == "account.move":
-            people = people.filtered(_is_staff) or record.invoice_user_id
-        responsible = (people or record.create_uid).filtered(_is_staff)
+            people.insert(0, record.invoice_user_id)
+        if self.charge_invoice_id:
+            people.insert(0, self.create_uid)
+        responsible = next(filter(_may_act, people), people[-1])
         record.activity_schedule(
             "mail.mail_activity_data_todo",
             summary=summary,
             note=note,
-            user_id=(responsible or self.env.ref("base.user_admin")).id,
+            user_id=responsible.id,
         )
 
 
-def _is_staff(user):
-    return user.active and user._is_internal()
+def _may_act(user):
+    """Tell if a user can do what a task about a payment asks for."""
+    return user.active and user.has_group("invoice_payments_ext.group_payment_record")

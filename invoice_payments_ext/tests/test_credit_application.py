@@ -1,8 +1,10 @@
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from unittest.mock import patch
 
 import requests
 
+from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
@@ -212,6 +214,25 @@ class TestCreditByHand(CreditCommon):
         refund = self.refund(self.charge(), 20)
         self.assertEqual(refund._name, "account.payment")
 
+    def test_added_to_another_invoice(self):
+        """What was taken off an invoice pays another one by the same rules."""
+        applied = self.invoice.apply_credit_balance(100).sudo()
+        applied.move_id.line_ids.remove_move_reconcile()
+        line = applied._get_receivable_lines()
+        euro = self.make_currency("EUR")
+        foreign = self.make_invoice(currency_id=euro.id).sudo()
+        with self.assertRefused("of that currency only"):
+            foreign.js_assign_outstanding_line(line.id)
+        other = self.make_invoice(500.0, apply_credit=False)
+        self.gateway.answers = ["pending"]
+        attempt = other.charge(self.token.id, amount=100).sudo()
+        with self.assertRefused("is in flight"):
+            other.sudo().js_assign_outstanding_line(line.id)
+        self.gateway.notify(attempt, "done")
+        attempt._post_process()
+        other.sudo().js_assign_outstanding_line(line.id)
+        self.assertEqual(other.amount_residual, 300)
+
     def test_undo_from_the_row(self):
         payment = self.invoice.apply_credit_balance()
         action = payment.action_undo_credit_application()
@@ -394,6 +415,28 @@ class TestCreditAtIssue(CreditCommon):
             default_move_type="out_invoice", default_journal_id=draft.journal_id.id
         ).action_post()
         self.assertEqual(draft.amount_residual, 0)
+
+    def test_what_was_paid_before_it_was_issued(self):
+        """A card may have paid the order: Odoo matches that when it is issued."""
+        draft = self.make_invoice(500.0, post=False)
+        tx = self._create_transaction(
+            "redirect", amount=450.0, state="done", currency_id=draft.currency_id.id
+        )
+        tx._create_payment()
+        tx.invoice_ids = draft
+        draft.action_post()
+        self.assertEqual(draft.amount_residual, 450)
+        self.assertEqual(self.held(), 250)
+
+    def test_spent_in_a_locked_period(self):
+        """It is booked on the day after, as Odoo does with other payments."""
+        today = fields.Date.context_today(self.company)
+        self.company.fiscalyear_lock_date = today
+        payment = self.invoice.apply_credit_balance(100)
+        self.assertEqual(self.held(), 200)
+        self.assertEqual(payment.date, today + timedelta(days=1))
+        payment.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(self.held(), 300)
 
     def test_early_payment_discount(self):
         invoice = self._make_discounted_invoice()
@@ -746,6 +789,114 @@ class TestMoneyToCredit(CreditCommon):
         for reset in (credit_note.button_draft, credit_note.button_cancel):
             with self.assertRefused("is in flight"):
                 reset()
+
+    def test_payment_that_was_reversed_is_not_kept(self):
+        """The entry that reverses it, now or later, gives it back already."""
+        for is_cancelled in (True, False):
+            with self.subTest(is_cancelled=is_cancelled):
+                self.invoice = self.make_invoice(300.0, apply_credit=False)
+                applied = self.invoice.apply_credit_balance()
+                reversal = applied.sudo().move_id._reverse_moves(
+                    [{"date": fields.Date.today() + timedelta(days=5)}],
+                    cancel=is_cancelled,
+                )
+                if is_cancelled:
+                    self.assertEqual(self.held(), 300)
+                    self.assertEqual(self.invoice.amount_residual, 300)
+                    continue
+                self.assertEqual(reversal.state, "draft")
+                with self.assertRefused("was reversed by"):
+                    applied.undo_credit_application()
+                with self.assertRefused("was reversed by"):
+                    self.invoice.with_user(self.supervisor).issue_credit_note(
+                        amount=100,
+                        reason="Less",
+                        destinations=[{"to": "credit", "amount": 100}],
+                    )
+                self.assertEqual(self.held(), 0)
+                reversal.action_post()
+                self.assertEqual(self.held(), 300)
+
+    def test_what_was_given_back_is_not_reversed_besides(self):
+        applied = self.invoice.apply_credit_balance()
+        applied.undo_credit_application()
+        with self.assertRefused("gave back"):
+            applied.sudo().move_id._reverse_moves(cancel=True)
+        self.assertEqual(self.held(), 300)
+
+    def test_money_of_what_is_kept_that_is_taken_back(self):
+        """A person is told: the customer has the credit, and owes it."""
+        payment = self.record(1200, excess="credit").sudo()
+        kept = payment.refund_payment_ids
+        self.assertFalse(kept.activity_ids)
+        payment.action_draft()
+        self.assertEqual(self.held(), 500)
+        self.assertIn("taken back", kept.activity_ids.summary)
+        self.assertIn("200.00", kept.activity_ids.note)
+        self.assertEqual(kept.activity_ids.user_id, self.supervisor)
+        kept.action_draft()
+        kept.action_cancel()
+        self.assertEqual(self.held(), 300)
+
+    def test_credit_note_that_is_kept_and_cancelled(self):
+        self.record(1000)
+        credit_note = self.invoice.issue_credit_note(
+            amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
+        )
+        credit_note.button_cancel()
+        kept = credit_note.sudo()._get_kept_as_credit()
+        self.assertFalse(kept)
+        kept = self._balance().entry_ids[0].payment_id
+        self.assertIn("taken back", kept.activity_ids.summary)
+        kept.action_draft()
+        kept.action_cancel()
+        self.assertEqual(self.held(), 300)
+
+    def test_rows_of_a_credit_note(self):
+        """What went out is neither undone nor refunded there."""
+        self.record(1000)
+        credit_note = self.invoice.issue_credit_note(
+            amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
+        )
+        (row,) = credit_note.get_payment_rows()
+        self.assertEqual(row["amount_applied"], 200)
+        names = {action["name"] for action in row["actions"]}
+        self.assertEqual(names, {"receipt", "open_payment"})
+
+    def test_entry_of_two_customers_by_one_click(self):
+        """The row moves what is open of this invoice's customer."""
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        receivable = self.partner.property_account_receivable_id
+        entry = self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": partner.id,
+                            "balance": balance,
+                        }
+                    )
+                    for account, partner, balance in (
+                        (receivable, self.partner, -1050),
+                        (receivable, stranger, -70),
+                        (self.company_data["default_account_revenue"], stranger, 1120),
+                    )
+                ]
+            }
+        )
+        entry.action_post()
+        (entry.line_ids[0] | self.invoice.sudo().line_ids).filtered(
+            lambda line: line.account_id == receivable
+        ).reconcile()
+        (row,) = self.invoice.get_payment_rows()
+        self.assertEqual(row["amount_unallocated"], 50)
+        action = self.action(row, "keep")
+        self.env[action["model"]].with_user(self.accountant).browse(
+            action["id"]
+        ).action_move_to_credit_balance()
+        self.assertEqual(self.held(), 350)
+        self.assertEqual(entry.line_ids[1].amount_residual, -70)
 
     def test_child_of_a_contact_that_got_a_parent(self):
         """Its invoices are paid from the balance of who owes them now."""
@@ -1335,18 +1486,19 @@ class TestPayOut(CreditCommon):
         payment.move_id.line_ids.remove_move_reconcile()
         other = self.setup_other_company(name="Other Company")["company"]
         self.supervisor.company_ids |= other
-        records = {
-            "pay_out": (self.balance(), {"amount": 50, "reason": "Asked for"}),
-            "move_to_credit_balance": (payment._get_receivable_lines(), {}),
-            "apply_credit_balance": (self.invoice, {}),
-        }
-        for name, (record, values) in records.items():
+        line = payment._get_receivable_lines()
+        for name, record, values in (
+            ("pay_out", self.balance(), {"amount": 50, "reason": "Asked for"}),
+            ("move_to_credit_balance", line, {}),
+            ("apply_credit_balance", self.invoice, {}),
+        ):
             record = record.with_context(allowed_company_ids=other.ids)
             with (
                 self.subTest(door=name),
-                self.assertRefused("selected companies|not allowed|access"),
+                self.assertRefused("multi-company issue", AccessError),
             ):
                 getattr(record, name)(**values)
+            self.assertEqual(self.held(), 300)
 
     def test_card_that_pays_out_after_it_declined(self):
         """The credit is spent by then: the money is booked, and a person is told."""

@@ -491,6 +491,18 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assertEqual(self.invoice.amount_residual, 200)
         self.assertEqual(self.invoice.activity_ids, told)
 
+    def test_whom_a_task_is_given(self):
+        """The salesperson, if that one has the right to do it."""
+        salesperson = self.make_user("ip_sales", "base.group_user")
+        self.invoice.sudo().invoice_user_id = salesperson
+        self.test_credit_that_was_spent_meanwhile()
+        told = self.invoice.activity_ids
+        self.assertEqual(told.user_id, self.invoice.create_uid)
+        told.unlink()
+        salesperson.group_ids += self.env.ref("account.group_account_invoice")
+        self.invoice.transaction_ids._warn_not_mailed("No such field")
+        self.assertEqual(self.invoice.activity_ids.user_id, salesperson)
+
     def test_what_cannot_be_spent_is_told(self):
         self.give_credit(300)
         self.gateway.answers = ["pending"]
@@ -682,6 +694,22 @@ class TestPortalPayment(PortalPaymentCommon):
         )
         self.env.invalidate_all()
 
+    def test_form_without_an_invoice(self):
+        """Where credit is offered for another document, it says how much there is."""
+        self.give_credit(50)
+        partner, currency = self.member.partner_id, self.company.currency_id
+        token = payment_utils.generate_access_token(
+            partner.id, 20.0, currency.id, env=self.env
+        )
+        page = self.url_open(
+            f"/payment/pay?amount=20.0&currency_id={currency.id}&reference=Order"
+            f"&partner_id={partner.id}&company_id={self.company.id}"
+            f"&access_token={token}"
+        ).text
+        self.assertIn('data-provider-code="credit_balance"', page)
+        told = re.search(r"o_member_credit[^>]*>(.*?)available", page, re.DOTALL)
+        self.assertIn("50.00", told[1])
+
     def test_a_provider_that_does_not_take_as_much(self):
         self.company.portal_amount_choice = True
         self.provider.maximum_amount = 400
@@ -717,6 +745,16 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assertIn("o_member_payment", page)
         self.assertNotIn("Use my credit", page)
         self.assertNotIn("credit_balance", page)
+
+    def test_form_for_what_credit_leaves(self):
+        """Where there is no choice of the amount, the card may be for the rest."""
+        self.give_credit(300)
+        for maximum, is_offered in ((700, True), (699, False)):
+            self.provider.maximum_amount = maximum
+            self._keep()
+            page = self.url_open(self.invoice.get_portal_url()).text
+            self.assertEqual('data-provider-code="none"' in page, is_offered)
+            self.assertNotIn('data-provider-code="credit_balance"', page)
 
     def test_invoice_of_another_customer(self):
         self.authenticate("ip_stranger", "ip_stranger")

@@ -210,9 +210,12 @@ class AccountPaymentCreate(models.TransientModel):
     @api.onchange("method")
     def _onchange_method(self):
         """Propose no more than the credit that there is, and all for the others."""
-        if self.is_credit and self.amount > self.available_credit:
+        if not self.move_id:
+            return
+        compared = self.currency_id.compare_amounts(self.amount, self.available_credit)
+        if self.is_credit and compared > 0:
             self.amount = self.available_credit
-        elif not self.is_credit and self.amount == self.available_credit:
+        elif not self.is_credit and not compared:
             self._compute_amount()
 
     @api.depends("partner_id")

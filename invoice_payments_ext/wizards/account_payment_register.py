@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 
 class AccountPaymentRegister(models.TransientModel):
@@ -9,3 +10,19 @@ class AccountPaymentRegister(models.TransientModel):
         if self.journal_id.is_credit_balance:
             self.line_ids.move_id._check_no_money_in_flight()
         return super()._create_payments()
+
+    def _init_payments(self, to_process, edit_mode=False):
+        """Spend no credit of another currency than what it pays is of."""
+        for each in to_process:
+            currency = each["to_reconcile"].currency_id
+            if (
+                self.journal_id.is_credit_balance
+                and each["create_vals"]["currency_id"] != currency.id
+            ):
+                raise UserError(
+                    self.env._(
+                        "Credit pays what is of its own currency only: %s.",
+                        ", ".join(currency.mapped("name")),
+                    )
+                )
+        return super()._init_payments(to_process, edit_mode=edit_mode)

@@ -209,7 +209,7 @@ export class PaymentsSection extends Component {
      *
      * @param {String} model
      * @param {String} method
-     * @param {Number} id
+     * @param {Number|Number[]} id
      */
     async execute(model, method, id) {
         if (this.state.isRunning) {
@@ -220,7 +220,7 @@ export class PaymentsSection extends Component {
             if (!(await this.props.record.save())) {
                 return;
             }
-            const action = await this.orm.call(model, method, [[id]]);
+            const action = await this.orm.call(model, method, [[id].flat()]);
             if (action?.type === "ir.actions.act_window") {
                 await this.action.doAction(action, {onClose: () => this.refresh()});
                 return;
