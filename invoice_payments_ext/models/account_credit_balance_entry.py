@@ -64,7 +64,7 @@ class AccountCreditBalanceEntry(models.Model):
         ondelete="restrict",
     )
     move_id = fields.Many2one(related="move_line_id.move_id")
-    payment_id = fields.Many2one(related="move_line_id.payment_id")
+    payment_id = fields.Many2one(string="Payment", related="move_line_id.payment_id")
     previous_entry_id = fields.Many2one(
         string="Follows",
         comodel_name="account.credit.balance.entry",

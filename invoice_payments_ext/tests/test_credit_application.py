@@ -233,6 +233,27 @@ class TestCreditByHand(CreditCommon):
         other.sudo().js_assign_outstanding_line(line.id)
         self.assertEqual(other.amount_residual, 300)
 
+    def test_outstanding_credit_beside_a_charge(self):
+        """Money is added as far as the charge in flight leaves room for it."""
+        other = self.make_invoice(1000.0, apply_credit=False)
+        large, small = (
+            other.record_external_payment(amount=amount).sudo() for amount in (700, 50)
+        )
+        for payment in large | small:
+            payment.move_id.line_ids.remove_move_reconcile()
+        self.gateway.answers = ["authorized"]
+        attempt = self.invoice.charge(self.token.id, amount=400)
+        with self.assertRefused("1,000.00 remain, .*400.00 are in flight"):
+            self.invoice.sudo().js_assign_outstanding_line(
+                large._get_receivable_lines().id
+            )
+        self.invoice.sudo().js_assign_outstanding_line(small._get_receivable_lines().id)
+        self.assertEqual(self.invoice.amount_residual, 950)
+        self.gateway.answers = ["done"]
+        attempt.capture()
+        self.invoice.sudo().js_assign_outstanding_line(large._get_receivable_lines().id)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
     def test_undo_from_the_row(self):
         payment = self.invoice.apply_credit_balance()
         action = payment.action_undo_credit_application()
