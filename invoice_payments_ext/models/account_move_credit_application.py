@@ -342,9 +342,8 @@ class AccountMove(models.Model):
             return
         applications._lock_for_refund()
         left = self._get_returnable_amounts()
-        amount = min(
-            credit_note.amount_residual, sum(left[payment] for payment in applications)
-        )
+        # What is being reversed does not go back besides.
+        amount = min(credit_note.amount_residual, self._get_returnable_credit(left))
         for destination in self._plan_credit_balance({"amount": amount}, left):
             self._book_credit(
                 credit_note,

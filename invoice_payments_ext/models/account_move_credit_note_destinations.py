@@ -292,44 +292,63 @@ class AccountMove(models.Model):
         )
         return min(converted, payment._get_refundable_amount())
 
-    # === THE ORIGINAL METHOD === #
+    # === WHAT IT IS TAKEN FROM === #
 
-    def _plan_original(self, values, left):
-        """Plan what goes back through the gateway it came through."""
-        amount = values["amount"]
-        payments = [payment for payment in left if payment]
-        if values.get("payment_id"):
-            payments = [self._get_payment_to_return(values["payment_id"], left)]
-        planned = []
+    def _plan_parts(self, kind, given, payments, left, refusal):
+        """Plan what each payment gives of an amount; those that cannot are left out.
+
+        :param str kind: `original`, `outside` or `credit`.
+        :param float given: The amount, in the invoice's currency.
+        :param payments: The payments in the order in which they give.
+        :param dict left: What :meth:`_get_returnable_amounts` returned; what is planned
+                          is taken off.
+        :param str refusal: What is told if they cannot give all of it; the reasons
+                            follow.
+        :rtype: list[Destination]
+        :raise UserError: If they cannot.
+        """
+        currency = self.currency_id
+        missing = given
+        parts = []
         reasons = []
         for payment in payments:
-            part = self.currency_id.round(min(amount, left[payment]))
-            if self.currency_id.is_zero(part):
+            part = currency.round(min(missing, left[payment]))
+            if currency.is_zero(part):
                 continue
-            reason = payment._get_refund_blocked_reason(
-                "original", self._to_payment_currency(payment, part)
+            reason = payment and payment._get_refund_blocked_reason(
+                kind, self._to_payment_currency(payment, part)
             )
             if reason:
                 reasons.append(reason)
                 continue
-            planned.append(Destination("original", payment, part, {}))
+            parts.append(Destination(kind, payment, part, {}))
             left[payment] -= part
-            amount -= part
-        if self.currency_id.compare_amounts(amount, 0) > 0:
-            raise UserError(
-                " ".join(
-                    [
-                        self.env._(
-                            "%(amount)s of the %(given)s cannot go back to the "
-                            "original method.",
-                            amount=self.currency_id.format(amount),
-                            given=self.currency_id.format(values["amount"]),
-                        ),
-                        *reasons,
-                    ]
-                )
-            )
-        return planned
+            missing -= part
+        if currency.compare_amounts(missing, 0) > 0:
+            told = refusal % {
+                "amount": currency.format(missing),
+                "given": currency.format(given),
+                "invoice": self.display_name,
+            }
+            raise UserError(" ".join([told, *reasons]))
+        return parts
+
+    # === THE ORIGINAL METHOD === #
+
+    def _plan_original(self, values, left):
+        """Plan what goes back through the gateway it came through."""
+        payments = [payment for payment in left if payment]
+        if values.get("payment_id"):
+            payments = [self._get_payment_to_return(values["payment_id"], left)]
+        return self._plan_parts(
+            "original",
+            values["amount"],
+            payments,
+            left,
+            self.env._(
+                "%(amount)s of the %(given)s cannot go back to the original method."
+            ),
+        )
 
     def _get_payment_to_return(self, payment_id, left):
         """Return a payment that was chosen; refuse one of another invoice."""
@@ -358,39 +377,23 @@ class AccountMove(models.Model):
 
     def _plan_outside(self, values, left):
         """Plan what is paid out by hand: of the newest payments, then of the rest."""
-        amount = values["amount"]
-        planned = []
-        reasons = []
-        for payment, available in left.items():
-            part = self.currency_id.round(min(amount, available))
-            if self.currency_id.is_zero(part):
-                continue
-            if payment and (reason := payment._get_refund_blocked_reason("outside")):
-                reasons.append(reason)
-                continue
-            booked = payment._get_outside_refund_values(
-                self.company_id, *(values.get(key) for key in self._get_outside_keys())
+        booked = [values.get(key) for key in self._get_outside_keys()]
+        parts = self._plan_parts(
+            "outside",
+            values["amount"],
+            left,
+            left,
+            self.env._(
+                "%(amount)s of the %(given)s cannot be given back outside: what was "
+                "paid on %(invoice)s is given back already, or was no money."
+            ),
+        )
+        return [
+            part._replace(
+                values=part.payment._get_outside_refund_values(self.company_id, *booked)
             )
-            planned.append(Destination("outside", payment, part, booked))
-            left[payment] -= part
-            amount -= part
-        if self.currency_id.compare_amounts(amount, 0) > 0:
-            raise UserError(
-                " ".join(
-                    [
-                        self.env._(
-                            "%(amount)s of the %(given)s cannot be given back outside: "
-                            "what was paid on %(invoice)s is given back already, or "
-                            "was no money.",
-                            amount=self.currency_id.format(amount),
-                            given=self.currency_id.format(values["amount"]),
-                            invoice=self.display_name,
-                        ),
-                        *reasons,
-                    ]
-                )
-            )
-        return planned
+            for part in parts
+        ]
 
     @api.model
     def _get_outside_keys(self):
@@ -412,36 +415,17 @@ class AccountMove(models.Model):
 
     def _plan_credit_balance(self, values, left):
         """Plan what is kept for the customer: what was credit before, then the rest."""
-        amount = values["amount"]
         self._get_credit_payment_values(self.company_id, "outbound")
-        planned = []
-        reasons = []
-        for payment in sorted(left, key=lambda payment: not payment.is_from_credit):
-            part = self.currency_id.round(min(amount, left[payment]))
-            if self.currency_id.is_zero(part):
-                continue
-            if payment and (reason := payment._get_refund_blocked_reason("credit")):
-                reasons.append(reason)
-                continue
-            planned.append(Destination("credit", payment, part, {}))
-            left[payment] -= part
-            amount -= part
-        if self.currency_id.compare_amounts(amount, 0) > 0:
-            raise UserError(
-                " ".join(
-                    [
-                        self.env._(
-                            "%(amount)s of the %(given)s cannot be kept as credit: "
-                            "what was paid on %(invoice)s is given back already.",
-                            amount=self.currency_id.format(amount),
-                            given=self.currency_id.format(values["amount"]),
-                            invoice=self.display_name,
-                        ),
-                        *reasons,
-                    ]
-                )
-            )
-        return planned
+        return self._plan_parts(
+            "credit",
+            values["amount"],
+            sorted(left, key=lambda payment: not payment.is_from_credit),
+            left,
+            self.env._(
+                "%(amount)s of the %(given)s cannot be kept as credit: what was paid "
+                "on %(invoice)s is given back already."
+            ),
+        )
 
     def _book_credit(self, credit_note, destination, reason):
         """Keep it on the credit balance, and reconcile it with the credit note."""
@@ -451,6 +435,20 @@ class AccountMove(models.Model):
             amount = self._to_payment_currency(payment, amount)
         payment._book_on_credit_balance(amount, reason, credit_note=credit_note)
 
+    @api.model
+    def _get_returnable_credit(self, left):
+        """Return how much of what was paid from credit balances can go back there.
+
+        :param dict left: What :meth:`_get_returnable_amounts` returned.
+        :rtype: float
+        """
+        return sum(
+            amount
+            for payment, amount in left.items()
+            if payment.is_from_credit
+            and not payment._get_refund_blocked_reason("credit")
+        )
+
     def _get_credit_destinations(self, excess):
         """Return where what is given back goes if nobody says it.
 
@@ -459,11 +457,7 @@ class AccountMove(models.Model):
         :param float excess: The amount, in the invoice's currency.
         :rtype: list[dict]
         """
-        from_credit = sum(
-            amount
-            for payment, amount in self._get_returnable_amounts().items()
-            if payment.is_from_credit
-        )
+        from_credit = self._get_returnable_credit(self._get_returnable_amounts())
         if self.currency_id.compare_amounts(excess, from_credit) > 0:
             return []
         return [{"to": "credit", "amount": excess}]

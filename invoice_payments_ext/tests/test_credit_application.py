@@ -838,6 +838,23 @@ class TestMoneyToCredit(CreditCommon):
                 reversal.action_post()
                 self.assertEqual(self.held(), 300)
 
+    def test_credit_note_beside_a_reversal_to_come(self):
+        """Odoo's own form is not refused, and no other money is kept instead."""
+        applied = self.invoice.apply_credit_balance()
+        self.record(700)
+        reversal = applied.sudo().move_id._reverse_moves(
+            [{"date": fields.Date.today() + timedelta(days=5)}]
+        )
+        credit_note = self.make_credit_note(self.invoice, 200)
+        self.assertEqual(credit_note.amount_residual, 200)
+        with self.assertRefused("say where they go"):
+            self.invoice.with_user(self.supervisor).issue_credit_note(
+                amount=100, reason="Less"
+            )
+        self.assertEqual(self.held(), 0)
+        reversal.action_post()
+        self.assertEqual(self.held(), 300)
+
     def test_what_was_given_back_is_not_reversed_besides(self):
         applied = self.invoice.apply_credit_balance()
         applied.undo_credit_application()

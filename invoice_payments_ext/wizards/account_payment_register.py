@@ -13,12 +13,10 @@ class AccountPaymentRegister(models.TransientModel):
 
     def _init_payments(self, to_process, edit_mode=False):
         """Spend no credit of another currency than what it pays is of."""
-        for each in to_process:
+        of_credit = to_process if self.journal_id.is_credit_balance else []
+        for each in of_credit:
             currency = each["to_reconcile"].currency_id
-            if (
-                self.journal_id.is_credit_balance
-                and each["create_vals"]["currency_id"] != currency.id
-            ):
+            if each["create_vals"]["currency_id"] != currency.id:
                 raise UserError(
                     self.env._(
                         "Credit pays what is of its own currency only: %s.",
