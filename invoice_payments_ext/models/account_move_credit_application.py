@@ -209,7 +209,11 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         """Pay invoices that are issued from what is held for their customers."""
         candidates = self.filtered(
-            lambda move: move.move_type == "out_invoice" and move.apply_credit
+            lambda move: (
+                move.move_type == "out_invoice"
+                and move.apply_credit
+                and not move._is_paid_at_counter()
+            )
         )
         # Locked first, as everywhere: balances come before invoices.
         balances = candidates._lock_credit_balances()
@@ -313,9 +317,14 @@ class AccountMove(models.Model):
         What a credit balance paid and was given back cannot be reversed besides.
         """
         self.origin_payment_id._check_can_be_reset()
+        self._get_credit_lines().move_id._check_not_reversed()
+        kept = self.env["account.payment"]
         if cancel:
             self.sudo()._undo_credit_applications()
-        return super()._reverse_moves(default_values_list, cancel)
+            kept = self._get_kept_as_credit()
+        reverse_moves = super()._reverse_moves(default_values_list, cancel)
+        kept._tell_missing_money()
+        return reverse_moves
 
     def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
         """Give back what credit paid of invoices that Odoo's own form credits."""
@@ -439,6 +448,10 @@ class AccountMove(models.Model):
         return payment
 
     # === GETTERS === #
+
+    def _is_paid_at_counter(self):
+        """Tell if Point of Sale books what was paid, right after it is issued."""
+        return "pos_order_ids" in self._fields and bool(self.sudo().pos_order_ids)
 
     def _get_outstanding_credit_lines(self):
         """Return the journal items of these that are open in favour of somebody.

@@ -27,8 +27,10 @@ class AccountMove(models.Model):
             entries = self.env["account.credit.balance.entry"]
             still_posted = self.filtered(lambda move: move.state == "posted")
             if reset := (posted - still_posted)._get_credit_lines():
+                reset.move_id._check_not_reversed()
                 entries._enter_lines(reset, is_undone=True)
             if lines := (still_posted - posted)._get_credit_lines():
+                lines.move_id._check_reversed_within()
                 entries._enter_lines(lines)
         return result
 
@@ -51,7 +53,65 @@ class AccountMove(models.Model):
                     )
                 )
 
+    def _check_not_reversed(self):
+        """Check that no other entry undoes, now or later, what these booked.
+
+        :raise UserError: Naming the one that reverses it.
+        """
+        for move in self:
+            if move.move_type == "entry" and (reversals := move._get_reversals()):
+                raise UserError(
+                    self.env._(
+                        "%(entry)s was reversed by %(reversal)s: the credit balance "
+                        "is not changed back twice. Cancel that one first.",
+                        entry=move.display_name,
+                        reversal=reversals[0].display_name,
+                    )
+                )
+
+    def _check_reversed_within(self):
+        """Check that what these reverse is posted, and not more of it is reversed.
+
+        :raise UserError: If it is not, naming it.
+        """
+        for reversed_sudo in self.sudo().reversed_entry_id:
+            if reversed_sudo.move_type != "entry":
+                continue
+            if reversed_sudo.state != "posted":
+                raise UserError(
+                    self.env._(
+                        "%s is not posted: there is nothing to reverse.",
+                        reversed_sudo.display_name,
+                    )
+                )
+            booked = reversed_sudo._get_credit_amounts()
+            posted = reversed_sudo._get_reversals().filtered(
+                lambda move: move.state == "posted"
+            )
+            for currency, amount in posted._get_credit_amounts().items():
+                own = booked.get(currency, 0.0)
+                if amount * own > 0 or (
+                    currency.compare_amounts(abs(amount), abs(own)) > 0
+                ):
+                    raise UserError(
+                        self.env._(
+                            "%(entry)s changed the credit balance by %(amount)s: "
+                            "more of it would be reversed.",
+                            entry=reversed_sudo.display_name,
+                            amount=currency.format(own),
+                        )
+                    )
+
     # === GETTERS === #
+
+    def _get_reversals(self):
+        """Return the entries that reverse these, or will: a draft is posted later.
+
+        :rtype: account.move
+        """
+        return self.sudo().reversal_move_ids.filtered(
+            lambda move: move.state != "cancel"
+        )
 
     def _get_credit_lines(self):
         """Return the journal items of these entries on their credit account.
@@ -66,3 +126,16 @@ class AccountMove(models.Model):
                     lambda line, account=account: line.account_id == account
                 )
         return lines
+
+    def _get_credit_amounts(self):
+        """Return by how much these entries change credit balances.
+
+        :return: By currency, the amount in it.
+        :rtype: dict[res.currency, float]
+        """
+        return {
+            currency: currency.round(-sum(lines.mapped("amount_currency")))
+            for currency, lines in self._get_credit_lines()
+            .grouped("currency_id")
+            .items()
+        }

@@ -109,6 +109,25 @@ class AccountMoveLine(models.Model):
                     account=self.account_id.display_name,
                 )
             )
+        reversals = self.move_id._get_reversals().filtered(
+            lambda move: (
+                move.state == "draft"
+                or move.line_ids.filtered(
+                    lambda line: (
+                        line.account_id == self.account_id and not line.reconciled
+                    )
+                )
+            )
+        )
+        if reversals:
+            raise UserError(
+                self.env._(
+                    "%(name)s was reversed by %(reversal)s: match them, or cancel that "
+                    "one.",
+                    name=name,
+                    reversal=reversals[0].display_name,
+                )
+            )
 
     # === ACTION METHODS === #
 

@@ -1,7 +1,10 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..tools import OURS
+from .account_payment_refund import POSTED_STATES
 from .payment_transaction_refund import PAYS_OUT_CREDIT
 
 
@@ -25,6 +28,41 @@ class AccountMove(models.Model):
         search="_search_refund_status",
         help="Whether what was paid on this invoice was given back.",
     )
+
+    # === CHECK METHODS === #
+
+    def _check_can_be_reset(self):  # pylint: disable=missing-return
+        super()._check_can_be_reset()
+        self._check_changed_by_payment(POSTED_STATES)
+
+    def _check_changed_by_payment(self, states):
+        """Check that entries whose payment has a cap are posted and reset by that.
+
+        Odoo leaves the payment as it is where its journal entry is posted or reset, so
+        that what is given back would be counted by the one and not by the other.
+
+        :param tuple states: In which states the payment was left as it is.
+        :raise UserError: Naming the payment.
+        """
+        for payment in self.origin_payment_id.sudo():
+            if payment.state in states and (
+                payment.source_payment_id or payment.journal_id.is_credit_balance
+            ):
+                raise UserError(
+                    self.env._(
+                        "%(entry)s is the journal entry of a payment: confirm, reset "
+                        "or cancel %(payment)s instead.",
+                        entry=payment.move_id.display_name,
+                        payment=payment.display_name,
+                    )
+                )
+
+    # === BUSINESS METHODS === #
+
+    def _post(self, soft=True):
+        if self.env.context.get("posted_by_payment") is not OURS:
+            self._check_changed_by_payment(("draft", "canceled", "rejected"))
+        return super()._post(soft)
 
     # === COMPUTE METHODS === #
 

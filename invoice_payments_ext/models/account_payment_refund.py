@@ -197,17 +197,28 @@ class AccountPayment(models.Model):
 
         A refund may have been reset, or the payment that it gives back been changed.
         """
+        self._check_entry_as_paid()
         sources_sudo = self.source_payment_id.sudo()
         sources_sudo._lock_for_refund()
         for refund in self.filtered("source_payment_id"):
             source_sudo = refund.source_payment_id.sudo()
+            if refund.payment_transaction_id:
+                continue  # The gateway gave it back, whatever becomes of the books.
+            if not source_sudo._is_posted():
+                raise UserError(
+                    self.env._(
+                        "%(refund)s cannot be posted: %(payment)s, which it gives "
+                        "back, is not posted.",
+                        refund=refund.display_name,
+                        payment=source_sudo.display_name,
+                    )
+                )
             # A refund that is a draft is counted already.
             if (
                 refund.currency_id.compare_amounts(
                     source_sudo._get_given_back(), source_sudo.amount
                 )
                 > 0
-                and not refund.payment_transaction_id
             ):
                 raise UserError(
                     self.env._(
@@ -230,6 +241,27 @@ class AccountPayment(models.Model):
                     )
                 )
 
+    def _check_entry_as_paid(self):
+        """Check that the draft entries, which people may edit, book what was paid.
+
+        :raise UserError: If one books another amount than its payment.
+        """
+        for payment in self.filtered("move_id"):
+            if not (payment.source_payment_id or payment.journal_id.is_credit_balance):
+                continue
+            liquidity_lines, *_others = payment._seek_for_lines()
+            booked = abs(sum(liquidity_lines.mapped("amount_currency")))
+            if payment.currency_id.compare_amounts(booked, payment.amount):
+                raise UserError(
+                    self.env._(
+                        "%(payment)s is about %(amount)s, but its journal entry books "
+                        "%(booked)s.",
+                        payment=payment.display_name,
+                        amount=payment.currency_id.format(payment.amount),
+                        booked=payment.currency_id.format(booked),
+                    )
+                )
+
     # === CRUD METHODS === #
 
     def write(self, vals):
@@ -238,6 +270,9 @@ class AccountPayment(models.Model):
             raise AccessError(
                 self.env._("Which payment a refund gives back cannot be changed.")
             )
+        if vals.get("state") in POSTED_STATES:
+            # Odoo posts the journal entry first.
+            self = self.with_context(posted_by_payment=OURS)
         return super().write(vals)
 
     # === ACTION METHODS === #
@@ -424,22 +459,29 @@ class AccountPayment(models.Model):
         result.sudo()._run_attempt()
         return result.sudo().payment_id.with_env(self.env) or result.with_env(self.env)
 
-    def _lock_to_refund(self, to, **_arguments):
-        """Lock this payment, and before it the balance that it is kept on, if it is."""
+    def _lock_to_refund(self, to, credit_note_id=None, **_arguments):
+        """Lock this payment, and before it the balance that it is kept on, if it is.
+
+        A credit note that is paid out is locked as well: it may be kept as credit.
+        """
         if to == "credit":
             self._lock_credit_balances()
-        self._lock_for_refund()
+        self._lock_for_refund(
+            self.env["account.move"].browse(credit_note_id or []).exists()
+        )
 
-    def _lock_for_refund(self):
+    def _lock_for_refund(self, credit_note=None):
         """Lock these payments, and before them the invoices that they paid.
 
-        :raise UserError: If somebody else is at one of them right now.
+        :param account.move credit_note: A credit note that is locked with the invoices.
+        :raise LockError: If somebody else is at one of them right now.
         """
-        self._get_refund_invoices()._lock_for_payment()
+        invoices = self._get_refund_invoices()
+        (invoices | credit_note if credit_note else invoices)._lock_for_payment()
         try:
             self._lock_rows()
         except LockError as error:
-            raise UserError(
+            raise LockError(
                 self.env._(
                     "Somebody else is working on %s right now. Look at what was done, "
                     "then try again.",
@@ -1047,6 +1089,11 @@ class AccountPayment(models.Model):
         )
         return sum(drafts.mapped("amount")) - sum(going.mapped("amount"))
 
+    def _is_posted(self):
+        """Tell if this payment counts, and its journal entry does."""
+        self.ensure_one()
+        return self.state in POSTED_STATES and self.sudo().move_id.state == "posted"
+
     def _get_refund_blocked_reason(
         self, to="original", amount=None, is_of_credit=False
     ):
@@ -1068,11 +1115,11 @@ class AccountPayment(models.Model):
                 payment=name,
                 state=states[self.state].lower(),
             )
-        # A draft is posted on its day, without being asked again.
-        reversals = self.sudo().move_id.reversal_move_ids.filtered(
-            lambda move: move.state != "cancel"
-        )
-        if reversals:
+        if not self._is_posted():
+            return self.env._(
+                "The journal entry of %s is not posted: nothing can be refunded.", name
+            )
+        if reversals := self.move_id._get_reversals():
             return self.env._(
                 "%(payment)s was reversed by %(reversal)s.",
                 payment=name,

@@ -104,11 +104,15 @@ class AccountPaymentTieOut(models.AbstractModel):
             "credited": env._("Credit notes do not exceed their invoice"),
             "credited_tax": env._("The last credit note leaves nothing of a tax"),
             "in_flight": env._("What is applied and in flight is not above the total"),
+            "in_flight_together": env._(
+                "What is paid at once is not above what is open"
+            ),
             "attempts": env._("One attempt holds an invoice at a time"),
             "balance": env._("A credit balance is its history"),
             "running": env._("A credit balance is what its last entry says"),
             "marked": env._("Customers with a credit balance are marked so"),
             "ledger": env._("The history of credit is the ledger"),
+            "reversed": env._("What changed credit is reversed once at the most"),
             "holder": env._("Credit is on the balance of its customer"),
             "entry": env._("Every entry balances"),
             "matched": env._("What is matched is fully reconciled together or not"),
@@ -251,6 +255,31 @@ class AccountPaymentTieOut(models.AbstractModel):
                     invoices,
                 ),
             ),
+            # Who pays several invoices at once pays no more than is open of them.
+            "in_flight_together": (
+                "payment.transaction",
+                SQL(
+                    """
+                    SELECT tx.id, tx.company_id, tx.currency_id,
+                           least(tx.amount, sum(move.amount_residual)) AS expected,
+                           tx.amount AS found
+                      FROM payment_transaction tx
+                      JOIN account_invoice_transaction_rel link
+                        ON link.transaction_id = tx.id
+                      JOIN account_move move
+                        ON move.id = link.invoice_id AND %s
+                 LEFT JOIN payment_transaction child
+                        ON child.source_transaction_id = tx.id
+                     WHERE tx.outcome IN %s AND tx.operation != 'refund'
+                       AND child.id IS NULL
+                  GROUP BY tx.id
+                    HAVING count(*) > 1
+                       AND bool_and(move.currency_id = tx.currency_id)
+                    """,
+                    invoices,
+                    tuple(IN_FLIGHT_OUTCOMES),
+                ),
+            ),
             "attempts": (
                 "account.move",
                 SQL(
@@ -335,7 +364,11 @@ class AccountPaymentTieOut(models.AbstractModel):
                            given.amount AS found
                       FROM (
                     SELECT payment.id, payment.company_id, payment.currency_id,
-                           payment.amount AS paid,
+                           -- What took credit, and does not any more, is given back.
+                           CASE WHEN payment.state IN %(posted)s
+                                  OR payment.journal_id IS DISTINCT FROM
+                                     of_payment.credit_balance_journal_id
+                                THEN payment.amount ELSE 0 END AS paid,
                            -- Kept on a balance, then paid out to where it came from:
                            -- it is given back once.
                            sum(part.amount) - least(
@@ -364,8 +397,9 @@ class AccountPaymentTieOut(models.AbstractModel):
                                AND tx.outcome NOT IN %(unrefunded)s
                            ) part
                       JOIN account_payment payment ON payment.id = part.id
+                      JOIN res_company of_payment ON of_payment.id = payment.company_id
                      WHERE %(of_companies)s
-                  GROUP BY payment.id
+                  GROUP BY payment.id, of_payment.id
                            ) given
                     """,
                     pays_out=PAYS_OUT_CREDIT,
@@ -455,6 +489,50 @@ class AccountPaymentTieOut(models.AbstractModel):
                         ON entry.move_line_id = line.id
                      WHERE line.company_id IN (SELECT id FROM companies)
                   GROUP BY line.id
+                 UNION ALL
+                    -- What was taken off the credit account behind the history's back.
+                    SELECT line.id, line.company_id, line.currency_id,
+                           0 AS expected, sum(entry.amount) AS found
+                      FROM account_credit_balance_entry entry
+                      JOIN account_move_line line ON line.id = entry.move_line_id
+                      JOIN res_company company ON company.id = line.company_id
+                     WHERE line.account_id
+                           IS DISTINCT FROM company.credit_balance_account_id
+                       AND line.company_id IN (SELECT id FROM companies)
+                  GROUP BY line.id
+                    """
+                ),
+            ),
+            # An entry is reversed once, and while it stands.
+            "reversed": (
+                "account.move",
+                SQL(
+                    """
+                    WITH booked AS (
+                        SELECT move.id, move.company_id, line.currency_id, move.state,
+                               move.reversed_entry_id,
+                               -sum(line.amount_currency) AS amount
+                          FROM account_move_line line
+                          JOIN res_company company ON company.id = line.company_id
+                           AND company.credit_balance_account_id = line.account_id
+                          JOIN account_move move ON move.id = line.move_id
+                         WHERE move.move_type = 'entry'
+                           AND line.company_id IN (SELECT id FROM companies)
+                      GROUP BY move.id, line.currency_id
+                    )
+                    SELECT own.id, own.company_id, own.currency_id,
+                           CASE WHEN own.state != 'posted' THEN 0
+                                WHEN own.amount > 0
+                                THEN greatest(-own.amount, least(sum(undone.amount), 0))
+                                ELSE least(-own.amount, greatest(sum(undone.amount), 0))
+                            END AS expected,
+                           sum(undone.amount) AS found
+                      FROM booked own
+                      JOIN booked undone ON undone.reversed_entry_id = own.id
+                       AND undone.currency_id = own.currency_id
+                       AND undone.state = 'posted'
+                  GROUP BY own.id, own.company_id, own.currency_id, own.state,
+                           own.amount
                     """
                 ),
             ),

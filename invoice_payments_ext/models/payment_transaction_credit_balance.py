@@ -38,19 +38,21 @@ class PaymentTransaction(models.Model):
             raise AccessError(
                 self.env._("Only the customer may pay from the credit balance.")
             )
-        if invoices.company_id - balance.company_id or (
+        companies = invoices.company_id
+        if "sale_order_ids" in self._fields:  # Orders are paid with `sale` installed.
+            companies |= self.sale_order_ids.company_id
+        if companies - balance.company_id or (
             invoices.currency_id - balance.currency_id
         ):
             raise UserError(
-                self.env._(
-                    "Credit pays invoices of the same company and currency only."
-                )
+                self.env._("Credit pays what is of the same company and currency only.")
             )
         self.env["account.move"]._check_amount(
             self.amount, self.currency_id, balance.amount, self.env._("credit balance")
         )
         if invoices:
             invoices._check_nothing_in_flight()
+            invoices._check_no_money_in_flight()
         self.provider_id._check_compatible(
             self.company_id, self.partner_id, self.amount, self.currency_id
         )

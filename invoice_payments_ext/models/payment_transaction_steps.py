@@ -535,7 +535,8 @@ class PaymentTransaction(models.Model):
         """
         if self.source_transaction_id:
             self._set_error(message)
-            self.request_state = "not_sent"
+            # With another amount it is an error already, whose consequences wait.
+            self.write({"request_state": "not_sent", "is_post_processed": False})
         else:
             self._set_canceled(state_message=message, extra_allowed_states=("error",))
 

@@ -123,35 +123,52 @@ class ResPartner(models.Model):
                     partner.credit_applied_at_issue != vals["credit_applied_at_issue"]
                 )
             )
+        owners = {}
+        if "parent_id" in vals or "is_company" in vals:
+            owners = {partner: partner.commercial_partner_id for partner in self}
         result = super().write(vals)
-        if "parent_id" in vals:
-            self._log_kept_credit()
+        self._log_kept_credit(owners)
         if switched:
             self.env["account.move"]._follow_credit_switch(
                 [("commercial_partner_id", "in", switched.ids)]
             )
         return result
 
-    def _log_kept_credit(self):
-        """Say on contacts with a new parent that their credit stays their own."""
+    def _log_kept_credit(self, owners):
+        """Say on contacts with a new parent that the credit stays whose it was.
+
+        :param dict owners: By contact, the commercial partner that it had.
+        """
+        moved = {
+            partner: owner
+            for partner, owner in owners.items()
+            if partner.commercial_partner_id != owner
+        }
+        if not moved:
+            return
         balances = (
             self.env["account.credit.balance"]
             .sudo()  # Who may change a contact need not be in accounting.
-            .search([("partner_id", "in", self.ids), ("amount", ">", 0)])
-        )
-        for partner in balances.partner_id:
-            if partner.commercial_partner_id == partner:
-                continue
-            # How much, and where, is not for everybody who reads the contact.
-            partner._message_log(
-                body=self.env._(
-                    "The credit that is held stays with %(contact)s, whom it belonged "
-                    "to: it is not that of %(customer)s. It is adjusted and paid out "
-                    "here.",
-                    contact=partner.name,
-                    customer=partner.commercial_partner_id.display_name,
-                )
+            .search(
+                [
+                    ("partner_id", "in", self.union(*moved, *moved.values()).ids),
+                    ("amount", ">", 0),
+                ]
             )
+        )
+        for partner, owner in moved.items():
+            customer = partner.commercial_partner_id
+            for holder in (partner | owner) & balances.partner_id - customer:
+                # How much, and where, is not for everybody who reads the contact.
+                partner._message_log(
+                    body=self.env._(
+                        "The credit that is held stays with %(holder)s, whom it "
+                        "belonged to: it is not that of %(customer)s. It is adjusted "
+                        "and paid out there.",
+                        holder=holder.name,
+                        customer=customer.display_name,
+                    )
+                )
 
     # === ACTION METHODS === #
 
@@ -200,8 +217,8 @@ class ResPartner(models.Model):
         reason=None,
         note=None,
         company_id=None,
-        notify=False,
         idempotency_key=None,
+        notify=False,
     ):
         """Add to the credit balance of this customer, or deduct from it.
 
@@ -215,8 +232,8 @@ class ResPartner(models.Model):
         :param str note: A note for the staff.
         :param int company_id: The company that holds the credit; the present one if not
                                given.
-        :param bool notify: Whether the customer is sent a statement of the balance.
         :param str idempotency_key: See `account.move.charge`.
+        :param bool notify: Whether the customer is sent a statement of the balance.
         :return: The entry of the history.
         :rtype: account.credit.balance.entry
         :raise UserError: If a value does not fit, the balance would fall below zero, or

@@ -773,6 +773,49 @@ class TestMoneyToCredit(CreditCommon):
         applied.action_cancel()
         undone.action_cancel()
 
+    def test_what_was_undone_is_not_posted_without_its_payment(self):
+        applied = self.invoice.apply_credit_balance(100)
+        undone = applied.undo_credit_application()
+        undone.action_draft()
+        applied.action_draft()
+        with self.assertRefused("is not posted"):
+            undone.action_post()
+        self.assertEqual(self.held(), 300)
+        applied.action_post()
+        self.assertEqual(self.held(), 200)
+        undone.action_post()
+        self.assertEqual(self.held(), 300)
+
+    def test_journal_entry_of_what_takes_credit_or_gives_it_back(self):
+        """It is posted and reset by its payment, and books what that is about."""
+        applied = self.invoice.apply_credit_balance(300)
+        undone = applied.undo_credit_application()
+        entry = undone.sudo().move_id
+        for reset in (entry.button_draft, entry.button_cancel):
+            with self.assertRefused("instead"):
+                reset()
+        undone.action_draft()
+        with self.assertRefused("instead"):
+            entry.action_post()
+        entry.write(
+            {
+                "line_ids": [
+                    Command.update(
+                        line.id,
+                        {"amount_currency": line.amount_currency * 2},
+                    )
+                    for line in entry.line_ids
+                ]
+            }
+        )
+        with self.assertRefused("its journal entry books"):
+            undone.action_post()
+        self.assertEqual(self.held(), 0)
+        undone.action_cancel()
+        refund = self.record(500).refund(100, to="outside", reason="Less").sudo()
+        with self.assertRefused("instead"):
+            refund.move_id.button_draft()
+
     def test_what_a_refund_is_taking(self):
         """What goes back to the card is not kept as credit, too."""
         payment = self.charge(500)
@@ -854,6 +897,90 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 0)
         reversal.action_post()
         self.assertEqual(self.held(), 300)
+
+    def test_what_was_reversed_is_not_reset_or_reversed_besides(self):
+        for is_cancelled in (True, False):
+            with self.subTest(is_cancelled=is_cancelled):
+                self.invoice = self.make_invoice(300.0, apply_credit=False)
+                applied = self.invoice.apply_credit_balance()
+                entry = applied.sudo().move_id
+                reversal = entry._reverse_moves(cancel=is_cancelled)
+                for undo in (
+                    applied.action_draft,
+                    applied.action_cancel,
+                    entry._reverse_moves,
+                ):
+                    with self.assertRefused("was reversed by"):
+                        undo()
+                self.assertEqual(self.held(), 300 if is_cancelled else 0)
+                if is_cancelled:
+                    continue
+                with self.assertRefused("is not posted"):
+                    # What was reset before there was a reversal, as of old.
+                    self.env.cr.execute(
+                        "UPDATE account_move SET state = 'draft' WHERE id = %s",
+                        [entry.id],
+                    )
+                    self.env.invalidate_all()
+                    reversal.action_post()
+                reversal.unlink()
+                applied.action_draft()
+                applied.action_cancel()
+                self.assertEqual(self.held(), 300)
+
+    def test_adjustment_that_was_reversed_is_reversed_once(self):
+        entry = self.customer.adjust_credit_balance(50, reason="Goodwill")
+        move = entry.sudo().move_line_id.move_id
+        first, second = (move.copy({"reversed_entry_id": move.id}) for _ in range(2))
+        for draft in (first, second):
+            draft.line_ids.write({"name": "Reversal"})
+            for line in draft.line_ids.filtered("debit"):
+                other = draft.line_ids - line
+                line.account_id, other.account_id = other.account_id, line.account_id
+        first.action_post()
+        self.assertEqual(self.held(), 300)
+        with self.assertRefused("more of it would be reversed"):
+            second.action_post()
+        with self.assertRefused("was reversed by"):
+            move.button_draft()
+        self.assertEqual(self.held(), 300)
+
+    def test_what_is_to_be_reversed_is_not_moved(self):
+        payment = self.record(500)
+        payment.move_id.line_ids.remove_move_reconcile()
+        line = payment._get_receivable_lines()
+        reversal = payment.sudo().move_id._reverse_moves()
+        with self.assertRefused("was reversed by"):
+            line.move_to_credit_balance()
+        reversal.action_post()
+        reversal.line_ids.remove_move_reconcile()
+        with self.assertRefused("was reversed by"):
+            line.move_to_credit_balance()
+        reversal.button_draft()
+        reversal.button_cancel()
+        line.move_to_credit_balance()
+        self.assertEqual(self.held(), 800)
+
+    def test_money_of_what_is_kept_that_is_reversed(self):
+        payment = self.record(1200, excess="credit").sudo()
+        kept = payment.refund_payment_ids
+        payment.move_id._reverse_moves(cancel=True)
+        self.assertIn("taken back", kept.activity_ids.summary)
+        kept.action_draft()
+        kept.action_cancel()
+        self.assertEqual(self.held(), 300)
+
+    def test_credit_note_that_is_paid_out_is_locked(self):
+        """Else it would be kept as credit at the same time."""
+        payment = self.charge(1000)
+        self.gateway.answers = ["done"]
+        self.invoice.issue_credit_note(
+            amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
+        )
+        credit_note = self.make_credit_note(self.invoice, 200)
+        locks = credit_note.payment_lock_count
+        payment.refund(200, credit_note_id=credit_note.id, reason="Asked")
+        self.assertGreater(credit_note.payment_lock_count, locks)
 
     def test_what_was_given_back_is_not_reversed_besides(self):
         applied = self.invoice.apply_credit_balance()
@@ -1342,6 +1469,33 @@ class TestPayOut(CreditCommon):
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
+
+    def test_another_amount_that_did_not_go_out_is_back(self):
+        """The gateway names another amount, and a person sees that none went out."""
+        payment = self.charge(500)
+        self.patch(
+            self.env.registry["payment.transaction"],
+            "_extract_amount_data",
+            lambda tx, data: {"amount": -1.0, "currency_code": tx.currency_id.name},
+        )
+        attempt = self.pay_out_to_card(payment, 100)
+        self.assertEqual((attempt.outcome, attempt.state), ("unknown", "error"))
+        self.assertEqual(self.held(), 200)
+        attempt.resolve(False, "Not in the gateway's list")
+        self.assertEqual(attempt.outcome, "failed")
+        self.assertEqual(self.held(), 300)
+
+    def test_paid_out_outside_is_not_posted_without_what_was_taken(self):
+        paid = self.balance().pay_out(100, reason="Asked for")
+        taken = paid.source_payment_id
+        paid.action_draft()
+        taken.action_draft()
+        self.assertEqual(self.held(), 300)
+        with self.assertRefused("is not posted"):
+            paid.action_post()
+        taken.action_post()
+        paid.action_post()
+        self.assertEqual(self.held(), 200)
 
     def test_what_a_card_may_get_stays_taken(self):
         """It is neither reset nor spent while the gateway may pay it out."""

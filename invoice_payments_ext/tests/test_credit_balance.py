@@ -321,6 +321,19 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(balance.amount, 0.0)
         self.assertEqual(balance.entry_ids.mapped("amount"), [-100.0, 100.0])
 
+    def test_contact_of_a_customer_moved_to_another(self):
+        """Its credit is its old customer's, and stays there."""
+        contact = self.env["res.partner"].create(
+            {"name": "Her", "parent_id": self.partner.id}
+        )
+        self._make_entry(100.0, partner_id=contact.id)
+        self.assertEqual(self._balance().amount, 100.0)
+        company = self.env["res.partner"].create({"name": "C", "is_company": True})
+        contact.parent_id = company
+        self.assertIn(f"stays with {self.partner.name}", contact.message_ids[0].body)
+        self.assertEqual(self._balance().amount, 100.0)
+        self.assertFalse(self._balance(company))
+
     def test_currencies_are_kept_apart(self):
         currency = self.make_currency("EUR")
         self._make_entry(100.0)

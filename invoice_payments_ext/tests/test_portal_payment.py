@@ -1,7 +1,8 @@
 import re
 import uuid
+from unittest.mock import patch
 
-from odoo.exceptions import UserError
+from odoo.exceptions import LockError, UserError
 from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, tagged
 from odoo.tools import mute_logger
@@ -247,6 +248,15 @@ class TestCreditProvider(PortalPaymentCommon):
         self.give_credit(1000)
         self.authenticate(None, None)
         self.assert_refused("cannot be used for", self.pay_by_credit, 1000)
+
+    def test_not_while_other_money_may_come(self):
+        self.give_credit(300)
+        self.company.portal_amount_choice = True
+        other = self.make_portal_transaction("pending", amount=100)
+        self.assert_refused("is in flight", self.pay_by_credit, 300)
+        self.gateway.notify(other, "cancel")
+        self.pay_by_credit(300)
+        self.assertEqual((self.invoice.amount_residual, self.held()), (700, 0))
 
     def test_another_customer_gets_nothing(self):
         """Not even with the access token of the invoice."""
@@ -554,6 +564,27 @@ class TestCreditFirst(PortalPaymentCommon):
         tx._try_to_spend_credit()
         self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
         self.assertFalse(self.invoice.activity_ids)
+
+    def test_while_somebody_works_on_the_invoice(self):
+        """It is left to the schedule, as long as it takes."""
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        other = self.make_portal_transaction("pending", amount=100)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.gateway.notify(other, "cancel")
+
+        def held(records):
+            raise LockError("held")
+
+        with patch.object(self.env.registry["account.move"], "_lock_rows", held):
+            tx._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (300, 300))
+        self.assertFalse(self.invoice.activity_ids)
+        self.assertIn(tx, tx.search(tx._get_unsettled_domain()), "For the schedule.")
+        tx._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
 
     def test_not_beside_an_early_payment_discount(self):
         term = self.env["account.payment.term"].create(

@@ -153,6 +153,17 @@ class TestTieOut(CreditCommon):
         )
         self.assertEqual(found, [("in_flight", self.invoice, 500.0, 501.0)])
 
+    def test_more_in_flight_than_remains_of_several(self):
+        invoices = self.invoice | self.make_invoice(500.0, apply_credit=False)
+        tx = self.make_portal_transaction(
+            "pending", amount=1000.0, invoice_ids=[Command.set(invoices.ids)]
+        )
+        self.assertFalse(self.tie_out())
+        found = self._find_after(
+            "UPDATE payment_transaction SET amount = 1001 WHERE id = %s", tx.id
+        )
+        self.assertEqual(found, [("in_flight_together", tx, 1000.0, 1001.0)])
+
     def test_balance_that_is_not_its_history(self):
         balance = self._balance()
         found = self._find_after(
@@ -187,6 +198,25 @@ class TestTieOut(CreditCommon):
             "UPDATE account_move_line SET amount_currency = 90 WHERE id = %s", line.id
         )
         self.assertEqual(found, [("ledger", line, -90.0, -100.0)])
+
+    def test_ledger_that_left_the_credit_account(self):
+        line = self._balance().entry_ids[0].move_line_id
+        found = self._find_after(
+            "UPDATE account_move_line SET account_id = %s WHERE id = %s",
+            self.company_data["default_account_expense"].id,
+            line.id,
+        )
+        self.assertEqual(found, [("ledger", line, 0.0, -100.0)])
+
+    def test_credit_that_is_reversed_twice(self):
+        move = self._balance().entry_ids[0].move_line_id.move_id
+        reversal = move._reverse_moves(cancel=True)
+        found = self._find_after(
+            "UPDATE account_move_line SET amount_currency = 2 * amount_currency "
+            "WHERE move_id = %s",
+            reversal.id,
+        )
+        self.assertIn(("reversed", move), [row[:2] for row in found])
 
     def _hold(self, amount, name="Other Customer", **values):
         """Return another customer, for whom this is held, and the entry."""
