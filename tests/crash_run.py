@@ -4,12 +4,13 @@
     python3 tests/crash_run.py --kills 100
 
 Several clients charge invoices and give money back: with and without reducing the bill,
-by credit notes, and outside the gateway. Meanwhile the gateway succeeds, declines,
+by credit notes, outside the gateway, and as credit, which is then spent on what is open
+again or paid out to the card. Meanwhile the gateway succeeds, declines,
 delays, and drops connections, and the resolver runs. The server process is killed, half
 of the times at a named point of the steps and half of the times at any moment. Clients
 whose call was cut off ask again after the restart, with their idempotency key. Every
 five kills, and at the end, everything is resolved and the books must agree with the
-gateway, in what was captured and in what was refunded.
+gateway, in what was captured and in what was refunded, and the tie-out must be empty.
 Prints one line of JSON, after Ctrl+C too; the exit status is 1 if anything differs. A
 seed makes the choices, not the timing, repeatable.
 """
@@ -66,7 +67,9 @@ REFUND_BEHAVIOURS = {
     "webhook_twice": 2,
 }
 # How what was charged is given back, and how often.
-REFUNDS = {"reopen": 4, "reduce": 4, "outside": 2, "credit_note": 3}
+REFUNDS = {"reopen": 4, "reduce": 4, "outside": 2, "credit_note": 3, "credit": 3}
+# What is done with it where it is held as credit.
+CREDIT = ("pay_out", "apply")
 # The resolver runs beside live senders here: it must tell them from dead ones.
 STALE_DELAY = 2
 AMOUNT = 100.0
@@ -202,7 +205,8 @@ class CrashRun:
         """
         payments = self.world.query(
             """
-            SELECT payment.id, payment.amount FROM account_payment AS payment
+            SELECT payment.id, payment.amount, payment.partner_id
+              FROM account_payment AS payment
               JOIN account_invoice_transaction_rel AS link
                 ON link.transaction_id = payment.payment_transaction_id
              WHERE link.invoice_id = %s
@@ -218,10 +222,27 @@ class CrashRun:
         if chance.random() < 0.6:
             amount = round(chance.uniform(0.01, amount), 2)
         kind = chance.choices([*REFUNDS], REFUNDS.values())[0]
+        balance_id, held = self._get_held(payment["partner_id"])
+        if held and chance.random() < 0.5:
+            kind = chance.choice(CREDIT)
+            amount = min(amount, held)
         self.counts[f"wanted: {kind}"] += 1
         arguments = {"amount": amount}
         if chance.random() < 0.7:
             arguments["idempotency_key"] = f"run-{invoice_id}-{chance.random()}"
+        if kind == "apply":
+            return functools.partial(
+                client.call,
+                "account.move",
+                "apply_credit_balance",
+                [invoice_id],
+                **arguments,
+            )
+        if kind == "pay_out":
+            arguments["payment_id"] = payment["id"]
+            return functools.partial(
+                self.world.pay_out, balance_id, client=client, **arguments
+            )
         if kind == "credit_note":
             remaining = float(self.world.get_invoice(invoice_id)["amount_residual"])
             arguments["amount"] = round(remaining + amount, 2)
@@ -229,11 +250,23 @@ class CrashRun:
             return functools.partial(
                 self.world.issue_credit_note, invoice_id, client=client, **arguments
             )
+        if kind == "credit":
+            # Asked for more often from here on, to spend it and to pay it out.
+            self.charged += [invoice_id] * 20
         arguments["reduce_bill"] = kind == "reduce"
-        arguments["to"] = "outside" if kind == "outside" else "original"
+        arguments["to"] = kind if kind in ("outside", "credit") else "original"
         return functools.partial(
             self.world.refund, payment["id"], client=client, **arguments
         )
+
+    def _get_held(self, partner_id):
+        """Return the id of a customer's balance, and how much is held there."""
+        for balance in self.world.query(
+            "SELECT id, amount FROM account_credit_balance WHERE partner_id = %s",
+            partner_id,
+        ):
+            return balance["id"], float(balance["amount"])
+        return None, 0.0
 
     def _call(self, kind, call):
         """Make a call; note it if it was cut off.
@@ -290,13 +323,23 @@ class CrashRun:
                 """
             )
         }
-        [outside] = self.world.query(
-            """
-            SELECT count(*) AS number, COALESCE(SUM(amount), 0) AS amount
-              FROM account_payment WHERE state IN ('in_process', 'paid')
-               AND payment_transaction_id IS NULL AND source_payment_id IS NOT NULL
-            """
-        )
+        by_hand = {
+            row["kind"]: row
+            for row in self.world.query(
+                """
+                SELECT CASE WHEN company.id IS NULL THEN 'refunded outside'
+                            WHEN payment.payment_type = 'inbound' THEN 'credit taken'
+                            ELSE 'credit kept or given back' END AS kind,
+                       count(*) AS number, SUM(payment.amount) AS amount
+                  FROM account_payment payment
+             LEFT JOIN res_company company
+                    ON company.credit_balance_journal_id = payment.journal_id
+                 WHERE payment.state IN ('in_process', 'paid')
+                   AND payment.payment_transaction_id IS NULL
+              GROUP BY 1
+                """
+            )
+        }
         for moved, requests, direction in (
             ("captured", "charge", "inbound"),
             ("refunded", "refund", "outbound"),
@@ -314,10 +357,11 @@ class CrashRun:
                 "payments": books["number"],
                 "booked": float(books["amount"]),
             }
-        self.money["refunded outside"] = {
-            "payments": outside["number"],
-            "booked": float(outside["amount"]),
-        }
+        for kind, books in by_hand.items():
+            self.money[kind] = {
+                "payments": books["number"],
+                "booked": float(books["amount"]),
+            }
 
     def _compare(self):
         time.sleep(STALE_DELAY + 1)

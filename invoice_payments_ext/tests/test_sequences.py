@@ -61,6 +61,7 @@ DOORS = (
     "apply_credit_balance",
     "undo_credit_application",
     "move_to_credit_balance",
+    "_reverse_moves",
     "js_assign_outstanding_line",
     "pay_out",
     "action_draft",
@@ -192,7 +193,7 @@ class Sequence(RuleBasedStateMachine):
 
     @remembered
     def credit_payments(self):
-        """Return what staff took from balances, and posted or reset.
+        """Return what staff took from balances or kept there, and posted or reset.
 
         What a provider brought stays, as with any: the tie-out tells who resets it.
         """
@@ -201,7 +202,18 @@ class Sequence(RuleBasedStateMachine):
             ("state", "!=", "canceled"),
             ("payment_transaction_id", "=", False),
         )
-        return found.filtered("is_from_credit")
+        return found.filtered(
+            lambda payment: (
+                payment.journal_id.is_credit_balance
+                or payment.sudo().source_payment_id.is_from_credit
+            )
+        )
+
+    @remembered
+    def credit_entries(self):
+        """Return the entries that changed balances, and those that reverse them."""
+        entries = self.find("account.move", ("move_type", "=", "entry"))
+        return entries.filtered(lambda move: move._get_credit_lines())
 
     @remembered
     def requests(self):
@@ -497,7 +509,7 @@ class Sequence(RuleBasedStateMachine):
     @precondition(lambda self: self.credit_payments())
     @rule(payment=which, is_cancelled=st.booleans())
     def reset_credit_payment(self, payment, is_cancelled):
-        """Reset what was taken from a balance; then cancel it, or post it again."""
+        """Reset what was taken or kept; then cancel it, or post it again."""
         payment = self.choose(self.credit_payments(), payment)
         if payment.state != "draft":
             self.do(payment.action_draft)
@@ -505,6 +517,48 @@ class Sequence(RuleBasedStateMachine):
             self.do(payment.action_cancel)
         else:
             self.do(payment.action_post)
+
+    @rule(customer=customers, amount=st.sampled_from([20.0, -5.0]))
+    def type_entry(self, customer, amount):
+        """Post an entry on the credit account as an accountant types it."""
+        test = self.test
+        accounts = (
+            (test.company.credit_balance_account_id, -amount),
+            (test.company_data["default_account_revenue"], amount),
+        )
+        entry = test.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "partner_id": test.customers_by_name[customer],
+                "journal_id": test.company_data["default_journal_misc"].id,
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": test.customers_by_name[customer],
+                            "balance": balance,
+                        }
+                    )
+                    for account, balance in accounts
+                ],
+            }
+        )
+        self.do(entry.with_user(test.supervisor).sudo().action_post)
+
+    @precondition(lambda self: self.credit_entries())
+    @rule(
+        entry=which,
+        way=st.sampled_from(["reverse", "reverse later", "draft", "post"]),
+    )
+    def undo_entry(self, entry, way):
+        """Reverse, reset or post an entry on the credit account by Odoo's own forms."""
+        entry = self.choose(self.credit_entries(), entry).sudo()
+        if way == "draft":
+            self.do(entry.button_draft)
+        elif way == "post":
+            self.do(entry.action_post)
+        elif entry.state == "posted":
+            self.do(entry._reverse_moves, cancel=way == "reverse")
 
     @precondition(lambda self: len(self.open_invoices()) and self.credits())
     @rule(invoice=which, line=which)
@@ -801,7 +855,7 @@ class TestSequences(CreditCommon):
             return refund.source_payment_id.id in refunded_late
         if row["invariant"] == "refunded":
             return row["res_id"] in refunded_late
-        return row["invariant"] == "in_flight"
+        return row["invariant"] in ("in_flight", "in_flight_together")
 
     @mute_logger(
         "odoo.addons.invoice_payments_ext.models.payment_transaction_steps",
