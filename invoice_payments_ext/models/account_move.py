@@ -928,12 +928,12 @@ class AccountMove(models.Model):
     def _lock_for_payment(self):
         """Lock these invoices until the end of the database transaction.
 
-        :raise LockError: If somebody else is at one of these invoices right now.
+        :raise UserError: If somebody else is at one of these invoices right now.
         """
         try:
             self._lock_rows()
         except LockError as error:
-            raise LockError(
+            raise UserError(
                 self.env._(
                     "Somebody else is working on the payments of %s right now. Look at "
                     "what was done, then try again.",

@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from .account_payment_refund import POSTED_STATES
+
 # With another value, a posted journal item would belong to another balance, or to none.
 HOLDER_FIELDS = ("partner_id", "company_id", "currency_id")
 
@@ -84,6 +86,8 @@ class AccountMove(models.Model):
                         reversed_sudo.display_name,
                     )
                 )
+            payment_sudo = reversed_sudo.origin_payment_id
+            payment_sudo._check_not_given_back(("draft", *POSTED_STATES))
             booked = reversed_sudo._get_credit_amounts()
             posted = reversed_sudo._get_reversals().filtered(
                 lambda move: move.state == "posted"

@@ -4,7 +4,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..tools import OURS
-from .account_payment_refund import POSTED_STATES
+from .account_payment_refund import POSTED_STATES, UNPOSTED_STATES
 from .payment_transaction_refund import PAYS_OUT_CREDIT
 
 
@@ -31,10 +31,6 @@ class AccountMove(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_can_be_reset(self):  # pylint: disable=missing-return
-        super()._check_can_be_reset()
-        self._check_changed_by_payment(POSTED_STATES)
-
     def _check_changed_by_payment(self, states):
         """Check that entries whose payment has a cap are posted and reset by that.
 
@@ -44,10 +40,10 @@ class AccountMove(models.Model):
         :param tuple states: In which states the payment was left as it is.
         :raise UserError: Naming the payment.
         """
-        for payment in self.origin_payment_id.sudo():
-            if payment.state in states and (
-                payment.source_payment_id or payment.journal_id.is_credit_balance
-            ):
+        if self.env.context.get("entry_follows") is OURS:
+            return
+        for payment in self.origin_payment_id._filter_capped():
+            if payment.state in states:
                 raise UserError(
                     self.env._(
                         "%(entry)s is the journal entry of a payment: confirm, reset "
@@ -57,12 +53,17 @@ class AccountMove(models.Model):
                     )
                 )
 
-    # === BUSINESS METHODS === #
+    # === CRUD METHODS === #
 
-    def _post(self, soft=True):
-        if self.env.context.get("posted_by_payment") is not OURS:
-            self._check_changed_by_payment(("draft", "canceled", "rejected"))
-        return super()._post(soft)
+    def write(self, vals):
+        if "state" not in vals:
+            return super().write(vals)
+        posted = self.filtered(lambda move: move.state == "posted")
+        if vals["state"] == "posted":
+            (self - posted)._check_changed_by_payment(UNPOSTED_STATES)
+        else:
+            posted._check_changed_by_payment(POSTED_STATES)
+        return super().write(vals)
 
     # === COMPUTE METHODS === #
 

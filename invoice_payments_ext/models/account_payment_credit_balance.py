@@ -36,11 +36,19 @@ class AccountPayment(models.Model):
         :raise UserError: Naming what gave it back, or paid it out, or may still.
         """
         super()._check_can_be_reset()
+        self._check_not_given_back(POSTED_STATES)
+
+    def _check_not_given_back(self, states):
+        """Check that nothing that these took from a credit balance was given back.
+
+        :param tuple states: The states in which a payment that gives it back counts.
+        :raise UserError: Naming that payment.
+        """
         payments = self.filtered("is_from_credit")
         given_back = (
             payments.sudo().refund_payment_ids
             | payments._get_gateway_refunds().payment_id
-        ).filtered(lambda refund: refund.state in POSTED_STATES)
+        ).filtered(lambda refund: refund.state in states)
         if given_back:
             raise UserError(
                 self.env._(

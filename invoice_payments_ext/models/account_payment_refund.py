@@ -7,6 +7,7 @@ REFUND_TARGETS = ("original", "outside", "credit")
 # What such a refund did not give back and never will.
 UNREFUNDED_OUTCOMES = ("declined", "failed", "canceled")
 POSTED_STATES = ("in_process", "paid")
+UNPOSTED_STATES = ("draft", "canceled", "rejected")
 
 
 class AccountPayment(models.Model):
@@ -213,6 +214,16 @@ class AccountPayment(models.Model):
                         payment=source_sudo.display_name,
                     )
                 )
+            if reversals := source_sudo.move_id._get_reversals():
+                raise UserError(
+                    self.env._(
+                        "%(refund)s cannot be posted: %(payment)s, which it gives "
+                        "back, was reversed by %(reversal)s.",
+                        refund=refund.display_name,
+                        payment=source_sudo.display_name,
+                        reversal=reversals[0].display_name,
+                    )
+                )
             # A refund that is a draft is counted already.
             if (
                 refund.currency_id.compare_amounts(
@@ -242,53 +253,95 @@ class AccountPayment(models.Model):
                 )
 
     def _check_entry_as_paid(self):
-        """Check that the draft entries, which people may edit, book what was paid.
+        """Check that draft entries, which people may edit, book what has a cap.
 
-        :raise UserError: If one books another amount than its payment.
+        :raise UserError: If one changes the credit balance, or what the customer owes,
+                          by another amount than that of its payment.
         """
         for payment in self.filtered("move_id"):
-            if not (payment.source_payment_id or payment.journal_id.is_credit_balance):
+            if payment.journal_id.is_credit_balance:
+                booked = payment.move_id._get_credit_amounts()
+                booked = booked.get(payment.currency_id, 0.0)
+            elif payment.source_payment_id:
+                lines = payment._get_receivable_lines()
+                booked = sum(lines.mapped("amount_currency"))
+            else:
                 continue
-            liquidity_lines, *_others = payment._seek_for_lines()
-            booked = abs(sum(liquidity_lines.mapped("amount_currency")))
-            if payment.currency_id.compare_amounts(booked, payment.amount):
+            expected = payment.amount
+            if payment.payment_type == "inbound":
+                expected = -expected
+            if payment.currency_id.compare_amounts(booked, expected):
                 raise UserError(
                     self.env._(
                         "%(payment)s is about %(amount)s, but its journal entry books "
                         "%(booked)s.",
                         payment=payment.display_name,
                         amount=payment.currency_id.format(payment.amount),
-                        booked=payment.currency_id.format(booked),
+                        booked=payment.currency_id.format(abs(booked)),
+                    )
+                )
+
+    def _check_left_with_entry(self):
+        """Check that nothing is called off that changes a credit balance.
+
+        Others may be: a bank rejects a transfer, whose entry stays as it is.
+
+        :raise UserError: Naming the payment.
+        """
+        for payment in self.sudo():
+            if payment.journal_id.is_credit_balance and payment._is_posted():
+                raise UserError(
+                    self.env._(
+                        "The journal entry of %s is posted: reset or cancel the "
+                        "payment.",
+                        payment.display_name,
                     )
                 )
 
     # === CRUD METHODS === #
 
     def write(self, vals):
-        """Keep the link to the payment that is given back: the cap depends on it."""
+        """Keep what the cap on refunds depends on.
+
+        That is the link to the payment that is given back, and that the payment is
+        posted when its journal entry is, by whatever door.
+        """
         if "source_payment_id" in vals and not self.env.su:
             raise AccessError(
                 self.env._("Which payment a refund gives back cannot be changed.")
             )
-        if vals.get("state") in POSTED_STATES:
-            # Odoo posts the journal entry first.
-            self = self.with_context(posted_by_payment=OURS)
-        return super().write(vals)
+        if "state" not in vals:
+            return super().write(vals)
+        if vals["state"] not in POSTED_STATES:
+            if self.env.context.get("entry_follows") is not OURS:
+                self._check_left_with_entry()
+            return super().write(vals)
+        if self.env.context.get("booked_by_door") is not OURS:
+            self.filtered(
+                lambda payment: payment.state not in POSTED_STATES
+            )._check_posted_within_source()
+        return super(AccountPayment, self._with_entry()).write(vals)
+
+    def unlink(self):
+        return super(AccountPayment, self._with_entry()).unlink()
 
     # === ACTION METHODS === #
 
     def action_post(self):
-        if self.env.context.get("booked_by_door") is not OURS:
-            self._check_posted_within_source()
+        """Post what is given back after what it gives back."""
+        sources = self & self.source_payment_id
+        if sources and sources != self:
+            sources.action_post()
+            self -= sources
         return super().action_post()
 
     def action_draft(self):
         self._check_can_be_reset()
-        return super().action_draft()
+        return super(AccountPayment, self._with_entry()).action_draft()
 
     def action_cancel(self):
         self._check_can_be_reset()
-        return super().action_cancel()
+        return super(AccountPayment, self._with_entry()).action_cancel()
 
     def action_reject(self):
         self._check_can_be_reset()
@@ -474,14 +527,14 @@ class AccountPayment(models.Model):
         """Lock these payments, and before them the invoices that they paid.
 
         :param account.move credit_note: A credit note that is locked with the invoices.
-        :raise LockError: If somebody else is at one of them right now.
+        :raise UserError: If somebody else is at one of them right now.
         """
         invoices = self._get_refund_invoices()
         (invoices | credit_note if credit_note else invoices)._lock_for_payment()
         try:
             self._lock_rows()
         except LockError as error:
-            raise LockError(
+            raise UserError(
                 self.env._(
                     "Somebody else is working on %s right now. Look at what was done, "
                     "then try again.",
@@ -1088,6 +1141,18 @@ class AccountPayment(models.Model):
             lambda refund: refund.state == "draft"
         )
         return sum(drafts.mapped("amount")) - sum(going.mapped("amount"))
+
+    def _with_entry(self):
+        """Return these for a change of state that their journal entries follow."""
+        return self.with_context(entry_follows=OURS)
+
+    def _filter_capped(self):
+        """Return those of these payments of which a cap depends on what they book."""
+        return self.sudo().filtered(
+            lambda payment: (
+                payment.source_payment_id or payment.journal_id.is_credit_balance
+            )
+        )
 
     def _is_posted(self):
         """Tell if this payment counts, and its journal entry does."""

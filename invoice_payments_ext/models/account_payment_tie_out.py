@@ -98,7 +98,7 @@ class AccountPaymentTieOut(models.AbstractModel):
             "applied": env._("What is applied and what remains make the total"),
             "booked": env._("What a provider confirmed is booked once, in full"),
             "unsettled": env._("What a provider confirmed is booked within minutes"),
-            "payment_entry": env._("A payment that counts has a posted entry"),
+            "payment_entry": env._("A payment counts as long as its entry is posted"),
             "refunded": env._("No more of a payment is given back than it brought"),
             "refund_matched": env._("A refund is matched with what it gives back"),
             "credited": env._("Credit notes do not exceed their invoice"),
@@ -255,7 +255,9 @@ class AccountPaymentTieOut(models.AbstractModel):
                     invoices,
                 ),
             ),
-            # Who pays several invoices at once pays no more than is open of them.
+            # Who pays several invoices at once pays no more than is open of them. What
+            # is authorized may be for more, such as an order, and is captured as far as
+            # it is open.
             "in_flight_together": (
                 "payment.transaction",
                 SQL(
@@ -271,7 +273,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                  LEFT JOIN payment_transaction child
                         ON child.source_transaction_id = tx.id
                      WHERE tx.outcome IN %s AND tx.operation != 'refund'
-                       AND child.id IS NULL
+                       AND tx.state != 'authorized' AND child.id IS NULL
                   GROUP BY tx.id
                     HAVING count(*) > 1
                        AND bool_and(move.currency_id = tx.currency_id)
@@ -346,13 +348,19 @@ class AccountPaymentTieOut(models.AbstractModel):
                 SQL(
                     """
                     SELECT payment.id, payment.company_id, payment.currency_id,
-                           payment.amount AS expected, 0 AS found
+                           CASE WHEN payment.state IN %(posted)s
+                                THEN payment.amount ELSE 0 END AS expected,
+                           CASE WHEN move.state = 'posted'
+                                THEN payment.amount ELSE 0 END AS found
                       FROM account_payment payment
                       JOIN account_move move ON move.id = payment.move_id
-                     WHERE payment.state IN %s AND move.state != 'posted' AND %s
+                 LEFT JOIN res_company company ON company.id = payment.company_id
+                       AND company.credit_balance_journal_id = payment.journal_id
+                     WHERE (payment.state IN %(posted)s OR company.id IS NOT NULL)
+                       AND %(of_companies)s
                     """,
-                    POSTED_STATES,
-                    of_companies,
+                    posted=POSTED_STATES,
+                    of_companies=of_companies,
                 ),
             ),
             "refunded": (
@@ -364,11 +372,18 @@ class AccountPaymentTieOut(models.AbstractModel):
                            given.amount AS found
                       FROM (
                     SELECT payment.id, payment.company_id, payment.currency_id,
-                           -- What took credit, and does not any more, is given back.
-                           CASE WHEN payment.state IN %(posted)s
-                                  OR payment.journal_id IS DISTINCT FROM
+                           -- Of credit, it is what was taken, as the ledger says.
+                           CASE WHEN payment.journal_id IS DISTINCT FROM
                                      of_payment.credit_balance_journal_id
-                                THEN payment.amount ELSE 0 END AS paid,
+                                THEN payment.amount
+                                ELSE coalesce((
+                                     SELECT sum(line.amount_currency)
+                                       FROM account_move_line line
+                                      WHERE line.move_id = payment.move_id
+                                        AND line.parent_state = 'posted'
+                                        AND line.account_id
+                                          = of_payment.credit_balance_account_id), 0)
+                            END AS paid,
                            -- Kept on a balance, then paid out to where it came from:
                            -- it is given back once.
                            sum(part.amount) - least(
@@ -386,6 +401,18 @@ class AccountPaymentTieOut(models.AbstractModel):
                                 ON tx.id = refund.payment_transaction_id
                              WHERE refund.state IN %(posted)s
                                AND refund.source_payment_id IS NOT NULL
+                         UNION ALL
+                            SELECT taken.id, -line.amount_currency, false, false
+                              FROM account_payment taken
+                              JOIN res_company company
+                                ON company.credit_balance_journal_id = taken.journal_id
+                               AND company.id = taken.company_id
+                              JOIN account_move undone
+                                ON undone.reversed_entry_id = taken.move_id
+                              JOIN account_move_line line ON line.move_id = undone.id
+                               AND line.account_id = company.credit_balance_account_id
+                             WHERE taken.payment_type = 'inbound'
+                               AND line.parent_state = 'posted'
                          UNION ALL
                             SELECT source.payment_id, -tx.amount, false, %(pays_out)s
                               FROM payment_transaction tx

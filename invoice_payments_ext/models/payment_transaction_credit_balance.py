@@ -162,7 +162,7 @@ class PaymentTransaction(models.Model):
         """
         invoices = without_defaults(self.invoice_ids).sudo()
         balances = invoices._lock_credit_balances()
-        invoices._lock_for_payment()
+        invoices._lock_rows()
         if invoices._get_attempts_in_flight():
             return
         spent = invoices._spend_credit(balances, self.credit_first_amount)

@@ -786,6 +786,85 @@ class TestMoneyToCredit(CreditCommon):
         undone.action_post()
         self.assertEqual(self.held(), 300)
 
+    def test_what_was_undone_and_is_reversed(self):
+        """Whichever comes first: a draft that gives back, or one that reverses."""
+        applied = self.invoice.apply_credit_balance(100)
+        undone = applied.undo_credit_application()
+        undone.action_draft()
+        entry = applied.sudo().move_id
+        for is_cancelled in (True, False):
+            with self.assertRefused("gave back"):
+                entry._reverse_moves(cancel=is_cancelled)
+        reversal = entry.copy({"reversed_entry_id": entry.id})
+        with self.assertRefused("was reversed by"):
+            undone.action_post()
+        for line in reversal.line_ids.filtered("debit"):
+            other = reversal.line_ids - line
+            line.account_id, other.account_id = other.account_id, line.account_id
+        with self.assertRefused("gave back"):
+            reversal.action_post()
+        undone.action_cancel()
+        reversal.action_post()
+        self.assertEqual(self.held(), 300)
+
+    def test_state_that_is_written(self):
+        """By whatever door: credit is not given back twice."""
+        applied = self.invoice.apply_credit_balance(100)
+        undone = applied.undo_credit_application()
+        for call_off in (
+            undone.action_reject,
+            lambda: undone.write({"state": "canceled"}),
+            lambda: undone.write({"state": "draft"}),
+        ):
+            with self.assertRefused("reset or cancel the payment"):
+                call_off()
+        with self.assertRefused("instead"):
+            applied.sudo().move_id.write({"state": "draft"})
+        undone.action_draft()
+        applied.action_draft()
+        for confirm in (
+            undone.action_validate,
+            lambda: undone.write({"state": "in_process"}),
+        ):
+            with self.assertRefused("is not posted"):
+                confirm()
+        self.assertEqual(self.held(), 300)
+        (undone | applied).action_post()
+        self.assertEqual(self.held(), 300)
+
+    def test_entry_that_takes_no_credit(self):
+        applied = self.invoice.apply_credit_balance(300)
+        applied.action_draft()
+        entry = applied.sudo().move_id
+        line = entry._get_credit_lines()
+        line.account_id = self.company_data["default_account_expense"]
+        with self.assertRefused("its journal entry books"):
+            applied.action_post()
+        line.account_id = self.company.credit_balance_account_id
+        applied.action_post()
+        self.assertEqual(self.held(), 0)
+
+    def test_refund_outside_with_a_fee(self):
+        """What the bank takes is booked in its entry; and it is deleted as before."""
+        refund = self.record(500).refund(100, to="outside", reason="Less").sudo()
+        refund.action_draft()
+        paid, owed = refund.move_id.line_ids.sorted("amount_currency")
+        refund.move_id.line_ids = [
+            Command.update(paid.id, {"amount_currency": -102}),
+            Command.create(
+                {
+                    "name": "Fee",
+                    "account_id": self.company_data["default_account_expense"].id,
+                    "amount_currency": 2,
+                }
+            ),
+        ]
+        refund.action_post()
+        self.assertEqual(owed.amount_currency, 100)
+        self.assertEqual(refund.state, "in_process")
+        refund.unlink()
+        self.assertFalse(refund.exists())
+
     def test_journal_entry_of_what_takes_credit_or_gives_it_back(self):
         """It is posted and reset by its payment, and books what that is about."""
         applied = self.invoice.apply_credit_balance(300)
