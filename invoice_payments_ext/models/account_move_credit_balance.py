@@ -87,6 +87,7 @@ class AccountMove(models.Model):
                     )
                 )
             payment_sudo = reversed_sudo.origin_payment_id
+            payment_sudo._check_no_refund_in_flight()
             payment_sudo._check_not_given_back(("draft", *POSTED_STATES))
             booked = reversed_sudo._get_credit_amounts()
             posted = reversed_sudo._get_reversals().filtered(

@@ -8,6 +8,8 @@ REFUND_TARGETS = ("original", "outside", "credit")
 UNREFUNDED_OUTCOMES = ("declined", "failed", "canceled")
 POSTED_STATES = ("in_process", "paid")
 UNPOSTED_STATES = ("draft", "canceled", "rejected")
+# What a posted journal entry books of a payment.
+CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
 
 
 class AccountPayment(models.Model):
@@ -203,7 +205,7 @@ class AccountPayment(models.Model):
         sources_sudo._lock_for_refund()
         for refund in self.filtered("source_payment_id"):
             source_sudo = refund.source_payment_id.sudo()
-            if refund.payment_transaction_id:
+            if refund.payment_transaction_id and not source_sudo.is_from_credit:
                 continue  # The gateway gave it back, whatever becomes of the books.
             if not source_sudo._is_posted():
                 raise UserError(
@@ -224,7 +226,6 @@ class AccountPayment(models.Model):
                         reversal=reversals[0].display_name,
                     )
                 )
-            # A refund that is a draft is counted already.
             if (
                 refund.currency_id.compare_amounts(
                     source_sudo._get_given_back(), source_sudo.amount
@@ -281,6 +282,24 @@ class AccountPayment(models.Model):
                     )
                 )
 
+    def _check_kept_with_entry(self, vals):
+        """Check that what has a cap stays as its posted journal entry books it.
+
+        :raise UserError: Naming the payment.
+        """
+        changes = {name: vals[name] for name in CAPPED_FIELDS if name in vals}
+        for payment in self._filter_capped():
+            if payment._is_posted() and any(
+                self.env["account.move"]._field_will_change(payment, changes, name)
+                for name in changes
+            ):
+                raise UserError(
+                    self.env._(
+                        "%s is posted: reset it to draft before you change it.",
+                        payment.display_name,
+                    )
+                )
+
     def _check_left_with_entry(self):
         """Check that nothing is called off that changes a credit balance.
 
@@ -310,17 +329,21 @@ class AccountPayment(models.Model):
             raise AccessError(
                 self.env._("Which payment a refund gives back cannot be changed.")
             )
+        if any(name in vals for name in CAPPED_FIELDS):
+            self._check_kept_with_entry(vals)
         if "state" not in vals:
             return super().write(vals)
         if vals["state"] not in POSTED_STATES:
             if self.env.context.get("entry_follows") is not OURS:
                 self._check_left_with_entry()
             return super().write(vals)
+        posting = self.browse()
         if self.env.context.get("booked_by_door") is not OURS:
-            self.filtered(
-                lambda payment: payment.state not in POSTED_STATES
-            )._check_posted_within_source()
-        return super(AccountPayment, self._with_entry()).write(vals)
+            posting = self.filtered(lambda payment: not payment._is_posted())
+        result = super(AccountPayment, self._with_entry()).write(vals)
+        # Of what is written besides, too.
+        posting._check_posted_within_source()
+        return result
 
     def unlink(self):
         return super(AccountPayment, self._with_entry()).unlink()

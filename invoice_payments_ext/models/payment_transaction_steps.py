@@ -284,6 +284,9 @@ class PaymentTransaction(models.Model):
         except CONCURRENCY_ERRORS:
             self.env.cr.rollback()  # Another one is at it, or the schedule will be.
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            if isinstance(error.__cause__, LockError):
+                self.env.cr.rollback()  # As above, in words for people.
+                return
             # The money moved and that is stored: a person must hear of it, whatever
             # kept the books from following (a locked period, a missing journal…).
             _logger.exception("Transaction %s could not be booked", self.reference)

@@ -90,6 +90,14 @@ class CreditCommon(RefundCommon):
         """Return the types and amounts of the history, without the first."""
         return [(kind, amount) for kind, amount, _after in self._history()[1:]]
 
+    @staticmethod
+    def copy_reversed(entry):
+        """Return a draft that reverses an entry, made past Odoo's own form."""
+        reversal = entry.copy({"reversed_entry_id": entry.id})
+        debit, credit = reversal.line_ids.sorted("balance", reverse=True)
+        debit.account_id, credit.account_id = credit.account_id, debit.account_id
+        return reversal
+
 
 @tagged("post_install", "-at_install")
 class TestCreditByHand(CreditCommon):
@@ -795,12 +803,9 @@ class TestMoneyToCredit(CreditCommon):
         for is_cancelled in (True, False):
             with self.assertRefused("gave back"):
                 entry._reverse_moves(cancel=is_cancelled)
-        reversal = entry.copy({"reversed_entry_id": entry.id})
+        reversal = self.copy_reversed(entry)
         with self.assertRefused("was reversed by"):
             undone.action_post()
-        for line in reversal.line_ids.filtered("debit"):
-            other = reversal.line_ids - line
-            line.account_id, other.account_id = other.account_id, line.account_id
         with self.assertRefused("gave back"):
             reversal.action_post()
         undone.action_cancel()
@@ -830,6 +835,30 @@ class TestMoneyToCredit(CreditCommon):
                 confirm()
         self.assertEqual(self.held(), 300)
         (undone | applied).action_post()
+        self.assertEqual(self.held(), 300)
+        undone.action_draft()
+        with self.assertRefused("its journal entry books"):
+            undone.write({"state": "in_process", "amount": 200})
+        undone.action_post()
+        with self.assertRefused("before you change it"):
+            applied.write({"amount": 200})
+
+    def test_refund_that_was_cancelled_is_not_confirmed(self):
+        """What is given back by another one is counted with it."""
+        payment = self.record(100)
+        first = payment.refund(100, to="outside", reason="Less")
+        first.action_draft()
+        first.action_cancel()
+        payment.refund(100, to="outside", reason="Less")
+        with self.assertRefused("more would be given back"):
+            first.action_validate()
+        applied = self.invoice.apply_credit_balance(100)
+        undone = applied.undo_credit_application()
+        undone.action_draft()
+        undone.action_cancel()
+        applied.undo_credit_application()
+        with self.assertRefused("more would be given back"):
+            undone.action_validate()
         self.assertEqual(self.held(), 300)
 
     def test_entry_that_takes_no_credit(self):
@@ -1010,12 +1039,7 @@ class TestMoneyToCredit(CreditCommon):
     def test_adjustment_that_was_reversed_is_reversed_once(self):
         entry = self.customer.adjust_credit_balance(50, reason="Goodwill")
         move = entry.sudo().move_line_id.move_id
-        first, second = (move.copy({"reversed_entry_id": move.id}) for _ in range(2))
-        for draft in (first, second):
-            draft.line_ids.write({"name": "Reversal"})
-            for line in draft.line_ids.filtered("debit"):
-                other = draft.line_ids - line
-                line.account_id, other.account_id = other.account_id, line.account_id
+        first, second = self.copy_reversed(move), self.copy_reversed(move)
         first.action_post()
         self.assertEqual(self.held(), 300)
         with self.assertRefused("more of it would be reversed"):
@@ -1597,6 +1621,10 @@ class TestPayOut(CreditCommon):
                     other.with_user(self.supervisor).js_assign_outstanding_line(line.id)
                 with self.assertRefused("Nothing of"):
                     line.move_to_credit_balance()
+                reversal = self.copy_reversed(taken.sudo().move_id)
+                with self.assertRefused("is in flight"):
+                    reversal.action_post()
+                reversal.unlink()
                 self.gateway.notify(attempt, "done")
                 attempt._post_process()
                 self.assertEqual(self.held(), held)

@@ -401,6 +401,15 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(undone.amount, 500)
         self.assertEqual(self.held(), 1000)
 
+    def test_what_was_reversed_is_not_refunded(self):
+        self.give_credit(1000)
+        tx = self.pay_by_credit(1000)
+        tx.payment_id.move_id._reverse_moves(cancel=True)
+        self.assertEqual(self.held(), 1000)
+        with self.assertRaisesRegex(UserError, "was reversed by"):
+            tx.with_user(self.supervisor).action_refund(amount_to_refund=100)
+        self.assertEqual(self.held(), 1000)
+
     def test_all_that_is_overdue(self):
         other = self.make_overdue()
         self.give_credit(2000)
