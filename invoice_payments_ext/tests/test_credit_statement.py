@@ -317,6 +317,7 @@ class TestCreditStatement(CreditHistoryCommon):
             entries.mapped("label"), ["Paid out", "Undone: Paid out", "Paid out"]
         )
         self.assertEqual(entries[-1].note, "A loud man")
+        paid.action_cancel()
         taken.move_id._reverse_moves()[0].action_post()
         self.assertEqual(self._balance().entry_ids[0].label, "Undone: Paid out")
 
