@@ -6,7 +6,7 @@ import requests
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import new_test_user
-from odoo.tools import SQL
+from odoo.tools import SQL, reset_cached_properties
 
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 
@@ -176,6 +176,17 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         self.set_rate(currency, "2020-01-01", rate)
         self.provider.available_currency_ids |= currency
         return currency
+
+    def make_other_company(self, **values):
+        """Set up another company of the user, whom the test's own cursor knows.
+
+        :return: What Odoo's tests know of a company.
+        :rtype: dict
+        """
+        data = self.setup_other_company(**values)
+        for env in list(self.env.transaction.envs):
+            reset_cached_properties(env)
+        return data
 
     def make_currency_journal(self, currency=None):
         """Return a bank journal in a currency: in euro, a third of the company's."""

@@ -1783,7 +1783,7 @@ class TestPayOut(CreditCommon):
         """The doors act for the selected companies only."""
         payment = self.record(1000)
         payment.move_id.line_ids.remove_move_reconcile()
-        other = self.setup_other_company(name="Other Company")["company"]
+        other = self.make_other_company(name="Other Company")["company"]
         self.supervisor.company_ids |= other
         line = payment._get_receivable_lines()
         for name, record, values in (

@@ -89,7 +89,7 @@ class TestCreditBalance(InvoicePaymentsCommon):
         self.assertEqual(method_lines.payment_account_id, self.account)
 
     def test_books_of_a_company_created_later(self):
-        company = self.setup_other_company(name="Later Company")["company"]
+        company = self.make_other_company(name="Later Company")["company"]
         self.assertTrue(company.credit_balance_account_id)
         self.assertEqual(company.credit_balance_journal_id.company_id, company)
         before = (company.credit_balance_account_id, company.credit_balance_journal_id)
@@ -101,7 +101,7 @@ class TestCreditBalance(InvoicePaymentsCommon):
 
     def test_books_go_with_the_chart_of_accounts(self):
         """Odoo deletes what a chart created before it loads another one."""
-        company = self.setup_other_company(name="Other Chart")["company"]
+        company = self.make_other_company(name="Other Chart")["company"]
         account = company.credit_balance_account_id
         books = company.credit_balance_journal_id, account
         for records in books:
@@ -120,7 +120,7 @@ class TestCreditBalance(InvoicePaymentsCommon):
             ("No liabilities", {}, ["CRED", "CRD1"]),
         ):
             with self.subTest(name):
-                company = self.setup_other_company(name=name)["company"]
+                company = self.make_other_company(name=name)["company"]
                 books = company.credit_balance_journal_id
                 books.with_context(**{MODULE_UNINSTALL_FLAG: True}).unlink()
                 accounts = self.env["account.account"].with_company(company)
@@ -722,7 +722,7 @@ class TestCreditBalance(InvoicePaymentsCommon):
 
     def test_bad_adjustments_are_refused(self):
         adjust = self.customer.adjust_credit_balance
-        other = self.setup_other_company(name="Not Selected")["company"]
+        other = self.make_other_company(name="Not Selected")["company"]
         for message, values in (
             ("is not given", {"amount": 0}),
             ("must be a number", {"amount": "10"}),

@@ -240,7 +240,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
 
     def test_another_company_s_credit(self):
         """As with invoices: the companies that the user belongs to."""
-        other = self.setup_other_company(name="Other Company")["company"]
+        other = self.make_other_company(name="Other Company")["company"]
         self.member.write(
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
         )

@@ -224,7 +224,7 @@ class TestCreditReport(CreditHistoryCommon):
         )
 
     def test_another_company_s_credit(self):
-        other = self.setup_other_company(name="Other Company")["company"]
+        other = self.make_other_company(name="Other Company")["company"]
         self.accountant.write(
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
         )

@@ -240,7 +240,7 @@ class TestCreditStatement(CreditHistoryCommon):
             balance.send_statement()
 
     def test_another_company_s_balance(self):
-        other = self.setup_other_company(name="Other Company")["company"]
+        other = self.make_other_company(name="Other Company")["company"]
         self.accountant.write(
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
         )

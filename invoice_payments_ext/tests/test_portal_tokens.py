@@ -270,7 +270,7 @@ class TestTokensForCharges(PortalTokenCommon):
 
     def test_what_cannot_be_charged_is_not_offered(self):
         self.token.payment_method_id.active = True
-        other_company = self.setup_other_company(name="Other Company")["company"]
+        other_company = self.make_other_company(name="Other Company")["company"]
         foreign = self.save(
             "9999",
             self.member,

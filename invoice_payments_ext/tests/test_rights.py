@@ -242,7 +242,7 @@ class TestDialogRights(CreditCommon):
     def setUp(self):
         super().setUp()
         payment = self.charge(400)
-        self.own_company = self.setup_other_company(name="Other")["company"]
+        self.own_company = self.make_other_company(name="Other")["company"]
         self.stranger = new_test_user(
             self.env,
             login="ip_stranger",

@@ -265,7 +265,7 @@ class TestTieOut(CreditCommon):
     def test_credit_in_another_currency_or_company(self):
         currency = self.make_currency("EUR")
         balance = self._balance()
-        company = self.setup_other_company(name="Other")["company"]
+        company = self.make_other_company(name="Other")["company"]
         lines = self._get_ledger(self.partner)
         for column, value in (
             ("currency_id", currency.id),
@@ -372,7 +372,7 @@ class TestTieOut(CreditCommon):
 
     def test_account_that_is_another_company_s_too(self):
         """Only the credit account of its own company makes credit of an item."""
-        other = self.setup_other_company(name="Other")
+        other = self.make_other_company(name="Other")
         company = other["company"]
         self.account.sudo().write(
             {
@@ -421,7 +421,7 @@ class TestTieOut(CreditCommon):
         return found
 
     def test_other_company(self):
-        other = self.setup_other_company(name="Other")["company"]
+        other = self.make_other_company(name="Other")["company"]
         savepoint = self.break_it(
             "UPDATE account_move SET amount_residual = 1 WHERE id = %s", self.invoice.id
         )
