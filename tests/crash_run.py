@@ -336,6 +336,7 @@ class CrashRun:
                     ON company.credit_balance_journal_id = payment.journal_id
                  WHERE payment.state IN ('in_process', 'paid')
                    AND payment.payment_transaction_id IS NULL
+                   AND (payment.source_payment_id IS NOT NULL OR company.id IS NOT NULL)
               GROUP BY 1
                 """
             )

@@ -553,7 +553,9 @@ class AccountPayment(models.Model):
         :raise UserError: If somebody else is at one of them right now.
         """
         invoices = self._get_refund_invoices()
-        (invoices | credit_note if credit_note else invoices)._lock_for_payment()
+        if credit_note:
+            invoices |= credit_note
+        invoices._lock_for_payment()
         try:
             self._lock_rows()
         except LockError as error:
@@ -1207,12 +1209,8 @@ class AccountPayment(models.Model):
             return self.env._(
                 "The journal entry of %s is not posted: nothing can be refunded.", name
             )
-        if reversals := self.move_id._get_reversals():
-            return self.env._(
-                "%(payment)s was reversed by %(reversal)s.",
-                payment=name,
-                reversal=reversals[0].display_name,
-            )
+        if reversed_reason := self._get_reversed_reason():
+            return reversed_reason
         if self.is_from_credit and to != "credit":
             return self.env._(
                 "%s was paid from the credit balance: it goes back there.", name
@@ -1222,6 +1220,17 @@ class AccountPayment(models.Model):
         if to == "original":
             return self._get_gateway_blocked_reason(amount, is_of_credit)
         return ""
+
+    def _get_reversed_reason(self):
+        """Say what reverses this payment, now or later; empty if nothing does."""
+        reversals = self.move_id._get_reversals()
+        if not reversals:
+            return ""
+        return self.env._(
+            "%(payment)s was reversed by %(reversal)s.",
+            payment=self.display_name,
+            reversal=reversals[0].display_name,
+        )
 
     def _get_gateway_blocked_reason(self, amount=None, is_of_credit=False):
         """Say why the gateway cannot refund this payment; empty if it can."""

@@ -109,14 +109,8 @@ class PaymentTransaction(models.Model):
             )
         if self.payment_id:
             self.payment_id._lock_for_refund()
-            if reversals := self.payment_id.move_id._get_reversals():
-                raise UserError(
-                    self.env._(
-                        "%(payment)s was reversed by %(reversal)s.",
-                        payment=self.payment_id.display_name,
-                        reversal=reversals[0].display_name,
-                    )
-                )
+            if reversed_reason := self.payment_id._get_reversed_reason():
+                raise UserError(reversed_reason)
         else:
             self._lock_attempt()
         refundable = self._get_refundable_amount()

@@ -560,13 +560,18 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assertNotIn("o_member_use_credit", page)
         self.assertEqual((self.held(), self.held(stranger)), (250, 300))
 
-    def test_while_something_else_may_pay(self):
+    def _book_beside_another(self):
+        """Return what brought the rest, and another one for which credit waits."""
         self.give_credit(300)
         self.gateway.answers = ["pending"]
         tx = self.charge(1000, use_credit=True)
         other = self.make_portal_transaction("pending", amount=100)
         self.gateway.notify(tx, "done")
         tx._post_process()
+        return tx, other
+
+    def test_while_something_else_may_pay(self):
+        tx, other = self._book_beside_another()
         self.assertEqual((self.invoice.amount_residual, self.held()), (300, 300))
         self.assertIn(tx, tx.search(tx._get_unsettled_domain()), "For the schedule.")
         self.gateway.notify(other, "cancel")
@@ -576,12 +581,7 @@ class TestCreditFirst(PortalPaymentCommon):
 
     def test_while_somebody_works_on_the_invoice(self):
         """It is left to the schedule, as long as it takes."""
-        self.give_credit(300)
-        self.gateway.answers = ["pending"]
-        tx = self.charge(1000, use_credit=True)
-        other = self.make_portal_transaction("pending", amount=100)
-        self.gateway.notify(tx, "done")
-        tx._post_process()
+        tx, other = self._book_beside_another()
         self.gateway.notify(other, "cancel")
 
         def held(records):
