@@ -6,7 +6,6 @@ from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
 from ..tools import without_defaults
-from .account_payment_refund import POSTED_STATES
 
 
 class AccountMove(models.Model):
@@ -317,8 +316,7 @@ class AccountMove(models.Model):
 
         What a credit balance paid and was given back cannot be reversed besides.
         """
-        self.origin_payment_id._check_can_be_reset()
-        self.origin_payment_id._check_not_given_back(("draft", *POSTED_STATES))
+        self.origin_payment_id._check_can_be_reversed()
         self._get_credit_lines().move_id._check_not_reversed()
         kept = self.env["account.payment"]
         if cancel:

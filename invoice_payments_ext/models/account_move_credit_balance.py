@@ -1,8 +1,6 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from .account_payment_refund import POSTED_STATES
-
 # With another value, a posted journal item would belong to another balance, or to none.
 HOLDER_FIELDS = ("partner_id", "company_id", "currency_id")
 
@@ -24,6 +22,8 @@ class AccountMove(models.Model):
         posted = self.filtered(lambda move: move.state == "posted")
         if any(name in vals for name in HOLDER_FIELDS):
             posted._check_credit_holder_kept(vals)
+        if vals.get("state", "posted") != "posted":
+            posted._unmatch_spent_credit()
         result = super().write(vals)
         if "state" in vals:
             entries = self.env["account.credit.balance.entry"]
@@ -86,9 +86,7 @@ class AccountMove(models.Model):
                         reversed_sudo.display_name,
                     )
                 )
-            payment_sudo = reversed_sudo.origin_payment_id
-            payment_sudo._check_no_refund_in_flight()
-            payment_sudo._check_not_given_back(("draft", *POSTED_STATES))
+            reversed_sudo.origin_payment_id._check_can_be_reversed()
             booked = reversed_sudo._get_credit_amounts()
             posted = reversed_sudo._get_reversals().filtered(
                 lambda move: move.state == "posted"
@@ -107,6 +105,25 @@ class AccountMove(models.Model):
                         )
                     )
 
+    # === BUSINESS METHODS - STEPS === #
+
+    def _unmatch_spent_credit(self):
+        """Open what credit paid that goes back to its balance with these.
+
+        Odoo leaves matched what is reset to draft: it would stay paid by credit that
+        can be spent once more. What gave it back stays matched: it is a draft already.
+        """
+        for move in self._get_credit_lines().move_id:
+            if any(amount < 0 for amount in move._get_credit_amounts().values()):
+                lines = move.line_ids
+                partials = lines.matched_debit_ids | lines.matched_credit_ids
+                partials.filtered(
+                    lambda partial, move=move: (
+                        move
+                        != partial.debit_move_id.payment_id.source_payment_id.move_id
+                    )
+                ).unlink()
+
     # === GETTERS === #
 
     def _get_reversals(self):
@@ -116,6 +133,17 @@ class AccountMove(models.Model):
         """
         return self.sudo().reversal_move_ids.filtered(
             lambda move: move.state != "cancel"
+        )
+
+    def _is_reversed_in_full(self):
+        """Tell if posted entries reverse all of this one."""
+        self.ensure_one()
+        posted = self._get_reversals().filtered(lambda move: move.state == "posted")
+        return (
+            self.company_currency_id.compare_amounts(
+                sum(posted.mapped("amount_total_signed")), self.amount_total_signed
+            )
+            >= 0
         )
 
     def _get_credit_lines(self):

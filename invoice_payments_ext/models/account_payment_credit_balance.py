@@ -38,6 +38,31 @@ class AccountPayment(models.Model):
         super()._check_can_be_reset()
         self._check_not_given_back(POSTED_STATES)
 
+    def _check_can_be_reversed(self):
+        """Check that other entries can reverse these payments, now or later.
+
+        Not what keeps, gives back or pays out credit: what that was given for could be
+        used again, and the reversal be reset.
+
+        :raise UserError: Naming the payment that cannot be, or what keeps it from that.
+        """
+        self._check_no_refund_in_flight()
+        self._check_not_given_back(("draft", *POSTED_STATES))
+        for payment in self._filter_capped().filtered(
+            lambda payment: payment.payment_type == "outbound"
+        ):
+            if (
+                payment.journal_id.is_credit_balance
+                or payment.source_payment_id.is_from_credit
+            ):
+                raise UserError(
+                    self.env._(
+                        "%s keeps or pays out credit: it is not reversed by another "
+                        "entry. Reset or cancel it, or use or adjust the credit.",
+                        payment.display_name,
+                    )
+                )
+
     def _check_not_given_back(self, states):
         """Check that nothing that these took from a credit balance was given back.
 

@@ -216,16 +216,8 @@ class AccountPayment(models.Model):
                         payment=source_sudo.display_name,
                     )
                 )
-            if reversals := source_sudo.move_id._get_reversals():
-                raise UserError(
-                    self.env._(
-                        "%(refund)s cannot be posted: %(payment)s, which it gives "
-                        "back, was reversed by %(reversal)s.",
-                        refund=refund.display_name,
-                        payment=source_sudo.display_name,
-                        reversal=reversals[0].display_name,
-                    )
-                )
+            if reversed_reason := source_sudo._get_reversed_reason():
+                raise UserError(reversed_reason)
             if (
                 refund.currency_id.compare_amounts(
                     source_sudo._get_given_back(), source_sudo.amount
@@ -242,6 +234,16 @@ class AccountPayment(models.Model):
                     )
                 )
         for payment in self:
+            transaction_sudo = payment.sudo().payment_transaction_id
+            if (
+                transaction_sudo
+                and not payment.is_from_credit
+                and payment.currency_id.compare_amounts(
+                    payment.amount, transaction_sudo.amount
+                )
+                >= 0
+            ):
+                continue  # It did come, whatever was given back since.
             given_back = payment._get_given_back()
             if payment.currency_id.compare_amounts(given_back, payment.amount) > 0:
                 raise UserError(
@@ -340,9 +342,11 @@ class AccountPayment(models.Model):
         posting = self.browse()
         if self.env.context.get("booked_by_door") is not OURS:
             posting = self.filtered(lambda payment: not payment._is_posted())
+        again = posting._filter_posted_again()
         result = super(AccountPayment, self._with_entry()).write(vals)
         # Of what is written besides, too.
         posting._check_posted_within_source()
+        again._match_again()
         return result
 
     def unlink(self):
@@ -1167,6 +1171,37 @@ class AccountPayment(models.Model):
         )
         return sum(drafts.mapped("amount")) - sum(going.mapped("amount"))
 
+    def _match_again(self):
+        """Match what is posted again with what it gives back.
+
+        When it was cancelled, or its amount was changed, that is open, unless it was
+        used otherwise in the meantime.
+
+        :raise UserError: If not as much of it is left, naming the payment.
+        """
+        for payment in self.sudo():
+            lines = payment._get_receivable_lines()
+            sources = payment.source_payment_id._get_receivable_lines()
+            still_open = (lines | sources).filtered(
+                lambda line, lines=lines: (
+                    not line.reconciled and line.account_id in lines.account_id
+                )
+            )
+            if still_open & lines and still_open & sources:
+                still_open.reconcile()
+            partials = lines.matched_credit_ids.filtered(
+                lambda partial: partial.credit_move_id.parent_state == "posted"
+            )
+            matched = sum(partials.mapped("debit_amount_currency"))
+            if payment.currency_id.compare_amounts(matched, payment.amount) < 0:
+                raise UserError(
+                    self.env._(
+                        "%s cannot be posted: what it gives back is not open any more. "
+                        "Cancel it, and refund or keep as credit anew.",
+                        payment.display_name,
+                    )
+                )
+
     def _with_entry(self):
         """Return these for a change of state that their journal entries follow."""
         return self.with_context(entry_follows=OURS)
@@ -1176,6 +1211,22 @@ class AccountPayment(models.Model):
         return self.sudo().filtered(
             lambda payment: (
                 payment.source_payment_id or payment.journal_id.is_credit_balance
+            )
+        )
+
+    def _filter_posted_again(self):
+        """Return those of these drafts that had given something back before.
+
+        Not what a gateway gave back, which it did whatever becomes of the books.
+        """
+        return self._filter_capped().filtered(
+            lambda payment: (
+                payment.payment_type == "outbound"
+                and (payment.source_payment_id or payment.move_id.posted_before)
+                and (
+                    not payment.payment_transaction_id
+                    or payment.source_payment_id.is_from_credit
+                )
             )
         )
 
@@ -1224,6 +1275,9 @@ class AccountPayment(models.Model):
     def _get_reversed_reason(self):
         """Say what reverses this payment, now or later; empty if nothing does."""
         reversals = self.move_id._get_reversals()
+        if not self.is_from_credit:
+            # Reversed in its turn, it changes nothing any more.
+            reversals = reversals.filtered(lambda move: not move._is_reversed_in_full())
         if not reversals:
             return ""
         return self.env._(

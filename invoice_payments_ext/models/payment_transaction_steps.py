@@ -34,6 +34,17 @@ SEND_REQUEST_METHODS = {
 }
 
 
+def is_concurrency_error(error):
+    """Tell if the work is to be done again, also where people were told so in words.
+
+    :param Exception error: What the work raised.
+    :rtype: bool
+    """
+    return isinstance(error, CONCURRENCY_ERRORS) or isinstance(
+        error.__cause__, LockError
+    )
+
+
 class GatewayAnswer:
     """What came back for one request: payment data, or a refusal and its message.
 
@@ -102,7 +113,9 @@ class PaymentTransaction(models.Model):
                 result = work()
                 self._commit_step(name)
                 return result
-            except CONCURRENCY_ERRORS:
+            except Exception as error:  # pylint: disable=broad-except
+                if not is_concurrency_error(error):
+                    raise
                 self.env.cr.rollback()
                 self.env.transaction.reset()
                 if not tries_left:
@@ -281,11 +294,9 @@ class PaymentTransaction(models.Model):
             return
         try:
             self._in_step("settled", self._settle)
-        except CONCURRENCY_ERRORS:
-            self.env.cr.rollback()  # Another one is at it, or the schedule will be.
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
-            if isinstance(error.__cause__, LockError):
-                self.env.cr.rollback()  # As above, in words for people.
+            if is_concurrency_error(error):
+                self.env.cr.rollback()  # Another one is at it, or the schedule will be.
                 return
             # The money moved and that is stored: a person must hear of it, whatever
             # kept the books from following (a locked period, a missing journal…).

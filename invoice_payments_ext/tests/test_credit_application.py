@@ -861,6 +861,78 @@ class TestMoneyToCredit(CreditCommon):
             undone.action_validate()
         self.assertEqual(self.held(), 300)
 
+    def test_what_is_reset_pays_nothing(self):
+        """Else two invoices were paid by the same credit."""
+        applied = self.invoice.apply_credit_balance(300)
+        self.assertEqual(self.invoice.amount_residual, 700)
+        applied.action_draft()
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        applied.action_post()
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.receivable(applied), -300)
+
+    def test_credit_note_that_was_kept_is_kept_once(self):
+        self.record(1000)
+        credit_note = self.make_credit_note(self.invoice, 200)
+        line = credit_note._get_outstanding_credit_lines().with_user(self.supervisor)
+        kept = line.move_to_credit_balance()
+        self.assertEqual(self.held(), 500)
+        kept.action_draft()
+        kept.action_post()
+        self.assertEqual(self.held(), 500)
+        for again in (False, True):
+            kept.action_draft()
+            if not again:
+                kept.action_cancel()
+                kept.action_draft()
+            else:
+                kept.move_id.line_ids.remove_move_reconcile()
+            with self.assertRefused("is not open any more"):
+                kept.action_post()
+            kept = line.move_to_credit_balance()
+            self.assertEqual(self.held(), 500)
+
+    def test_what_was_cancelled_is_given_back_anew(self):
+        """What it gave back may have paid another invoice since."""
+        applied = self.invoice.apply_credit_balance(100)
+        paid = (
+            self._balance().with_user(self.supervisor).pay_out(100, reason="Asked for")
+        )
+        for source, given in (
+            (applied, applied.undo_credit_application()),
+            (paid.source_payment_id, paid),
+        ):
+            given.action_draft()
+            given.action_cancel()
+            other = self.make_invoice(100.0, apply_credit=False)
+            other = other.with_user(self.supervisor)
+            other.js_assign_outstanding_line(source._get_receivable_lines().id)
+            self.assertEqual(other.amount_residual, 0)
+            held = self.held()
+            given.action_draft()
+            with self.assertRefused("is not open any more"):
+                given.action_post()
+            self.assertEqual(self.held(), held)
+
+    def test_what_keeps_or_gives_back_credit_is_not_reversed(self):
+        """A reversal could be reset when the money was used otherwise."""
+        undone = self.invoice.apply_credit_balance(100).undo_credit_application()
+        paid_out = (
+            self._balance().with_user(self.supervisor).pay_out(100, reason="Asked for")
+        )
+        kept = self.record(1200, excess="credit").sudo().refund_payment_ids
+        held = self.held()
+        for payment in (undone, paid_out, kept):
+            entry = payment.sudo().move_id
+            for is_cancelled in (True, False):
+                with self.assertRefused("not reversed by another entry"):
+                    entry._reverse_moves(cancel=is_cancelled)
+        reversal = self.copy_reversed(kept.move_id)
+        with self.assertRefused("not reversed by another entry"):
+            reversal.action_post()
+        self.assertEqual(self.held(), held)
+
     def test_entry_that_takes_no_credit(self):
         applied = self.invoice.apply_credit_balance(300)
         applied.action_draft()
@@ -1733,9 +1805,11 @@ class TestPayOut(CreditCommon):
         undone = taken.undo_credit_application(secret)
         undone.action_draft()
         undone.action_post()
+        undone.action_draft()
+        undone.action_cancel()
         self.env["account.move.reversal"].with_context(
-            active_model="account.move", active_ids=undone.move_id.ids
-        ).create({"journal_id": undone.journal_id.id}).reverse_moves()
+            active_model="account.move", active_ids=taken.move_id.ids
+        ).create({"journal_id": taken.journal_id.id}).reverse_moves()
         self.assertEqual(
             [
                 (entry.entry_type, entry.amount, entry.label, entry.note)
@@ -1748,7 +1822,8 @@ class TestPayOut(CreditCommon):
                 ("unapplied", 200.0, "Not paid out", secret),
                 ("reversal", -200.0, "Undone: Not paid out", secret),
                 ("unapplied", 200.0, "Not paid out", secret),
-                ("reversal", -200.0, "Undone: Not paid out", False),
+                ("reversal", -200.0, "Undone: Not paid out", secret),
+                ("reversal", 200.0, "Undone: Paid out", False),
             ],
         )
         html = self.env["ir.actions.report"]._render_qweb_html(

@@ -1,7 +1,7 @@
 import requests
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Command
 from odoo.modules.module import load_script
 from odoo.tests import tagged
@@ -392,6 +392,37 @@ class TestRefundFromElsewhere(RefundCommon):
             "Refund without what it gives back",
             self.invoice.activity_ids.mapped("summary"),
         )
+        # The money did come, whatever was given back of it.
+        payment.action_draft()
+        payment.action_post()
+        self.assertEqual(payment.state, "in_process")
+        payment.action_draft()
+        payment.amount = 900
+        with self.assertRefused("posted with less"):
+            payment.action_post()
+        payment.amount = 1000
+        payment.action_post()
+
+    def test_somebody_holds_the_invoice_when_it_is_booked(self):
+        """It is tried again, and nobody is told of a failure."""
+        self.gateway.answers = ["pending"]
+        attempt = self.invoice.charge(self.token.id).sudo()
+        self.gateway.notify(attempt, "done")
+        self._keep()
+        settle, tries = type(attempt)._settle, []
+
+        def settle_third(tx):
+            tries.append(tx)
+            if len(tries) < 3:
+                raise UserError(tx.reference) from LockError("held")
+            return settle(tx)
+
+        self.patch(self.env.registry["payment.transaction"], "_settle", settle_third)
+        attempt._try_to_settle()
+        self.assertEqual(len(tries), 3)
+        self.assertEqual(attempt.payment_id.amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.invoice.activity_ids)
 
     def test_on_odoos_own_form(self):
         payment = self.charge()
@@ -558,8 +589,17 @@ class TestRefundOutside(RefundCommon):
             refund.action_post()
         with self.assertRefused("cannot be changed"):
             refund.source_payment_id = False
+        refund.amount = 300
+        refund.action_post()
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(self.receivable(payment), -100)
+        refund.action_draft()
+        refund.amount = 500
+        with self.assertRefused("is not open any more"):
+            refund.action_post()
         refund.amount = 400
         refund.action_post()
+        self.assertFalse(self.receivable(refund))
         payment.action_draft()
         payment.amount = 399
         with self.assertRefused("cannot be posted with less"):
@@ -915,9 +955,14 @@ class TestRefundRefusals(RefundCommon):
 
     def test_payment_that_was_reversed(self):
         payment = self.record()
-        payment.sudo().move_id._reverse_moves(cancel=True)
+        reversal = payment.sudo().move_id._reverse_moves(cancel=True)
         with self.assertRefused("was reversed by"):
             self.refund(payment, 10, to="outside")
+        # Which was a mistake.
+        reversal._reverse_moves(cancel=True)
+        refund = self.refund(payment, 10, to="outside")
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(self.receivable(payment), -990)
 
     def test_refund_of_a_refund(self):
         payment = self.record()
