@@ -126,6 +126,30 @@ class AccountMove(models.Model):
                 ),
             )
 
+    def _check_can_be_reset(self):  # pylint: disable=missing-return
+        super()._check_can_be_reset()
+        self._check_not_kept_as_credit()
+
+    def _check_not_kept_as_credit(self):
+        """Check that no credit is given for credit notes that are to be undone.
+
+        Posted again, the same one would be kept as credit twice. Money may be taken
+        back by others, a bank for one: that is told, see `_tell_missing_money`.
+
+        :raise UserError: Naming what keeps it as credit.
+        """
+        credit_notes = self.filtered(lambda move: move.move_type == "out_refund")
+        for credit_note in credit_notes:
+            if kept := credit_note.sudo()._get_kept_as_credit():
+                raise UserError(
+                    self.env._(
+                        "%(payment)s keeps %(credit_note)s as credit: reset or cancel "
+                        "that payment first.",
+                        payment=kept[0].display_name,
+                        credit_note=credit_note.display_name,
+                    )
+                )
+
     def _check_credit_of_payment(self, payment):
         """Check that what a payment took of a credit balance can pay this invoice.
 
@@ -318,6 +342,7 @@ class AccountMove(models.Model):
         """
         self.origin_payment_id._check_can_be_reversed()
         self._get_credit_lines().move_id._check_not_reversed()
+        self._check_not_kept_as_credit()
         kept = self.env["account.payment"]
         if cancel:
             self.sudo()._undo_credit_applications()
@@ -505,6 +530,7 @@ class AccountMove(models.Model):
             lambda payment: (
                 payment.payment_type == "outbound"
                 and payment.journal_id.is_credit_balance
+                and payment._is_posted()
             )
         )
 

@@ -117,12 +117,19 @@ class AccountMove(models.Model):
             if any(amount < 0 for amount in move._get_credit_amounts().values()):
                 lines = move.line_ids
                 partials = lines.matched_debit_ids | lines.matched_credit_ids
-                partials.filtered(
+                kept = partials.filtered(
                     lambda partial, move=move: (
-                        move
-                        != partial.debit_move_id.payment_id.source_payment_id.move_id
+                        partial.debit_move_id.payment_id.source_payment_id.move_id
+                        == move
                     )
-                ).unlink()
+                )
+                kept |= partials.filtered(
+                    lambda partial, kept=kept: (
+                        (partial.debit_move_id | partial.credit_move_id).move_id
+                        & kept.exchange_move_id
+                    )
+                )
+                (partials - kept).unlink()
 
     # === GETTERS === #
 
@@ -133,17 +140,6 @@ class AccountMove(models.Model):
         """
         return self.sudo().reversal_move_ids.filtered(
             lambda move: move.state != "cancel"
-        )
-
-    def _is_reversed_in_full(self):
-        """Tell if posted entries reverse all of this one."""
-        self.ensure_one()
-        posted = self._get_reversals().filtered(lambda move: move.state == "posted")
-        return (
-            self.company_currency_id.compare_amounts(
-                sum(posted.mapped("amount_total_signed")), self.amount_total_signed
-            )
-            >= 0
         )
 
     def _get_credit_lines(self):

@@ -54,6 +54,7 @@ class AccountPayment(models.Model):
             if (
                 payment.journal_id.is_credit_balance
                 or payment.source_payment_id.is_from_credit
+                or payment.payment_transaction_id.refund_credit_payment_id
             ):
                 raise UserError(
                     self.env._(

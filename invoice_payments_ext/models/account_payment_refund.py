@@ -1172,23 +1172,28 @@ class AccountPayment(models.Model):
         return sum(drafts.mapped("amount")) - sum(going.mapped("amount"))
 
     def _match_again(self):
-        """Match what is posted again with what it gives back.
+        """Match what is posted again with what it gives back, or what gives it back.
 
         When it was cancelled, or its amount was changed, that is open, unless it was
         used otherwise in the meantime.
 
-        :raise UserError: If not as much of it is left, naming the payment.
+        :raise UserError: If not all that a payment gives back is left, naming it.
         """
         for payment in self.sudo():
             lines = payment._get_receivable_lines()
-            sources = payment.source_payment_id._get_receivable_lines()
-            still_open = (lines | sources).filtered(
+            others = (payment.source_payment_id | payment.refund_payment_ids).move_id
+            others |= payment.refund_allocation_ids.credit_note_id
+            still_open = (lines | others.line_ids).filtered(
                 lambda line, lines=lines: (
-                    not line.reconciled and line.account_id in lines.account_id
+                    line.account_id in lines.account_id
+                    and line.parent_state == "posted"
+                    and not line.reconciled
                 )
             )
-            if still_open & lines and still_open & sources:
+            if still_open & lines and still_open - lines:
                 still_open.reconcile()
+            if payment.payment_type == "inbound":
+                continue
             partials = lines.matched_credit_ids.filtered(
                 lambda partial: partial.credit_move_id.parent_state == "posted"
             )
@@ -1215,11 +1220,12 @@ class AccountPayment(models.Model):
         )
 
     def _filter_posted_again(self):
-        """Return those of these drafts that had given something back before.
+        """Return those of these drafts that gave something back, or were given back.
 
         Not what a gateway gave back, which it did whatever becomes of the books.
         """
-        return self._filter_capped().filtered(
+        given_back = self.sudo().filtered("refund_payment_ids")
+        return given_back | self._filter_capped().filtered(
             lambda payment: (
                 payment.payment_type == "outbound"
                 and (payment.source_payment_id or payment.move_id.posted_before)
@@ -1275,9 +1281,6 @@ class AccountPayment(models.Model):
     def _get_reversed_reason(self):
         """Say what reverses this payment, now or later; empty if nothing does."""
         reversals = self.move_id._get_reversals()
-        if not self.is_from_credit:
-            # Reversed in its turn, it changes nothing any more.
-            reversals = reversals.filtered(lambda move: not move._is_reversed_in_full())
         if not reversals:
             return ""
         return self.env._(

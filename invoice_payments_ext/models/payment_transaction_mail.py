@@ -4,7 +4,7 @@ import logging
 from odoo import Command, api, fields, models
 
 from .account_payment_refund import POSTED_STATES
-from .payment_transaction_steps import CONCURRENCY_ERRORS
+from .payment_transaction_steps import is_concurrency_error
 
 _logger = logging.getLogger(__name__)
 
@@ -110,9 +110,10 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         try:
             self._in_step("mailed", self._queue_customer_mail)
-        except CONCURRENCY_ERRORS:
-            self.env.cr.rollback()  # The next run does it.
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            if is_concurrency_error(error):
+                self.env.cr.rollback()  # The next run does it.
+                return
             _logger.exception("The mail on %s could not be queued", self.reference)
             self.env.cr.rollback()
             message = str(error)

@@ -922,8 +922,18 @@ class TestMoneyToCredit(CreditCommon):
             self._balance().with_user(self.supervisor).pay_out(100, reason="Asked for")
         )
         kept = self.record(1200, excess="credit").sudo().refund_payment_ids
+        invoice = self.invoice
+        self.invoice = self.make_invoice(100.0, apply_credit=False)
+        self.gateway.answers = ["done", "done"]
+        card_payment = self.charge(100)
+        paid_out_to_card = (
+            self._balance()
+            .with_user(self.supervisor)
+            .pay_out(100, reason="Asked for", payment_id=card_payment.id)
+        )
+        self.invoice = invoice
         held = self.held()
-        for payment in (undone, paid_out, kept):
+        for payment in (undone, paid_out, paid_out_to_card, kept):
             entry = payment.sudo().move_id
             for is_cancelled in (True, False):
                 with self.assertRefused("not reversed by another entry"):
@@ -932,6 +942,39 @@ class TestMoneyToCredit(CreditCommon):
         with self.assertRefused("not reversed by another entry"):
             reversal.action_post()
         self.assertEqual(self.held(), held)
+
+    def test_credit_note_of_what_credit_paid_that_is_corrected(self):
+        """What it gave back is taken again first."""
+        self.invoice.apply_credit_balance(300)
+        self.record(700)
+        credit_note = self.make_credit_note(self.invoice, 200).sudo()
+        kept = credit_note._get_kept_as_credit()
+        self.assertEqual((kept.amount, self.held()), (200, 200))
+        for undo in (
+            credit_note.button_draft,
+            credit_note.button_cancel,
+            credit_note._reverse_moves,
+        ):
+            with self.assertRefused("keeps RINV.* as credit"):
+                undo()
+        kept.action_draft()
+        kept.action_cancel()
+        credit_note.button_draft()
+        credit_note.invoice_line_ids.price_unit = 150
+        credit_note.action_post()
+        self.assertEqual(self.held(), 150)
+        self.assertFalse(kept.activity_ids)
+
+    def test_money_of_what_is_kept_that_is_corrected(self):
+        """It is matched with what is kept before anything else can take it."""
+        payment = self.record(1200, excess="credit").sudo()
+        kept = payment.refund_payment_ids
+        payment.action_draft()
+        payment.amount = 1100
+        payment.action_post()
+        self.assertFalse(self.receivable(kept))
+        self.assertEqual(self.receivable(payment), -900)
+        self.assertEqual(self.held(), 500)
 
     def test_entry_that_takes_no_credit(self):
         applied = self.invoice.apply_credit_balance(300)
@@ -1183,13 +1226,13 @@ class TestMoneyToCredit(CreditCommon):
         credit_note = self.invoice.issue_credit_note(
             amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
         )
-        credit_note.button_cancel()
+        for undo in (credit_note.button_draft, credit_note.button_cancel):
+            with self.assertRefused("as credit: reset or cancel that payment"):
+                undo()
         kept = credit_note.sudo()._get_kept_as_credit()
-        self.assertFalse(kept)
-        kept = self._balance().entry_ids[0].payment_id
-        self.assertIn("taken back", kept.activity_ids.summary)
         kept.action_draft()
         kept.action_cancel()
+        credit_note.button_cancel()
         self.assertEqual(self.held(), 300)
 
     def test_rows_of_a_credit_note(self):
