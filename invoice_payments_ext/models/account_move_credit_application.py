@@ -144,7 +144,8 @@ class AccountMove(models.Model):
                 raise UserError(
                     self.env._(
                         "%(payment)s keeps %(credit_note)s as credit: reset or cancel "
-                        "that payment first.",
+                        "that payment first, or bill it anew, to be paid from the "
+                        "credit.",
                         payment=kept[0].display_name,
                         credit_note=credit_note.display_name,
                     )

@@ -346,7 +346,8 @@ class AccountPayment(models.Model):
         result = super(AccountPayment, self._with_entry()).write(vals)
         # Of what is written besides, too.
         posting._check_posted_within_source()
-        again._match_again()
+        # Odoo writes the state once more while it makes an entry anew.
+        again.filtered(lambda payment: payment._is_posted())._match_again()
         return result
 
     def unlink(self):
@@ -1181,17 +1182,20 @@ class AccountPayment(models.Model):
         """
         for payment in self.sudo():
             lines = payment._get_receivable_lines()
-            others = (payment.source_payment_id | payment.refund_payment_ids).move_id
-            others |= payment.refund_allocation_ids.credit_note_id
-            still_open = (lines | others.line_ids).filtered(
-                lambda line, lines=lines: (
-                    line.account_id in lines.account_id
-                    and line.parent_state == "posted"
-                    and not line.reconciled
+            payments = payment.source_payment_id | payment.refund_payment_ids
+            for moves in (
+                payment.refund_allocation_ids.credit_note_id,
+                payments.move_id,
+            ):
+                still_open = (lines | moves.line_ids).filtered(
+                    lambda line, lines=lines: (
+                        line.account_id in lines.account_id
+                        and line.parent_state == "posted"
+                        and not line.reconciled
+                    )
                 )
-            )
-            if still_open & lines and still_open - lines:
-                still_open.reconcile()
+                if still_open & lines and still_open - lines:
+                    still_open.reconcile()
             if payment.payment_type == "inbound":
                 continue
             partials = lines.matched_credit_ids.filtered(

@@ -905,6 +905,11 @@ class TestMoneyToCredit(CreditCommon):
         ):
             given.action_draft()
             given.action_cancel()
+            given.action_draft()
+            given.action_post()
+            self.assertFalse(self.receivable(given), "As if nothing had happened.")
+            given.action_draft()
+            given.action_cancel()
             other = self.make_invoice(100.0, apply_credit=False)
             other = other.with_user(self.supervisor)
             other.js_assign_outstanding_line(source._get_receivable_lines().id)
@@ -964,6 +969,24 @@ class TestMoneyToCredit(CreditCommon):
         credit_note.action_post()
         self.assertEqual(self.held(), 150)
         self.assertFalse(kept.activity_ids)
+
+    def test_what_is_kept_of_a_credit_note_is_matched_with_that(self):
+        """Not with money that is open besides, which came before."""
+        payment = self.record(1000)
+        credit_note = self.invoice.issue_credit_note(
+            amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
+        )
+        kept = credit_note.sudo()._get_kept_as_credit()
+        partials = payment._get_receivable_lines().matched_debit_ids
+        partials.sudo().filtered(
+            lambda partial: partial.debit_move_id.move_id == self.invoice
+        ).unlink()
+        kept.action_draft()
+        kept.amount = 150
+        kept.action_post()
+        self.assertEqual(credit_note.amount_residual, 50)
+        self.assertEqual(credit_note.sudo()._get_kept_as_credit(), kept)
+        self.assertEqual(self.held(), 450)
 
     def test_money_of_what_is_kept_that_is_corrected(self):
         """It is matched with what is kept before anything else can take it."""

@@ -580,6 +580,17 @@ class TestRefundOutside(RefundCommon):
         refund.action_post()
         self.assertEqual(payment._get_refundable_amount(), 0)
 
+    def test_refund_that_was_cancelled_by_mistake(self):
+        payment = self.record()
+        refund = self.refund(payment, 400, to="outside")
+        refund.action_draft()
+        refund.action_cancel()
+        self.assertEqual(self.receivable(payment), -400)
+        refund.action_draft()
+        refund.action_post()
+        self.assertFalse(self.receivable(refund))
+        self.assertFalse(self.receivable(payment))
+
     def test_refund_with_a_credit_note_that_is_changed(self):
         """It is matched with its credit note again, as far as it goes."""
         payment = self.record()
