@@ -114,22 +114,22 @@ class AccountMove(models.Model):
         can be spent once more. What gave it back stays matched: it is a draft already.
         """
         for move in self._get_credit_lines().move_id:
-            if any(amount < 0 for amount in move._get_credit_amounts().values()):
-                lines = move.line_ids
-                partials = lines.matched_debit_ids | lines.matched_credit_ids
-                kept = partials.filtered(
-                    lambda partial, move=move: (
-                        partial.debit_move_id.payment_id.source_payment_id.move_id
-                        == move
-                    )
+            if not any(amount < 0 for amount in move._get_credit_amounts().values()):
+                continue
+            lines = move.line_ids
+            partials = lines.matched_debit_ids | lines.matched_credit_ids
+            kept = partials.filtered(
+                lambda partial, move=move: (
+                    partial.debit_move_id.payment_id.source_payment_id.move_id == move
                 )
-                kept |= partials.filtered(
-                    lambda partial, kept=kept: (
-                        (partial.debit_move_id | partial.credit_move_id).move_id
-                        & kept.exchange_move_id
-                    )
+            )
+            kept |= partials.filtered(
+                lambda partial, kept=kept: (
+                    (partial.debit_move_id | partial.credit_move_id).move_id
+                    & kept.exchange_move_id
                 )
-                (partials - kept).unlink()
+            )
+            (partials - kept).unlink()
 
     # === GETTERS === #
 

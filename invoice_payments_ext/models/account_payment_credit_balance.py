@@ -48,10 +48,8 @@ class AccountPayment(models.Model):
         """
         self._check_no_refund_in_flight()
         self._check_not_given_back(("draft", *POSTED_STATES))
-        for payment in self._filter_capped().filtered(
-            lambda payment: payment.payment_type == "outbound"
-        ):
-            if (
+        for payment in self._filter_capped():
+            if payment.payment_type == "outbound" and (
                 payment.journal_id.is_credit_balance
                 or payment.source_payment_id.is_from_credit
                 or payment.payment_transaction_id.refund_credit_payment_id

@@ -1183,19 +1183,16 @@ class AccountPayment(models.Model):
         for payment in self.sudo():
             lines = payment._get_receivable_lines()
             payments = payment.source_payment_id | payment.refund_payment_ids
-            for moves in (
-                payment.refund_allocation_ids.credit_note_id,
-                payments.move_id,
-            ):
-                still_open = (lines | moves.line_ids).filtered(
-                    lambda line, lines=lines: (
-                        line.account_id in lines.account_id
-                        and line.parent_state == "posted"
-                        and not line.reconciled
+            credit_notes = payment.refund_allocation_ids.credit_note_id
+            payment._reconcile_in_order(
+                [
+                    lines
+                    | moves.line_ids.filtered(
+                        lambda line: line.parent_state == "posted"
                     )
-                )
-                if still_open & lines and still_open - lines:
-                    still_open.reconcile()
+                    for moves in (credit_notes, payments.move_id)
+                ]
+            )
             if payment.payment_type == "inbound":
                 continue
             partials = lines.matched_credit_ids.filtered(

@@ -86,6 +86,17 @@ class CreditCommon(RefundCommon):
         """Return what is held for the customer."""
         return self._balance(currency=currency).amount
 
+    def balance(self):
+        """Return the balance, as the supervisor sees it."""
+        return self._balance().with_user(self.supervisor)
+
+    def pay_out_to_card(self, payment, amount, answer="done", **values):
+        """Pay out to the card of a payment, with this answer of the gateway."""
+        self.gateway.answers = [answer]
+        return self.balance().pay_out(
+            amount, reason="Asked for", payment_id=payment.id, **values
+        )
+
     def types(self):
         """Return the types and amounts of the history, without the first."""
         return [(kind, amount) for kind, amount, _after in self._history()[1:]]
@@ -896,9 +907,7 @@ class TestMoneyToCredit(CreditCommon):
     def test_what_was_cancelled_is_given_back_anew(self):
         """What it gave back may have paid another invoice since."""
         applied = self.invoice.apply_credit_balance(100)
-        paid = (
-            self._balance().with_user(self.supervisor).pay_out(100, reason="Asked for")
-        )
+        paid = self.balance().pay_out(100, reason="Asked for")
         for source, given in (
             (applied, applied.undo_credit_application()),
             (paid.source_payment_id, paid),
@@ -923,19 +932,11 @@ class TestMoneyToCredit(CreditCommon):
     def test_what_keeps_or_gives_back_credit_is_not_reversed(self):
         """A reversal could be reset when the money was used otherwise."""
         undone = self.invoice.apply_credit_balance(100).undo_credit_application()
-        paid_out = (
-            self._balance().with_user(self.supervisor).pay_out(100, reason="Asked for")
-        )
+        paid_out = self.balance().pay_out(100, reason="Asked for")
         kept = self.record(1200, excess="credit").sudo().refund_payment_ids
         invoice = self.invoice
         self.invoice = self.make_invoice(100.0, apply_credit=False)
-        self.gateway.answers = ["done", "done"]
-        card_payment = self.charge(100)
-        paid_out_to_card = (
-            self._balance()
-            .with_user(self.supervisor)
-            .pay_out(100, reason="Asked for", payment_id=card_payment.id)
-        )
+        paid_out_to_card = self.pay_out_to_card(self.charge(100), 100)
         self.invoice = invoice
         held = self.held()
         for payment in (undone, paid_out, paid_out_to_card, kept):
@@ -1536,10 +1537,6 @@ class TestMoneyToCredit(CreditCommon):
 class TestPayOut(CreditCommon):
     """Credit that is paid out to the customer."""
 
-    def balance(self):
-        """Return the balance, as the supervisor sees it."""
-        return self._balance().with_user(self.supervisor)
-
     def test_outside(self):
         payment = self.balance().pay_out(
             200, reason="Asked for", reference="CHQ-7", idempotency_key="out"
@@ -1613,13 +1610,6 @@ class TestPayOut(CreditCommon):
         form.save().action_pay_out()
         self.assertEqual(self.gateway.requests[-1][1:], ("refund", -200))
         self.assertEqual(self.held(), 100)
-
-    def pay_out_to_card(self, payment, amount, answer="done", **values):
-        """Pay out to the card of a payment, with this answer of the gateway."""
-        self.gateway.answers = [answer]
-        return self.balance().pay_out(
-            amount, reason="Asked for", payment_id=payment.id, **values
-        )
 
     def test_to_a_card(self):
         payment = self.charge()
