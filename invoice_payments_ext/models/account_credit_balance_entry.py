@@ -155,8 +155,10 @@ class AccountCreditBalanceEntry(models.Model):
         """
         lines = lines.sudo()  # Who may post the entry may change the balance by it.
         latest = self._get_latest(lines)
-        if is_undone:
-            lines = lines.filtered(lambda line: line in latest)
+        # An automation rule may post or reset them within what posts or resets them.
+        lines = lines.filtered(
+            lambda line: latest.get(line, self.browse())._is_in_force() == is_undone
+        )
         owners = (
             {line: latest[line].balance_id._get_owner() for line in lines}
             if is_undone
@@ -201,6 +203,16 @@ class AccountCreditBalanceEntry(models.Model):
             return {}  # Nearly always: with each invoice that is issued.
         entries = self.sudo().search([("move_line_id", "in", lines.ids)], order="id")
         return {entry.move_line_id: entry for entry in entries}
+
+    def _is_in_force(self):
+        """Tell if the journal item whose last entry this is counts in the balance.
+
+        Its entries take turns: the first counts, the next undoes it, and so on.
+        """
+        entry, number = self, 0
+        while entry:
+            entry, number = entry.previous_entry_id, number + 1
+        return number % 2 == 1
 
     @api.model
     def _get_owners(self, lines, latest):

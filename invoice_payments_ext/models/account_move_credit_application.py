@@ -242,9 +242,10 @@ class AccountMove(models.Model):
         )
         # Locked first, as everywhere: balances come before invoices.
         balances = candidates._lock_credit_balances()
-        credited = self.filtered(lambda move: move.move_type == "out_refund")
-        for invoice in credited.reversed_entry_id:
-            invoice._get_credit_applications()._lock_credit_balances()
+        if self.reversed_entry_id:
+            credited = self.filtered(lambda move: move.move_type == "out_refund")
+            for invoice in credited.reversed_entry_id:
+                invoice._get_credit_applications()._lock_credit_balances()
         posted = super()._post(soft)
         if balances:
             # In superuser mode: who may issue an invoice need not be in accounting.
@@ -548,17 +549,14 @@ class AccountMove(models.Model):
         :return: Those above zero, in superuser mode.
         :rtype: account.credit.balance
         """
-        owners = {move._get_credit_owner() for move in self}
-        partner_ids = {partner_id for partner_id, *_rest in owners if partner_id}
-        partners = self.env["res.partner"].sudo().browse(partner_ids)
-        marked = set(partners.filtered("has_credit_balance").ids)
-        owners = {owner for owner in owners if owner[0] in marked}
         balances = self.env["account.credit.balance"].sudo()
-        if not owners:
+        partners = self._get_credit_partner().sudo().filtered("has_credit_balance")
+        if not partners:
             return balances
+        owners = {move._get_credit_owner() for move in self}
         return balances.search(
             [
-                ("partner_id", "in", [owner[0] for owner in owners]),
+                ("partner_id", "in", partners.ids),
                 ("merged_into_id", "=", False),
                 ("amount", ">", 0),
             ]

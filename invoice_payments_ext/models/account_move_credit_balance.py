@@ -22,18 +22,23 @@ class AccountMove(models.Model):
         posted = self.filtered(lambda move: move.state == "posted")
         if any(name in vals for name in HOLDER_FIELDS):
             posted._check_credit_holder_kept(vals)
-        if vals.get("state", "posted") != "posted":
+        state = vals.get("state", "posted")
+        if state != "posted":
             posted._unmatch_spent_credit()
         result = super().write(vals)
         if "state" in vals:
-            entries = self.env["account.credit.balance.entry"]
-            still_posted = self.filtered(lambda move: move.state == "posted")
-            if reset := (posted - still_posted)._get_credit_lines():
-                reset.move_id._check_not_reversed()
-                entries._enter_lines(reset, is_undone=True)
-            if lines := (still_posted - posted)._get_credit_lines():
-                lines.move_id._check_reversed_within()
-                entries._enter_lines(lines)
+            is_undone = state != "posted"
+            lines = (posted if is_undone else self - posted)._get_credit_lines()
+            # An automation rule may have posted or reset some of them meanwhile.
+            lines = lines.filtered(
+                lambda line: (line.move_id.state == "posted") != is_undone
+            )
+            if lines:
+                if is_undone:
+                    lines.move_id._check_not_reversed()
+                else:
+                    lines.move_id._check_reversed_within()
+                self.env["account.credit.balance.entry"]._enter_lines(lines, is_undone)
         return result
 
     # === CHECK METHODS === #
@@ -147,14 +152,7 @@ class AccountMove(models.Model):
 
         :rtype: account.move.line
         """
-        lines = self.env["account.move.line"]
-        for company, moves in self.grouped("company_id").items():
-            account = company.sudo().credit_balance_account_id
-            if account:
-                lines |= moves.line_ids.filtered(
-                    lambda line, account=account: line.account_id == account
-                )
-        return lines
+        return self.line_ids._filter_credit()
 
     def _get_credit_amounts(self):
         """Return by how much these entries change credit balances.

@@ -56,13 +56,12 @@ class AccountMove(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
-        if "state" not in vals:
-            return super().write(vals)
-        posted = self.filtered(lambda move: move.state == "posted")
-        if vals["state"] == "posted":
-            (self - posted)._check_changed_by_payment(UNPOSTED_STATES)
-        else:
-            posted._check_changed_by_payment(POSTED_STATES)
+        if "state" in vals and self.origin_payment_id:
+            posted = self.filtered(lambda move: move.state == "posted")
+            if vals["state"] == "posted":
+                (self - posted)._check_changed_by_payment(UNPOSTED_STATES)
+            else:
+                posted._check_changed_by_payment(POSTED_STATES)
         return super().write(vals)
 
     # === COMPUTE METHODS === #

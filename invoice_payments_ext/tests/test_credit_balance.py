@@ -253,6 +253,35 @@ class TestCreditBalance(InvoicePaymentsCommon):
         entry.button_cancel()
         self.assertEqual(self._balance().amount, 0.0)
 
+    def test_entry_that_a_rule_resets_while_it_is_posted(self):
+        """An automation rule runs within the write that posts."""
+        entry = self._make_entry(20, post=False)
+        with patch.object(
+            self.env.registry["account.move"],
+            "_hash_moves",
+            lambda moves, **kwargs: moves.button_draft(),
+        ):
+            entry.action_post()
+        self.assertEqual(entry.state, "draft")
+        self.assertEqual(self._history(), [])
+        self.assertFalse(self._balance().amount)
+
+    def test_entry_that_a_rule_posts_again_while_it_is_reset(self):
+        entry = self._make_entry(20)
+
+        def post_again(moves, _changed_fields):
+            moves.filtered(lambda move: move.state == "draft").action_post()
+
+        with patch.object(
+            self.env.registry["account.move"],
+            "_synchronize_business_models",
+            post_again,
+        ):
+            entry.button_draft()
+        self.assertEqual(entry.state, "posted")
+        self.assertEqual(self._history(), [("manual", 20.0, 20.0)])
+        self.assertEqual(self._balance().amount, 20.0)
+
     def test_reversed_entry(self):
         entry = self._make_entry(100.0)
         entry._reverse_moves(cancel=True)
