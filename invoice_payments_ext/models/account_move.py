@@ -909,6 +909,21 @@ class AccountMove(models.Model):
             return Domain.FALSE  # See `account.payment`.
         return super()._search_reconciled_payment_ids(operator, value)
 
+    def _compute_reconciled_payment_ids(self):
+        """Ask the database for the payments of what is matched only.
+
+        Odoo asks for those of each invoice that is issued, though nothing is matched
+        with it yet: no other query of posting takes PostgreSQL longer to plan.
+        """
+        matched_sudo = self.sudo().filtered(  # Odoo's query heeds no rights either.
+            lambda move: (
+                move.line_ids.matched_debit_ids or move.line_ids.matched_credit_ids
+            )
+        )
+        for move in self - matched_sudo:
+            move.reconciled_payment_ids = move.matched_payment_ids
+        super(AccountMove, self & matched_sudo)._compute_reconciled_payment_ids()
+
     # === BUSINESS METHODS - HELPERS === #
 
     @api.model

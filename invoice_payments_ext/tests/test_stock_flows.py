@@ -6,6 +6,8 @@ import requests
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from odoo.addons.account.models.account_move import AccountMove
+
 from .common import InvoicePaymentsCommon
 
 
@@ -116,6 +118,43 @@ class TestStockFlows(InvoicePaymentsCommon):
             self.assertTrue(payment.is_reconciled)
             self.env.flush_all()
             self.env.invalidate_all()
+
+    def test_payments_are_searched_of_what_is_matched_only(self):
+        find_payments = AccountMove._compute_reconciled_payment_ids
+        searched = self.env["account.move"]
+
+        def note_searched(moves):
+            nonlocal searched
+            searched |= moves
+            find_payments(moves)
+
+        unpaid = self.make_invoice(post=False)
+        promised = self.make_invoice()
+        paid = self.invoice | self.make_invoice()
+        credited = self.make_invoice()
+        spy = patch.object(AccountMove, "_compute_reconciled_payment_ids", note_searched)
+        with spy:
+            unpaid.action_post()
+        self.assertFalse(searched)
+        unconfirmed = self.env["account.payment"].create(
+            {
+                "partner_id": self.partner.id,
+                "amount": 1000.0,
+                "journal_id": self.bank.id,
+                "invoice_ids": [Command.set(promised.ids)],
+            }
+        )
+        payments = [invoice.record_external_payment(amount=300.0) for invoice in paid]
+        paid[1].button_draft()
+        credited.sudo().issue_credit_note(reason="Returned")
+        invoices = (unpaid | promised | paid | credited).with_user(self.accountant)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with spy:
+            found = [invoice.reconciled_payment_ids for invoice in invoices]
+        none = self.env["account.payment"]
+        self.assertEqual(found, [none, unconfirmed, *payments, none])
+        self.assertEqual(searched, paid | credited)
 
     def test_charge_is_told_in_the_chatter_by_its_author(self):
         attempt = self.start_attempt("done", amount=400.0)
