@@ -145,30 +145,37 @@ class AccountCreditBalanceEntry(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _enter_lines(self, lines, is_undone=False):
-        """Write posted journal items on a credit account into the history.
+    def _enter_lines(self, lines):
+        """Write into the history which journal items on a credit account now count.
+
+        Those that are posted count, and those that are not do not any more. What the
+        history says already is left out: an automation rule may have posted or reset
+        some within what posts or resets them.
 
         :param account.move.line lines: The journal items.
-        :param bool is_undone: Whether they were posted until now, and are not any more.
-        :raise UserError: If a balance would fall below zero, or it is not known whose
-                          balance it is.
+        :raise UserError: If a balance would fall below zero, it is not known whose
+                          balance it is, or another entry undoes what these booked.
         """
         lines = lines.sudo()  # Who may post the entry may change the balance by it.
         latest = self._get_latest(lines)
-        # An automation rule may post or reset them within what posts or resets them.
         lines = lines.filtered(
-            lambda line: latest.get(line, self.browse())._is_in_force() == is_undone
+            lambda line: (
+                latest.get(line, self.browse())._is_in_force()
+                != (line.move_id.state == "posted")
+            )
         )
-        owners = (
-            {line: latest[line].balance_id._get_owner() for line in lines}
-            if is_undone
-            else self._get_owners(lines, latest)
-        )
+        undone = lines.filtered(lambda line: line.move_id.state != "posted")
+        undone.move_id._check_not_reversed()
+        (lines - undone).move_id._check_reversed_within()
+        owners = {
+            **{line: latest[line].balance_id._get_owner() for line in undone},
+            **self._get_owners(lines - undone, latest),
+        }
         balances = self.env["account.credit.balance"]._get_locked(owners.values())
         by_balance = defaultdict(list)
         for line, owner in owners.items():
             previous = latest.get(line, self.browse())
-            amount = -previous.amount if is_undone else -line.amount_currency
+            amount = -previous.amount if line in undone else -line.amount_currency
             by_balance[balances[owner]].append((amount, line, previous))
         vals_list = []
         for balance, parts in by_balance.items():
@@ -180,7 +187,7 @@ class AccountCreditBalanceEntry(models.Model):
                 amount_after = balance.currency_id.round(amount_after + amount)
                 vals_list.append(
                     {
-                        **self._prepare_entry_vals(line, previous, is_undone),
+                        **self._prepare_entry_vals(line, previous, line in undone),
                         "balance_id": balance.id,
                         "amount": amount,
                         "balance_after": amount_after,

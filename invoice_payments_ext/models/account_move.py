@@ -922,7 +922,8 @@ class AccountMove(models.Model):
         )
         for move in self - matched_sudo:
             move.reconciled_payment_ids = move.matched_payment_ids
-        super(AccountMove, self & matched_sudo)._compute_reconciled_payment_ids()
+        matched = self & matched_sudo
+        return super(AccountMove, matched)._compute_reconciled_payment_ids()
 
     # === BUSINESS METHODS - HELPERS === #
 

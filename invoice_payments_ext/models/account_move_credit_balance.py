@@ -22,23 +22,11 @@ class AccountMove(models.Model):
         posted = self.filtered(lambda move: move.state == "posted")
         if any(name in vals for name in HOLDER_FIELDS):
             posted._check_credit_holder_kept(vals)
-        state = vals.get("state", "posted")
-        if state != "posted":
+        if vals.get("state", "posted") != "posted":
             posted._unmatch_spent_credit()
         result = super().write(vals)
-        if "state" in vals:
-            is_undone = state != "posted"
-            lines = (posted if is_undone else self - posted)._get_credit_lines()
-            # An automation rule may have posted or reset some of them meanwhile.
-            lines = lines.filtered(
-                lambda line: (line.move_id.state == "posted") != is_undone
-            )
-            if lines:
-                if is_undone:
-                    lines.move_id._check_not_reversed()
-                else:
-                    lines.move_id._check_reversed_within()
-                self.env["account.credit.balance.entry"]._enter_lines(lines, is_undone)
+        if "state" in vals and (lines := self._get_credit_lines()):
+            self.env["account.credit.balance.entry"]._enter_lines(lines)
         return result
 
     # === CHECK METHODS === #

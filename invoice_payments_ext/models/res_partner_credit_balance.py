@@ -127,8 +127,7 @@ class ResPartner(models.Model):
         if "parent_id" in vals or "is_company" in vals:
             owners = {partner: partner.commercial_partner_id for partner in self}
         result = super().write(vals)
-        if owners:
-            self._log_kept_credit(owners)
+        self._log_kept_credit(owners)
         if switched:
             self.env["account.move"]._follow_credit_switch(
                 [("commercial_partner_id", "in", switched.ids)]

@@ -132,7 +132,9 @@ class TestStockFlows(InvoicePaymentsCommon):
         promised = self.make_invoice()
         paid = self.invoice | self.make_invoice()
         credited = self.make_invoice()
-        spy = patch.object(AccountMove, "_compute_reconciled_payment_ids", note_searched)
+        spy = patch.object(
+            AccountMove, "_compute_reconciled_payment_ids", note_searched
+        )
         with spy:
             unpaid.action_post()
         self.assertFalse(searched)
