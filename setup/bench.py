@@ -3,15 +3,12 @@
 Called by `setup/bench`; by hand, with Odoo on PYTHONPATH and any of Odoo's own
 options:
 
-    python setup/bench.py -d DATABASE[,STOCK_DATABASE[,CONTROL_DATABASE]] \\
-        --addons-path=… [--data-dir=…]
+    python setup/bench.py -d DATABASE[,STOCK_DATABASE] --addons-path=… [--data-dir=…]
 
 DATABASE has this addon and `payment_demo`, STOCK_DATABASE has `payment_demo` without
 this addon. Stock's side runs in STOCK_DATABASE, so that nothing of this addon is in
-it; where it is not given, in DATABASE. CONTROL_DATABASE is as STOCK_DATABASE: what one
-takes beside the other is how far equal things are apart here. All are filled with the
-same data, and with what the benchmarks do: take clones. No server must be running on
-them.
+it; where it is not given, in DATABASE. Both are filled with the same data, and with
+what the benchmarks do: take clones. No server must be running on them.
 
 How it is measured:
 * Each run is one request of an accountant: a new cursor and environment (so an empty
@@ -21,9 +18,8 @@ How it is measured:
   counted. The figures are medians; the ratios are medians of the ratios of
   neighbouring runs, as whatever else the machine does meets both alike. With six runs
   or more comes the interval in which the median of endless runs would be, 19 times out
-  of 20. It does not tell what a process's layout in memory does to all of its runs:
-  posting, where two per cent count, has the ratio of CONTROL_DATABASE beside it, and
-  that of the function calls, which are the same in each run.
+  of 20. Posting, where two per cent count, has the ratio of the function calls beside
+  it, which are the same in each run.
 * Stock's side is only the `create` of its register dialog, with all the values, and
   `action_create_payments`: none of the web client's calls before them.
 * `queries` are all the statements sent to PostgreSQL, those of other cursors too.
@@ -310,56 +306,49 @@ def compare(
     warm_up=1,
     make=Side.make_invoices,
     check=Side.check_paid,
+    undo=False,
 ):
-    """Measure both ways in turns on invoices of their own.
+    """Measure both ways in turns.
 
     :param make: Returns the ids of new invoices, of a side and their number.
     :param check: Checks the invoices of a side afterwards, by their ids.
+    :param bool undo: Whether each run is of the same invoices and rolled back, not of
+                      invoices of its own: many can be had, and none waits for the disk.
     :return: The medians per invoice, ours and stock's, and the ratios.
     """
     ways = [(ours, do_ours), (stock, do_stock)]
     samples = [[], []]
     invoice_ids = []
 
-    def run(number, ids):
+    def run(number, ids, undo=False):
         side, work = ways[number]
-        sample, _result = side.time(lambda env: work(env, ids))
-        check(side, ids)
+        sample, _result = side.time(lambda env: work(env, ids), undo)
+        if not undo:
+            check(side, ids)
         return sample
 
     for number, (side, _work) in enumerate(ways):
         run(number, make(side, warm_up))
-        invoice_ids.append(make(side, batch * rounds))
+        invoice_ids.append(make(side, batch if undo else batch * rounds))
+        if undo:
+            side.vacuum()
+            run(number, invoice_ids[number], undo)
+    gc.freeze()  # What stays need not be collected before each run.
     for start in range(0, batch * rounds, batch):
         for number in random.sample((0, 1), 2):
-            ids = invoice_ids[number][start : start + batch]
-            samples[number].append(run(number, ids))
+            ids = invoice_ids[number]
+            if not undo:
+                ids = ids[start : start + batch]
+            samples[number].append(run(number, ids, undo))
     mine, theirs = samples
     return median_of(mine, batch), median_of(theirs, batch), ratios_of(mine, theirs)
 
 
-def compare_undone(sides, work, ids_by_side, rounds):
-    """Measure one thing in several databases in turns, rolled back after each run.
-
-    So all runs are of the same invoices: many can be had, and none waits for the disk.
-
-    :return: The samples of each side, and the numbers of function calls.
-    """
-    samples = [[] for _side in sides]
-    calls = []
-    works = [functools.partial(work, invoice_ids=ids) for ids in ids_by_side]
-    for side, do_work in zip(sides, works, strict=True):
-        side.vacuum()
-        side.time(do_work, undo=True)
-        profile = cProfile.Profile()
-        side.time(functools.partial(profile.runcall, do_work), undo=True)
-        calls.append(sum(entry.callcount for entry in profile.getstats()))
-    gc.freeze()  # What stays need not be collected before each run.
-    for _round in range(rounds):
-        for number in random.sample(range(len(sides)), len(sides)):
-            sample, _result = sides[number].time(works[number], undo=True)
-            samples[number].append(sample)
-    return samples, calls
+def count_calls(side, work, invoice_ids):
+    """Return how many functions are called, of Python and built in, and undo it."""
+    profile = cProfile.Profile()
+    side.time(lambda env: profile.runcall(work, env, invoice_ids), undo=True)
+    return sum(entry.callcount for entry in profile.getstats())
 
 
 def register(env, invoice_ids, **values):
@@ -634,38 +623,38 @@ def make_drafts_of_one_customer(side, count):
     return invoice_ids
 
 
-def bench_posting(ours, stock, control=None):
+def bench_posting(ours, stock):
     """Issuing invoices without credit: of many customers, of one, and one by one."""
     rounds = max(ROUNDS, MIN_POSTING_ROUNDS)
-    sides = [side for side in (ours, stock, control) if side]
     for figure, make, batch in (
         ("posting", make_drafts, POSTING_BATCH),
         ("posting_of_one_customer", make_drafts_of_one_customer, POSTING_BATCH),
         ("posting_one_by_one", make_drafts, 1),
     ):
-        for side in sides:
-            invoice_ids = make(side, batch)
-            side.time(functools.partial(_post, invoice_ids=invoice_ids))
-            check_posted(side, invoice_ids)
-        samples, calls = compare_undone(
-            sides, _post, [make(side, batch) for side in sides], rounds
+        mine, theirs, ratios = compare(
+            ours,
+            stock,
+            _post,
+            _post,
+            batch=batch,
+            rounds=rounds,
+            warm_up=batch,
+            make=make,
+            check=check_posted,
+            undo=True,
         )
-        mine, theirs, *again = samples
-        ratios = ratios_of(mine, theirs)
-        if again:
-            ratios["control_seconds"] = ratios_of(*again, theirs)["ratio_seconds"]
-        ratio_calls = round(calls[0] / calls[1], 4)
+        calls = [count_calls(side, _post, make(side, batch)) for side in (ours, stock)]
+        ratios["ratio_calls"] = round(calls[0] / calls[1], 4)
         report(
             figure,
-            median_of(mine, batch),
-            median_of(theirs, batch),
+            mine,
+            theirs,
             f"at most {MAX_POSTING_RATIO} times stock's queries, calls and time",
-            max(ratios["ratio_queries"], ratio_calls, ratios["ratio_seconds"])
+            max(ratios[f"ratio_{key}"] for key in ("queries", "calls", "seconds"))
             <= MAX_POSTING_RATIO,
             invoices=batch,
             per="invoice",
             rounds=rounds,
-            ratio_calls=ratio_calls,
             **ratios,
         )
 
@@ -1079,7 +1068,7 @@ def main():
     )
     logging.getLogger("odoo.sql_db").setLevel(logging.CRITICAL)
     databases = config["db_name"]
-    if not 1 <= len(databases) <= 3:
+    if len(databases) not in (1, 2):
         raise SystemExit("Give the databases: see the top of this file.")
     figures = {
         figure.__name__.removeprefix("bench_"): figure
@@ -1095,11 +1084,10 @@ def main():
     if not ours.has_addon:
         raise SystemExit(f"{ADDON} is not installed in {databases[0]}.")
     stock = Side(databases[1]) if len(databases) > 1 else ours
-    control = [Side(name) for name in databases[2:]]
     failed = False
     for figure in wanted:
         try:
-            figure(ours, stock, *(control if figure is bench_posting else ()))
+            figure(ours, stock)
         except Exception as error:
             failed = True
             logging.getLogger(__name__).exception("%s", figure.__name__)
