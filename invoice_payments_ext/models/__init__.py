@@ -1,6 +1,7 @@
 from . import payment_lock_mixin
 from . import payment_consent_mixin
 from . import payment_dialog_mixin
+from . import core
 from . import account_idempotency_key
 from . import payment_provider
 from . import payment_provider_credit_balance

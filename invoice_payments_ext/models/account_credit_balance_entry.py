@@ -165,7 +165,7 @@ class AccountCreditBalanceEntry(models.Model):
             )
         )
         undone = lines.filtered(lambda line: line.move_id.state != "posted")
-        undone.move_id._check_not_reversed()
+        undone.move_id._check_can_be_undone("unpost")
         (lines - undone).move_id._check_reversed_within()
         owners = {
             **{line: latest[line].balance_id._get_owner() for line in undone},

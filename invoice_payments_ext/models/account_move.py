@@ -15,8 +15,7 @@ from .payment_transaction import (
 
 
 class AccountMove(models.Model):
-    _name = "account.move"
-    _inherit = ["account.move", "payment.lock.mixin"]
+    _inherit = "account.move"
 
     has_chargeable_method = fields.Boolean(
         compute="_compute_has_chargeable_method",
@@ -225,28 +224,29 @@ class AccountMove(models.Model):
         if in_flight := self._get_attempts_in_flight():
             raise UserError(self._describe_blocking_attempt(in_flight[0]))
 
-    def _check_can_be_reset(self):
-        """Check that no money of these is under way before they are undone.
+    def _get_money_in_flight_blockers(self, way):
+        """Name the attempts on these that may still bring money, before a reset."""
+        if way == "reset":
+            for attempt in self._get_attempts_in_flight():
+                yield self._describe_blocking_attempt(attempt)
 
-        :raise UserError: Naming the attempt.
-        """
-        self._check_no_money_in_flight()
-        self.origin_payment_id._check_can_be_reset()
+    def _get_origin_payment_blockers(self, way):
+        """Name the blockers of the payments that these are the entries of."""
+        if way != "unpost":
+            yield from self.origin_payment_id._get_undo_blockers(way)
+
+    def _get_pay_out_blockers(self, way):
+        """Name the refunds in flight that pay out these credit notes."""
         credit_notes = self.filtered(lambda move: move.move_type == "out_refund")
-        self.env["payment.transaction"].sudo().search(
-            [("refund_credit_note_id", "in", credit_notes.ids)]
-        )._check_no_refund_in_flight()
+        if way == "reset" and credit_notes:
+            refunds_sudo = (
+                self.env["payment.transaction"]
+                .sudo()  # Whoever started them, and whoever may see them.
+                .search([("refund_credit_note_id", "in", credit_notes.ids)])
+            )
+            yield from refunds_sudo._get_refund_in_flight_reasons()
 
     # === CRUD METHODS === #
-
-    def button_draft(self):
-        if self:  # Odoo asks for none with each invoice that is issued.
-            self._check_can_be_reset()
-        return super().button_draft()
-
-    def button_cancel(self):
-        self._check_can_be_reset()
-        return super().button_cancel()
 
     def message_post(self, **kwargs):
         """Keep the notes on payments to the chatter: they are for nobody's inbox."""

@@ -83,17 +83,12 @@ class AccountMove(models.Model):
                 and bool(move._get_outstanding_credit_lines().partner_id)
             )
 
-    def _compute_payments_widget_reconciled_info(self):
-        """Tell what credit paid from money, for what is printed of an invoice."""
-        result = super()._compute_payments_widget_reconciled_info()
-        for move in self.filtered("invoice_payments_widget"):
-            widget = move.invoice_payments_widget
-            payments = self.env["account.payment"].sudo()
-            for values in widget["content"]:
-                payment = payments.browse(values["account_payment_id"])
-                values["is_from_credit"] = payment.is_from_credit
-            move.invoice_payments_widget = widget
-        return result
+    def _mark_credit_in_widget(self, contents):
+        """Tell what credit paid from money, for what is printed of this invoice."""
+        payments_sudo = self.env["account.payment"].sudo()
+        for values in contents:
+            payment = payments_sudo.browse(values["account_payment_id"])
+            values["is_from_credit"] = payment.is_from_credit
 
     # === CHECK METHODS === #
 
@@ -126,29 +121,23 @@ class AccountMove(models.Model):
                 ),
             )
 
-    def _check_can_be_reset(self):  # pylint: disable=missing-return
-        super()._check_can_be_reset()
-        self._check_not_kept_as_credit()
-
-    def _check_not_kept_as_credit(self):
-        """Check that no credit is given for credit notes that are to be undone.
+    def _get_kept_as_credit_blockers(self, way):
+        """Name the payments that keep these credit notes as credit.
 
         Posted again, the same one would be kept as credit twice. Money may be taken
         back by others, a bank for one: that is told, see `_tell_missing_money`.
-
-        :raise UserError: Naming what keeps it as credit.
         """
+        if way == "unpost":
+            return
         credit_notes = self.filtered(lambda move: move.move_type == "out_refund")
         for credit_note in credit_notes:
-            if kept := credit_note.sudo()._get_kept_as_credit():
-                raise UserError(
-                    self.env._(
-                        "%(payment)s keeps %(credit_note)s as credit: reset or cancel "
-                        "that payment first, or bill it anew, to be paid from the "
-                        "credit.",
-                        payment=kept[0].display_name,
-                        credit_note=credit_note.display_name,
-                    )
+            for payment in credit_note.sudo()._get_kept_as_credit():
+                yield self.env._(
+                    "%(payment)s keeps %(credit_note)s as credit: reset or cancel "
+                    "that payment first, or bill it anew, to be paid from the "
+                    "credit.",
+                    payment=payment.display_name,
+                    credit_note=credit_note.display_name,
                 )
 
     def _check_credit_of_payment(self, payment):
@@ -169,16 +158,6 @@ class AccountMove(models.Model):
             )
 
     # === ACTION METHODS === #
-
-    def button_draft(self):
-        """Give back what credit balances paid of these invoices."""
-        if not self:  # Odoo asks for none with each invoice that is issued.
-            return super().button_draft()
-        self._undo_credit_applications()
-        kept = self._get_kept_as_credit()
-        result = super().button_draft()
-        kept._tell_missing_money()
-        return result
 
     def action_move_to_credit_balance(self):
         """Move what is open of these payments or credit notes to the credit balance.
@@ -336,30 +315,6 @@ class AccountMove(models.Model):
                     self.env._("%s is reset, cancelled or credited", invoice.name),
                     invoice,
                 )
-
-    def _reverse_moves(self, default_values_list=None, cancel=False):
-        """Give credit back before Odoo takes off all that paid these invoices.
-
-        What a credit balance paid and was given back cannot be reversed besides.
-        """
-        self.origin_payment_id._check_can_be_reversed()
-        self._get_credit_lines().move_id._check_not_reversed()
-        self._check_not_kept_as_credit()
-        kept = self.env["account.payment"]
-        if cancel:
-            self.sudo()._undo_credit_applications()
-            kept = self._get_kept_as_credit()
-        reverse_moves = super()._reverse_moves(default_values_list, cancel)
-        kept._tell_missing_money()
-        return reverse_moves
-
-    def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
-        """Give back what credit paid of invoices that Odoo's own form credits."""
-        result = super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
-        for credit_note in without_defaults(reverse_moves).sudo():
-            if credit_note.move_type == "out_refund":
-                credit_note.reversed_entry_id._return_credit(credit_note)
-        return result
 
     def _return_credit(self, credit_note):
         """Keep what credit had paid of this invoice on the balance again.

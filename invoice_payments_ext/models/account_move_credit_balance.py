@@ -16,30 +16,24 @@ class AccountMove(models.Model):
 
     # === CRUD METHODS === #
 
-    def write(self, vals):
-        if "state" not in vals and not any(name in vals for name in HOLDER_FIELDS):
-            return super().write(vals)
-        posted = self.filtered(lambda move: move.state == "posted")
-        if any(name in vals for name in HOLDER_FIELDS):
-            posted._check_credit_holder_kept(vals)
-        if vals.get("state", "posted") != "posted":
-            posted._unmatch_spent_credit()
-        result = super().write(vals)
+    def _enter_credit_lines(self, vals):
+        """Write into the history of credit what is posted now, or is not any more."""
         if "state" in vals and (lines := self._get_credit_lines()):
             self.env["account.credit.balance.entry"]._enter_lines(lines)
-        return result
 
     # === CHECK METHODS === #
 
     def _check_credit_holder_kept(self, vals):
         """Check that posted entries on a credit account stay the customer's."""
+        changes = [name for name in HOLDER_FIELDS if name in vals]
+        if not changes:
+            return
         for move in self:
-            is_changed = any(
-                self._field_will_change(move, vals, name)
-                for name in HOLDER_FIELDS
-                if name in vals
-            )
-            if is_changed and move._get_credit_lines():
+            if (
+                move.state == "posted"
+                and any(self._field_will_change(move, vals, name) for name in changes)
+                and move._get_credit_lines()
+            ):
                 raise UserError(
                     self.env._(
                         "%s changed a credit balance: reset it to draft before you "
@@ -48,20 +42,17 @@ class AccountMove(models.Model):
                     )
                 )
 
-    def _check_not_reversed(self):
-        """Check that no other entry undoes, now or later, what these booked.
-
-        :raise UserError: Naming the one that reverses it.
-        """
-        for move in self:
+    def _get_reversal_blockers(self, way):
+        """Name the entries that undo, now or later, what these booked of credit."""
+        if way == "reset":
+            return  # That is asked as soon as its entry is not posted any more.
+        for move in self._get_credit_lines().move_id:
             if move.move_type == "entry" and (reversals := move._get_reversals()):
-                raise UserError(
-                    self.env._(
-                        "%(entry)s was reversed by %(reversal)s: the credit balance "
-                        "is not changed back twice. Cancel that one first.",
-                        entry=move.display_name,
-                        reversal=reversals[0].display_name,
-                    )
+                yield self.env._(
+                    "%(entry)s was reversed by %(reversal)s: the credit balance "
+                    "is not changed back twice. Cancel that one first.",
+                    entry=move.display_name,
+                    reversal=reversals[0].display_name,
                 )
 
     def _check_reversed_within(self):
@@ -79,7 +70,7 @@ class AccountMove(models.Model):
                         reversed_sudo.display_name,
                     )
                 )
-            reversed_sudo.origin_payment_id._check_can_be_reversed()
+            reversed_sudo.origin_payment_id._check_can_be_undone("reverse")
             booked = reversed_sudo._get_credit_amounts()
             posted = reversed_sudo._get_reversals().filtered(
                 lambda move: move.state == "posted"
@@ -100,13 +91,16 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - STEPS === #
 
-    def _unmatch_spent_credit(self):
+    def _unmatch_spent_credit(self, vals):
         """Open what credit paid that goes back to its balance with these.
 
         Odoo leaves matched what is reset to draft: it would stay paid by credit that
         can be spent once more. What gave it back stays matched: it is a draft already.
         """
-        for move in self._get_credit_lines().move_id:
+        if vals.get("state", "posted") == "posted":
+            return
+        posted = self.filtered(lambda move: move.state == "posted")
+        for move in posted._get_credit_lines().move_id:
             if not any(amount < 0 for amount in move._get_credit_amounts().values()):
                 continue
             lines = move.line_ids

@@ -185,28 +185,6 @@ class AccountMove(models.Model):
             self._get_credit_note_journal(), date, has_tax=bool(self.line_ids.tax_ids)
         )
 
-    def _check_can_be_reset(self):
-        """Check that no refund in flight is going to pay out these credit notes."""
-        refunds_sudo = (
-            self.env["payment.transaction"]
-            .sudo()  # Whoever started them, and whoever may see them.
-            .search([("refund_credit_note_id", "in", self.ids)])
-        )
-        if refunds_sudo := refunds_sudo.filtered(lambda tx: tx._is_refund_in_flight()):
-            raise UserError(self._describe_blocking_attempt(refunds_sudo[0]))
-        return super()._check_can_be_reset()
-
-    # === CRUD METHODS === #
-
-    def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
-        """Leave the reconciliation to the one who issues a credit note for an amount.
-
-        Odoo would reconcile all of it with the invoice on posting.
-        """
-        if self.env.context.get("credit_note_reconciled_by_door") is OURS:
-            return reverse_moves
-        return super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
-
     # === ACTION METHODS === #
 
     def action_create_credit_note(self):

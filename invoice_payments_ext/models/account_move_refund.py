@@ -31,18 +31,21 @@ class AccountMove(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_changed_by_payment(self, states):
+    def _check_changed_by_payment(self, vals):
         """Check that entries whose payment has a cap are posted and reset by that.
 
         Odoo leaves the payment as it is where its journal entry is posted or reset, so
         that what is given back would be counted by the one and not by the other.
 
-        :param tuple states: In which states the payment was left as it is.
         :raise UserError: Naming the payment.
         """
-        if self.env.context.get("entry_follows") is OURS:
+        if "state" not in vals or self.env.context.get("entry_follows") is OURS:
             return
-        for payment in self.origin_payment_id._filter_capped():
+        is_posted = vals["state"] == "posted"
+        # In these states the payment was left as it is.
+        states = UNPOSTED_STATES if is_posted else POSTED_STATES
+        changed = self.filtered(lambda move: (move.state == "posted") != is_posted)
+        for payment in changed.origin_payment_id._filter_capped():
             if payment.state in states:
                 raise UserError(
                     self.env._(
@@ -52,17 +55,6 @@ class AccountMove(models.Model):
                         payment=payment.display_name,
                     )
                 )
-
-    # === CRUD METHODS === #
-
-    def write(self, vals):
-        if "state" in vals and self.origin_payment_id:
-            posted = self.filtered(lambda move: move.state == "posted")
-            if vals["state"] == "posted":
-                (self - posted)._check_changed_by_payment(UNPOSTED_STATES)
-            else:
-                posted._check_changed_by_payment(POSTED_STATES)
-        return super().write(vals)
 
     # === COMPUTE METHODS === #
 

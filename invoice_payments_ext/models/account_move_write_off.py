@@ -88,16 +88,11 @@ class AccountMove(models.Model):
             )
         return values
 
-    def _compute_payments_widget_reconciled_info(self):
+    def _mark_write_offs_in_widget(self, contents):
         """Do not call paid, on the form and in print, what was written off."""
-        result = super()._compute_payments_widget_reconciled_info()
-        for move in self.filtered("invoice_payments_widget"):
-            entry_ids = move.sudo().write_off_entry_ids.ids
-            widget = move.invoice_payments_widget
-            for content in widget["content"]:
-                content["is_refund"] |= content["move_id"] in entry_ids
-            move.invoice_payments_widget = widget
-        return result
+        entry_ids = self.sudo().write_off_entry_ids.ids
+        for values in contents:
+            values["is_refund"] |= values["move_id"] in entry_ids
 
     # === ACTION METHODS === #
 

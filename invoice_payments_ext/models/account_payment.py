@@ -40,24 +40,17 @@ class AccountPayment(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_post(self):
-        if self.env.context.get("booked_by_door") is OURS and all(
-            payment.outstanding_account_id for payment in self
-        ):
-            self = self.with_context(nothing_reconciled_yet=OURS)
-        return super().action_post()
+    def _cancel_entries_in_credit_history(self):
+        """Cancel the draft entries that the history of a credit balance refers to.
 
-    def action_cancel(self):
-        """Keep entries that the history of a credit balance refers to.
-
-        Odoo deletes those of payments that were reset to draft.
+        :return: Their payments.
+        :rtype: account.payment
         """
         drafts = self.move_id.filtered(lambda move: move.state == "draft")
         latest = self.env["account.credit.balance.entry"]._get_latest(drafts.line_ids)
         kept = self.env["account.move.line"].union(*latest).move_id
         kept.button_cancel()
-        others = self - kept.origin_payment_id
-        return super(AccountPayment, others).action_cancel()
+        return kept.origin_payment_id
 
     def action_print_payment_receipt(self):
         """Return the action that prints the receipt.

@@ -30,57 +30,42 @@ class AccountPayment(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_can_be_reset(self):  # pylint: disable=missing-return
-        """Check that credit is not given back twice.
+    def _get_credit_keeper_blockers(self, way):
+        """Name the payments that keep, give back or pay out credit.
 
-        :raise UserError: Naming what gave it back, or paid it out, or may still.
+        No other entry reverses them: what they gave it for could be used again, and
+        the reversal be reset.
         """
-        super()._check_can_be_reset()
-        self._check_not_given_back(POSTED_STATES)
-
-    def _check_can_be_reversed(self):
-        """Check that other entries can reverse these payments, now or later.
-
-        Not what keeps, gives back or pays out credit: what that was given for could be
-        used again, and the reversal be reset.
-
-        :raise UserError: Naming the payment that cannot be, or what keeps it from that.
-        """
-        self._check_no_refund_in_flight()
-        self._check_not_given_back(("draft", *POSTED_STATES))
+        if way != "reverse":
+            return
         for payment in self._filter_capped():
             if payment.payment_type == "outbound" and (
                 payment.journal_id.is_credit_balance
                 or payment.source_payment_id.is_from_credit
                 or payment.payment_transaction_id.refund_credit_payment_id
             ):
-                raise UserError(
-                    self.env._(
-                        "%s keeps or pays out credit: it is not reversed by another "
-                        "entry. Reset or cancel it, or use or adjust the credit.",
-                        payment.display_name,
-                    )
+                yield self.env._(
+                    "%s keeps or pays out credit: it is not reversed by another "
+                    "entry. Reset or cancel it, or use or adjust the credit.",
+                    payment.display_name,
                 )
 
-    def _check_not_given_back(self, states):
-        """Check that nothing that these took from a credit balance was given back.
-
-        :param tuple states: The states in which a payment that gives it back counts.
-        :raise UserError: Naming that payment.
-        """
+    def _get_given_back_blockers(self, way):
+        """Name the payments that gave back what these took of a credit balance."""
+        states = {"reset": POSTED_STATES, "reverse": ("draft", *POSTED_STATES)}.get(
+            way, ()
+        )
         payments = self.filtered("is_from_credit")
         given_back = (
             payments.sudo().refund_payment_ids
             | payments._get_gateway_refunds().payment_id
-        ).filtered(lambda refund: refund.state in states)
-        if given_back:
-            raise UserError(
-                self.env._(
-                    "%(refund)s gave back or paid out what %(payment)s took: it "
-                    "stays as long as that one stands.",
-                    refund=given_back[0].display_name,
-                    payment=", ".join(payments.mapped("display_name")),
-                )
+        )
+        for refund in given_back.filtered(lambda refund: refund.state in states):
+            yield self.env._(
+                "%(refund)s gave back or paid out what %(payment)s took: it "
+                "stays as long as that one stands.",
+                refund=refund.display_name,
+                payment=", ".join(payments.mapped("display_name")),
             )
 
     # === ACTION METHODS === #
@@ -244,14 +229,6 @@ class AccountPayment(models.Model):
                 ),
                 user_id=self.env.uid,
             )
-
-    def _get_gateway_refunds(self):
-        """Return those too that pay, or were to pay, out what these are of credit."""
-        from_credit = self.filtered("is_from_credit")
-        transactions_sudo = self.env["payment.transaction"].sudo()
-        return super()._get_gateway_refunds() | transactions_sudo.search(
-            [("refund_credit_payment_id", "in", from_credit.ids)]
-        )
 
     def _lock_credit_balances(self):
         """Lock the balances that what is given back of these payments is kept on."""

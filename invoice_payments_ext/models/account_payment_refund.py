@@ -15,8 +15,7 @@ CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
 class AccountPayment(models.Model):
     """Money given back: what may be refunded, where to, and what it undoes."""
 
-    _name = "account.payment"
-    _inherit = ["account.payment", "payment.lock.mixin"]
+    _inherit = "account.payment"
 
     # Stock knows the refunds of a gateway only.
     source_payment_id = fields.Many2one(
@@ -186,14 +185,13 @@ class AccountPayment(models.Model):
 
         :raise UserError: Naming the refund.
         """
-        self._get_gateway_refunds()._check_no_refund_in_flight()
+        for reason in self._get_gateway_refunds()._get_refund_in_flight_reasons():
+            raise UserError(reason)
 
-    def _check_can_be_reset(self):
-        """Check that these payments can be reset to draft, cancelled or rejected.
-
-        :raise UserError: If a refund of them may still go out.
-        """
-        self._check_no_refund_in_flight()
+    def _get_refund_in_flight_blockers(self, way):
+        """Name the refunds of these payments that may still go out."""
+        if way != "unpost":
+            yield from self._get_gateway_refunds()._get_refund_in_flight_reasons()
 
     def _check_posted_within_source(self):
         """Check what a door did not book: that no more is given back than was paid.
@@ -302,21 +300,18 @@ class AccountPayment(models.Model):
                     )
                 )
 
-    def _check_left_with_entry(self):
-        """Check that nothing is called off that changes a credit balance.
+    def _get_posted_entry_blockers(self, way):
+        """Name payments that change a credit balance, called off without their entry.
 
         Others may be: a bank rejects a transfer, whose entry stays as it is.
-
-        :raise UserError: Naming the payment.
         """
+        if way != "unpost":
+            return
         for payment in self.sudo():
             if payment.journal_id.is_credit_balance and payment._is_posted():
-                raise UserError(
-                    self.env._(
-                        "The journal entry of %s is posted: reset or cancel the "
-                        "payment.",
-                        payment.display_name,
-                    )
+                yield self.env._(
+                    "The journal entry of %s is posted: reset or cancel the payment.",
+                    payment.display_name,
                 )
 
     # === CRUD METHODS === #
@@ -337,7 +332,7 @@ class AccountPayment(models.Model):
             return super().write(vals)
         if vals["state"] not in POSTED_STATES:
             if self.env.context.get("entry_follows") is not OURS:
-                self._check_left_with_entry()
+                self._check_can_be_undone("unpost")
             return super().write(vals)
         posting = self.browse()
         if self.env.context.get("booked_by_door") is not OURS:
@@ -354,26 +349,6 @@ class AccountPayment(models.Model):
         return super(AccountPayment, self._with_entry()).unlink()
 
     # === ACTION METHODS === #
-
-    def action_post(self):
-        """Post what is given back after what it gives back."""
-        sources = self & self.source_payment_id
-        if sources and sources != self:
-            sources.action_post()
-            self -= sources
-        return super().action_post()
-
-    def action_draft(self):
-        self._check_can_be_reset()
-        return super(AccountPayment, self._with_entry()).action_draft()
-
-    def action_cancel(self):
-        self._check_can_be_reset()
-        return super(AccountPayment, self._with_entry()).action_cancel()
-
-    def action_reject(self):
-        self._check_can_be_reset()
-        return super().action_reject()
 
     def action_refund_wizard(self):
         """Return the dialog that refunds this payment, in the place of Odoo's own.
@@ -1143,11 +1118,17 @@ class AccountPayment(models.Model):
     def _get_gateway_refunds(self):
         """Return the refunds of these payments through a gateway.
 
+        Of credit they are those that pay, or were to pay, it out.
+
         :return: The transactions, in superuser mode: another person's count too.
         :rtype: payment.transaction
         """
         children_sudo = self.sudo().payment_transaction_id.child_transaction_ids
-        return children_sudo.filtered(lambda tx: tx.operation == "refund")
+        refunds_sudo = children_sudo.filtered(lambda tx: tx.operation == "refund")
+        from_credit = self.filtered("is_from_credit")
+        return refunds_sudo | refunds_sudo.search(
+            [("refund_credit_payment_id", "in", from_credit.ids)]
+        )
 
     def _get_amount_being_refunded(self):
         """Return what refunds that are under way will take of this payment.

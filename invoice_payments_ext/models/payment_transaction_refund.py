@@ -208,23 +208,32 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.outcome not in UNREFUNDED_OUTCOMES and not self._is_settled()
 
-    def _check_no_refund_in_flight(self):
-        """Check that none of these may still give money back.
+    def _get_refund_in_flight_reasons(self):
+        """Say of each of these that may still give money back that it may.
 
         Credit that was to be paid out is on its way until it is back on the balance.
 
-        :raise UserError: Naming the refund.
+        :rtype: Iterator[str]
         """
         for tx in self:
             is_returning = tx.refund_credit_payment_id and not tx.is_post_processed
-            if is_returning or tx._is_refund_in_flight():
-                raise UserError(
-                    self.env._(
-                        "%(reference)s (%(amount)s) is in flight. Wait for its "
-                        "outcome, or resolve it first.",
-                        reference=tx.reference,
-                        amount=tx.currency_id.format(abs(tx.amount)),
-                    )
+            if not is_returning and not tx._is_refund_in_flight():
+                continue
+            values = {
+                "reference": tx.reference,
+                "amount": tx.currency_id.format(abs(tx.amount)),
+            }
+            if tx.outcome == "unknown":
+                yield self.env._(
+                    "The refund %(reference)s (%(amount)s) is in flight: its outcome "
+                    "is unknown, the customer may have received it. Resolve it first.",
+                    **values,
+                )
+            else:
+                yield self.env._(
+                    "The refund %(reference)s (%(amount)s) is in flight. Wait for its "
+                    "outcome, or resolve it first.",
+                    **values,
                 )
 
     # === BUSINESS METHODS - BOOKING === #

@@ -1,0 +1,3 @@
+from . import payment_undo_mixin
+from . import account_move
+from . import account_payment

@@ -1,0 +1,105 @@
+from odoo import models
+
+from ...tools import OURS, without_defaults
+
+# The fields of an entry that rooms keep to: whether it is posted, and whose it is.
+WATCHED_FIELDS = frozenset(("state", "partner_id", "company_id", "currency_id"))
+# What rooms do around a change of these, in this order.
+BEFORE_CHANGE = (
+    "_check_changed_by_payment",
+    "_check_credit_holder_kept",
+    "_unmatch_spent_credit",
+)
+AFTER_CHANGE = ("_enter_credit_lines",)
+# What rooms add to the payments that are shown and printed on an invoice.
+WIDGET_DETAILS = ("_mark_credit_in_widget", "_mark_write_offs_in_widget")
+
+
+class AccountMove(models.Model):
+    """Odoo's hooks on entries, each overridden once: here the rooms take their turns.
+
+    So the order in which the files of models are loaded decides nothing.
+    """
+
+    _name = "account.move"
+    _inherit = [
+        "account.move",
+        "payment.lock.mixin",
+        "payment.undo.mixin",
+    ]
+
+    _undo_blockers = (
+        "_get_money_in_flight_blockers",
+        "_get_origin_payment_blockers",
+        "_get_pay_out_blockers",
+        "_get_reversal_blockers",
+        "_get_kept_as_credit_blockers",
+    )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        if WATCHED_FIELDS.isdisjoint(vals):
+            return super().write(vals)
+        for name in BEFORE_CHANGE:
+            getattr(self, name)(vals)
+        result = super().write(vals)
+        for name in AFTER_CHANGE:
+            getattr(self, name)(vals)
+        return result
+
+    # === COMPUTE METHODS === #
+
+    def _compute_payments_widget_reconciled_info(self):
+        """Let the rooms say what the payments of an invoice are."""
+        result = super()._compute_payments_widget_reconciled_info()
+        for move in self.filtered("invoice_payments_widget"):
+            widget = move.invoice_payments_widget
+            for name in WIDGET_DETAILS:
+                getattr(move, name)(widget["content"])
+            move.invoice_payments_widget = widget
+        return result
+
+    # === ACTION METHODS === #
+
+    def button_draft(self):
+        """Give back what credit balances paid of these invoices."""
+        if not self:  # Odoo asks for none with each invoice that is issued.
+            return super().button_draft()
+        self._check_can_be_undone("reset")
+        self._undo_credit_applications()
+        kept = self._get_kept_as_credit()
+        result = super().button_draft()
+        kept._tell_missing_money()
+        return result
+
+    def button_cancel(self):
+        self._check_can_be_undone("reset")
+        return super().button_cancel()
+
+    # === BUSINESS METHODS === #
+
+    def _reverse_moves(self, default_values_list=None, cancel=False):
+        """Give credit back before Odoo takes off all that paid these invoices."""
+        self._check_can_be_undone("reverse")
+        kept = self.env["account.payment"]
+        if cancel:
+            self.sudo()._undo_credit_applications()
+            kept = self._get_kept_as_credit()
+        reverse_moves = super()._reverse_moves(default_values_list, cancel)
+        kept._tell_missing_money()
+        return reverse_moves
+
+    def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
+        """Give back what credit paid of invoices that Odoo's own form credits.
+
+        A door that issues a credit note for an amount reconciles it by itself: Odoo
+        would reconcile all of it with the invoice.
+        """
+        if self.env.context.get("credit_note_reconciled_by_door") is OURS:
+            return reverse_moves
+        result = super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
+        for credit_note in without_defaults(reverse_moves).sudo():
+            if credit_note.move_type == "out_refund":
+                credit_note.reversed_entry_id._return_credit(credit_note)
+        return result

@@ -1,0 +1,53 @@
+from odoo import models
+
+from ...tools import OURS
+
+
+class AccountPayment(models.Model):
+    """Odoo's hooks on payments, each overridden once."""
+
+    _name = "account.payment"
+    _inherit = [
+        "account.payment",
+        "payment.lock.mixin",
+        "payment.undo.mixin",
+    ]
+
+    _undo_blockers = (
+        "_get_refund_in_flight_blockers",
+        "_get_given_back_blockers",
+        "_get_credit_keeper_blockers",
+        "_get_posted_entry_blockers",
+    )
+
+    # === ACTION METHODS === #
+
+    def action_post(self):
+        """Post what is given back after what it gives back."""
+        sources = self & self.source_payment_id
+        if sources and sources != self:
+            sources.action_post()
+            self -= sources
+        if self.env.context.get("booked_by_door") is OURS and all(
+            payment.outstanding_account_id for payment in self
+        ):
+            self = self.with_context(nothing_reconciled_yet=OURS)
+        return super().action_post()
+
+    def action_draft(self):
+        self._check_can_be_undone("reset")
+        return super(AccountPayment, self._with_entry()).action_draft()
+
+    def action_cancel(self):
+        """Keep entries that the history of a credit balance refers to.
+
+        Odoo deletes those of payments that were reset to draft.
+        """
+        self._check_can_be_undone("reset")
+        payments = self._with_entry()
+        others = payments - payments._cancel_entries_in_credit_history()
+        return super(AccountPayment, others).action_cancel()
+
+    def action_reject(self):
+        self._check_can_be_undone("reset")
+        return super().action_reject()
