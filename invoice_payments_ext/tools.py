@@ -1,5 +1,6 @@
 from markupsafe import Markup
 
+from odoo import models
 from odoo.tools.misc import clean_context
 
 # The value of the context keys by which this addon's methods tell each other something.
@@ -31,6 +32,22 @@ def without_defaults(records):
     # Keys are to be removed, which keyword arguments cannot do.
     # pylint: disable-next=context-overridden
     return records.with_context(context)
+
+
+def get_id(record_or_id):
+    """Return the id of what a caller gave as a record, an id or nothing.
+
+    What is none of these gets an id that no record has, so that the caller's check
+    refuses it by the name of what was asked for.
+
+    :rtype: int or None
+    """
+    if isinstance(record_or_id, models.BaseModel):
+        return record_or_id.id or None
+    if not record_or_id:
+        return None
+    is_id = isinstance(record_or_id, int) and record_or_id is not True
+    return record_or_id if is_id else -1
 
 
 def prepare_notification(title, message, kind="success"):

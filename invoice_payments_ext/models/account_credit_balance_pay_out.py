@@ -1,20 +1,37 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from ..tools import OURS, without_defaults
+from ..tools import OURS
 from .account_credit_balance_entry import CreditEntryDetails
 from .account_payment_refund import POSTED_STATES
+from .core.door import Door
+
+PAY_OUT = Door(
+    "account.credit.balance.pay_out",
+    rights="_check_pay_out_rights",
+    lock="_lock_for_pay_out",
+    amount="_get_amount_to_pay_out",
+    check="_check_pay_out",
+    work="_carry_out_pay_out",
+    complete="_complete_pay_out",
+    approval="pay_out",
+)
 
 
 class AccountCreditBalance(models.Model):
     """Credit that is paid out to the customer."""
 
-    _inherit = "account.credit.balance"
+    _name = "account.credit.balance"
+    _inherit = ["account.credit.balance", "payment.door.mixin"]
 
     # === CHECK METHODS === #
 
     def _check_pay_out(self, amount, reason, payment_id, **outside_values):
-        """Check a payment to the customer, on a locked balance; see :meth:`pay_out`."""
+        """Check a payment to the customer, on a locked balance; see :meth:`pay_out`.
+
+        :return: The amount that counts towards the approval limit.
+        :rtype: float
+        """
         self.ensure_one()
         card_payment = self._lock_card_payment(payment_id)
         if self.company_id not in self.env.companies and not self.env.su:
@@ -32,7 +49,7 @@ class AccountCreditBalance(models.Model):
         )
         if not card_payment:
             card_payment._get_outside_refund_values(self.company_id, **outside_values)
-            return
+            return amount
         if any(outside_values.values()):
             raise UserError(
                 self.env._(
@@ -64,6 +81,7 @@ class AccountCreditBalance(models.Model):
             card_payment._get_refundable_amount(is_of_credit=True),
             self.env._("refundable amount of %s", card_payment.display_name),
         )
+        return amount
 
     # === ACTION METHODS === #
 
@@ -119,39 +137,30 @@ class AccountCreditBalance(models.Model):
                           the key was used with other values.
         :raise AccessError: If the user has no right to give money back.
         """
-        self.ensure_one()
-        self.env["account.move"]._check_refund_rights()
-        self.check_access("read")
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.credit.balance.pay_out"
-        arguments = {
-            "amount": amount,
-            "reason": reason,
-            "payment_id": self.env["account.move"]._get_id(payment_id),
-            "journal_id": self.env["account.move"]._get_id(journal_id),
-            "date": str(date) if date else None,
-            "reference": reference or None,
-        }
-        key_arguments = {"balance_id": self.id, **arguments}
-        result = keys._find(idempotency_key, door, key_arguments)
-        if result is None:
-            self._lock_for_pay_out(**arguments)
-            if amount is None:
-                arguments["amount"] = self.amount
-            self._check_pay_out(**arguments)
-            result = self.env["account.payment.approval"]._hold(
-                self,
-                "pay_out",
-                arguments,
-                arguments["amount"],
-                self.currency_id,
-                reason,
-            ) or self._carry_out_pay_out(**arguments)
-            keys._remember(idempotency_key, door, key_arguments, result)
-        return self._complete_pay_out(result)
+        return self._pass(
+            PAY_OUT,
+            idempotency_key,
+            amount=amount,
+            reason=reason,
+            payment_id=payment_id,
+            journal_id=journal_id,
+            date=date,
+            reference=reference,
+        )
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _check_pay_out_rights(self):
+        """Check that the user may pay out these balances.
+
+        :raise AccessError: If the user is not of the level *Refund and credit*, or may
+                            not read the balances.
+        """
+        self.env["account.move"]._check_refund_rights()
+        self.check_access("read")
+
+    def _get_amount_to_pay_out(self, **_arguments):
+        return self.amount
 
     def _lock_for_pay_out(self, **_arguments):
         """Lock this balance, and read again what is held."""

@@ -6,11 +6,39 @@ from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import float_compare, format_date
 
-from ..tools import OURS, without_defaults
+from ..tools import OURS, get_id
+from .core.door import Door
 from .payment_transaction import (
     IN_FLIGHT_OUTCOMES,
     RETRYABLE_OUTCOMES,
     UNRESOLVED_OUTCOMES,
+)
+
+CHARGE = Door(
+    "account.move.charge",
+    rights="_check_payment_rights",
+    lock="_lock_to_charge",
+    amount="_get_amount_to_charge",
+    check="_check_charge",
+    work="_prepare_charge",
+    complete="_complete_charge",
+)
+ISSUE_AND_CHARGE = Door(
+    "account.move.issue_and_charge",
+    rights="_check_payment_rights",
+    lock="_lock_to_issue",
+    check="_check_issue_and_charge",
+    work="_issue_and_prepare_charge",
+    complete="_complete_charge",
+)
+RECORD_EXTERNAL_PAYMENT = Door(
+    "account.move.record_external_payment",
+    rights="_check_payment_rights",
+    lock="_lock_to_record",
+    check="_check_external_payment",
+    work="_carry_out_external_payment",
+    is_batch=True,
+    optional=("excess",),
 )
 
 
@@ -305,19 +333,8 @@ class AccountMove(models.Model):
                           something is in flight, or the key was used with other values.
         :raise AccessError: If the user has no right to charge.
         """
-        self.ensure_one()
-        return self._charge(
-            token_id,
-            amount=amount,
-            memo=memo,
-            idempotency_key=idempotency_key,
-            arguments={
-                "move_id": self.id,
-                "token_id": self._get_id(token_id),
-                "amount": amount,
-                "memo": memo or None,
-            },
-            door="account.move.charge",
+        return self._pass(
+            CHARGE, idempotency_key, token_id=token_id, amount=amount, memo=memo
         )
 
     def issue_and_charge(self, token_id=None, idempotency_key=None):
@@ -337,14 +354,7 @@ class AccountMove(models.Model):
                           saved method, or the method cannot be charged.
         :raise AccessError: If the user has no right to charge.
         """
-        self.ensure_one()
-        return self._charge(
-            token_id,
-            issue=True,
-            idempotency_key=idempotency_key,
-            arguments={"move_id": self.id, "token_id": self._get_id(token_id)},
-            door="account.move.issue_and_charge",
-        )
+        return self._pass(ISSUE_AND_CHARGE, idempotency_key, token_id=token_id)
 
     def record_external_payment(
         self,
@@ -386,83 +396,67 @@ class AccountMove(models.Model):
         :raise UserError: If an invoice cannot be collected, or a value does not fit.
         :raise AccessError: If the user has no right to record payments.
         """
-        self._check_payment_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.move.record_external_payment"
-        arguments = {
-            "move_ids": self.ids,
-            "amount": amount,
-            "journal_id": self._get_id(journal_id),
-            "payment_method_line_id": self._get_id(payment_method_line_id),
-            "date": str(date) if date else None,
-            "reference": reference or None,
-            "memo": memo or None,
-            "notify": bool(notify),
-            **({"excess": excess} if excess else {}),
-        }
-        payments = keys._find(idempotency_key, door, arguments)
-        if payments is None:
-            values = self._get_external_payment_values(
-                journal_id, payment_method_line_id, date, reference, memo
-            )
-            if excess:
-                self._lock_own_credit_balance(excess, values)
-            self._lock_for_payment()
-            payments = self._record_external_payments(amount, values, excess)
-            keys._remember(idempotency_key, door, arguments, payments)
-            if notify:
-                payments._send_receipt()
-        return payments
+        return self._pass(
+            RECORD_EXTERNAL_PAYMENT,
+            idempotency_key,
+            amount=amount,
+            journal_id=journal_id,
+            payment_method_line_id=payment_method_line_id,
+            date=date,
+            reference=reference,
+            memo=memo,
+            notify=notify,
+            excess=excess,
+        )
 
     # === BUSINESS METHODS - CHARGING === #
 
-    def _charge(
-        self,
-        token_id,
-        amount=None,
-        memo=None,
-        issue=False,
-        retried=None,
-        idempotency_key=None,
-        arguments=None,
-        door=None,
-    ):
-        """Prepare an attempt, or find the one of an earlier request, and run it."""
-        self._check_payment_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        attempt = keys._find(idempotency_key, door, arguments)
-        if attempt is None:
-            self.ensure_one()
-            if issue:
-                # Issuing may spend credit, and balances are locked before invoices.
-                self._lock_credit_balances()
-            self._lock_for_payment()
-            if retried:
-                amount = self._get_retry_amount(retried)
-            attempt = self._prepare_charge(token_id, amount, memo, issue, retried)
-            keys._remember(idempotency_key, door, arguments, attempt)
-        # In superuser mode: providers and the work on attempts are not the staff's.
-        if attempt:
-            attempt.sudo()._run_attempt()
-        return attempt.with_env(self.env)
+    def _lock_to_charge(self, **_arguments):
+        """Lock this invoice; see :meth:`charge`."""
+        self._lock_for_payment()
 
-    def _prepare_charge(self, token_id, amount, memo, issue, retried):
-        """Check everything and create the attempt, on a locked invoice."""
-        self.ensure_one()
+    def _lock_to_issue(self, **_arguments):
+        """Lock this draft, and before it the balances that may pay it at issue."""
+        self._lock_credit_balances()
+        self._lock_for_payment()
+
+    def _get_amount_to_charge(self, **_arguments):
+        return self._get_default_payment_amount()
+
+    def _check_charge(self, token_id, amount, memo=None):
+        """Check a charge, on a locked invoice; see :meth:`charge`."""
         token = self._get_token_to_charge(token_id)
-        if issue:
-            self._check_issuable(token)
-            self.action_post()
-            if self.currency_id.is_zero(self.amount_residual):
-                return self.env["payment.transaction"]  # Credit has paid all of it.
         self._check_collectable()
         self._check_nothing_in_flight()
-        if amount is None:
-            amount = self._get_default_payment_amount()
         self._check_payment_amount(amount)
         self._check_token(token, amount)
+
+    def _check_issue_and_charge(self, token_id):
+        """Check an issue with its charge, on a locked draft."""
+        self._check_issuable(self._get_token_to_charge(token_id))
+
+    def _issue_and_prepare_charge(self, token_id):
+        """Issue this draft and prepare the charge of the amount that remains.
+
+        :return: The attempt; none if the credit balance paid all of it.
+        :rtype: payment.transaction
+        """
+        token = self._get_token_to_charge(token_id)
+        self.action_post()
+        if self.currency_id.is_zero(self.amount_residual):
+            return self.env["payment.transaction"]
+        amount = self._get_default_payment_amount()
+        self._check_charge(token.id, amount)
+        return self._prepare_charge(token.id, amount)
+
+    def _prepare_charge(self, token_id, amount, memo=None, retried=None):
+        """Create the attempt that was checked, on a locked invoice.
+
+        :return: The attempt.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        token = self._get_token_to_charge(token_id)
         attempt_sudo = (
             self.env["payment.transaction"]
             .sudo()  # The staff may charge, but not write transactions as they like.
@@ -470,6 +464,10 @@ class AccountMove(models.Model):
         )
         attempt_sudo.with_context(payment_backend_action=True)._log_sent_message()
         return attempt_sudo.sudo(False)
+
+    def _complete_charge(self, attempt):
+        """Run an attempt that was prepared, if one was; see :meth:`charge`."""
+        return self.env["payment.transaction"]._complete_attempt(attempt)
 
     def _prepare_charge_vals(self, token, amount, memo, retried):
         """Return the values of an attempt that this addon starts.
@@ -542,7 +540,7 @@ class AccountMove(models.Model):
                 )
             return token
         # In superuser mode: another company's method is refused with its reason.
-        token = self.env["payment.token"].sudo().browse(self._get_id(token_id))
+        token = self.env["payment.token"].sudo().browse(token_id)
         if not token.exists():
             raise UserError(
                 self.env._("There is no saved payment method %s.", token_id)
@@ -568,8 +566,14 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - EXTERNAL PAYMENTS === #
 
-    def _get_external_payment_values(
-        self, journal_id, payment_method_line_id, date, reference, memo
+    def _get_external_values(
+        self,
+        journal_id=None,
+        payment_method_line_id=None,
+        date=None,
+        reference=None,
+        memo=None,
+        **_arguments,
     ):
         """Check what was given for external payments and complete it.
 
@@ -610,7 +614,7 @@ class AccountMove(models.Model):
                     self.env._("%s has no bank or cash journal.", company.name)
                 )
             return journal
-        journal = journals.browse(self._get_id(journal_id)).exists()
+        journal = journals.browse(get_id(journal_id)).exists()
         if not journal:
             raise UserError(self.env._("There is no journal %s.", journal_id))
         if journal.company_id not in company.sudo().parent_ids:
@@ -658,7 +662,7 @@ class AccountMove(models.Model):
                     )
                 )
             return method_lines[0]
-        method_line = method_lines.browse(self._get_id(method_line_id))
+        method_line = method_lines.browse(get_id(method_line_id))
         if method_line not in method_lines:
             raise UserError(
                 self.env._(
@@ -742,16 +746,42 @@ class AccountMove(models.Model):
             start_label=self.env._("the invoice"),
         )
 
-    def _record_external_payments(self, amount, values, excess=None):
-        """Create, post and reconcile one payment for each of these invoices."""
+    def _lock_to_record(self, excess=None, **arguments):
+        """Lock these invoices, and before them the balance that an excess goes to."""
+        if excess:
+            self._lock_own_credit_balance(
+                excess, self._get_external_values(**arguments)
+            )
+        self._lock_for_payment()
+
+    def _check_external_payment(self, amount, excess=None, notify=False, **arguments):
+        """Check external payments; see :meth:`record_external_payment`.
+
+        The amounts are checked with each payment that is prepared.
+        """
+        self._get_external_values(**arguments)
         if amount is not None and len(self) > 1:
             raise UserError(
                 self.env._("An amount can be given for a single invoice only.")
             )
         self._check_collectable()
         self._check_nothing_in_flight()
+
+    def _carry_out_external_payment(
+        self, amount, excess=None, notify=False, **arguments
+    ):
+        """Record external payments that were checked, on locked invoices."""
+        values = self._get_external_values(**arguments)
         if excess and self._has_excess(amount, values):
-            return self._record_with_excess(amount, values)
+            payments = self._record_with_excess(amount, values)
+        else:
+            payments = self._record_external_payments(amount, values)
+        if notify:
+            payments._send_receipt()
+        return payments
+
+    def _record_external_payments(self, amount, values):
+        """Create, post and reconcile one payment for each of these invoices."""
         by_dialog = self.filtered(
             lambda invoice: invoice._needs_register_dialog(values)
         )
@@ -926,20 +956,6 @@ class AccountMove(models.Model):
         return super(AccountMove, matched)._compute_reconciled_payment_ids()
 
     # === BUSINESS METHODS - HELPERS === #
-
-    @api.model
-    def _get_id(self, record_or_id):
-        """Return the id of what a caller gave as a record, an id or nothing.
-
-        What is none of these gets an id that no record has, so that the caller's check
-        refuses it by the name of what was asked for.
-        """
-        if isinstance(record_or_id, models.BaseModel):
-            return record_or_id.id or None
-        if not record_or_id:
-            return None
-        is_id = isinstance(record_or_id, int) and record_or_id is not True
-        return record_or_id if is_id else -1
 
     def _lock_for_payment(self):
         """Lock these invoices until the end of the database transaction.

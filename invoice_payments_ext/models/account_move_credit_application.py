@@ -6,6 +6,16 @@ from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
 from ..tools import without_defaults
+from .core.door import Door
+
+APPLY_CREDIT_BALANCE = Door(
+    "account.move.apply_credit_balance",
+    rights="_check_payment_rights",
+    lock="_lock_to_apply_credit",
+    amount="_get_amount_to_apply",
+    check="_check_credit_applicable",
+    work="_carry_out_credit_application",
+)
 
 
 class AccountMove(models.Model):
@@ -92,8 +102,10 @@ class AccountMove(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_credit_applicable(self, amount, balance):
-        """Check that this much of a locked balance can be spent on this invoice.
+    def _check_credit_applicable(self, amount):
+        """Check that this much of the customer's balance can be spent on this invoice.
+
+        On a locked invoice and balance.
 
         :raise UserError: If the invoice takes no payment, something is in flight for
                           it, or the balance does not hold as much.
@@ -102,7 +114,8 @@ class AccountMove(models.Model):
         self._check_collectable()
         self._check_nothing_in_flight()
         self._check_no_money_in_flight()
-        if not balance or self.currency_id.is_zero(balance.amount):
+        held = self._get_credit_balances().amount
+        if self.currency_id.is_zero(held):
             raise UserError(
                 self.env._(
                     "Nothing is held in %(currency)s for %(customer)s.",
@@ -110,16 +123,13 @@ class AccountMove(models.Model):
                     customer=self.commercial_partner_id.display_name,
                 )
             )
-        if amount is not None:
-            self._check_payment_amount(amount)
-            self._check_amount(
-                amount,
-                self.currency_id,
-                balance.amount,
-                self.env._(
-                    "credit balance of %s", self.commercial_partner_id.display_name
-                ),
-            )
+        self._check_payment_amount(amount)
+        self._check_amount(
+            amount,
+            self.currency_id,
+            held,
+            self.env._("credit balance of %s", self.commercial_partner_id.display_name),
+        )
 
     def _get_kept_as_credit_blockers(self, way):
         """Name the payments that keep these credit notes as credit.
@@ -190,22 +200,24 @@ class AccountMove(models.Model):
                           with other values.
         :raise AccessError: If the user has no right to record payments.
         """
-        self.ensure_one()
-        self._check_payment_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.move.apply_credit_balance"
-        arguments = {"move_id": self.id, "amount": amount}
-        payment = keys._find(idempotency_key, door, arguments)
-        if payment is None:
-            balance = self._lock_credit_balances().get(self._get_credit_owner())
-            self._lock_for_payment()
-            self._check_credit_applicable(amount, balance)
-            if amount is None:
-                amount = min(self._get_default_payment_amount(), balance.amount)
-            payment = self._pay_with_credit({self: amount})
-            self._notify_payments_changed()
-            keys._remember(idempotency_key, door, arguments, payment)
+        return self._pass(APPLY_CREDIT_BALANCE, idempotency_key, amount=amount)
+
+    # === BUSINESS METHODS - BY HAND === #
+
+    def _lock_to_apply_credit(self, **_arguments):
+        """Lock this invoice, and before it the balance that it is paid from."""
+        self._lock_credit_balances()
+        self._lock_for_payment()
+
+    def _get_amount_to_apply(self, **_arguments):
+        """Return what settles this invoice today, as far as the balance goes."""
+        held = self._get_credit_balances().amount
+        return min(self._get_default_payment_amount(), held)
+
+    def _carry_out_credit_application(self, amount):
+        """Pay this invoice from its customer's balance, both of them locked."""
+        payment = self._pay_with_credit({self: amount})
+        self._notify_payments_changed()
         return payment
 
     # === BUSINESS METHODS - AT ISSUE === #
@@ -348,7 +360,7 @@ class AccountMove(models.Model):
         """Lock the balance that the excess of a payment is kept on.
 
         :param str excess: What the caller wants; see :meth:`record_external_payment`.
-        :param dict values: What :meth:`_get_external_payment_values` returned.
+        :param dict values: What :meth:`_get_external_values` returned.
         :raise UserError: If it is nothing that can be done with an excess.
         """
         if excess != "credit":

@@ -2,8 +2,20 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
-from ..tools import OURS, without_defaults
+from ..tools import OURS, get_id
 from .account_move_credit_note_lines import DOCUMENT
+from .core.door import Door
+
+ISSUE_CREDIT_NOTE = Door(
+    "account.move.issue_credit_note",
+    rights="_check_refund_rights",
+    lock="_lock_for_credit_note",
+    amount="_get_amount_to_credit",
+    check="_check_credit_note",
+    work="_carry_out_credit_note",
+    complete="_complete_credit_note",
+    approval="credit_note",
+)
 
 
 class AccountMove(models.Model):
@@ -244,36 +256,16 @@ class AccountMove(models.Model):
                           destinations do not add up, or a value does not fit.
         :raise AccessError: If the user has no right to issue credit notes.
         """
-        self.ensure_one()
-        self._check_refund_rights()
-        self = without_defaults(self)
-        arguments = {
-            "amount": amount,
-            "lines": self._get_dicts(lines, ("line_id",)),
-            "reason": reason,
-            "date": str(date) if date else None,
-            "destinations": self._get_dicts(destinations, ("payment_id", "journal_id")),
-            "note": note or None,
-        }
-        keys = self.env["account.idempotency.key"]
-        door = "account.move.issue_credit_note"
-        key_arguments = {"move_id": self.id, **arguments}
-        result = keys._find(idempotency_key, door, key_arguments)
-        if result is None:
-            self._lock_for_credit_note(**arguments)
-            if amount is None and not lines:
-                arguments["amount"] = self._get_amount_to_credit()
-            total = self._check_credit_note(**arguments)
-            result = self.env["account.payment.approval"]._hold(
-                self,
-                "credit_note",
-                arguments,
-                total,
-                self.currency_id,
-                reason,
-            ) or self._carry_out_credit_note(**arguments)
-            keys._remember(idempotency_key, door, key_arguments, result)
-        return self._complete_credit_note(result)
+        return self._pass(
+            ISSUE_CREDIT_NOTE,
+            idempotency_key,
+            amount=amount,
+            lines=self._get_dicts(lines, ("line_id",)),
+            reason=reason,
+            date=date,
+            destinations=self._get_dicts(destinations, ("payment_id", "journal_id")),
+            note=note,
+        )
 
     @api.model
     def _get_dicts(self, values, id_keys):
@@ -288,7 +280,7 @@ class AccountMove(models.Model):
             )
         return [
             {
-                key: self._get_id(item)
+                key: get_id(item)
                 if key in id_keys
                 else item
                 if item is None or isinstance(item, str | int | float | bool)
@@ -330,22 +322,17 @@ class AccountMove(models.Model):
         self._notify_payments_changed()
         return credit_note
 
-    def _complete_credit_note(self, result):
-        """Run the refunds that were prepared with a credit note.
-
-        :return: What was given: the credit note, or the request to issue it.
-        """
-        if result._name != self._name:
-            return result
+    def _complete_credit_note(self, credit_note):
+        """Run the refunds that were prepared with a credit note, and return it."""
         # In superuser mode: providers and the work on attempts are not the staff's.
         attempts_sudo = (
             self.env["payment.transaction"]
             .sudo()
-            .search([("refund_credit_note_id", "in", result.ids)], order="id")
+            .search([("refund_credit_note_id", "in", credit_note.ids)], order="id")
         )
         for attempt_sudo in attempts_sudo:
             attempt_sudo._run_attempt()
-        return result.with_env(self.env)
+        return credit_note.with_env(self.env)
 
     def _create_credit_note(
         self,
@@ -365,8 +352,8 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         date = fields.Date.to_date(date) or self._get_today(self.invoice_date)
-        if amount is None and not lines:
-            amount = self._get_amount_to_credit()
+        if amount is None:
+            amount = self._get_amount_to_credit(lines)
         credit = self._plan_credit(date, amount=amount, lines=lines)
         total = self._get_amount(sum(credit.taken[DOCUMENT].values()))
         # Who books a payment may have turned Odoo's computation of invoices off.
@@ -559,12 +546,14 @@ class AccountMove(models.Model):
                 reserved += planned[str(self.id)]
         return reserved
 
-    def _get_amount_to_credit(self):
+    def _get_amount_to_credit(self, lines=None, **_arguments):
         """Return the amount that a credit note would be for: what remains to be paid.
 
-        :return: The amount in the invoice's currency; None if nothing remains.
+        :param list[dict] lines: The lines to credit, which have amounts of their own.
+        :return: The amount in the invoice's currency; None if nothing remains, or lines
+                 are credited.
         :rtype: float | None
         """
         self.ensure_one()
         amount = min(self._get_chargeable_amount(), self._get_creditable_amount())
-        return None if self.currency_id.is_zero(amount) else amount
+        return None if lines or self.currency_id.is_zero(amount) else amount

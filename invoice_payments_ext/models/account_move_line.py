@@ -3,8 +3,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
 
-from ..tools import OURS, prepare_notification, without_defaults
+from ..tools import OURS, prepare_notification
 from .account_credit_balance_entry import CreditEntryDetails
+from .core.door import Door
 
 # What a journal item on a credit account tells its balance.
 CREDIT_FIELDS = (
@@ -18,10 +19,21 @@ CREDIT_FIELDS = (
 )
 
 
+MOVE_TO_CREDIT_BALANCE = Door(
+    "account.move.line.move_to_credit_balance",
+    rights="_check_rights_to_keep",
+    lock="_lock_to_keep",
+    amount="_get_amount_to_keep",
+    check="_check_keep",
+    work="_keep_as_credit",
+)
+
+
 class AccountMoveLine(models.Model):
     """Journal items on a credit account stay what the history of its balance says."""
 
-    _inherit = "account.move.line"
+    _name = "account.move.line"
+    _inherit = ["account.move.line", "payment.door.mixin"]
 
     # === CRUD METHODS === #
 
@@ -172,31 +184,36 @@ class AccountMoveLine(models.Model):
                           above it, or the key was used with other values.
         :raise AccessError: If the user has no right to record payments.
         """
-        self.ensure_one()
-        self.move_id._check_payment_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.move.line.move_to_credit_balance"
-        arguments = {"line_id": self.id, "amount": amount}
-        kept = keys._find(idempotency_key, door, arguments)
-        if kept is None:
-            self._check_outstanding_credit()
-            self._lock_credit_balances()
-            self.move_id._lock_for_payment()
-            if payment := self.move_id.origin_payment_id:
-                payment._lock_for_refund()
-            self._check_outstanding_credit()
-            outstanding = self._get_outstanding_credit()
-            if amount is None:
-                amount = outstanding
-            self.env["account.move"]._check_amount(
-                amount, self.currency_id, outstanding, self.env._("open amount")
-            )
-            kept = self._keep_as_credit(amount)
-            keys._remember(idempotency_key, door, arguments, kept)
-        return kept
+        return self._pass(MOVE_TO_CREDIT_BALANCE, idempotency_key, amount=amount)
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _check_rights_to_keep(self):
+        """Check that the user may keep these as credit.
+
+        :raise AccessError: If the user is not of the level *Record and charge*.
+        """
+        self.move_id._check_payment_rights()
+
+    def _lock_to_keep(self, **_arguments):
+        """Lock the entry of this, and before it the balance that it is kept on."""
+        self._lock_credit_balances()
+        self.move_id._lock_for_payment()
+        if payment := self.move_id.origin_payment_id:
+            payment._lock_for_refund()
+
+    def _get_amount_to_keep(self, **_arguments):
+        return self._get_outstanding_credit()
+
+    def _check_keep(self, amount):
+        """Check that this much can be kept as credit, on locked records."""
+        self._check_outstanding_credit()
+        self.env["account.move"]._check_amount(
+            amount,
+            self.currency_id,
+            self._get_outstanding_credit(),
+            self.env._("open amount"),
+        )
 
     def _lock_credit_balances(self):
         """Lock the balances that what is open of these would be kept on."""

@@ -2,7 +2,8 @@ from odoo import Command, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ..tools import SELDOM_READ, prepare_notification, without_defaults
+from ..tools import SELDOM_READ, get_id, prepare_notification
+from .core.door import Door
 
 # What these accounts hold is no loss.
 NO_WRITE_OFF_ACCOUNT_TYPES = (
@@ -11,6 +12,24 @@ NO_WRITE_OFF_ACCOUNT_TYPES = (
     "asset_cash",
     "liability_credit_card",
     "off_balance",
+)
+
+
+WRITE_OFF = Door(
+    "account.move.write_off",
+    rights="_check_refund_rights",
+    lock="_lock_for_write_off",
+    amount="_get_amount_to_write_off",
+    check="_check_write_off",
+    work="_carry_out_write_off",
+    approval="write_off",
+)
+UNDO_WRITE_OFF = Door(
+    "account.move.undo_write_off",
+    rights="_check_rights_to_undo_write_off",
+    lock="_lock_to_undo_write_off",
+    check="_check_undo_write_off",
+    work="_carry_out_undo_write_off",
 )
 
 
@@ -39,7 +58,11 @@ class AccountMove(models.Model):
     # === CHECK METHODS === #
 
     def _check_write_off(self, amount, reason, account_id, date):
-        """Check a write-off, on a locked invoice; see :meth:`write_off`."""
+        """Check a write-off, on a locked invoice; see :meth:`write_off`.
+
+        :return: The amount that counts towards the approval limit.
+        :rtype: float
+        """
         self.ensure_one()
         if blocked := self._get_write_off_blocked_reason():
             raise UserError(blocked)
@@ -49,9 +72,10 @@ class AccountMove(models.Model):
         self._get_write_off_account(account_id)
         self._get_write_off_date(date)
         self._get_write_off_journal()
+        return amount
 
-    def _check_undo_write_off(self):
-        """Check that this entry is a write-off that can be undone."""
+    def _check_undo_write_off(self, reason):
+        """Check that this entry is a write-off that can be undone, on a locked one."""
         self.ensure_one()
         if not self.written_off_invoice_id:
             raise UserError(self.env._("%s is no write-off.", self.display_name))
@@ -73,6 +97,8 @@ class AccountMove(models.Model):
                     state=states[self.state].lower(),
                 )
             )
+        if reason is not None and not isinstance(reason, str):
+            raise UserError(self.env._("The reason must be a text."))
 
     # === ODOO'S OWN RECONCILIATION === #
 
@@ -162,34 +188,14 @@ class AccountMove(models.Model):
                           other values.
         :raise AccessError: If the user has no right to write off.
         """
-        self.ensure_one()
-        self._check_refund_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.move.write_off"
-        arguments = {
-            "amount": amount,
-            "reason": reason,
-            "account_id": self._get_id(account_id),
-            "date": str(date) if date else None,
-        }
-        key_arguments = {"move_id": self.id, **arguments}
-        result = keys._find(idempotency_key, door, key_arguments)
-        if result is None:
-            self._lock_for_write_off(**arguments)
-            if amount is None:
-                arguments["amount"] = self._get_chargeable_amount()
-            self._check_write_off(**arguments)
-            result = self.env["account.payment.approval"]._hold(
-                self,
-                "write_off",
-                arguments,
-                arguments["amount"],
-                self.currency_id,
-                reason,
-            ) or self._carry_out_write_off(**arguments)
-            keys._remember(idempotency_key, door, key_arguments, result)
-        return result
+        return self._pass(
+            WRITE_OFF,
+            idempotency_key,
+            amount=amount,
+            reason=reason,
+            account_id=account_id,
+            date=date,
+        )
 
     def undo_write_off(self, reason=None):
         """Undo this write-off with an opposite entry: the invoice is open again.
@@ -203,15 +209,22 @@ class AccountMove(models.Model):
                           lies in a locked period.
         :raise AccessError: If the user has no right to write off.
         """
-        self.ensure_one()
+        return self._pass(UNDO_WRITE_OFF, reason=reason)
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _check_rights_to_undo_write_off(self):
+        """Check that the user may undo these write-offs, and reopen their invoices."""
         self._check_refund_rights()
+        self.written_off_invoice_id._check_refund_rights()
+
+    def _lock_to_undo_write_off(self, **_arguments):
+        """Lock this entry and its invoice; see :meth:`undo_write_off`."""
+        (self.written_off_invoice_id | self)._lock_for_payment()
+
+    def _carry_out_undo_write_off(self, reason):
+        """Undo a write-off that was checked, on a locked entry."""
         invoice = self.written_off_invoice_id
-        invoice._check_refund_rights()
-        self = without_defaults(self)
-        (invoice | self)._lock_for_payment()
-        self._check_undo_write_off()
-        if reason is not None and not isinstance(reason, str):
-            raise UserError(self.env._("The reason must be a text."))
         reason = (reason or "").strip()
         date = self._get_today(self.date)
         self._check_write_off_lock_dates(date, self.journal_id)
@@ -230,7 +243,8 @@ class AccountMove(models.Model):
         invoice._notify_payments_changed()
         return undone_by
 
-    # === BUSINESS METHODS - STEPS === #
+    def _get_amount_to_write_off(self, **_arguments):
+        return self._get_chargeable_amount()
 
     def _lock_for_write_off(self, **_arguments):
         """Lock this invoice; see :meth:`write_off`."""
@@ -388,7 +402,7 @@ class AccountMove(models.Model):
                 )
         else:
             accounts = self.env["account.account"].with_company(company)
-            account = accounts.sudo().browse(self._get_id(account_id)).exists()
+            account = accounts.sudo().browse(get_id(account_id)).exists()
             if not account:
                 raise UserError(self.env._("There is no account %s.", account_id))
         account_sudo = account.sudo().with_company(company)

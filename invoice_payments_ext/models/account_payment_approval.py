@@ -1,5 +1,3 @@
-from typing import NamedTuple
-
 from markupsafe import Markup
 
 from odoo import api, fields, models
@@ -7,48 +5,8 @@ from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import prepare_notification, without_defaults
 from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
+from .core.door import SUBJECTS, Door, get_door_of
 
-
-class Kind(NamedTuple):
-    """The methods of the record that a request of a kind is about."""
-
-    field: str
-    lock: str
-    check: str
-    carry_out: str
-    complete: str | None
-
-
-KINDS = {
-    "refund": Kind(
-        "payment_id",
-        "_lock_to_refund",
-        "_check_refund",
-        "_carry_out_refund",
-        "_complete_refund",
-    ),
-    "credit_note": Kind(
-        "move_id",
-        "_lock_for_credit_note",
-        "_check_credit_note",
-        "_carry_out_credit_note",
-        "_complete_credit_note",
-    ),
-    "write_off": Kind(
-        "move_id",
-        "_lock_for_write_off",
-        "_check_write_off",
-        "_carry_out_write_off",
-        None,
-    ),
-    "pay_out": Kind(
-        "balance_id",
-        "_lock_for_pay_out",
-        "_check_pay_out",
-        "_carry_out_pay_out",
-        "_complete_pay_out",
-    ),
-}
 # What stays as it is once a request was decided on.
 DECIDED_FIELDS = {
     "kind",
@@ -71,6 +29,30 @@ DECIDED_FIELDS = {
 }
 
 
+APPROVE = Door(
+    "account.payment.approval.approve",
+    rights="_check_decision_rights",
+    lock="_lock_to_approve",
+    check="_check_waiting",
+    work="_carry_out_request",
+    complete="_complete_request",
+)
+REJECT = Door(
+    "account.payment.approval.reject",
+    rights="_check_decision_rights",
+    lock="_lock_request",
+    check="_check_rejection",
+    work="_carry_out_rejection",
+)
+WITHDRAW = Door(
+    "account.payment.approval.withdraw",
+    rights="_check_requester",
+    lock="_lock_request",
+    check="_check_waiting",
+    work="_carry_out_withdrawal",
+)
+
+
 class AccountPaymentApproval(models.Model):
     """A refund, credit note, write-off or pay-out that waits for a second person.
 
@@ -81,7 +63,7 @@ class AccountPaymentApproval(models.Model):
 
     _name = "account.payment.approval"
     _description = "Payment Approval"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "payment.door.mixin"]
     _order = "id desc"
     _check_company_auto = True
     _mail_post_access = "read"
@@ -217,6 +199,25 @@ class AccountPaymentApproval(models.Model):
                 )
             )
 
+    def _check_requester(self):
+        """Check that the user asked for this.
+
+        :raise AccessError: If somebody else did.
+        """
+        self.check_access("read")
+        if self.requester_id != self.env.user:
+            raise AccessError(
+                self.env._(
+                    "Only %s, who asked for this, can withdraw it.",
+                    self.requester_id.name,
+                )
+            )
+
+    def _check_rejection(self, reason):
+        """Check a rejection, on a locked request."""
+        self._check_waiting()
+        self.env["account.payment"]._check_reason(reason)
+
     def _check_waiting(self):
         """Check that nobody decided on this request before.
 
@@ -337,18 +338,7 @@ class AccountPaymentApproval(models.Model):
                           more; it stays waiting then.
         :raise AccessError: If the user has no right to refund, or asked for it.
         """
-        self.ensure_one()
-        self._check_decision_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.payment.approval.approve"
-        arguments = {"approval_id": self.id}
-        result = keys._find(idempotency_key, door, arguments)
-        if result is None:
-            result = self._carry_out()
-            keys._remember(idempotency_key, door, arguments, result)
-        complete = KINDS[self.kind].complete
-        return getattr(self._get_record(), complete)(result) if complete else result
+        return self._pass(APPROVE, idempotency_key)
 
     def reject(self, reason):
         """Reject this request: nothing is carried out.
@@ -359,21 +349,7 @@ class AccountPaymentApproval(models.Model):
         :raise UserError: If it was decided on before, or the reason is missing.
         :raise AccessError: If the user has no right to refund, or asked for it.
         """
-        self.ensure_one()
-        self._check_decision_rights()
-        self.env["account.payment"]._check_reason(reason)
-        self = without_defaults(self)
-        self._lock_request()
-        self._decide(
-            "rejected",
-            self.env._(
-                "%(request)s was rejected: %(reason)s",
-                request=self._get_html_link(),
-                reason=reason.strip(),
-            ),
-            decision_note=reason.strip(),
-        )
-        return True
+        return self._pass(REJECT, reason=reason)
 
     def withdraw(self):
         """Withdraw this request, as the person who asked for it.
@@ -383,44 +359,29 @@ class AccountPaymentApproval(models.Model):
         :raise UserError: If it was decided on before.
         :raise AccessError: If somebody else asked for it.
         """
-        self.ensure_one()
-        self.check_access("read")
-        if self.requester_id != self.env.user:
-            raise AccessError(
-                self.env._(
-                    "Only %s, who asked for this, can withdraw it.",
-                    self.requester_id.name,
-                )
-            )
-        self = without_defaults(self)
-        self._lock_request()
-        self._decide(
-            "withdrawn",
-            self.env._("%s was withdrawn.", self._get_html_link()),
-        )
-        return True
+        return self._pass(WITHDRAW)
 
     # === BUSINESS METHODS - STEPS === #
 
     @api.model
-    def _hold(self, record, kind, arguments, amount, currency, reason):
+    def _hold(self, record, kind, arguments, amount):
         """Make what a door was asked for wait, where a second person is needed.
 
         Called by the doors on locked and checked records.
 
         :param recordset record: The payment, invoice or credit balance.
         :param str kind: `refund`, `credit_note`, `write_off` or `pay_out`
-        :param dict arguments: The parameters of the door, as JSON can hold them.
+        :param dict arguments: The arguments of the door, as JSON can hold them.
         :param float amount: The amount that is refunded, credited, written off or paid
-                             out.
-        :param res.currency currency: The currency of the amount.
-        :param str reason: Why.
+                             out, in the currency of the record.
         :return: The request; empty when no second person is needed.
         :rtype: account.payment.approval
         :raise UserError: If one of the kind waits for this record already, or nobody
                           could approve it.
         """
-        if not self._is_above_limit(record, kind, arguments, amount, currency):
+        if not self._is_above_limit(
+            record, kind, arguments, amount, record.currency_id
+        ):
             return self.browse()
         company = record.company_id.sudo()
         limit = company.payment_approval_limit
@@ -439,11 +400,7 @@ class AccountPaymentApproval(models.Model):
         request_sudo = (
             without_defaults(self)
             .sudo()
-            .create(
-                self._prepare_request_vals(
-                    record, kind, arguments, amount, currency, reason
-                )
-            )
+            .create(self._prepare_request_vals(record, kind, arguments, amount))
         )
         request_sudo._ask(approvers, limit)
         return request_sudo.sudo(False)
@@ -460,20 +417,20 @@ class AccountPaymentApproval(models.Model):
         return company.currency_id.compare_amounts(given, limit) > 0
 
     @api.model
-    def _prepare_request_vals(self, record, kind, arguments, amount, currency, reason):
+    def _prepare_request_vals(self, record, kind, arguments, amount):
         """Return the values of a request.
 
         :rtype: dict
         """
         return {
             "kind": kind,
-            KINDS[kind].field: record.id,
+            self._get_record_field(kind): record.id,
             "invoice_id": self._get_invoices(record)[:1].id,
             "partner_id": record.partner_id.id,
             "company_id": record.company_id.id,
-            "currency_id": currency.id,
+            "currency_id": record.currency_id.id,
             "amount": amount,
-            "reason": reason,
+            "reason": arguments["reason"],
             "arguments": arguments,
             "requester_id": self.env.uid,
         }
@@ -486,7 +443,7 @@ class AccountPaymentApproval(models.Model):
         """
         waiting = self.sudo().search(
             [
-                (KINDS[kind].field, "=", record.id),
+                (self._get_record_field(kind), "=", record.id),
                 ("kind", "=", kind),
                 ("state", "=", "waiting"),
             ],
@@ -522,16 +479,19 @@ class AccountPaymentApproval(models.Model):
             )
         )
 
-    def _carry_out(self):
+    def _lock_to_approve(self):
+        """Lock the record that this request is about, and then the request."""
+        door = get_door_of(self.kind)
+        getattr(self._get_record(), door.lock)(**self.arguments)
+        self._lock_request()
+
+    def _carry_out_request(self):
         """Carry out this request on locked records, if it still can be."""
         record = self._get_record().with_company(self.company_id)
-        kind = KINDS[self.kind]
-        # The order of locks: balance, invoice, payment, what refers to them last.
-        getattr(record, kind.lock)(**self.arguments)
-        self._lock_request()
+        door = get_door_of(self.kind)
         try:
-            getattr(record, kind.check)(**self.arguments)
-            result = getattr(record, kind.carry_out)(**self.arguments)
+            getattr(record, door.check)(**self.arguments)
+            result = getattr(record, door.work)(**self.arguments)
         except UserError as error:
             raise UserError(
                 self.env._(
@@ -552,7 +512,34 @@ class AccountPaymentApproval(models.Model):
         )
         return result
 
-    def _lock_request(self):
+    def _complete_request(self, result):
+        """Complete what this request led to, as its door does."""
+        door = get_door_of(self.kind)
+        if not door.complete:
+            return result
+        return getattr(self._get_record(), door.complete)(result)
+
+    def _carry_out_rejection(self, reason):
+        """Reject this locked request."""
+        self._decide(
+            "rejected",
+            self.env._(
+                "%(request)s was rejected: %(reason)s",
+                request=self._get_html_link(),
+                reason=reason.strip(),
+            ),
+            decision_note=reason.strip(),
+        )
+        return True
+
+    def _carry_out_withdrawal(self):
+        """Withdraw this locked request."""
+        self._decide(
+            "withdrawn", self.env._("%s was withdrawn.", self._get_html_link())
+        )
+        return True
+
+    def _lock_request(self, **_arguments):
         """Lock this request until the end of the database transaction.
 
         Every decision changes the row: who read it before then fails to lock it, and
@@ -597,10 +584,15 @@ class AccountPaymentApproval(models.Model):
 
     # === GETTERS === #
 
+    @api.model
+    def _get_record_field(self, kind):
+        """Return the field with the record that requests of a kind are about."""
+        return SUBJECTS[get_door_of(kind).model]
+
     def _get_record(self):
         """Return the payment, invoice or balance that this request is about."""
         self.ensure_one()
-        return self[KINDS[self.kind].field]
+        return self[self._get_record_field(self.kind)]
 
     @api.model
     def _get_invoices(self, record):

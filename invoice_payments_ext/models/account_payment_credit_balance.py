@@ -1,9 +1,18 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools import prepare_notification, without_defaults
+from ..tools import prepare_notification
 from .account_credit_balance_entry import CreditEntryDetails
 from .account_payment_refund import POSTED_STATES
+from .core.door import Door
+
+UNDO_CREDIT_APPLICATION = Door(
+    "account.payment.undo_credit_application",
+    rights="_check_rights_to_undo_credit",
+    lock="_lock_to_undo_credit",
+    check="_check_undo_credit",
+    work="_carry_out_undo_credit",
+)
 
 
 class AccountPayment(models.Model):
@@ -122,30 +131,36 @@ class AccountPayment(models.Model):
                           left, or the key was used with other values.
         :raise AccessError: If the user has no right to record payments.
         """
-        self.ensure_one()
-        self._get_refund_invoices()._check_payment_rights()
-        self.check_access("write")
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "account.payment.undo_credit_application"
-        arguments = {"payment_id": self.id, "reason": reason or None}
-        undone = keys._find(idempotency_key, door, arguments)
-        if undone is None:
-            if reason and not isinstance(reason, str):
-                raise UserError(self.env._("The reason must be a text."))
-            if not self.is_from_credit:
-                raise UserError(
-                    self.env._(
-                        "%s was not paid from a credit balance.", self.display_name
-                    )
-                )
-            undone = self._undo_credit_application(
-                reason or self.env._("Application undone")
-            )
-            keys._remember(idempotency_key, door, arguments, undone)
-        return undone
+        return self._pass(UNDO_CREDIT_APPLICATION, idempotency_key, reason=reason)
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _check_rights_to_undo_credit(self):
+        """Check that the user may take back credit that these spent.
+
+        :raise AccessError: If the user is not of the level *Record and charge*, or may
+                            not change the payments and their invoices.
+        """
+        self._get_refund_invoices()._check_payment_rights()
+        self.check_access("write")
+
+    def _lock_to_undo_credit(self, **_arguments):
+        """Lock these payments, and before them the balances that they took from."""
+        self._lock_credit_balances()
+        self._lock_for_refund()
+
+    def _check_undo_credit(self, reason):
+        """Check the undoing of an application, on a locked payment."""
+        if reason and not isinstance(reason, str):
+            raise UserError(self.env._("The reason must be a text."))
+        if not self.is_from_credit:
+            raise UserError(
+                self.env._("%s was not paid from a credit balance.", self.display_name)
+            )
+
+    def _carry_out_undo_credit(self, reason):
+        """Undo an application that was checked, on a locked payment."""
+        return self._undo_locked_application(reason or self.env._("Application undone"))
 
     def _undo_credit_application(self, reason, invoice=None):
         """Undo what this payment from a credit balance pays.
@@ -156,8 +171,11 @@ class AccountPayment(models.Model):
         :return: The opposite payment.
         :rtype: account.payment
         """
-        self._lock_credit_balances()
-        self._lock_for_refund()
+        self._lock_to_undo_credit()
+        return self._undo_locked_application(reason, invoice)
+
+    def _undo_locked_application(self, reason, invoice=None):
+        """Undo it on a locked payment; see :meth:`_undo_credit_application`."""
         if blocked := self._get_refund_blocked_reason("credit"):
             raise UserError(blocked)
         amount = self._get_refundable_amount()

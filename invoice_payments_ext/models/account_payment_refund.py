@@ -1,7 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
-from ..tools import OURS, prepare_notification, without_defaults
+from ..tools import OURS, get_id, prepare_notification
+from .core.door import Door
 
 REFUND_TARGETS = ("original", "outside", "credit")
 # What such a refund did not give back and never will.
@@ -10,6 +11,18 @@ POSTED_STATES = ("in_process", "paid")
 UNPOSTED_STATES = ("draft", "canceled", "rejected")
 # What a posted journal entry books of a payment.
 CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
+
+
+REFUND = Door(
+    "account.payment.refund",
+    rights="_check_refund_rights",
+    lock="_lock_to_refund",
+    amount="_get_amount_to_refund",
+    check="_check_refund",
+    work="_carry_out_refund",
+    complete="_complete_refund",
+    approval="refund",
+)
 
 
 class AccountPayment(models.Model):
@@ -77,7 +90,11 @@ class AccountPayment(models.Model):
     def _check_refund(
         self, amount, to, reduce_bill, reason, invoice_id, credit_note_id, **values
     ):
-        """Check a refund, on a locked payment; see :meth:`refund`."""
+        """Check a refund, on a locked payment; see :meth:`refund`.
+
+        :return: The amount that counts towards the approval limit.
+        :rtype: float
+        """
         self.ensure_one()
         if to not in REFUND_TARGETS:
             raise UserError(
@@ -115,6 +132,7 @@ class AccountPayment(models.Model):
             )
         elif reduce_bill:
             self._check_bill_reducible(amount, invoice, values.get("date"))
+        return amount
 
     def _check_paid_out_credit_note(self, amount, credit_note_id, is_more_wanted):
         """Check the credit note that is to be paid out by a refund."""
@@ -439,44 +457,26 @@ class AccountPayment(models.Model):
                           value does not fit, or the key was used with other values.
         :raise AccessError: If the user has no right to refund.
         """
-        self.ensure_one()
-        self._check_refund_rights()
-        self = without_defaults(self)
-        get_id = self.env["account.move"]._get_id
-        if to == "original" and self.is_from_credit:
+        if to == "original" and len(self) == 1 and self.is_from_credit:
             to = "credit"  # That is where it came from; there is no gateway.
-        arguments = {
-            "amount": amount,
-            "to": to,
-            "reduce_bill": bool(reduce_bill),
-            "reason": reason,
-            "journal_id": get_id(journal_id),
-            "date": str(date) if date else None,
-            "reference": reference or None,
-            "invoice_id": get_id(invoice_id),
-            "credit_note_id": get_id(credit_note_id),
-        }
-        keys = self.env["account.idempotency.key"]
-        door = "account.payment.refund"
-        key_arguments = {"payment_id": self.id, **arguments}
-        result = keys._find(idempotency_key, door, key_arguments)
-        if result is None:
-            self._lock_to_refund(**arguments)
-            if amount is None:
-                arguments["amount"] = self._get_refundable_amount()
-            self._check_refund(**arguments)
-            result = self.env["account.payment.approval"]._hold(
-                self,
-                "refund",
-                arguments,
-                arguments["amount"],
-                self.currency_id,
-                reason,
-            ) or self._carry_out_refund(**arguments)
-            keys._remember(idempotency_key, door, key_arguments, result)
-        return self._complete_refund(result)
+        return self._pass(
+            REFUND,
+            idempotency_key,
+            amount=amount,
+            to=to,
+            reduce_bill=reduce_bill,
+            reason=reason,
+            journal_id=journal_id,
+            date=date,
+            reference=reference,
+            invoice_id=invoice_id,
+            credit_note_id=credit_note_id,
+        )
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _get_amount_to_refund(self, **_arguments):
+        return self._get_refundable_amount()
 
     def _carry_out_refund(
         self,
@@ -1018,7 +1018,7 @@ class AccountPayment(models.Model):
         invoices = self._get_refund_invoices()
         if not invoice_id:
             return invoices.browse()
-        invoice = invoices.browse(self.env["account.move"]._get_id(invoice_id))
+        invoice = invoices.browse(get_id(invoice_id))
         if invoice not in invoices:
             raise UserError(
                 self.env._(

@@ -1,7 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools import OURS, prepare_notification, without_defaults
+from ..tools import OURS, prepare_notification
+from .core.door import Door
 
 # In flight: the money may come, so it must not be asked for again.
 UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
@@ -17,10 +18,46 @@ OUTCOME_BY_REQUEST = {
 }
 
 
+RETRY = Door(
+    "payment.transaction.retry",
+    rights="_check_attempt_rights",
+    lock="_lock_to_retry",
+    check="_check_retry",
+    work="_prepare_retry",
+    complete="_complete_attempt",
+)
+RESOLVE = Door(
+    "payment.transaction.resolve",
+    rights="_check_attempt_rights",
+    lock="_lock_to_resolve",
+    check="_check_resolution",
+    work="_carry_out_resolution",
+    complete="_complete_resolution",
+)
+CAPTURE = Door(
+    "payment.transaction.capture",
+    rights="_check_attempt_rights",
+    lock="_lock_authorization",
+    amount="_get_amount_to_capture",
+    check="_check_capture",
+    work="_prepare_capture",
+    complete="_complete_attempt",
+)
+VOID = Door(
+    "payment.transaction.void",
+    rights="_check_attempt_rights",
+    lock="_lock_authorization",
+    check="_check_void",
+    work="_prepare_void",
+    complete="_complete_attempt",
+)
+
+
 class PaymentTransaction(models.Model):
     """An attempt to collect an amount for an invoice through a provider."""
 
-    _inherit = "payment.transaction"
+    _name = "payment.transaction"
+    _inherit = ["payment.transaction", "payment.door.mixin"]
 
     outcome = fields.Selection(
         selection=[
@@ -305,26 +342,7 @@ class PaymentTransaction(models.Model):
                           the invoice, or the method cannot be charged.
         :raise AccessError: If the user has no right to charge.
         """
-        self.ensure_one()
-        self._check_attempt_rights()
-        invoice = self._get_attempt_invoices()
-        if len(invoice) != 1:
-            raise UserError(
-                self.env._(
-                    "%s is not for a single invoice: charge its invoices one by one.",
-                    self.reference,
-                )
-            )
-        return invoice._charge(
-            token_id or self.token_id.id,
-            retried=self,
-            idempotency_key=idempotency_key,
-            arguments={
-                "transaction_id": self.id,
-                "token_id": self.env["account.move"]._get_id(token_id),
-            },
-            door="payment.transaction.retry",
-        )
+        return self._pass(RETRY, idempotency_key, token_id=token_id)
 
     def resolve(self, charged, reason):
         """Say what became of an attempt whose outcome is unknown.
@@ -340,14 +358,7 @@ class PaymentTransaction(models.Model):
         :raise UserError: If the outcome is known, or the reason is missing.
         :raise AccessError: If the user has no right to charge.
         """
-        self.ensure_one()
-        self._check_attempt_rights()
-        if not isinstance(charged, bool):
-            raise UserError(self.env._("Say whether it was charged: true or false."))
-        if not isinstance(reason, str) or not reason.strip():
-            raise UserError(self.env._("A reason is required to resolve an attempt."))
-        without_defaults(self).sudo()._resolve_by_person(charged, reason.strip())
-        return self
+        return self._pass(RESOLVE, charged=charged, reason=reason)
 
     def capture(self, amount=None, idempotency_key=None):
         """Capture an authorized amount. Commits, as `charge`.
@@ -361,7 +372,7 @@ class PaymentTransaction(models.Model):
                           the provider captures in full only.
         :raise AccessError: If the user has no right to charge.
         """
-        return self._act_on_authorization("capture", amount, idempotency_key)
+        return self._pass(CAPTURE, idempotency_key, amount=amount)
 
     def void(self, idempotency_key=None):
         """Void what is left of an authorization. Commits, as `charge`.
@@ -372,30 +383,49 @@ class PaymentTransaction(models.Model):
         :raise UserError: If nothing is authorized.
         :raise AccessError: If the user has no right to charge.
         """
-        return self._act_on_authorization("void", None, idempotency_key)
+        return self._pass(VOID, idempotency_key, amount=None)
 
-    def _act_on_authorization(self, kind, amount, idempotency_key):
-        """Prepare and run a capture or a void of what is authorized."""
-        self.ensure_one()
-        self._check_attempt_rights()
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = f"payment.transaction.{kind}"
-        arguments = {"transaction_id": self.id, "amount": amount}
-        attempt = keys._find(idempotency_key, door, arguments)
-        if attempt is None:
-            self.charge_invoice_id._lock_for_payment()
-            # In superuser mode, the rights were checked above.
-            attempt = self.sudo()._prepare_authorization_request(kind, amount)
-            keys._remember(idempotency_key, door, arguments, attempt)
-        attempt.sudo()._run_attempt()
-        return attempt.with_env(self.env)
+    # === BUSINESS METHODS - STEPS OF DOORS === #
 
-    def _prepare_authorization_request(self, kind, amount):
-        """Create the attempt to capture or void a part of this authorization."""
-        self._lock_attempt()
-        children = self.child_transaction_ids
-        if busy := children.filtered(lambda tx: tx.outcome in UNRESOLVED_OUTCOMES):
+    def _lock_to_retry(self, **_arguments):
+        """Lock the invoice of this attempt; see :meth:`retry`."""
+        self._get_attempt_invoices()._lock_for_payment()
+
+    def _check_retry(self, token_id):
+        """Check that this attempt can be repeated, on a locked invoice."""
+        invoice = self._get_attempt_invoices()
+        if len(invoice) != 1:
+            raise UserError(
+                self.env._(
+                    "%s is not for a single invoice: charge its invoices one by one.",
+                    self.reference,
+                )
+            )
+        amount = invoice._get_retry_amount(self)
+        invoice._check_charge(token_id or self.token_id.id, amount)
+
+    def _prepare_retry(self, token_id):
+        """Create the attempt that repeats this one, on a locked invoice."""
+        invoice = self._get_attempt_invoices()
+        return invoice._prepare_charge(
+            token_id or self.token_id.id,
+            invoice._get_retry_amount(self),
+            retried=self,
+        )
+
+    def _lock_authorization(self, **_arguments):
+        """Lock this authorization, and before it its invoice."""
+        self.charge_invoice_id._lock_for_payment()
+        self.sudo()._lock_attempt()
+
+    def _get_amount_to_capture(self, **_arguments):
+        return self._get_amount_in_flight()
+
+    def _check_void(self, amount=None):
+        """Check that something of this locked authorization is left, and free."""
+        # In superuser mode, the rights were checked before.
+        children_sudo = self.sudo().child_transaction_ids
+        if busy := children_sudo.filtered(lambda tx: tx.outcome in UNRESOLVED_OUTCOMES):
             raise UserError(
                 self.env._(
                     "%(reference)s is being processed. Wait for its outcome or resolve "
@@ -403,30 +433,58 @@ class PaymentTransaction(models.Model):
                     reference=busy[0].reference,
                 )
             )
-        left = self._get_amount_in_flight()
-        if self.outcome != "authorized" or self.currency_id.is_zero(left):
+        if self.outcome != "authorized" or self.currency_id.is_zero(
+            self._get_amount_in_flight()
+        ):
             raise UserError(
                 self.env._(
                     "%(reference)s has no authorized amount left.",
                     reference=self.reference,
                 )
             )
-        amount = left if amount is None else amount
+
+    def _check_capture(self, amount):
+        """Check that this much of this locked authorization can be captured."""
+        self._check_void()
+        left = self._get_amount_in_flight()
         self.env["account.move"]._check_amount(
             amount, self.currency_id, left, self.env._("authorized amount")
         )
-        if kind == "capture" and self.provider_id.support_manual_capture != "partial":
-            if self.currency_id.compare_amounts(amount, left):
-                raise UserError(
-                    self.env._(
-                        "%(provider)s captures in full only: %(amount)s.",
-                        provider=self.provider_id.name,
-                        amount=self.currency_id.format(left),
-                    )
+        provider_sudo = self.sudo().provider_id
+        if (
+            provider_sudo.support_manual_capture != "partial"
+            and self.currency_id.compare_amounts(amount, left)
+        ):
+            raise UserError(
+                self.env._(
+                    "%(provider)s captures in full only: %(amount)s.",
+                    provider=provider_sudo.name,
+                    amount=self.currency_id.format(left),
                 )
-        return self._create_child_transaction(
+            )
+
+    def _prepare_capture(self, amount):
+        """Create the attempt to capture a part of this authorization."""
+        return self._prepare_part("capture", amount)
+
+    def _prepare_void(self, amount=None):
+        """Create the attempt to void what is left of this authorization."""
+        return self._prepare_part("void", self._get_amount_in_flight())
+
+    def _prepare_part(self, kind, amount):
+        """Create the child that captures or voids a part of this authorization."""
+        attempt_sudo = self.sudo()._create_child_transaction(
             amount, request_kind=kind, request_state="ready"
         )
+        return attempt_sudo.sudo(False)
+
+    @api.model
+    def _complete_attempt(self, attempt):
+        """Run an attempt that a door prepared, if it did, and return it."""
+        # In superuser mode: providers and the work on attempts are not the staff's.
+        for attempt_sudo in attempt.sudo():
+            attempt_sudo._run_attempt()
+        return attempt.with_env(self.env)
 
     # === BUSINESS METHODS - STATES === #
 

@@ -572,14 +572,21 @@ class PaymentTransaction(models.Model):
             return self.env._("Confirmed as charged by %s", person)
         return self.env._("Confirmed as not charged by %s", person)
 
-    def _resolve_by_person(self, charged, reason):
-        """Take a person's word for the outcome, and keep it in the chatter."""
+    def _lock_to_resolve(self, **_arguments):
+        """Lock the row of this attempt; see :meth:`resolve`."""
         try:
-            self._lock_attempt()
+            self.sudo()._lock_attempt()
         except LockError as error:
             raise UserError(
                 self.env._("%s is being processed right now.", self.reference)
             ) from error
+
+    def _check_resolution(self, charged, reason):
+        """Check a person's word for the outcome, on a locked attempt."""
+        if not isinstance(charged, bool):
+            raise UserError(self.env._("Say whether it was charged: true or false."))
+        if not isinstance(reason, str) or not reason.strip():
+            raise UserError(self.env._("A reason is required to resolve an attempt."))
         if self.outcome != "unknown":
             raise UserError(
                 self.env._(
@@ -591,10 +598,14 @@ class PaymentTransaction(models.Model):
                     )[self.outcome],
                 )
             )
-        resolving = self.with_context(
+
+    def _carry_out_resolution(self, charged, reason):
+        """Take a person's word for the outcome, and keep it in the chatter."""
+        resolving = self.sudo().with_context(
             resolved_by_person=OURS, payment_backend_action=True
         )
         verdict = self._get_verdict(charged)
+        reason = reason.strip()
         message = f"{verdict}: {reason}"
         if not charged:
             resolving._set_not_carried_out(message)
@@ -607,8 +618,15 @@ class PaymentTransaction(models.Model):
         resolving._log_message_on_linked_documents(
             Markup("%s: %s — %s") % (self._get_html_link(), verdict, reason)
         )
-        self._commit_step("resolved")
-        self._try_to_settle()
+        return self
+
+    @api.model
+    def _complete_resolution(self, attempt):
+        """Store a person's word, and book what it says; return the attempt."""
+        attempt_sudo = attempt.sudo()
+        attempt_sudo._commit_step("resolved")
+        attempt_sudo._try_to_settle()
+        return attempt
 
     # === TELLING PEOPLE === #
 

@@ -1,14 +1,24 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools import without_defaults
 from .account_credit_balance_entry import CreditEntryDetails
+from .core.door import Door
+
+ADJUST_CREDIT_BALANCE = Door(
+    "res.partner.adjust_credit_balance",
+    rights="_check_adjustment_rights",
+    lock="_lock_to_adjust",
+    check="_check_credit_adjustment",
+    work="_carry_out_adjustment",
+    optional=("notify",),
+)
 
 
 class ResPartner(models.Model):
     """What is held for a customer, and how it is adjusted by hand."""
 
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "payment.door.mixin"]
 
     credit_applied_at_issue = fields.Boolean(
         string="Apply Credit at Issue",
@@ -71,9 +81,13 @@ class ResPartner(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_credit_adjustment(self, amount, currency, company, reason, note):
+    def _check_credit_adjustment(
+        self, amount, currency_id, reason, note, company_id, notify
+    ):
         """Check an adjustment; see :meth:`adjust_credit_balance`."""
         self.ensure_one()
+        company = self._get_credit_company(company_id).sudo()
+        currency = self._get_credit_currency(currency_id, company)
         moves = self.env["account.move"]
         is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
         if is_number and amount == 0:
@@ -240,43 +254,56 @@ class ResPartner(models.Model):
                           the key was used with other values.
         :raise AccessError: If the user has no right to give or take credit.
         """
-        self.ensure_one()
-        moves = self.env["account.move"]
-        moves._check_refund_rights()
-        self.check_access("read")
-        self = without_defaults(self)
-        keys = self.env["account.idempotency.key"]
-        door = "res.partner.adjust_credit_balance"
-        arguments = {
-            "partner_id": self.id,
-            "amount": amount,
-            "currency_id": moves._get_id(currency_id),
-            "reason": reason,
-            "note": note or None,
-            "company_id": moves._get_id(company_id),
-            **({"notify": True} if notify else {}),
-        }
-        entry = keys._find(idempotency_key, door, arguments)
-        if entry is None:
-            company = self._get_credit_company(arguments["company_id"])
-            currency = self._get_credit_currency(arguments["currency_id"], company)
-            self._check_credit_adjustment(
-                amount, currency, company.sudo(), reason, note
-            )
-            balances = self.env["account.credit.balance"]
-            contact = (self.id, company.id, currency.id)
-            owner_key = balances._get_owners([contact])[contact]
-            balances._get_locked([owner_key])
-            owner = self.browse(owner_key[0])
-            entry = owner._book_credit_adjustment(
-                amount, currency, company, reason.strip(), note
-            )
-            keys._remember(idempotency_key, door, arguments, entry)
-            if notify:
-                entry.balance_id.send_statement()
-        return entry
+        return self._pass(
+            ADJUST_CREDIT_BALANCE,
+            idempotency_key,
+            amount=amount,
+            currency_id=currency_id,
+            reason=reason,
+            note=note,
+            company_id=company_id,
+            notify=notify,
+        )
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _check_adjustment_rights(self):
+        """Check that the user may give these customers credit, or take it.
+
+        :raise AccessError: If the user is not of the level *Refund and credit*, or may
+                            not read the contacts.
+        """
+        self.env["account.move"]._check_refund_rights()
+        self.check_access("read")
+
+    def _lock_to_adjust(self, company_id=None, currency_id=None, **_arguments):
+        """Lock the balance that is adjusted."""
+        balances = self.env["account.credit.balance"]
+        balances._get_locked([self._get_adjusted_owner(company_id, currency_id)])
+
+    def _get_adjusted_owner(self, company_id, currency_id):
+        """Return whose balance is adjusted; see `account.credit.balance._get_locked`.
+
+        :rtype: tuple
+        """
+        company = self._get_credit_company(company_id)
+        currency = self._get_credit_currency(currency_id, company)
+        contact = (self.id, company.id, currency.id)
+        return self.env["account.credit.balance"]._get_owners([contact])[contact]
+
+    def _carry_out_adjustment(
+        self, amount, currency_id, reason, note, company_id, notify
+    ):
+        """Book an adjustment that was checked, on a locked balance."""
+        company = self._get_credit_company(company_id)
+        currency = self._get_credit_currency(currency_id, company)
+        owner = self.browse(self._get_adjusted_owner(company_id, currency_id)[0])
+        entry = owner._book_credit_adjustment(
+            amount, currency, company, reason.strip(), note
+        )
+        if notify:
+            entry.balance_id.send_statement()
+        return entry
 
     def _book_credit_adjustment(self, amount, currency, company, reason, note):
         """Book an adjustment that was checked, on a locked balance."""

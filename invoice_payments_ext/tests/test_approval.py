@@ -511,7 +511,7 @@ class TestApproval(InvoicePaymentsCommon):
         """Return the lines that describe a request with these arguments."""
         requests = self.env["account.payment.approval"].sudo()
         values = requests._prepare_request_vals(
-            record, kind, arguments, 150.0, self.company.currency_id, "Wrong"
+            record, kind, {"reason": "Wrong", **arguments}, 150.0
         )
         return requests.create(values).details.split("\n")
 

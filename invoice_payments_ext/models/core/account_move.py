@@ -24,6 +24,7 @@ class AccountMove(models.Model):
     _name = "account.move"
     _inherit = [
         "account.move",
+        "payment.door.mixin",
         "payment.lock.mixin",
         "payment.undo.mixin",
     ]

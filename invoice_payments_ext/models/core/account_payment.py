@@ -9,6 +9,7 @@ class AccountPayment(models.Model):
     _name = "account.payment"
     _inherit = [
         "account.payment",
+        "payment.door.mixin",
         "payment.lock.mixin",
         "payment.undo.mixin",
     ]

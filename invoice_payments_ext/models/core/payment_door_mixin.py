@@ -1,0 +1,57 @@
+from odoo import models
+
+from ...tools import without_defaults
+from .door import write_down
+
+
+class PaymentDoorMixin(models.AbstractModel):
+    """Records with doors: whoever asks passes the same steps, in the same order."""
+
+    _name = "payment.door.mixin"
+    _description = "Doors that Move Money"
+
+    def _pass(self, door, idempotency_key=None, **arguments):
+        """Let a request pass through a door of these records.
+
+        :param Door door: The declaration of the door.
+        :param str idempotency_key: A text that makes the request unique: called again
+                                    with it, the first one is completed and returned.
+        :param arguments: The arguments of the door.
+        :return: What the request led to; a request for approval where it needs a second
+                 person.
+        :rtype: recordset
+        :raise AccessError: If the user may not ask for it.
+        :raise UserError: If it cannot be done, or the key was used with other values.
+        """
+        if not door.is_batch:
+            self.ensure_one()
+        getattr(self, door.rights)()
+        self = without_defaults(self)
+        arguments = {name: write_down(name, arguments[name]) for name in arguments}
+        keys = self.env["account.idempotency.key"]
+        asked = door.get_key_arguments(self, arguments)
+        result = keys._find(idempotency_key, door.name, asked)
+        if result is None:
+            result = self._pass_steps(door, arguments)
+            keys._remember(idempotency_key, door.name, asked, result)
+        if door.complete and result._name != "account.payment.approval":
+            result = getattr(self, door.complete)(result)
+        return result
+
+    def _pass_steps(self, door, arguments):
+        """Take a new request through the steps of its door.
+
+        :param Door door: The declaration of the door.
+        :param dict arguments: The arguments of the door; the amount is completed.
+        :return: What the work led to, or the request for approval that it became.
+        :rtype: recordset
+        """
+        getattr(self, door.lock)(**arguments)
+        if door.amount and arguments["amount"] is None:
+            arguments["amount"] = getattr(self, door.amount)(**arguments)
+        amount = getattr(self, door.check)(**arguments)
+        if door.approval:
+            approvals = self.env["account.payment.approval"]
+            if request := approvals._hold(self, door.approval, arguments, amount):
+                return request
+        return getattr(self, door.work)(**arguments)
