@@ -91,7 +91,12 @@ class PaymentTransaction(models.Model):
         help="How far the request to the gateway came.",
     )
     request_kind = fields.Selection(
-        selection=[("charge", "Charge"), ("capture", "Capture"), ("void", "Void")],
+        selection=[
+            ("charge", "Charge"),
+            ("capture", "Capture"),
+            ("void", "Void"),
+            ("refund", "Refund"),
+        ],
         readonly=True,
         copy=False,
     )
@@ -139,11 +144,32 @@ class PaymentTransaction(models.Model):
     def _check_attempt_rights(self):
         """Check that the user may act on these attempts.
 
-        :raise AccessError: If the user is not of the level *Record and charge*, or may
-                            not see the attempts or change their invoices.
+        :raise AccessError: If the user is not of the level *Record and charge*, or, on
+                            refunds, *Refund*, or may not see the attempts or change
+                            their invoices.
         """
-        self._get_attempt_invoices()._check_payment_rights()
+        invoices = self._get_attempt_invoices()
+        if self._filter_refunds():
+            invoices._check_refund_rights()
+        invoices._check_payment_rights()
         self.check_access("read")
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        for twin, reference in self._find_refunds_to_exchange(vals):
+            super(PaymentTransaction, twin).write({"provider_reference": reference})
+        result = super().write(vals)
+        if {"state", "request_state", "payment_id"} & vals.keys():
+            by_caller = self.env.context.get("settled_by_caller") is OURS
+            # While it is being sent or booked, its sender tells in a moment.
+            told = self.filtered(
+                lambda tx: (
+                    tx.outcome != "sent" and not (by_caller and tx.state == "done")
+                )
+            )
+            told._get_attempt_invoices()._notify_payments_changed()
+        return result
 
     # === ACTION METHODS === #
 
@@ -548,24 +574,22 @@ class PaymentTransaction(models.Model):
             transactions.filtered("holds_invoice").holds_invoice = False
         return transactions
 
-    def write(self, vals):
-        result = super().write(vals)
-        if {"state", "request_state", "payment_id"} & vals.keys():
-            by_caller = self.env.context.get("settled_by_caller") is OURS
-            # While it is being sent or booked, its sender tells in a moment.
-            told = self.filtered(
-                lambda tx: (
-                    tx.outcome != "sent" and not (by_caller and tx.state == "done")
-                )
-            )
-            told._get_attempt_invoices()._notify_payments_changed()
-        return result
-
     # === GETTERS === #
 
     def _get_attempt_invoices(self):
         """Return the invoices that these attempts are for."""
         return self.invoice_ids | self.source_transaction_id.invoice_ids
+
+    def _is_refund(self):
+        """Tell if this transaction gives money back; none at all does not.
+
+        :rtype: bool
+        """
+        return self.operation == "refund"
+
+    def _filter_refunds(self):
+        """Return those of these transactions that give money back."""
+        return self.filtered(lambda tx: tx._is_refund())
 
     def _is_settled(self):
         """Tell if the money that this attempt brought is in the books.

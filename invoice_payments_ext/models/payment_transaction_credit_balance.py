@@ -1,8 +1,7 @@
 import logging
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Domain
 
 from ..tools import OURS, without_defaults
 from .payment_transaction_steps import CONCURRENCY_ERRORS
@@ -92,41 +91,29 @@ class PaymentTransaction(models.Model):
             return super()._send_refund_request()
         return self._set_done()
 
-    def _create_payment(self, **extra_create_values):
-        """Book what was paid from a credit balance, or given back to it, there."""
-        if self.provider_code != "credit_balance":
-            return super()._create_payment(**extra_create_values)
-        if self.operation == "refund":
-            details = self._get_refunded_payment()._prepare_credit_entry_details(
-                self.memo or self.reference
-            )
-            paying = self.with_context(credit_entry=details)
-            return super(PaymentTransaction, paying)._create_payment(
-                **extra_create_values
-            )
-        values = self.env["account.move"]._get_credit_payment_values(self.company_id)
-        return super()._create_payment(
-            **{
-                "payment_method_line_id": values["payment_method_line_id"],
-                "date": values["date"],
+    def _book_credit_spent(self, values):
+        """Book what was paid from a credit balance; see :meth:`_book`."""
+        credit = self.env["account.move"]._get_credit_payment_values(self.company_id)
+        return self._book(
+            {
+                "payment_method_line_id": credit["payment_method_line_id"],
+                "date": credit["date"],
                 "memo": self.reference,
-                **extra_create_values,
+                **values,
             }
         )
 
+    def _book_credit_given_back(self, values):
+        """Book what is given back to a credit balance; see :meth:`_book`."""
+        details = self._get_refunded_payment()._prepare_credit_entry_details(
+            self.memo or self.reference
+        )
+        return self.with_context(credit_entry=details)._book_refund(values)
+
     # === BUSINESS METHODS - CREDIT AND CARD === #
 
-    def _post_process(self):  # pylint: disable=missing-return
-        """Pay the part that credit was to pay, once the rest is there."""
-        result = super()._post_process()
-        for tx in self:
-            if tx._has_credit_to_spend():
-                tx._try_to_spend_credit()
-        return result
-
-    def _try_to_settle(self):  # pylint: disable=missing-return
+    def _settle_credit_beside(self):
         """Spend the credit that could not be spent when the rest was booked."""
-        super()._try_to_settle()
         if self._has_credit_to_spend():
             self._in_step("settled", self._try_to_spend_credit)
 
@@ -144,6 +131,8 @@ class PaymentTransaction(models.Model):
 
         The rest is booked: it must not be lost with what goes wrong here.
         """
+        if not self._has_credit_to_spend():
+            return
         try:
             with self.env.cr.savepoint():
                 self._spend_credit_beside()
@@ -193,11 +182,11 @@ class PaymentTransaction(models.Model):
             ),
         )
 
-    def _get_unsettled_domain(self):
-        """Find those too beside which credit is still to be spent."""
-        unspent = [
+    @api.model
+    def _get_unspent_credit_domain(self):
+        """Find the attempts beside which credit is still to be spent."""
+        return [
             ("state", "=", "done"),
             ("is_post_processed", "=", True),
             ("credit_first_amount", ">", 0),
         ]
-        return Domain.OR([super()._get_unsettled_domain(), unspent])

@@ -45,14 +45,11 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - WHAT IS DUE === #
 
-    def _post_process(self):  # pylint: disable=missing-return
-        """Note what the customer is to be told, in the same database transaction."""
-        for tx in self:
-            super(PaymentTransaction, tx)._post_process()
-            tx._note_customer_mail()
-
     def _note_customer_mail(self):
-        """Store which mail is due, if that was not told before."""
+        """Store which mail is due, if that was not told before.
+
+        It is stored in the same database transaction as the payment that it tells of.
+        """
         self.ensure_one()
         kind = self._get_customer_mail_kind()
         if not kind or kind == self.customer_mail:

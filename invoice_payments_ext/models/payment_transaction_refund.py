@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
@@ -23,7 +22,6 @@ class PaymentTransaction(models.Model):
 
     _inherit = "payment.transaction"
 
-    request_kind = fields.Selection(selection_add=[("refund", "Refund")])
     refund_credits_planned = fields.Json(
         readonly=True,
         copy=False,
@@ -55,40 +53,28 @@ class PaymentTransaction(models.Model):
         self._get_attempt_invoices()._check_refund_rights()
         return super().action_refund(amount_to_refund=amount_to_refund)
 
-    # === CHECK METHODS === #
-
-    def _check_attempt_rights(self):
-        """Let only those act on refunds who may refund."""
-        if any(tx.operation == "refund" for tx in self):
-            self._get_attempt_invoices()._check_refund_rights()
-        return super()._check_attempt_rights()
-
     # === CRUD METHODS === #
 
-    def write(self, vals):
-        """Give a refund that was taken for another one back its own id.
+    def _find_refunds_to_exchange(self, vals):
+        """Find the refunds that were taken for these, to be given their ids.
 
         A refund of the same amount, reported before our answer, may have been taken for
         ours and ours imported as the other one. When the gateway then names ours, the
         two change ids: an id that nobody has any more would be imported again.
+
+        :param dict vals: What is to be written on these.
+        :return: The other refund and its new id, for each that it concerns.
+        :rtype: Iterator[tuple[payment.transaction, str]]
         """
-        if reported := vals.get("provider_reference"):
-            for tx in self.filtered(
-                lambda tx: (
-                    tx.operation == "refund"
-                    and tx.provider_reference not in (False, reported)
+        if not (reported := vals.get("provider_reference")):
+            return
+        for tx in self._filter_refunds():
+            if tx.provider_reference not in (False, reported):
+                siblings = tx.source_transaction_id.child_transaction_ids
+                twin = siblings._filter_refunds().filtered(
+                    lambda other: other.provider_reference == reported
                 )
-            ):
-                twin = tx.source_transaction_id.child_transaction_ids.filtered(
-                    lambda other: (
-                        other.operation == "refund"
-                        and other.provider_reference == reported
-                    )
-                )
-                super(PaymentTransaction, twin).write(
-                    {"provider_reference": tx.provider_reference}
-                )
-        return super().write(vals)
+                yield twin, tx.provider_reference
 
     # === BUSINESS METHODS - REQUESTS === #
 
@@ -238,10 +224,8 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - BOOKING === #
 
-    def _create_payment(self, **extra_create_values):
-        """Book a refund against the payment that it gives back."""
-        if self.operation != "refund":
-            return super()._create_payment(**extra_create_values)
+    def _book_refund(self, values):
+        """Book a refund against the payment that it gives back; see :meth:`_book`."""
         source = self.source_transaction_id
         if source.state == "done" and not source.payment_id:
             source._post_process()
@@ -258,11 +242,8 @@ class PaymentTransaction(models.Model):
         if is_undone_first:
             undone = self._undo_allocations(payment)
         if payment:
-            extra_create_values = {
-                **self._prepare_refund_payment_vals(payment),
-                **extra_create_values,
-            }
-        refund = super()._create_payment(**extra_create_values)
+            values = {**self._prepare_refund_payment_vals(payment), **values}
+        refund = self._book(values)
         if is_paid_out:
             taken = self.refund_credit_payment_id
             taken._reconcile_in_order([(taken | refund).mapped("move_id.line_ids")])
@@ -309,6 +290,8 @@ class PaymentTransaction(models.Model):
     def _return_credit(self):
         """Put back on the credit balance what this refund did not pay out."""
         taken = self.refund_credit_payment_id
+        if not taken or self.outcome not in UNREFUNDED_OUTCOMES:
+            return
         if taken.currency_id.is_zero(taken._get_refundable_amount()):
             return
         taken._undo_credit_application(
@@ -360,49 +343,41 @@ class PaymentTransaction(models.Model):
         }
 
     @api.model
-    def _get_unsettled_domain(self):
-        """Find those too that did not pay out a credit note, or credit."""
-        untold = [
+    def _get_untold_refunds_domain(self):
+        """Find the refunds that did not pay out a credit note, or credit."""
+        return [
             "|",
             ("refund_credit_note_id", "!=", False),
             ("refund_credit_payment_id", "!=", False),
             ("outcome", "in", UNREFUNDED_OUTCOMES),
             ("is_post_processed", "=", False),
         ]
-        return Domain.OR([super()._get_unsettled_domain(), untold])
 
-    def _post_process(self):  # pylint: disable=missing-return
+    def _book_refunded_before(self):
         """Book a payment also when it was refunded before it could be booked.
 
         Stock takes any transaction with a child that is done for an authorization that
         was captured in parts.
         """
-        for tx in self:
-            booked_before = tx.payment_id
-            super(PaymentTransaction, tx)._post_process()
-            children = tx.child_transaction_ids.filtered(
-                lambda child: child.state in ("done", "cancel")
-            )
-            if (
-                tx.state == "done"
-                and tx.operation != "validation"
-                and not tx.payment_id
-                and children
-                and all(child.operation == "refund" for child in children)
-            ):
-                tx.with_company(tx.company_id)._create_payment()
-            if tx.operation == "refund" and tx.payment_id != booked_before:
-                tx._report_refund()
-            if tx.refund_credit_note_id and tx.outcome in UNREFUNDED_OUTCOMES:
-                tx._report_unpaid_credit_note()
-            if tx.refund_credit_payment_id and tx.outcome in UNREFUNDED_OUTCOMES:
-                tx._return_credit()
+        children = self.child_transaction_ids.filtered(
+            lambda child: child.state in ("done", "cancel")
+        )
+        if (
+            self.state == "done"
+            and self.operation != "validation"
+            and not self.payment_id
+            and children
+            and children == children._filter_refunds()
+        ):
+            self.with_company(self.company_id)._create_payment()
 
     # === TELLING PEOPLE === #
 
     def _report_refund(self):
         """Tell a person of a refund that nobody here started or that is not matched."""
         self.ensure_one()
+        if not self._is_refund():
+            return
         refund = self.payment_id
         record = self._get_refunded_record()
         values = {
@@ -461,6 +436,8 @@ class PaymentTransaction(models.Model):
 
     def _report_unpaid_credit_note(self):
         """Tell a person of a credit note that was issued, but not paid out."""
+        if not self.refund_credit_note_id or self.outcome not in UNREFUNDED_OUTCOMES:
+            return
         self._schedule_payment_activity(
             self._get_refunded_record(),
             self.env._("Credit note issued, but not paid out"),

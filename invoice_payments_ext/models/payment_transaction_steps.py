@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
+from odoo.fields import Domain
 from odoo.http import request
 
 from ..tools import OURS
@@ -32,6 +33,32 @@ SEND_REQUEST_METHODS = {
     "void": "_send_void_request",
     "refund": "_send_refund_request",
 }
+
+# What books an attempt (see `_book`), by whether it is a refund and whether a credit
+# balance paid it.
+BOOKING_METHODS = {
+    (False, False): "_book",
+    (False, True): "_book_credit_spent",
+    (True, False): "_book_refund",
+    (True, True): "_book_credit_given_back",
+}
+# What follows, in this order, when an attempt was booked and whenever it was processed.
+# Each method sees whether the attempt is its concern.
+AFTER_BOOKING_METHODS = ("_report_excess", "_report_refund")
+AFTER_PROCESSING_METHODS = (
+    "_book_refunded_before",
+    "_report_unpaid_credit_note",
+    "_return_credit",
+    "_try_to_spend_credit",
+    "_note_customer_mail",
+)
+# What settles an attempt, each in a step of its own, and what finds it in the schedule.
+SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
+UNSETTLED_DOMAIN_METHODS = (
+    "_get_unbooked_domain",
+    "_get_untold_refunds_domain",
+    "_get_unspent_credit_domain",
+)
 
 
 def is_concurrency_error(error):
@@ -289,6 +316,11 @@ class PaymentTransaction(models.Model):
         )
 
     def _try_to_settle(self):
+        """Settle what the attempt brought, as far as that can be done now."""
+        for name in SETTLING_METHODS:
+            getattr(self, name)()
+
+    def _try_to_book(self):
         """Book what the attempt brought; what fails is told and tried again later."""
         if self.state == "draft" or self.is_post_processed:
             return
@@ -421,7 +453,7 @@ class PaymentTransaction(models.Model):
         return result
 
     def _post_process(self):  # pylint: disable=missing-return
-        """Book each attempt on its own, and tell what could not be allocated.
+        """Book each attempt on its own, and do all that follows from it.
 
         On a recordset, stock posts the draft invoices of all its transactions, those of
         the pending ones too. And where a payment was cancelled because the money was
@@ -432,8 +464,11 @@ class PaymentTransaction(models.Model):
                 tx.payment_id = False
             booked_before = tx.payment_id
             super(PaymentTransaction, tx)._post_process()
+            names = AFTER_PROCESSING_METHODS
             if tx.payment_id != booked_before:
-                tx._report_excess()
+                names = AFTER_BOOKING_METHODS + names
+            for name in names:
+                getattr(tx, name)()
 
     def _log_message_on_linked_documents(self, message):
         (self | self.source_transaction_id).fetch(["invoice_ids"])  # At once.
@@ -442,17 +477,24 @@ class PaymentTransaction(models.Model):
         )._log_message_on_linked_documents(message)
 
     def _create_payment(self, **extra_create_values):
+        """Book a charge or a refund, also where a credit balance paid it."""
+        self.ensure_one()
+        is_of_credit = self.provider_code == "credit_balance"
+        name = BOOKING_METHODS[self._is_refund(), is_of_credit]
+        return getattr(self, name)(extra_create_values)
+
+    def _book(self, values):
+        """Let Odoo create, post and reconcile the payment.
+
+        :param dict values: What the payment has besides Odoo's own values.
+        :return: The payment.
+        :rtype: account.payment
+        """
         if self.memo:
-            extra_create_values.setdefault(
-                "memo",
-                " - ".join(
-                    filter(None, [self.reference, self.provider_reference, self.memo])
-                ),
-            )
+            facts = (self.reference, self.provider_reference, self.memo)
+            values = {"memo": " - ".join(filter(None, facts)), **values}
         booking = self.with_context(booked_by_door=OURS)
-        payment = super(PaymentTransaction, booking)._create_payment(
-            **extra_create_values
-        )
+        payment = super(PaymentTransaction, booking)._create_payment(**values)
         return payment.with_env(self.env)
 
     # === THE RESOLVER === #
@@ -475,8 +517,13 @@ class PaymentTransaction(models.Model):
     def _get_unsettled_domain(self):
         """Return what finds the attempts that have their outcome, but were not settled.
 
-        :rtype: list
+        :rtype: odoo.fields.Domain
         """
+        return Domain.OR(getattr(self, name)() for name in UNSETTLED_DOMAIN_METHODS)
+
+    @api.model
+    def _get_unbooked_domain(self):
+        """Find the attempts that succeeded, but were not booked."""
         return [
             ("state", "=", "done"),
             ("is_post_processed", "=", False),
