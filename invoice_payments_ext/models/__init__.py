@@ -39,7 +39,7 @@ from . import account_partial_reconcile
 from . import account_payment
 from . import account_payment_portal
 from . import account_payment_refund
-from . import account_payment_tie_out
+from . import tie_out
 from . import account_payment_credit_balance
 from . import account_refund_allocation
 from . import account_payment_approval

@@ -1,0 +1,149 @@
+from odoo import api, models
+from odoo.exceptions import AccessError
+from odoo.tools import SQL
+
+# The invariants, in the order of the page, and whose records break them.
+INVARIANTS = {
+    "applied": "account.move",
+    "credited": "account.move",
+    "credited_tax": "account.move",
+    "in_flight": "account.move",
+    "in_flight_together": "payment.transaction",
+    "attempts": "account.move",
+    "booked": "payment.transaction",
+    "unsettled": "payment.transaction",
+    "payment_entry": "account.payment",
+    "refunded": "account.payment",
+    "refund_matched": "account.payment",
+    "balance": "account.credit.balance",
+    "running": "account.credit.balance",
+    "marked": "account.credit.balance",
+    "ledger": "account.move.line",
+    "reversed": "account.move",
+    "holder": "account.move.line",
+    "entry": "account.move",
+    "matched": "account.move.line",
+}
+# Two amounts in these SQL statements differ by at least half a smallest unit.
+DIFFERS = SQL("abs(expected - found) >= currency.rounding / 2")
+
+
+class AccountPaymentTieOut(models.AbstractModel):
+    """Holds gateway, transactions, payments, balances and ledger against each other.
+
+    One SQL statement for each invariant, over all records at once. Each returns the
+    records that break it, with what is expected of them and what was found.
+    """
+
+    _name = "account.payment.tie.out"
+    _description = "Tie-out"
+
+    @api.model
+    def check(self, company_ids=None):
+        """Return each record that breaks an invariant of the books.
+
+        :param list[int] company_ids: The companies to check; the selected ones if not
+                                      given, all of them in superuser mode.
+        :return: For each a dict of `invariant`, `label`, `res_model`, `res_id`, `name`,
+                 `company_id`, `currency_id`, and the amounts `expected` and `found` in
+                 that currency.
+        :rtype: list[dict]
+        :raise AccessError: If the user may not read the books of these companies.
+        """
+        company_ids = self._get_company_ids(company_ids)
+        self.env.flush_all()
+        found = []
+        labels = self._get_labels()
+        for invariant, statement in self._get_statements().items():
+            res_model = statement[0]
+            rows = self.env.execute_query_dict(
+                SQL(
+                    """
+                    WITH companies AS (SELECT unnest(%(company_ids)s::int[]) AS id),
+                         checked AS (%(statement)s)
+                    SELECT checked.id AS res_id, checked.company_id,
+                           checked.currency_id, checked.expected, checked.found
+                      FROM checked
+                 LEFT JOIN res_currency currency ON currency.id = checked.currency_id
+                     WHERE checked.expected IS DISTINCT FROM checked.found
+                       AND (currency.id IS NULL OR %(differs)s)
+                  ORDER BY checked.id
+                    """,
+                    company_ids=company_ids,
+                    statement=statement[1],
+                    differs=DIFFERS,
+                )
+            )
+            records = self.env[res_model].browse(row["res_id"] for row in rows)
+            names = {record.id: record.display_name for record in records.sudo()}
+            found += [
+                {
+                    "invariant": invariant,
+                    "label": labels[invariant],
+                    "res_model": res_model,
+                    "name": names[row["res_id"]],
+                    **row,
+                }
+                for row in rows
+            ]
+        return found
+
+    # === GETTERS === #
+
+    def _get_company_ids(self, company_ids):
+        """Return the companies to check; refuse those that are not the user's."""
+        companies = self.env["res.company"]
+        if self.env.su:
+            return company_ids or companies.search([]).ids
+        if not self.env.user.has_groups(
+            "account.group_account_invoice,account.group_account_readonly"
+        ):
+            raise AccessError(self.env._("Only accounting may check the books."))
+        chosen = companies.browse(company_ids or self.env.companies.ids)
+        if chosen - self.env.companies:
+            raise AccessError(
+                self.env._("Check the books of your selected companies only.")
+            )
+        return chosen.ids
+
+    @api.model
+    def _get_labels(self):
+        """Return what each invariant says."""
+        env = self.env
+        return {
+            "applied": env._("What is applied and what remains make the total"),
+            "booked": env._("What a provider confirmed is booked once, in full"),
+            "unsettled": env._("What a provider confirmed is booked within minutes"),
+            "payment_entry": env._("A payment counts as long as its entry is posted"),
+            "refunded": env._("No more of a payment is given back than it brought"),
+            "refund_matched": env._("A refund is matched with what it gives back"),
+            "credited": env._("Credit notes do not exceed their invoice"),
+            "credited_tax": env._("The last credit note leaves nothing of a tax"),
+            "in_flight": env._("What is applied and in flight is not above the total"),
+            "in_flight_together": env._(
+                "What is paid at once is not above what is open"
+            ),
+            "attempts": env._("One attempt holds an invoice at a time"),
+            "balance": env._("A credit balance is its history"),
+            "running": env._("A credit balance is what its last entry says"),
+            "marked": env._("Customers with a credit balance are marked so"),
+            "ledger": env._("The history of credit is the ledger"),
+            "reversed": env._("What changed credit is reversed once at the most"),
+            "holder": env._("Credit is on the balance of its customer"),
+            "entry": env._("Every entry balances"),
+            "matched": env._("What is matched is fully reconciled together or not"),
+        }
+
+    @api.model
+    def _get_statements(self):
+        """Return the statement of each invariant with the model of what it returns.
+
+        :return: By invariant a pair of the model's name and a statement that selects
+                 `id`, `company_id`, `currency_id`, `expected` and `found` of what may
+                 break it. It can use the table `companies`.
+        :rtype: dict[str, tuple[str, SQL]]
+        """
+        return {
+            name: (model, getattr(self, f"_get_{name}_statement")())
+            for name, model in INVARIANTS.items()
+        }

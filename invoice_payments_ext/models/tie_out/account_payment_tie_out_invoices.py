@@ -1,0 +1,177 @@
+from odoo import models
+from odoo.tools import SQL
+
+from ..payment_transaction import IN_FLIGHT_OUTCOMES
+
+APPLIED = SQL(
+    """
+    SELECT own.move_id, sum(side.amount) AS amount
+      FROM (SELECT debit_move_id AS line_id, debit_amount_currency AS amount
+              FROM account_partial_reconcile
+         UNION ALL
+            SELECT credit_move_id, -credit_amount_currency
+              FROM account_partial_reconcile) side
+      JOIN account_move_line own
+        ON own.id = side.line_id AND own.display_type = 'payment_term'
+  GROUP BY own.move_id
+    """
+)
+
+INVOICES = SQL(
+    "move.move_type = 'out_invoice' AND move.state = 'posted' "
+    "AND move.company_id IN (SELECT id FROM companies)"
+)
+
+
+class AccountPaymentTieOut(models.AbstractModel):
+    """Invariants of invoices: what is applied, credited and in flight."""
+
+    _inherit = "account.payment.tie.out"
+
+    def _get_applied_statement(self):
+        """Compare the total of each invoice with what is applied and what remains."""
+        return SQL(
+            """
+            SELECT move.id, move.company_id, move.currency_id,
+                   move.amount_total AS expected,
+                   coalesce(applied.amount, 0) + move.amount_residual AS found
+              FROM account_move move
+         LEFT JOIN (%s) applied ON applied.move_id = move.id
+             WHERE %s
+            """,
+            APPLIED,
+            INVOICES,
+        )
+
+    def _get_credited_statement(self):
+        """Compare the total of each invoice with its credit notes."""
+        return SQL(
+            """
+            SELECT move.id, move.company_id, move.currency_id,
+                   least(move.amount_total, sum(note.amount_total)) AS expected,
+                   sum(note.amount_total) AS found
+              FROM account_move move
+              JOIN account_move note ON note.reversed_entry_id = move.id
+               AND note.state = 'posted' AND note.move_type = 'out_refund'
+               AND note.currency_id = move.currency_id
+             WHERE %s
+          GROUP BY move.id
+            """,
+            INVOICES,
+        )
+
+    def _get_credited_tax_statement(self):
+        """Find what the last credit note leaves of a tax.
+
+        Only credit notes of this addon, as they were made: Odoo's own round each tax
+        for itself.
+        """
+        return SQL(
+            """
+            WITH note AS (
+                SELECT note.id, note.reversed_entry_id AS invoice_id,
+                       note.amount_total, note.currency_id,
+                       (note.credited_shares ->> 'amount')::numeric AS planned
+                  FROM account_move note
+                 WHERE note.state = 'posted' AND note.move_type = 'out_refund'
+                   AND note.reversed_entry_id IS NOT NULL
+            ), ended AS (
+                SELECT move.id, move.company_id, move.currency_id
+                  FROM account_move move
+                  JOIN note ON note.invoice_id = move.id
+                  JOIN res_currency currency ON currency.id = move.currency_id
+                 WHERE %s
+              GROUP BY move.id, currency.id
+                HAVING bool_and(
+                           note.currency_id = move.currency_id
+                           AND note.planned IS NOT NULL
+                           AND abs(note.planned - note.amount_total)
+                             < currency.rounding / 2)
+                   AND abs(move.amount_total - sum(note.amount_total))
+                     < currency.rounding / 2
+            ), document AS (
+                SELECT id AS invoice_id, id FROM ended
+             UNION ALL
+                SELECT ended.id, note.id
+                  FROM ended JOIN note ON note.invoice_id = ended.id
+            ), tax AS (
+                SELECT document.invoice_id,
+                       sum(line.amount_currency) AS remainder
+                  FROM document
+                  JOIN account_move_line line ON line.move_id = document.id
+                   AND line.tax_line_id IS NOT NULL
+              GROUP BY document.invoice_id, line.tax_line_id
+            )
+            SELECT ended.id, ended.company_id, ended.currency_id,
+                   0 AS expected, sum(abs(tax.remainder)) AS found
+              FROM ended JOIN tax ON tax.invoice_id = ended.id
+          GROUP BY ended.id, ended.company_id, ended.currency_id
+            """,
+            INVOICES,
+        )
+
+    def _get_in_flight_statement(self):
+        """Compare what remains of each invoice with what is in flight for it alone."""
+        return SQL(
+            """
+            SELECT move.id, move.company_id, move.currency_id,
+                   least(move.amount_residual, sum(tx.amount)) AS expected,
+                   sum(tx.amount) AS found
+              FROM account_move move
+              JOIN account_invoice_transaction_rel link
+                ON link.invoice_id = move.id
+              JOIN payment_transaction tx ON tx.id = link.transaction_id
+               AND tx.outcome IN %s AND tx.operation != 'refund'
+               AND tx.currency_id = move.currency_id
+         LEFT JOIN payment_transaction child
+                ON child.source_transaction_id = tx.id
+         LEFT JOIN account_invoice_transaction_rel other
+                ON other.transaction_id = tx.id AND other.invoice_id != move.id
+             WHERE %s AND child.id IS NULL AND other.invoice_id IS NULL
+          GROUP BY move.id
+            """,
+            tuple(IN_FLIGHT_OUTCOMES),
+            INVOICES,
+        )
+
+    def _get_in_flight_together_statement(self):
+        """Compare attempts for several invoices with what is open of them.
+
+        An authorization may be for more, such as an order: it is captured as far as the
+        invoices are open.
+        """
+        return SQL(
+            """
+            SELECT tx.id, tx.company_id, tx.currency_id,
+                   least(tx.amount, sum(move.amount_residual)) AS expected,
+                   tx.amount AS found
+              FROM payment_transaction tx
+              JOIN account_invoice_transaction_rel link
+                ON link.transaction_id = tx.id
+              JOIN account_move move
+                ON move.id = link.invoice_id AND %s
+         LEFT JOIN payment_transaction child
+                ON child.source_transaction_id = tx.id
+             WHERE tx.outcome IN %s AND tx.operation != 'refund'
+               AND tx.state != 'authorized' AND child.id IS NULL
+          GROUP BY tx.id
+            HAVING count(*) > 1
+               AND bool_and(move.currency_id = tx.currency_id)
+            """,
+            INVOICES,
+            tuple(IN_FLIGHT_OUTCOMES),
+        )
+
+    def _get_attempts_statement(self):
+        """Count the attempts that hold an invoice."""
+        return SQL(
+            """
+            SELECT move.id, move.company_id, NULL::int AS currency_id,
+                   1 AS expected, count(*) AS found
+              FROM payment_transaction tx
+              JOIN account_move move ON move.id = tx.charge_invoice_id
+             WHERE tx.holds_invoice
+               AND move.company_id IN (SELECT id FROM companies)
+          GROUP BY move.id
+            """
+        )

@@ -1,0 +1,174 @@
+from odoo import models
+from odoo.tools import SQL
+
+from ..account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
+from ..payment_transaction_refund import PAYS_OUT_CREDIT
+
+# The settling schedule of Odoo runs every ten minutes.
+SETTLING_MINUTES = 20
+
+TRANSACTIONS = SQL(
+    """
+    SELECT tx.id, tx.company_id, tx.currency_id, tx.last_state_change,
+           CASE WHEN tx.state = 'done' AND parts.id IS NULL
+                THEN abs(tx.amount) ELSE 0 END AS expected,
+           booked.amount AS found
+      FROM payment_transaction tx
+ LEFT JOIN (SELECT DISTINCT source_transaction_id AS id
+              FROM payment_transaction
+             WHERE operation != 'refund' AND state IN ('done', 'cancel')
+           ) parts ON parts.id = tx.id
+ LEFT JOIN (SELECT payment_transaction_id AS id, sum(amount) AS amount
+              FROM account_payment WHERE state IN %s
+          GROUP BY payment_transaction_id
+           ) booked ON booked.id = tx.id
+     WHERE tx.operation != 'validation'
+       AND tx.company_id IN (SELECT id FROM companies)
+    """,
+    POSTED_STATES,
+)
+
+# Each part of a payment that is given back, or may still be: by another payment, by an
+# entry that reverses it, or by a gateway.
+GIVEN_BACK = SQL(
+    """
+       SELECT refund.source_payment_id AS id, refund.amount,
+              refund.journal_id = company.credit_balance_journal_id
+                  AND tx.id IS NULL AS kept,
+              coalesce(%(pays_out)s, false) AS of_credit
+         FROM account_payment refund
+         JOIN res_company company ON company.id = refund.company_id
+    LEFT JOIN payment_transaction tx
+           ON tx.id = refund.payment_transaction_id
+        WHERE refund.state IN %(posted)s
+          AND refund.source_payment_id IS NOT NULL
+    UNION ALL
+       SELECT taken.id, -line.amount_currency, false, false
+         FROM account_payment taken
+         JOIN res_company company
+           ON company.credit_balance_journal_id = taken.journal_id
+          AND company.id = taken.company_id
+         JOIN account_move undone
+           ON undone.reversed_entry_id = taken.move_id
+         JOIN account_move_line line ON line.move_id = undone.id
+          AND line.account_id = company.credit_balance_account_id
+        WHERE taken.payment_type = 'inbound'
+          AND line.parent_state = 'posted'
+    UNION ALL
+       SELECT source.payment_id, -tx.amount, false, %(pays_out)s
+         FROM payment_transaction tx
+         JOIN payment_transaction source
+           ON source.id = tx.source_transaction_id
+    LEFT JOIN account_payment booked ON booked.id = tx.payment_id
+          AND booked.state IN %(posted)s
+        WHERE tx.operation = 'refund' AND booked.id IS NULL
+          AND tx.outcome NOT IN %(unrefunded)s
+    """,
+    pays_out=PAYS_OUT_CREDIT,
+    posted=POSTED_STATES,
+    unrefunded=UNREFUNDED_OUTCOMES,
+)
+OF_COMPANIES = SQL("payment.company_id IN (SELECT id FROM companies)")
+
+
+class AccountPaymentTieOut(models.AbstractModel):
+    """Invariants of payments: what is booked and given back."""
+
+    _inherit = "account.payment.tie.out"
+
+    def _get_booked_statement(self):
+        """Compare what a provider confirmed with what is booked of it."""
+        return SQL(
+            "SELECT id, company_id, currency_id, expected, found "
+            "FROM (%s) tx WHERE found IS NOT NULL",
+            TRANSACTIONS,
+        )
+
+    def _get_unsettled_statement(self):
+        """Find what a provider confirmed, and nobody booked for too long."""
+        return SQL(
+            """
+            SELECT id, company_id, currency_id, expected, 0 AS found
+              FROM (%s) tx
+             WHERE found IS NULL AND last_state_change
+                   < now() AT TIME ZONE 'UTC' - interval '%s minutes'
+            """,
+            TRANSACTIONS,
+            SETTLING_MINUTES,
+        )
+
+    def _get_payment_entry_statement(self):
+        """Compare the state of each payment with that of its journal entry."""
+        return SQL(
+            """
+            SELECT payment.id, payment.company_id, payment.currency_id,
+                   CASE WHEN payment.state IN %(posted)s
+                        THEN payment.amount ELSE 0 END AS expected,
+                   CASE WHEN move.state = 'posted'
+                        THEN payment.amount ELSE 0 END AS found
+              FROM account_payment payment
+              JOIN account_move move ON move.id = payment.move_id
+         LEFT JOIN res_company company ON company.id = payment.company_id
+               AND company.credit_balance_journal_id = payment.journal_id
+             WHERE (payment.state IN %(posted)s OR company.id IS NOT NULL)
+               AND %(of_companies)s
+            """,
+            posted=POSTED_STATES,
+            of_companies=OF_COMPANIES,
+        )
+
+    def _get_refunded_statement(self):
+        """Compare each payment with what is given back of it, or may still be."""
+        return SQL(
+            """
+            SELECT given.id, given.company_id, given.currency_id,
+                   least(given.paid, given.amount) AS expected,
+                   given.amount AS found
+              FROM (
+            SELECT payment.id, payment.company_id, payment.currency_id,
+                   -- Of credit, it is what was taken, as the ledger says.
+                   CASE WHEN payment.journal_id IS DISTINCT FROM
+                             of_payment.credit_balance_journal_id
+                        THEN payment.amount
+                        ELSE coalesce((
+                             SELECT sum(line.amount_currency)
+                               FROM account_move_line line
+                              WHERE line.move_id = payment.move_id
+                                AND line.parent_state = 'posted'
+                                AND line.account_id
+                                  = of_payment.credit_balance_account_id), 0)
+                    END AS paid,
+                   -- Kept on a balance, then paid out to where it came from:
+                   -- it is given back once.
+                   sum(part.amount) - least(
+                       coalesce(sum(part.amount) FILTER (WHERE part.kept), 0),
+                       coalesce(sum(part.amount) FILTER (WHERE part.of_credit),
+                                0)
+                   ) AS amount
+              FROM (%(parts)s) part
+              JOIN account_payment payment ON payment.id = part.id
+              JOIN res_company of_payment ON of_payment.id = payment.company_id
+             WHERE %(of_companies)s
+          GROUP BY payment.id, of_payment.id
+                   ) given
+            """,
+            parts=GIVEN_BACK,
+            of_companies=OF_COMPANIES,
+        )
+
+    def _get_refund_matched_statement(self):
+        """Find what of a refund is not matched with what it gives back."""
+        return SQL(
+            """
+            SELECT payment.id, payment.company_id, payment.currency_id,
+                   0 AS expected, sum(line.amount_residual_currency) AS found
+              FROM account_payment payment
+              JOIN account_move_line line ON line.move_id = payment.move_id
+               AND line.account_id = payment.destination_account_id
+             WHERE payment.state IN %s AND payment.source_payment_id IS NOT NULL
+               AND %s
+          GROUP BY payment.id
+            """,
+            POSTED_STATES,
+            OF_COMPANIES,
+        )
