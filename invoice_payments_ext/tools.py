@@ -1,3 +1,6 @@
+import math
+from numbers import Real
+
 from markupsafe import Markup
 
 from odoo import models
@@ -48,6 +51,16 @@ def get_id(record_or_id):
         return None
     is_id = isinstance(record_or_id, int) and record_or_id is not True
     return record_or_id if is_id else -1
+
+
+def is_number(value):
+    """Tell if a value from outside is a finite number; a truth value is none.
+
+    :rtype: bool
+    """
+    return (
+        isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    )
 
 
 def prepare_notification(title, message, kind="success"):

@@ -86,6 +86,35 @@ class PaymentPortal(payment.PaymentPortal):
         if tx_sudo := keys._find(idempotency_key, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
             return tx_sudo._get_processing_values()
+        tx_sudo = self._create_member_transaction(
+            invoices_sudo,
+            {
+                "use_credit": use_credit,
+                "credit_shown": credit_shown,
+                "link_amount": self._get_link_amount(
+                    invoice_ids, link_amount, link_token
+                ),
+                "tab": tab,
+            },
+            currency_id=currency_id,
+            partner_id=partner_id,
+            reference_prefix=payment_reference,
+            **kwargs,
+        )
+        keys._remember(idempotency_key, door, arguments, tx_sudo)
+        if tx_sudo.operation == "online_token":
+            tx_sudo._log_sent_message()
+            tx_sudo._run_attempt()
+        return tx_sudo._get_processing_values()
+
+    def _create_member_transaction(self, invoices_sudo, wishes, **kwargs):
+        """Create the transaction that a member asked for, on locked invoices.
+
+        :param account.move invoices_sudo: The invoices to be paid.
+        :param dict wishes: See `account.move._prepare_member_transaction_vals`.
+        :param dict kwargs: What Odoo's own method creates the transaction from.
+        :rtype: payment.transaction
+        """
         is_token_flow = kwargs.get("flow") == "token"
         provider_sudo = (
             request.env["payment.token"].sudo().browse(kwargs["token_id"]).provider_id
@@ -94,23 +123,17 @@ class PaymentPortal(payment.PaymentPortal):
         )
         custom_values = invoices_sudo._prepare_member_transaction_vals(
             kwargs.get("amount"),
-            request.env["res.partner"].sudo().browse(partner_id),
+            request.env["res.partner"].sudo().browse(kwargs["partner_id"]),
             provider_sudo,
-            use_credit=use_credit,
-            credit_shown=credit_shown,
-            link_amount=self._get_link_amount(invoice_ids, link_amount, link_token),
             is_sent_at_once=is_token_flow,
-            tab=tab,
+            **wishes,
         )
         request.update_context(delay_token_charge=True)
-        tx_sudo = self._create_transaction(
+        return self._create_transaction(
             custom_create_values={
-                "invoice_ids": [Command.set(invoice_ids)],
+                "invoice_ids": [Command.set(invoices_sudo.ids)],
                 **custom_values,
             },
-            currency_id=currency_id,
-            partner_id=partner_id,
-            reference_prefix=payment_reference,
             **{
                 **kwargs,
                 "amount": custom_values["amount"],
@@ -118,11 +141,6 @@ class PaymentPortal(payment.PaymentPortal):
                 "provider_id": provider_sudo.id,
             },
         )
-        keys._remember(idempotency_key, door, arguments, tx_sudo)
-        if is_token_flow:
-            tx_sudo._log_sent_message()
-            tx_sudo._run_attempt()
-        return tx_sudo._get_processing_values()
 
     def _create_transaction(self, *args, **kwargs):
         """Take at once what is paid from a credit balance, for whatever document."""

@@ -151,8 +151,6 @@ class AccountCreditBalance(models.Model):
     def _get_locked(self, owners):
         """Return the balances of these owners, locked; new ones where there are none.
 
-        Contacts that get their first one are marked: they are looked up at issue.
-
         It waits for another request that is at one of them. When that changed it, the
         database tells so, and Odoo replays this request on what is true then.
 
@@ -166,6 +164,33 @@ class AccountCreditBalance(models.Model):
         owners = sorted(set(owners))
         balances = self.sudo()
         balances.flush_model()
+        self._create_missing(owners)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT id, partner_id, company_id, currency_id
+                  FROM account_credit_balance
+                 WHERE (partner_id, company_id, currency_id) IN %s
+                   AND merged_into_id IS NULL
+              ORDER BY id
+                   FOR UPDATE
+                """,
+                tuple(owners),
+            )
+        )
+        locked = {
+            tuple(owner): balances.browse(balance_id)
+            for balance_id, *owner in self.env.cr.fetchall()
+        }
+        balances.browse().union(*locked.values()).invalidate_recordset(flush=False)
+        return locked
+
+    @api.model
+    def _create_missing(self, owners):
+        """Create the balances of owners who have none, also while others do so.
+
+        Contacts that get their first one are marked: they are looked up at issue.
+        """
         self.env.cr.execute(
             SQL(
                 """
@@ -190,27 +215,8 @@ class AccountCreditBalance(models.Model):
                 uid=self.env.uid,
             )
         )
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT id, partner_id, company_id, currency_id
-                  FROM account_credit_balance
-                 WHERE (partner_id, company_id, currency_id) IN %s
-                   AND merged_into_id IS NULL
-              ORDER BY id
-                   FOR UPDATE
-                """,
-                tuple(owners),
-            )
-        )
-        locked = {
-            tuple(owner): balances.browse(balance_id)
-            for balance_id, *owner in self.env.cr.fetchall()
-        }
-        balances.browse().union(*locked.values()).invalidate_recordset(flush=False)
         partners = self.env["res.partner"].browse(owner[0] for owner in owners)
         partners.invalidate_recordset(["has_credit_balance"], flush=False)
-        return locked
 
     def _get_owner(self):
         """Return what tells this balance from others; see :meth:`_get_locked`.

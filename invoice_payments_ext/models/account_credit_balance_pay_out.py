@@ -34,12 +34,7 @@ class AccountCreditBalance(models.Model):
         """
         self.ensure_one()
         card_payment = self._lock_card_payment(payment_id)
-        if self.company_id not in self.env.companies and not self.env.su:
-            raise UserError(
-                self.env._(
-                    "%s is not among your selected companies.", self.company_id.name
-                )
-            )
+        self._check_company_selected()
         self.env["account.payment"]._check_reason(reason)
         self.env["account.move"]._check_amount(
             amount,

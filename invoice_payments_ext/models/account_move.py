@@ -1,12 +1,9 @@
-import math
-from numbers import Real
-
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Domain
 from odoo.tools import float_compare, format_date
 
-from ..tools import OURS, get_id
+from ..tools import OURS, get_id, is_number
 from .core.door import Door
 from .payment_transaction import (
     IN_FLIGHT_OUTCOMES,
@@ -125,15 +122,7 @@ class AccountMove(models.Model):
                         name=name,
                     )
                 )
-            if invoice.company_id not in self.env.companies and not self.env.su:
-                raise UserError(
-                    self.env._(
-                        "%(name)s belongs to %(company)s, which is not among your "
-                        "selected companies.",
-                        name=name,
-                        company=invoice.company_id.name,
-                    )
-                )
+            invoice._check_company_selected()
             if invoice.state == "draft":
                 raise UserError(
                     self.env._(
@@ -160,11 +149,7 @@ class AccountMove(models.Model):
         :raise UserError: If it is no positive number of the currency's smallest units,
                           or above the maximum.
         """
-        if (
-            not isinstance(amount, Real)
-            or isinstance(amount, bool)
-            or not math.isfinite(amount)
-        ):
+        if not is_number(amount):
             raise UserError(
                 self.env._("The amount must be a number, not %(value)r.", value=amount)
             )

@@ -1,11 +1,10 @@
-import math
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
-from ..tools import without_defaults
+from ..tools import is_number, without_defaults
 from .core.door import Door
 
 APPLY_CREDIT_BALANCE = Door(
@@ -383,8 +382,7 @@ class AccountMove(models.Model):
 
         The one need not be the other when a discount is granted, or a rate has changed.
         """
-        is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-        if len(self) != 1 or not is_number or not math.isfinite(amount):
+        if len(self) != 1 or not is_number(amount):
             return False  # It is refused with its reason, or there is none.
         return self.currency_id.compare_amounts(
             amount, self.amount_residual

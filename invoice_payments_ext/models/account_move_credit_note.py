@@ -2,7 +2,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
-from ..tools import OURS, get_id
+from ..tools import OURS, get_id, is_number
 from .account_move_credit_note_lines import DOCUMENT
 from .core.door import Door
 
@@ -46,15 +46,7 @@ class AccountMove(models.Model):
                     name,
                 )
             )
-        if self.company_id not in self.env.companies and not self.env.su:
-            raise UserError(
-                self.env._(
-                    "%(name)s belongs to %(company)s, which is not among your "
-                    "selected companies.",
-                    name=name,
-                    company=self.company_id.name,
-                )
-            )
+        self._check_company_selected()
         if self.state == "draft":
             raise UserError(
                 self.env._("%s is a draft: change it instead of crediting it.", name)
@@ -152,7 +144,7 @@ class AccountMove(models.Model):
         left = self._get_amount(credit.get_line_total(line.id, credit.left[DOCUMENT]))
         is_negative = self.currency_id.compare_amounts(left, 0) < 0
         self._check_amount(
-            -amount if is_negative and isinstance(amount, int | float) else amount,
+            -amount if is_negative and is_number(amount) else amount,
             self.currency_id,
             abs(left),
             self.env._("creditable amount of the line %s", line.name),
@@ -160,9 +152,7 @@ class AccountMove(models.Model):
 
     def _check_credit_line_quantity(self, line, quantity, credit):
         """Check the quantity to credit on a line."""
-        is_number = isinstance(quantity, int | float) and quantity is not True
-        # The comparison refuses what is no number too.
-        if not is_number or not 0 < quantity < float("inf"):
+        if not is_number(quantity) or quantity <= 0:
             raise UserError(
                 self.env._(
                     "The quantity to credit must be a number above zero, not "

@@ -98,15 +98,7 @@ class AccountMoveLine(models.Model):
         """
         self.ensure_one()
         name = self.move_id.display_name
-        if self.company_id not in self.env.companies and not self.env.su:
-            raise UserError(
-                self.env._(
-                    "%(name)s belongs to %(company)s, which is not among your selected "
-                    "companies.",
-                    name=name,
-                    company=self.company_id.sudo().name,
-                )
-            )
+        self._check_company_selected()
         if (
             self.parent_state != "posted"
             or self.account_id.account_type != "asset_receivable"

@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..tools import is_number
+
 # How long a payment at a provider's page keeps other people and tabs from starting.
 OTHER_PAYMENT_DELAY = timedelta(minutes=10)
 
@@ -147,8 +149,7 @@ class AccountMove(models.Model):
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(self.env._("There is no credit to be used."))
         if shown is not None and (
-            not isinstance(shown, int | float)
-            or isinstance(shown, bool)
+            not is_number(shown)
             or self.currency_id.compare_amounts(shown, balance.amount)
         ):
             raise UserError(

@@ -1,6 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
+from ..tools import is_number
 from .account_credit_balance_entry import CreditEntryDetails
 from .core.door import Door
 
@@ -89,10 +90,9 @@ class ResPartner(models.Model):
         company = self._get_credit_company(company_id).sudo()
         currency = self._get_credit_currency(currency_id, company)
         moves = self.env["account.move"]
-        is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-        if is_number and amount == 0:
+        if is_number(amount) and amount == 0:
             raise UserError(self.env._("The amount to add or deduct is not given."))
-        moves._check_amount(abs(amount) if is_number else amount, currency)
+        moves._check_amount(abs(amount) if is_number(amount) else amount, currency)
         self.env["account.payment"]._check_reason(reason)
         if note and not isinstance(note, str):
             raise UserError(self.env._("The internal note must be a text."))

@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 from ...tools import without_defaults
 from .door import write_down
@@ -9,6 +10,26 @@ class PaymentDoorMixin(models.AbstractModel):
 
     _name = "payment.door.mixin"
     _description = "Doors that Move Money"
+
+    # === CHECK METHODS === #
+
+    def _check_company_selected(self):
+        """Check that the user works for the company of this record now.
+
+        :raise UserError: If it is not among the selected companies.
+        """
+        self.ensure_one()
+        if self.company_id not in self.env.companies and not self.env.su:
+            raise UserError(
+                self.env._(
+                    "%(name)s belongs to %(company)s, which is not among your selected "
+                    "companies.",
+                    name=self.display_name,
+                    company=self.company_id.sudo().name,
+                )
+            )
+
+    # === BUSINESS METHODS === #
 
     def _pass(self, door, idempotency_key=None, **arguments):
         """Let a request pass through a door of these records.
