@@ -1,5 +1,5 @@
 from . import payment, payment_page
-from . import portal
 from . import portal_credit
+from . import portal_my_payments
 from . import portal_payments
 from . import portal_tokens
