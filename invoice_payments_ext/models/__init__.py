@@ -44,6 +44,7 @@ from . import account_payment_credit_balance
 from . import account_refund_allocation
 from . import account_payment_approval
 from . import account_payment_approval_details
+from . import payment_door_approval
 from . import ir_websocket
 from . import res_company
 from . import res_company_token_consent

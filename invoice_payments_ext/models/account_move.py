@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Domain
@@ -28,6 +30,21 @@ ISSUE_AND_CHARGE = Door(
     work="_issue_and_prepare_charge",
     complete="_complete_charge",
 )
+# What is locked before a draft that is issued, as it may pay it.
+LOCKED_BEFORE_ISSUE = ("_lock_credit_balances",)
+
+
+class ExcessMethods(NamedTuple):
+    """The methods that lock for an excess, and record the payment that has it."""
+
+    lock: str
+    record: str
+
+
+# What can be done with money that is paid too much.
+EXCESS_METHODS = {
+    "credit": ExcessMethods("_lock_own_credit_balance", "_record_with_excess"),
+}
 RECORD_EXTERNAL_PAYMENT = Door(
     "account.move.record_external_payment",
     rights="_check_payment_rights",
@@ -402,7 +419,8 @@ class AccountMove(models.Model):
 
     def _lock_to_issue(self, **_arguments):
         """Lock this draft, and before it the balances that may pay it at issue."""
-        self._lock_credit_balances()
+        for name in LOCKED_BEFORE_ISSUE:
+            getattr(self, name)()
         self._lock_for_payment()
 
     def _get_amount_to_charge(self, **_arguments):
@@ -734,10 +752,25 @@ class AccountMove(models.Model):
     def _lock_to_record(self, excess=None, **arguments):
         """Lock these invoices, and before them the balance that an excess goes to."""
         if excess:
-            self._lock_own_credit_balance(
-                excess, self._get_external_values(**arguments)
-            )
+            self._check_excess(excess)
+            lock = EXCESS_METHODS[excess].lock
+            getattr(self, lock)(self._get_external_values(**arguments))
         self._lock_for_payment()
+
+    @api.model
+    def _check_excess(self, excess):
+        """Check that something can be done with an excess in the way that is wanted.
+
+        :raise UserError: If it cannot.
+        """
+        if not isinstance(excess, str) or excess not in EXCESS_METHODS:
+            raise UserError(
+                self.env._(
+                    "What is paid too much is kept as credit ('credit') or refused, "
+                    "not %(value)r.",
+                    value=excess,
+                )
+            )
 
     def _check_external_payment(self, amount, excess=None, notify=False, **arguments):
         """Check external payments; see :meth:`record_external_payment`.
@@ -758,7 +791,8 @@ class AccountMove(models.Model):
         """Record external payments that were checked, on locked invoices."""
         values = self._get_external_values(**arguments)
         if excess and self._has_excess(amount, values):
-            payments = self._record_with_excess(amount, values)
+            record = EXCESS_METHODS[excess].record
+            payments = getattr(self, record)(amount, values)
         else:
             payments = self._record_external_payments(amount, values)
         if notify:

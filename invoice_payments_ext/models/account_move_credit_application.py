@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -310,6 +311,17 @@ class AccountMove(models.Model):
             )
         return paid
 
+    @contextmanager
+    def _giving_credit_back(self):
+        """Give back what credit paid of these before they are undone.
+
+        A person is told of credit that was kept of money which is not there any more.
+        """
+        self._undo_credit_applications()
+        kept = self._get_kept_as_credit()
+        yield
+        kept._tell_missing_money()
+
     def _undo_credit_applications(self):
         """Give back all that credit balances paid of these posted invoices."""
         invoices = without_defaults(self).filtered(
@@ -327,7 +339,7 @@ class AccountMove(models.Model):
                     invoice,
                 )
 
-    def _return_credit(self, credit_note):
+    def _give_credit_back(self, credit_note):
         """Keep what credit had paid of this invoice on the balance again.
 
         :param account.move credit_note: A posted credit note, which was reconciled with
@@ -355,21 +367,11 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
 
-    def _lock_own_credit_balance(self, excess, values):
+    def _lock_own_credit_balance(self, values):
         """Lock the balance that the excess of a payment is kept on.
 
-        :param str excess: What the caller wants; see :meth:`record_external_payment`.
         :param dict values: What :meth:`_get_external_values` returned.
-        :raise UserError: If it is nothing that can be done with an excess.
         """
-        if excess != "credit":
-            raise UserError(
-                self.env._(
-                    "What is paid too much is kept as credit ('credit') or refused, "
-                    "not %(value)r.",
-                    value=excess,
-                )
-            )
         if len(self) == 1 and self.partner_id:
             partner_id, company_id, _currency_id = self._get_credit_owner()
             currency = self._get_journal_currency(values)

@@ -5,6 +5,11 @@ from odoo.exceptions import UserError
 
 from .account_payment_refund import POSTED_STATES
 
+# What is locked before an invoice that is credited.
+LOCKED_BEFORE_CREDIT_NOTE = ("_lock_credit_to_give_back",)
+# Who says where money goes if nobody else does.
+DEFAULT_DESTINATIONS = ("_get_credit_destinations",)
+
 
 class Destination(NamedTuple):
     """Where a part of what is given back goes.
@@ -63,23 +68,32 @@ class AccountMove(models.Model):
     # === LOCKS === #
 
     def _lock_for_credit_note(self, destinations=None, **_arguments):
-        """Lock this invoice, and before it the balances that credit is kept on.
+        """Lock this invoice, and before it what the destinations need.
 
         :param list[dict] destinations: See :meth:`issue_credit_note`.
         """
         self.ensure_one()
+        given = destinations if isinstance(destinations, list | tuple) else []
+        given = [values for values in given if isinstance(values, dict)]
+        for name in LOCKED_BEFORE_CREDIT_NOTE:
+            getattr(self, name)(given)
+        self._lock_for_payment()
+
+    def _lock_credit_to_give_back(self, destinations):
+        """Lock the balances that a part of a credit note is kept on.
+
+        :param list[dict] destinations: The destinations that were given.
+        """
         brought = self._get_money_brought()
         payments = self.env["account.payment"].union(*brought)
-        given = destinations if isinstance(destinations, list | tuple) else []
-        if any(isinstance(each, dict) and each.get("to") == "credit" for each in given):
+        if any(values.get("to") == "credit" for values in destinations):
             owners = payments._get_credit_owners()
             if not all(brought):
                 owners.add(self._get_credit_owner())  # No payment brought a part.
         else:
-            # What was paid from a balance goes back there by itself.
+            # What was paid from a balance goes back there automatically.
             owners = payments.filtered("is_from_credit")._get_credit_owners()
         self.env["account.credit.balance"]._get_locked(owners)
-        self._lock_for_payment()
 
     # === WHAT WAS GIVEN === #
 
@@ -96,9 +110,10 @@ class AccountMove(models.Model):
         self.ensure_one()
         currency = self.currency_id
         excess = max(currency.round(excess), 0.0)
+        destinations = list(destinations or [])
         if not destinations and excess:
-            destinations = self._get_credit_destinations(excess)
-        destinations = destinations or []
+            for name in DEFAULT_DESTINATIONS:
+                destinations += getattr(self, name)(excess)
         self._check_destinations(destinations, total)
         self._check_destinations_sum(
             currency.round(sum(values["amount"] for values in destinations)), excess

@@ -7,6 +7,8 @@ from ..tools import prepare_notification, without_defaults
 from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 from .core.door import SUBJECTS, Door, get_door_of
 
+# What counts towards the limit where it is not what was given on invoices.
+GIVEN_ALONE_METHODS = {"pay_out": "_get_paid_out_alone"}
 # What stays as it is once a request was decided on.
 DECIDED_FIELDS = {
     "kind",
@@ -635,8 +637,8 @@ class AccountPaymentApproval(models.Model):
         :return: The amount in the company's currency.
         :rtype: float
         """
-        if kind == "pay_out":
-            return self._get_paid_out_alone(record)
+        if name := GIVEN_ALONE_METHODS.get(kind):
+            return getattr(self, name)(record)
         invoices_sudo = self._get_invoices(record).sudo()
         returns = kind == "refund" or arguments.get("destinations")
         reduces = kind != "refund" or arguments.get("reduce_bill")

@@ -190,6 +190,10 @@ class AccountPayment(models.Model):
             amount = min(amount, self.currency_id.round(paid + unallocated))
         return self._book_on_credit_balance(amount, reason, invoice=invoice)
 
+    def _refund_to_credit(self, amount, reason, _outside_values, **undone):
+        """Keep money of this payment on the credit balance, instead of paying it."""
+        return self._book_on_credit_balance(amount, reason, **undone)
+
     def _book_on_credit_balance(self, amount, reason, **undone):
         """Keep money of this payment, or of a credit note, on the credit balance.
 

@@ -1,10 +1,29 @@
+from typing import NamedTuple
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import OURS, get_id, prepare_notification
 from .core.door import Door
 
-REFUND_TARGETS = ("original", "outside", "credit")
+
+class RefundTarget(NamedTuple):
+    """The methods of the payment for one way to give money back.
+
+    :param str work: Prepares or books it, given the amount, the reason, the facts of
+                     what is paid outside, and what it undoes.
+    :param str lock: Locks what comes before the payment; none if not given.
+    """
+
+    work: str
+    lock: str | None = None
+
+
+REFUND_TARGETS = {
+    "original": RefundTarget("_refund_to_original"),
+    "outside": RefundTarget("_refund_outside"),
+    "credit": RefundTarget("_refund_to_credit", "_lock_credit_balances"),
+}
 # What such a refund did not give back and never will.
 UNREFUNDED_OUTCOMES = ("declined", "failed", "canceled")
 POSTED_STATES = ("in_process", "paid")
@@ -96,7 +115,7 @@ class AccountPayment(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        if to not in REFUND_TARGETS:
+        if not isinstance(to, str) or to not in REFUND_TARGETS:
             raise UserError(
                 self.env._(
                     "A refund goes to the original method ('original'), outside "
@@ -495,11 +514,15 @@ class AccountPayment(models.Model):
             "invoice": self._get_chosen_invoice(invoice_id),
             "credit_note": self.env["account.move"].browse(credit_note_id or []),
         }
-        reason = reason.strip()
-        if to == "original":
-            return self._prepare_refund_attempt(amount, reason, **undone).sudo(False)
-        if to == "credit":
-            return self._book_on_credit_balance(amount, reason, **undone)
+        work = REFUND_TARGETS[to].work
+        return getattr(self, work)(amount, reason.strip(), outside_values, **undone)
+
+    def _refund_to_original(self, amount, reason, _outside_values, **undone):
+        """Prepare a refund through the gateway."""
+        return self._prepare_refund_attempt(amount, reason, **undone).sudo(False)
+
+    def _refund_outside(self, amount, reason, outside_values, **undone):
+        """Book money that was given back by hand."""
         values = self._get_outside_refund_values(self.company_id, **outside_values)
         return self._book_outside_refund(amount, values, reason, **undone)
 
@@ -520,8 +543,9 @@ class AccountPayment(models.Model):
 
         A credit note that is paid out is locked as well: it may be kept as credit.
         """
-        if to == "credit":
-            self._lock_credit_balances()
+        target = REFUND_TARGETS.get(to) if isinstance(to, str) else None
+        if target and target.lock:
+            getattr(self, target.lock)()
         self._lock_for_refund(
             self.env["account.move"].browse(credit_note_id or []).exists()
         )

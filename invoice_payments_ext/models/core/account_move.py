@@ -1,3 +1,5 @@
+from contextlib import ExitStack, contextmanager
+
 from odoo import models
 
 from ...tools import OURS, without_defaults
@@ -11,6 +13,10 @@ BEFORE_CHANGE = (
     "_unmatch_spent_credit",
 )
 AFTER_CHANGE = ("_enter_credit_lines",)
+# What rooms do around the undoing of entries: each is a context manager.
+AROUND_UNDOING = ("_giving_credit_back",)
+# What rooms do with a credit note that Odoo matched with its invoice.
+AFTER_CREDIT_NOTE = ("_give_credit_back",)
 # What rooms add to the payments that are shown and printed on an invoice.
 WIDGET_DETAILS = ("_mark_credit_in_widget", "_mark_write_offs_in_widget")
 
@@ -64,15 +70,11 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def button_draft(self):
-        """Give back what credit balances paid of these invoices."""
         if not self:  # Odoo asks for none with each invoice that is issued.
             return super().button_draft()
         self._check_can_be_undone("reset")
-        self._undo_credit_applications()
-        kept = self._get_kept_as_credit()
-        result = super().button_draft()
-        kept._tell_missing_money()
-        return result
+        with self._undoing():
+            return super().button_draft()
 
     def button_cancel(self):
         self._check_can_be_undone("reset")
@@ -83,16 +85,19 @@ class AccountMove(models.Model):
     def _reverse_moves(self, default_values_list=None, cancel=False):
         """Give credit back before Odoo takes off all that paid these invoices."""
         self._check_can_be_undone("reverse")
-        kept = self.env["account.payment"]
-        if cancel:
-            self.sudo()._undo_credit_applications()
-            kept = self._get_kept_as_credit()
-        reverse_moves = super()._reverse_moves(default_values_list, cancel)
-        kept._tell_missing_money()
-        return reverse_moves
+        with self.sudo()._undoing() if cancel else ExitStack():
+            return super()._reverse_moves(default_values_list, cancel)
+
+    @contextmanager
+    def _undoing(self):
+        """Let the rooms do their part before and after these entries are undone."""
+        with ExitStack() as rooms:
+            for name in AROUND_UNDOING:
+                rooms.enter_context(getattr(self, name)())
+            yield
 
     def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
-        """Give back what credit paid of invoices that Odoo's own form credits.
+        """Let the rooms do their part when Odoo's own form credited an invoice.
 
         A door that issues a credit note for an amount reconciles it by itself: Odoo
         would reconcile all of it with the invoice.
@@ -102,5 +107,6 @@ class AccountMove(models.Model):
         result = super()._reconcile_reversed_moves(reverse_moves, move_reverse_cancel)
         for credit_note in without_defaults(reverse_moves).sudo():
             if credit_note.move_type == "out_refund":
-                credit_note.reversed_entry_id._return_credit(credit_note)
+                for name in AFTER_CREDIT_NOTE:
+                    getattr(credit_note.reversed_entry_id, name)(credit_note)
         return result

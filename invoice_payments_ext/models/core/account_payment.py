@@ -2,6 +2,10 @@ from odoo import models
 
 from ...tools import OURS
 
+# Rooms that keep entries which Odoo deletes with a payment: each cancels its own and
+# returns their payments.
+KEPT_ENTRIES = ("_cancel_entries_in_credit_history",)
+
 
 class AccountPayment(models.Model):
     """Odoo's hooks on payments, each overridden once."""
@@ -40,14 +44,15 @@ class AccountPayment(models.Model):
         return super(AccountPayment, self._with_entry()).action_draft()
 
     def action_cancel(self):
-        """Keep entries that the history of a credit balance refers to.
+        """Keep the entries that rooms still need.
 
         Odoo deletes those of payments that were reset to draft.
         """
         self._check_can_be_undone("reset")
         payments = self._with_entry()
-        others = payments - payments._cancel_entries_in_credit_history()
-        return super(AccountPayment, others).action_cancel()
+        for name in KEPT_ENTRIES:
+            payments -= getattr(payments, name)()
+        return super(AccountPayment, payments).action_cancel()
 
     def action_reject(self):
         self._check_can_be_undone("reset")

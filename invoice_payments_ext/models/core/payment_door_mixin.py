@@ -71,8 +71,18 @@ class PaymentDoorMixin(models.AbstractModel):
         if door.amount and arguments["amount"] is None:
             arguments["amount"] = getattr(self, door.amount)(**arguments)
         amount = getattr(self, door.check)(**arguments)
-        if door.approval:
-            approvals = self.env["account.payment.approval"]
-            if request := approvals._hold(self, door.approval, arguments, amount):
-                return request
-        return getattr(self, door.work)(**arguments)
+        return self._hold_for_approval(door, arguments, amount) or getattr(
+            self, door.work
+        )(**arguments)
+
+    def _hold_for_approval(self, door, arguments, amount):
+        """Return the request for approval that waits in the place of the work.
+
+        A hook: none waits unless another room says so.
+
+        :param Door door: The declaration of the door.
+        :param dict arguments: The arguments of the door.
+        :param float amount: The amount that its check returned.
+        :rtype: account.payment.approval or None
+        """
+        return None
