@@ -33,7 +33,7 @@ from . import account_move_line
 from . import account_move_member_payment
 from . import account_move_portal
 from . import account_move_refund
-from . import account_move_section
+from . import section
 from . import account_move_write_off
 from . import account_partial_reconcile
 from . import account_payment

@@ -3,8 +3,8 @@ from odoo.exceptions import UserError
 
 from ..tools import OURS
 from .account_credit_balance_entry import CreditEntryDetails
-from .account_payment_refund import POSTED_STATES
 from .core.door import Door
+from .states import POSTED_STATES
 
 PAY_OUT = Door(
     "account.credit.balance.pay_out",

@@ -7,10 +7,10 @@ from odoo.tools import float_compare, format_date
 
 from ..tools import OURS, get_id, is_number
 from .core.door import Door
-from .payment_transaction import (
+from .states import (
     IN_FLIGHT_OUTCOMES,
-    RETRYABLE_OUTCOMES,
     UNRESOLVED_OUTCOMES,
+    UNSUCCESSFUL_OUTCOMES,
 )
 
 CHARGE = Door(
@@ -517,7 +517,10 @@ class AccountMove(models.Model):
     def _get_retry_amount(self, attempt):
         """Return the amount for a retry; refuse what cannot be repeated."""
         self._check_nothing_in_flight()
-        if attempt.outcome not in RETRYABLE_OUTCOMES or attempt.source_transaction_id:
+        if (
+            attempt.outcome not in UNSUCCESSFUL_OUTCOMES
+            or attempt.source_transaction_id
+        ):
             raise UserError(
                 self.env._(
                     "%s did not fail, so there is nothing to retry.", attempt.reference

@@ -3,7 +3,7 @@ from typing import NamedTuple
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .account_payment_refund import POSTED_STATES
+from .states import POSTED_STATES
 
 # What is locked before an invoice that is credited.
 LOCKED_BEFORE_CREDIT_NOTE = ("_lock_credit_to_give_back",)

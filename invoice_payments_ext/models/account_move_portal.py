@@ -1,13 +1,9 @@
 from odoo import fields, models
 
-from .payment_transaction import IN_FLIGHT_OUTCOMES
+from .states import CUSTOMER_STATES, STATES
 
 # The provider whose customers still have to transfer the money when it is pending.
 TRANSFER_PROVIDER = "custom"
-# What did not succeed: nothing of it was charged.
-REFUSED_STATES = ("declined", "failed", "rejected")
-# What the customer need not know of, or what is in another row.
-HIDDEN_STATES = ("draft", "canceled", "undone")
 
 
 class AccountMove(models.Model):
@@ -80,7 +76,7 @@ class AccountMove(models.Model):
     def _is_portal_row(self, row):
         """Tell if a row of the staff concerns the customer."""
         return (
-            row["state"] not in HIDDEN_STATES
+            bool(STATES[row["state"]].customer_state)
             or not self.currency_id.is_zero(row["amount_applied"])
             or bool(row["amount_refunded"])
         )
@@ -92,13 +88,22 @@ class AccountMove(models.Model):
         """
         if row["state"] == "pending" and row.get("provider_code") == TRANSFER_PROVIDER:
             return "awaiting_transfer"
-        if row["state"] in IN_FLIGHT_OUTCOMES:
-            return "processing"
-        if row["state"] in REFUSED_STATES:
-            return "declined"
-        if row["transaction_id"] and not row["payment_id"]:
+        state = STATES[row["state"]].customer_state or "succeeded"
+        if state == "succeeded" and row["transaction_id"] and not row["payment_id"]:
             return "processing"  # Received, but not booked yet.
-        return "succeeded"
+        return state
+
+    def _prepare_portal_state(self, state):
+        """Return a state of :meth:`_get_portal_state` in words and color.
+
+        :rtype: dict[str, str]
+        """
+        label, color = CUSTOMER_STATES[state]
+        return {
+            "state": state,
+            "state_label": self.env._(label),
+            "state_color": color,
+        }
 
     def _prepare_portal_row(self, row, may_pay):
         """Return a row in words for the customer.
@@ -112,13 +117,12 @@ class AccountMove(models.Model):
         refunds = [
             self._prepare_portal_refund(refund, row)
             for refund in sorted(row["refunds"], key=lambda refund: refund["date"])
-            if refund["state"] == "succeeded" or refund["state"] in IN_FLIGHT_OUTCOMES
+            if STATES[refund["state"]].is_in_flight or refund["state"] == "succeeded"
         ]
         return {
             "id": row["id"],
             "kind": row["kind"],
-            "state": state,
-            "state_label": self._get_portal_state_labels()[state],
+            **self._prepare_portal_state(state),
             "title": self._get_portal_title(row),
             "method": self._get_portal_method(row),
             "reference": self._get_portal_reference(row),
@@ -153,8 +157,7 @@ class AccountMove(models.Model):
             method = self._get_portal_method({**refund, "kind": "external"})
         return {
             "id": refund["id"],
-            "state": state,
-            "state_label": self._get_portal_state_labels()[state],
+            **self._prepare_portal_state(state),
             "title": titles[refund["kind"]],
             "method": method,
             "date": fields.Date.to_date(refund["date"]),
@@ -171,18 +174,6 @@ class AccountMove(models.Model):
         }
 
     # === WORDS === #
-
-    def _get_portal_state_labels(self):
-        """Return the words for the states that a customer sees.
-
-        :rtype: dict[str, str]
-        """
-        return {
-            "succeeded": self.env._("Done"),
-            "processing": self.env._("Being processed"),
-            "awaiting_transfer": self.env._("Waiting for your transfer"),
-            "declined": self.env._("Declined"),
-        }
 
     def _get_portal_title(self, row):
         """Return what a row is for the customer.

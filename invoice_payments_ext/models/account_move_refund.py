@@ -4,8 +4,58 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..tools import OURS
-from .account_payment_refund import POSTED_STATES, UNPOSTED_STATES
 from .payment_transaction_refund import PAYS_OUT_CREDIT
+from .states import POSTED_STATES, UNPOSTED_STATES
+
+# What is left of the money paid on each invoice that had a refund.
+KEPT_AMOUNTS = """
+    WITH refunded AS (
+        SELECT part.invoice_id, refund.source_payment_id AS payment_id,
+               coalesce(sum(part.amount)
+                   FILTER (WHERE part.credit_note_id IS NOT NULL), 0)
+                   AS credited
+          FROM account_refund_allocation part
+          JOIN account_payment refund ON refund.id = part.payment_id
+         WHERE part.invoice_id IN %(ids)s
+           AND refund.state IN ('in_process', 'paid')
+      GROUP BY part.invoice_id, refund.source_payment_id
+    ), paid AS (
+        SELECT own.move_id AS invoice_id, other.payment_id,
+               sum(part.debit_amount_currency) AS amount
+          FROM account_move_line own
+          JOIN account_partial_reconcile part
+            ON part.debit_move_id = own.id
+          JOIN account_move_line other ON other.id = part.credit_move_id
+          JOIN account_move move ON move.id = other.move_id
+         WHERE own.move_id IN (SELECT invoice_id FROM refunded)
+           AND own.display_type = 'payment_term'
+           AND move.move_type != 'out_refund'
+           AND move.written_off_invoice_id IS NULL
+      GROUP BY own.move_id, other.payment_id
+    ), kept AS (
+        SELECT paid.invoice_id, greatest(0, least(
+                   paid.amount - coalesce(refunded.credited, 0),
+                   payment.amount - coalesce((
+                       SELECT sum(refund.amount)
+                         FROM account_payment refund
+                    LEFT JOIN payment_transaction tx
+                           ON tx.id = refund.payment_transaction_id
+                        WHERE refund.source_payment_id = payment.id
+                          AND refund.state IN ('in_process', 'paid')
+                          -- Of credit: what the payment paid stays paid.
+                          AND NOT coalesce(%(pays_out)s, false)
+                   ), 0)
+               )) AS amount
+          FROM paid
+     LEFT JOIN account_payment payment ON payment.id = paid.payment_id
+     LEFT JOIN refunded ON refunded.invoice_id = paid.invoice_id
+           AND refunded.payment_id IS NOT DISTINCT FROM paid.payment_id
+    )
+    SELECT refunded.invoice_id,
+           coalesce((SELECT sum(kept.amount) FROM kept
+                      WHERE kept.invoice_id = refunded.invoice_id), 0)
+      FROM refunded
+"""
 
 
 class AccountMove(models.Model):
@@ -90,54 +140,7 @@ class AccountMove(models.Model):
             self.env[model].flush_model()
         rows = self.env.execute_query(
             SQL(
-                """
-                WITH refunded AS (
-                    SELECT part.invoice_id, refund.source_payment_id AS payment_id,
-                           coalesce(sum(part.amount)
-                               FILTER (WHERE part.credit_note_id IS NOT NULL), 0)
-                               AS credited
-                      FROM account_refund_allocation part
-                      JOIN account_payment refund ON refund.id = part.payment_id
-                     WHERE part.invoice_id IN %(ids)s
-                       AND refund.state IN ('in_process', 'paid')
-                  GROUP BY part.invoice_id, refund.source_payment_id
-                ), paid AS (
-                    SELECT own.move_id AS invoice_id, other.payment_id,
-                           sum(part.debit_amount_currency) AS amount
-                      FROM account_move_line own
-                      JOIN account_partial_reconcile part
-                        ON part.debit_move_id = own.id
-                      JOIN account_move_line other ON other.id = part.credit_move_id
-                      JOIN account_move move ON move.id = other.move_id
-                     WHERE own.move_id IN (SELECT invoice_id FROM refunded)
-                       AND own.display_type = 'payment_term'
-                       AND move.move_type != 'out_refund'
-                       AND move.written_off_invoice_id IS NULL
-                  GROUP BY own.move_id, other.payment_id
-                ), kept AS (
-                    SELECT paid.invoice_id, greatest(0, least(
-                               paid.amount - coalesce(refunded.credited, 0),
-                               payment.amount - coalesce((
-                                   SELECT sum(refund.amount)
-                                     FROM account_payment refund
-                                LEFT JOIN payment_transaction tx
-                                       ON tx.id = refund.payment_transaction_id
-                                    WHERE refund.source_payment_id = payment.id
-                                      AND refund.state IN ('in_process', 'paid')
-                                      -- Of credit: what the payment paid stays paid.
-                                      AND NOT coalesce(%(pays_out)s, false)
-                               ), 0)
-                           )) AS amount
-                      FROM paid
-                 LEFT JOIN account_payment payment ON payment.id = paid.payment_id
-                 LEFT JOIN refunded ON refunded.invoice_id = paid.invoice_id
-                       AND refunded.payment_id IS NOT DISTINCT FROM paid.payment_id
-                )
-                SELECT refunded.invoice_id,
-                       coalesce((SELECT sum(kept.amount) FROM kept
-                                  WHERE kept.invoice_id = refunded.invoice_id), 0)
-                  FROM refunded
-                """,
+                KEPT_AMOUNTS,
                 pays_out=PAYS_OUT_CREDIT,
                 ids=tuple(self.ids),
             )

@@ -4,8 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import prepare_notification, without_defaults
-from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 from .core.door import SUBJECTS, Door, get_door_of
+from .states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # What counts towards the limit where it is not what was given on invoices.
 GIVEN_ALONE_METHODS = {"pay_out": "_get_paid_out_alone"}
@@ -740,7 +740,7 @@ class AccountPaymentApproval(models.Model):
                 *mine,
                 ("operation", "=", "refund"),
                 ("source_transaction_id.payment_id", "in", payments_sudo.ids),
-                ("outcome", "not in", UNREFUNDED_OUTCOMES),
+                ("outcome", "not in", UNSUCCESSFUL_OUTCOMES),
                 ("id", "not in", approved.get("payment.transaction", [])),
                 ("refund_credit_note_id", "not in", approved.get("account.move", [])),
             ]

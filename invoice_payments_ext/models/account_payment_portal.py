@@ -1,7 +1,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
-from .account_payment_refund import POSTED_STATES
+from .states import POSTED_STATES
 
 
 class AccountPayment(models.Model):
@@ -74,11 +74,11 @@ class AccountPayment(models.Model):
         Called in superuser mode on payments that the customer may see.
 
         :return: One dict a payment, with `id`, `title`, `state`, `state_label`,
-                 `reference`, `method`, `date`, `amount` (below zero when it was given
-                 back), `currency`, `invoices` and `receipt_url`.
+                 `state_color`, `reference`, `method`, `date`, `amount` (below zero
+                 when it was given back), `currency`, `invoices` and `receipt_url`.
         :rtype: list[dict]
         """
-        labels = self.env["account.move"]._get_portal_state_labels()
+        moves = self.env["account.move"]
         rows = []
         for payment in self:
             is_refund = payment.payment_type == "outbound"
@@ -93,8 +93,7 @@ class AccountPayment(models.Model):
                     "title": self.env._("Refund")
                     if is_refund
                     else self.env._("Payment"),
-                    "state": state,
-                    "state_label": labels[state],
+                    **moves._prepare_portal_state(state),
                     "reference": payment.name,
                     "method": payment._get_portal_method(),
                     "date": payment.date,

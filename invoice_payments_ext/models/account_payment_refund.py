@@ -5,6 +5,8 @@ from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import OURS, get_id, prepare_notification
 from .core.door import Door
+from .refund_amounts import get_given_back
+from .states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 
 class RefundTarget(NamedTuple):
@@ -24,10 +26,6 @@ REFUND_TARGETS = {
     "outside": RefundTarget("_refund_outside"),
     "credit": RefundTarget("_refund_to_credit", "_lock_credit_balances"),
 }
-# What such a refund did not give back and never will.
-UNREFUNDED_OUTCOMES = ("declined", "failed", "canceled")
-POSTED_STATES = ("in_process", "paid")
-UNPOSTED_STATES = ("draft", "canceled", "rejected")
 # What a posted journal entry books of a payment.
 CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
 
@@ -1115,7 +1113,7 @@ class AccountPayment(models.Model):
         self.ensure_one()
         payment_sudo = self.sudo()  # The refunds may be another one's to see.
         refunds = self._get_gateway_refunds()
-        going = refunds.filtered(lambda tx: tx.outcome not in UNREFUNDED_OUTCOMES)
+        going = refunds.filtered(lambda tx: tx.outcome not in UNSUCCESSFUL_OUTCOMES)
         by_gateway = -sum(going.mapped("amount"))
         others = payment_sudo.refund_payment_ids.filtered(
             lambda refund: (
@@ -1136,7 +1134,9 @@ class AccountPayment(models.Model):
             paid_out = -sum(
                 tx.amount for tx in going.filtered(lambda tx: tx._pays_out_credit())
             )
-            given_back -= kept if is_of_credit else min(kept, paid_out)
+            if is_of_credit:
+                paid_out = kept
+            given_back = get_given_back(given_back, kept, paid_out)
         return self.currency_id.round(given_back)
 
     def _get_gateway_refunds(self):

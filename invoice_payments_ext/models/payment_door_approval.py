@@ -7,8 +7,15 @@ class PaymentDoorMixin(models.AbstractModel):
     _inherit = "payment.door.mixin"
 
     def _hold_for_approval(self, door, arguments, amount):
+        """Return the request for approval that waits in the place of the work.
+
+        :param Door door: The declaration of the door.
+        :param dict arguments: The arguments of the door.
+        :param float amount: The amount that counts towards the limit.
+        :return: The request; none if no second person is needed.
+        :rtype: account.payment.approval
+        """
+        approvals = self.env["account.payment.approval"]
         if not door.approval:
-            return super()._hold_for_approval(door, arguments, amount)
-        return self.env["account.payment.approval"]._hold(
-            self, door.approval, arguments, amount
-        )
+            return approvals
+        return approvals._hold(self, door.approval, arguments, amount)

@@ -4,7 +4,7 @@ from odoo import models
 from odoo.exceptions import AccessError, LockError, UserError
 
 from ..tools import OURS
-from .payment_transaction import IN_FLIGHT_OUTCOMES
+from .states import IN_FLIGHT_OUTCOMES
 
 
 class PaymentToken(models.Model):

@@ -3,20 +3,8 @@ from odoo.exceptions import UserError
 
 from ..tools import OURS, prepare_notification
 from .core.door import Door
-
-# In flight: the money may come, so it must not be asked for again.
-UNRESOLVED_OUTCOMES = ("ready", "sent", "unknown")
-IN_FLIGHT_OUTCOMES = (*UNRESOLVED_OUTCOMES, "pending", "authorized")
-RETRYABLE_OUTCOMES = ("declined", "failed", "canceled")
-
-OUTCOME_BY_STATE = {"done": "succeeded", "cancel": "canceled", "error": "declined"}
-# Where the way of the request says more than Odoo's own state.
-OUTCOME_BY_REQUEST = {
-    **{("draft", outcome): outcome for outcome in UNRESOLVED_OUTCOMES},
-    ("error", "not_sent"): "failed",
-    ("error", "unknown"): "unknown",
-}
-
+from .outcome_words import CHARGE_WORDS, REFUND_WORDS
+from .states import OUTCOMES, POSTED_STATES, UNRESOLVED_OUTCOMES, get_outcome
 
 RETRY = Door(
     "payment.transaction.retry",
@@ -60,18 +48,7 @@ class PaymentTransaction(models.Model):
     _inherit = ["payment.transaction", "payment.door.mixin"]
 
     outcome = fields.Selection(
-        selection=[
-            ("draft", "Not Submitted"),
-            ("ready", "Ready"),
-            ("sent", "Sent"),
-            ("unknown", "Unknown"),
-            ("pending", "Pending"),
-            ("authorized", "Authorized"),
-            ("succeeded", "Succeeded"),
-            ("declined", "Declined"),
-            ("failed", "Failed"),
-            ("canceled", "Canceled"),
-        ],
+        selection=[(name, state.label) for name, state in OUTCOMES.items()],
         compute="_compute_outcome",
         store=True,
         index=True,
@@ -135,9 +112,7 @@ class PaymentTransaction(models.Model):
     @api.depends("state", "request_state")
     def _compute_outcome(self):
         for tx in self:
-            tx.outcome = OUTCOME_BY_REQUEST.get(
-                (tx.state, tx.request_state)
-            ) or OUTCOME_BY_STATE.get(tx.state, tx.state)
+            tx.outcome = get_outcome(tx.state, tx.request_state)
 
     # === CHECK METHODS === #
 
@@ -250,106 +225,26 @@ class PaymentTransaction(models.Model):
         :rtype: tuple[str, str, str]
         """
         self.ensure_one()
-        tx_sudo = self.sudo()  # Providers are readable by administrators only.
-        amount = self.currency_id.format(abs(self.amount))
-        reason = self.state_message or ""
+        words = REFUND_WORDS if self._is_refund() else CHARGE_WORDS
+        title, sentence, kind = words[self._get_situation()]
         values = {
-            "amount": amount,
+            "amount": self.currency_id.format(abs(self.amount)),
             "reference": self.reference,
-            "provider": tx_sudo.provider_id.name,
-            "reason": reason,
+            # Providers are readable by administrators only.
+            "provider": self.sudo().provider_id.name,
+            "reason": self.state_message or "",
         }
-        env = self.env
-        if self.outcome == "succeeded":
-            if self.request_kind != "void" and not self._is_settled():
-                return (
-                    env._("Payment received"),
-                    env._(
-                        "%(amount)s was received (%(reference)s), but is not booked "
-                        "yet. Booking is tried again by itself.",
-                        **values,
-                    ),
-                    "warning",
-                )
-            return (
-                env._("Payment succeeded"),
-                env._("%(amount)s was received and booked (%(reference)s).", **values),
-                "success",
-            )
-        if self.outcome == "pending":
-            return (
-                env._("Payment pending"),
-                env._(
-                    "%(amount)s waits for the confirmation of %(provider)s "
-                    "(%(reference)s). It is booked by itself when it comes. %(reason)s",
-                    **values,
-                ),
-                "info",
-            )
-        if self.outcome == "authorized":
-            return (
-                env._("Payment authorized"),
-                env._(
-                    "%(amount)s is reserved on the customer's payment method "
-                    "(%(reference)s). Capture it to receive the money, or void it.",
-                    **values,
-                ),
-                "info",
-            )
-        if self.outcome == "declined":
-            return (
-                env._("Payment declined"),
-                env._(
-                    "%(provider)s declined %(amount)s (%(reference)s): %(reason)s",
-                    **values,
-                ),
-                "danger",
-            )
-        if self.outcome == "failed":
-            return (
-                env._("Payment not sent"),
-                env._(
-                    "%(amount)s was not charged, %(provider)s could not be reached "
-                    "(%(reference)s). It can be retried at once. %(reason)s",
-                    **values,
-                ),
-                "danger",
-            )
-        if self.outcome == "canceled":
-            if self.request_kind == "void":
-                return (
-                    env._("Authorization voided"),
-                    env._("%(amount)s was released (%(reference)s).", **values),
-                    "success",
-                )
-            return (
-                env._("Payment canceled"),
-                env._(
-                    "%(amount)s was not charged (%(reference)s). %(reason)s", **values
-                ),
-                "warning",
-            )
-        if self.outcome in ("ready", "sent"):
-            return (
-                env._("Payment in progress"),
-                env._(
-                    "%(amount)s is being processed (%(reference)s). The row is updated "
-                    "by itself.",
-                    **values,
-                ),
-                "info",
-            )
-        return (
-            env._("Outcome unknown"),
-            env._(
-                "%(provider)s gave no clear answer on %(amount)s (%(reference)s): the "
-                "customer may have been charged. Nothing is charged again until this "
-                "is resolved: the provider is asked again by itself, or you resolve "
-                "it on the row.",
-                **values,
-            ),
-            "warning",
-        )
+        return self.env._(title), self.env._(sentence) % values, kind
+
+    def _get_situation(self):
+        """Return the outcome, or how far more exactly it came; see `outcome_words`.
+
+        :rtype: str
+        """
+        is_void = self.request_kind == "void"
+        if self.outcome == "succeeded" and not is_void and not self._is_settled():
+            return "unbooked"
+        return "voided" if self.outcome == "canceled" and is_void else self.outcome
 
     # === BUSINESS METHODS - DOORS === #
 
@@ -520,17 +415,13 @@ class PaymentTransaction(models.Model):
         A capture is wanted from `authorized` to `done` only; a voided part of an
         authorization stays voided.
         """
-        if not any(
-            tx.source_transaction_id and tx.operation != "refund" for tx in self
-        ):
+        if not any(tx.source_transaction_id and not tx._is_refund() for tx in self):
             extra_allowed_states = (*extra_allowed_states, "cancel")
         transactions = super()._set_done(
             state_message=state_message, extra_allowed_states=extra_allowed_states
         )
         by_caller = self.env.context.get("settled_by_caller") is OURS
-        is_ours = transactions._get_attempt_invoices() or transactions.filtered(
-            lambda tx: tx.operation == "refund"
-        )
+        is_ours = transactions._get_attempt_invoices() or transactions._filter_refunds()
         if is_ours and not by_caller:
             self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
         return transactions
@@ -570,7 +461,7 @@ class PaymentTransaction(models.Model):
         )
         if self.env.context.get("resolved_by_person") is not OURS:
             transactions.filtered("request_state").request_state = "answered"
-        if target_state in ("done", "cancel", "error"):
+        if not OUTCOMES[get_outcome(target_state, "answered")].may_hold_invoice:
             transactions.filtered("holds_invoice").holds_invoice = False
         return transactions
 
@@ -601,9 +492,9 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         tx_sudo = self.sudo()
         captured = tx_sudo.child_transaction_ids.filtered(
-            lambda tx: tx.operation != "refund" and tx.state in ("done", "cancel")
+            lambda tx: not tx._is_refund() and tx.state in ("done", "cancel")
         )
-        return bool(captured) or tx_sudo.payment_id.state in ("in_process", "paid")
+        return bool(captured) or tx_sudo.payment_id.state in POSTED_STATES
 
     def _get_amount_in_flight(self):
         """Return what this attempt may still bring, or brought and is not booked yet.
@@ -615,15 +506,14 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         tx_sudo = self.sudo()
-        parts = tx_sudo.child_transaction_ids.filtered(
-            lambda tx: tx.operation != "refund"
-        )
+        children = tx_sudo.child_transaction_ids
+        parts = children - children._filter_refunds()
         unbooked = sum(
             tx.amount
             for tx in parts
             if tx.outcome == "succeeded" and not tx._is_settled()
         )
-        if tx_sudo.outcome in IN_FLIGHT_OUTCOMES:
+        if OUTCOMES[tx_sudo.outcome].is_in_flight:
             ended = sum(tx.amount for tx in parts if tx.state in ("done", "cancel"))
             return tx_sudo.amount - ended + unbooked
         if tx_sudo.outcome == "succeeded" and not tx_sudo._is_settled():

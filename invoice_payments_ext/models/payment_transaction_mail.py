@@ -3,8 +3,8 @@ import logging
 
 from odoo import Command, api, fields, models
 
-from .account_payment_refund import POSTED_STATES
 from .payment_transaction_steps import is_concurrency_error
+from .states import POSTED_STATES
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.operation == "validation":
             return ""
-        if self.operation == "refund":
+        if self._is_refund():
             is_refunded = self.outcome == "succeeded" and self.payment_id
             return "refund" if is_refunded else ""
         if not self._get_attempt_invoices():

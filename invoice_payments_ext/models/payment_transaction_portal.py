@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from .payment_transaction import IN_FLIGHT_OUTCOMES
+from .states import IN_FLIGHT_OUTCOMES
 
 
 class PaymentTransaction(models.Model):
@@ -63,7 +63,6 @@ class PaymentTransaction(models.Model):
         :rtype: list[dict]
         """
         moves = self.env["account.move"]
-        labels = moves._get_portal_state_labels()
         rows = []
         for tx in self:
             state = moves._get_portal_state(
@@ -78,10 +77,9 @@ class PaymentTransaction(models.Model):
                 {
                     "id": f"tx-{tx.id}",
                     "title": self.env._("Refund")
-                    if tx.operation == "refund"
+                    if tx._is_refund()
                     else self.env._("Payment"),
-                    "state": state,
-                    "state_label": labels[state],
+                    **moves._prepare_portal_state(state),
                     "reference": tx.reference,
                     "method": tx._get_portal_method(),
                     "date": fields.Date.to_date(tx.create_date),

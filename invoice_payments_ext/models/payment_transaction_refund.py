@@ -2,8 +2,12 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from .account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
-from .payment_transaction import UNRESOLVED_OUTCOMES
+from .states import (
+    OUTCOMES,
+    POSTED_STATES,
+    UNRESOLVED_OUTCOMES,
+    UNSUCCESSFUL_OUTCOMES,
+)
 
 # What selects refunds (`tx`) that pay out credit. When it was put back on the balance,
 # what the gateway refunds all the same is an ordinary refund.
@@ -129,10 +133,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.payment_id:
             return self.payment_id._get_refundable_amount()
-        refunds = self.child_transaction_ids.filtered(
-            lambda tx: (
-                tx.operation == "refund" and tx.outcome not in UNREFUNDED_OUTCOMES
-            )
+        refunds = self.child_transaction_ids._filter_refunds().filtered(
+            lambda tx: not OUTCOMES[tx.outcome].is_unsuccessful
         )
         return self.currency_id.round(self.amount + sum(refunds.mapped("amount")))
 
@@ -163,9 +165,7 @@ class PaymentTransaction(models.Model):
 
         :rtype: payment.transaction
         """
-        refunds = self.child_transaction_ids.filtered(
-            lambda tx: tx.operation == "refund"
-        )
+        refunds = self.child_transaction_ids._filter_refunds()
         reported = refunds.filtered(
             lambda tx: (
                 provider_reference and tx.provider_reference == provider_reference
@@ -192,7 +192,7 @@ class PaymentTransaction(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        return self.outcome not in UNREFUNDED_OUTCOMES and not self._is_settled()
+        return not OUTCOMES[self.outcome].is_unsuccessful and not self._is_settled()
 
     def _get_refund_in_flight_reasons(self):
         """Say of each of these that may still give money back that it may.
@@ -290,7 +290,7 @@ class PaymentTransaction(models.Model):
     def _return_credit(self):
         """Put back on the credit balance what this refund did not pay out."""
         taken = self.refund_credit_payment_id
-        if not taken or self.outcome not in UNREFUNDED_OUTCOMES:
+        if not taken or not OUTCOMES[self.outcome].is_unsuccessful:
             return
         if taken.currency_id.is_zero(taken._get_refundable_amount()):
             return
@@ -326,7 +326,7 @@ class PaymentTransaction(models.Model):
     def _get_captures(self):
         """Return what was captured of this authorization in parts."""
         return self.child_transaction_ids.filtered(
-            lambda tx: tx.operation != "refund" and tx.state == "done"
+            lambda tx: not tx._is_refund() and tx.state == "done"
         )
 
     def _prepare_refund_payment_vals(self, source_payment):
@@ -349,7 +349,7 @@ class PaymentTransaction(models.Model):
             "|",
             ("refund_credit_note_id", "!=", False),
             ("refund_credit_payment_id", "!=", False),
-            ("outcome", "in", UNREFUNDED_OUTCOMES),
+            ("outcome", "in", UNSUCCESSFUL_OUTCOMES),
             ("is_post_processed", "=", False),
         ]
 
@@ -436,7 +436,8 @@ class PaymentTransaction(models.Model):
 
     def _report_unpaid_credit_note(self):
         """Tell a person of a credit note that was issued, but not paid out."""
-        if not self.refund_credit_note_id or self.outcome not in UNREFUNDED_OUTCOMES:
+        is_unsuccessful = OUTCOMES[self.outcome].is_unsuccessful
+        if not self.refund_credit_note_id or not is_unsuccessful:
             return
         self._schedule_payment_activity(
             self._get_refunded_record(),
@@ -461,86 +462,3 @@ class PaymentTransaction(models.Model):
             or self.source_transaction_id.payment_id
             or refund
         )[:1]
-
-    def _describe_outcome(self):
-        if self.operation == "refund":
-            return self._describe_refund_outcome()
-        return super()._describe_outcome()
-
-    def _describe_refund_outcome(self):
-        """Say in words what came of this refund; see :meth:`_describe_outcome`."""
-        self.ensure_one()
-        tx_sudo = self.sudo()  # Providers are readable by administrators only.
-        env = self.env
-        values = {
-            "amount": self.currency_id.format(abs(self.amount)),
-            "reference": self.reference,
-            "provider": tx_sudo.provider_id.name,
-            "reason": self.state_message or "",
-        }
-        if self.outcome == "succeeded" and not self._is_settled():
-            return (
-                env._("Refunded, not booked"),
-                env._(
-                    "%(amount)s was refunded (%(reference)s), but is not booked yet. "
-                    "Booking is tried again by itself.",
-                    **values,
-                ),
-                "warning",
-            )
-        if self.outcome == "succeeded":
-            return (
-                env._("Refund succeeded"),
-                env._("%(amount)s was refunded and booked (%(reference)s).", **values),
-                "success",
-            )
-        if self.outcome in ("pending", "authorized"):
-            return (
-                env._("Refund pending"),
-                env._(
-                    "%(amount)s waits for the confirmation of %(provider)s "
-                    "(%(reference)s). It is booked by itself when it comes. %(reason)s",
-                    **values,
-                ),
-                "info",
-            )
-        if self.outcome in ("declined", "canceled"):
-            return (
-                env._("Refund declined"),
-                env._(
-                    "%(provider)s declined to refund %(amount)s (%(reference)s), "
-                    "nothing was changed: %(reason)s",
-                    **values,
-                ),
-                "danger",
-            )
-        if self.outcome == "failed":
-            return (
-                env._("Refund not carried out"),
-                env._(
-                    "%(amount)s was not refunded (%(reference)s), nothing was changed. "
-                    "%(reason)s",
-                    **values,
-                ),
-                "danger",
-            )
-        if self.outcome in ("ready", "sent"):
-            return (
-                env._("Refund in progress"),
-                env._(
-                    "%(amount)s is being refunded (%(reference)s). The row is updated "
-                    "by itself.",
-                    **values,
-                ),
-                "info",
-            )
-        return (
-            env._("Outcome unknown"),
-            env._(
-                "%(provider)s gave no clear answer on the refund of %(amount)s "
-                "(%(reference)s): the customer may have got it. It is not sent again; "
-                "the provider is asked by itself, or you resolve it on the row.",
-                **values,
-            ),
-            "warning",
-        )

@@ -13,7 +13,7 @@ from odoo.fields import Domain
 from odoo.http import request
 
 from ..tools import OURS
-from .payment_transaction import UNRESOLVED_OUTCOMES
+from .states import UNRESOLVED_OUTCOMES
 
 _logger = logging.getLogger(__name__)
 
@@ -307,7 +307,7 @@ class PaymentTransaction(models.Model):
                 "the refund. It is not sent again. %(message)s",
                 **values,
             )
-            if self.operation == "refund"
+            if self._is_refund()
             else self.env._(
                 "The outcome of %(reference)s is unknown: the customer may have been "
                 "charged. Nothing is charged again before it is resolved. %(message)s",
@@ -401,7 +401,7 @@ class PaymentTransaction(models.Model):
         """Return what this attempt asks of the gateway; Odoo's own flows do not say."""
         if self.request_kind:
             return self.request_kind
-        return "refund" if self.operation == "refund" else "charge"
+        return "refund" if self._is_refund() else "charge"
 
     def _send_api_request(self, *args, **kwargs):
         result = super()._send_api_request(*args, **kwargs)
@@ -607,7 +607,7 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         person = self.env.user.name
-        if self.operation == "refund":
+        if self._is_refund():
             if carried_out:
                 return self.env._("Confirmed as refunded by %s", person)
             return self.env._("Confirmed as not refunded by %s", person)
@@ -685,7 +685,7 @@ class PaymentTransaction(models.Model):
         lines = payment._get_receivable_lines()
         excess = -sum(lines.mapped("amount_residual_currency"))
         if (
-            self.operation == "refund"
+            self._is_refund()
             or not invoices
             or self.currency_id.compare_amounts(excess, 0) <= 0
         ):
@@ -710,7 +710,7 @@ class PaymentTransaction(models.Model):
             self._schedule_payment_activity(
                 record,
                 self.env._("Refunded, not booked")
-                if self.operation == "refund"
+                if self._is_refund()
                 else self.env._("Payment received, not booked"),
                 self.env._(
                     "%(reference)s (%(amount)s) succeeded at the provider, but could "

@@ -28,6 +28,7 @@ from . import (
     test_rows,
     test_seams,
     test_sequences,
+    test_states,
     test_stock_flows,
     test_tie_out,
     test_write_off,

@@ -144,6 +144,23 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         check_invariants(self, invoices, self.late_confirmation)
         super().tearDown()
 
+    # === GENERATED SEQUENCES === #
+
+    def begin_sequence(self):
+        """Let a sequence run on a cursor of its own, whose commits are undone too."""
+        self.outer_env = self.env
+        self.env.cr.execute("SELECT 1")  # Its savepoint comes before ours.
+        self.cr.execute("SAVEPOINT sequence")
+        self.env = self.env(cr=self.registry.cursor())
+        self.gateway.requests.clear()
+
+    def end_sequence(self):
+        self.env.cr.close()
+        self.cr.execute("ROLLBACK TO SAVEPOINT sequence")
+        self.cr.execute("RELEASE SAVEPOINT sequence")
+        self.env = self.outer_env
+        self.env.invalidate_all(flush=False)
+
     # === HELPERS === #
 
     def make_invoice(self, amount=1000.0, post=True, **values):

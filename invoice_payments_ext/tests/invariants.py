@@ -2,9 +2,7 @@
 
 from collections import defaultdict
 
-from odoo.addons.invoice_payments_ext.models.payment_transaction import (
-    IN_FLIGHT_OUTCOMES,
-)
+from odoo.addons.invoice_payments_ext.models.states import IN_FLIGHT_OUTCOMES
 
 
 def check_invariants(test, invoices, late_confirmation=False):

@@ -18,7 +18,7 @@ from odoo.fields import Command, Domain
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.invoice_payments_ext.models.account_payment_refund import POSTED_STATES
+from odoo.addons.invoice_payments_ext.models.states import POSTED_STATES
 
 from .invariants import check_invariants
 from .test_credit_application import CreditCommon
@@ -823,21 +823,6 @@ class TestSequences(CreditCommon):
             tx._run_attempt()
 
     # === ONE SEQUENCE === #
-
-    def begin_sequence(self):
-        """Let a sequence run on a cursor of its own, whose commits are undone too."""
-        self.outer_env = self.env
-        self.env.cr.execute("SELECT 1")  # Its savepoint comes before ours.
-        self.cr.execute("SAVEPOINT sequence")
-        self.env = self.env(cr=self.registry.cursor())
-        self.gateway.requests.clear()
-
-    def end_sequence(self):
-        self.env.cr.close()
-        self.cr.execute("ROLLBACK TO SAVEPOINT sequence")
-        self.cr.execute("RELEASE SAVEPOINT sequence")
-        self.env = self.outer_env
-        self.env.invalidate_all(flush=False)
 
     def check_sequence(self, invoices, late_confirmation, refunded_late):
         """Assert that the books agree, and that only what came late is too much."""

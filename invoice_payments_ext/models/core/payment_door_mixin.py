@@ -4,6 +4,10 @@ from odoo.exceptions import UserError
 from ...tools import without_defaults
 from .door import write_down
 
+# Rooms that may do something in the place of the work of a door. Each gets the door,
+# its arguments and the amount that the check returned. It returns the records it made.
+INSTEAD_OF_WORK = ("_hold_for_approval",)
+
 
 class PaymentDoorMixin(models.AbstractModel):
     """Records with doors: whoever asks passes the same steps, in the same order."""
@@ -71,18 +75,7 @@ class PaymentDoorMixin(models.AbstractModel):
         if door.amount and arguments["amount"] is None:
             arguments["amount"] = getattr(self, door.amount)(**arguments)
         amount = getattr(self, door.check)(**arguments)
-        return self._hold_for_approval(door, arguments, amount) or getattr(
-            self, door.work
-        )(**arguments)
-
-    def _hold_for_approval(self, door, arguments, amount):
-        """Return the request for approval that waits in the place of the work.
-
-        A hook: none waits unless another room says so.
-
-        :param Door door: The declaration of the door.
-        :param dict arguments: The arguments of the door.
-        :param float amount: The amount that its check returned.
-        :rtype: account.payment.approval or None
-        """
-        return None
+        for name in INSTEAD_OF_WORK:
+            if result := getattr(self, name)(door, arguments, amount):
+                return result
+        return getattr(self, door.work)(**arguments)

@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ..payment_transaction import IN_FLIGHT_OUTCOMES
+from ..states import IN_FLIGHT_OUTCOMES
 
 APPLIED = SQL(
     """

@@ -1,8 +1,8 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ..account_payment_refund import POSTED_STATES, UNREFUNDED_OUTCOMES
 from ..payment_transaction_refund import PAYS_OUT_CREDIT
+from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # The settling schedule of Odoo runs every ten minutes.
 SETTLING_MINUTES = 20
@@ -66,7 +66,7 @@ GIVEN_BACK = SQL(
     """,
     pays_out=PAYS_OUT_CREDIT,
     posted=POSTED_STATES,
-    unrefunded=UNREFUNDED_OUTCOMES,
+    unrefunded=UNSUCCESSFUL_OUTCOMES,
 )
 OF_COMPANIES = SQL("payment.company_id IN (SELECT id FROM companies)")
 

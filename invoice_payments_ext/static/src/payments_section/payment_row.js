@@ -5,28 +5,10 @@ import {DropdownItem} from "@web/core/dropdown/dropdown_item";
 import {deserializeDate, formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 
-const BADGES = {
-    draft: "text-bg-secondary",
-    ready: "text-bg-info",
-    sent: "text-bg-info",
-    unknown: "text-bg-warning",
-    pending: "text-bg-info",
-    authorized: "text-bg-primary",
-    succeeded: "text-bg-success",
-    declined: "text-bg-danger",
-    failed: "text-bg-danger",
-    rejected: "text-bg-danger",
-    canceled: "text-bg-secondary",
-    written_off: "text-bg-dark",
-    undone: "text-bg-secondary",
-};
-// No money came, and none will come any more.
-const CLOSED_STATES = ["declined", "failed", "rejected", "canceled", "undone"];
+// By the color of the state; others have none of their own.
 const REASON_ICONS = {
-    unknown: "fa-question-circle text-warning",
-    declined: "fa-times-circle text-danger",
-    failed: "fa-times-circle text-danger",
-    rejected: "fa-times-circle text-danger",
+    warning: "fa-question-circle text-warning",
+    danger: "fa-times-circle text-danger",
 };
 
 /**
@@ -66,20 +48,12 @@ export class PaymentRow extends Component {
         onAction: Function,
     };
 
-    get isClosed() {
-        return this.isClosedState(this.props.row.state);
-    }
-
-    isClosedState(state) {
-        return CLOSED_STATES.includes(state);
-    }
-
     get isApplied() {
         return Boolean(this.props.row.amount_applied);
     }
 
-    getReasonIcon(state) {
-        return REASON_ICONS[state] || "fa-info-circle text-muted";
+    getReasonIcon({state_color}) {
+        return REASON_ICONS[state_color] || "fa-info-circle text-muted";
     }
 
     /**
@@ -120,10 +94,6 @@ export class PaymentRow extends Component {
 
     get amount() {
         return this.formatAmount(this.props.row.amount);
-    }
-
-    getBadge(state) {
-        return BADGES[state] || "text-bg-secondary";
     }
 
     formatAmount(amount, currencyId = this.props.row.currency_id) {

@@ -1,0 +1,223 @@
+from typing import NamedTuple
+
+from odoo import models
+from odoo.tools import LazyTranslate
+
+from ..refund_amounts import get_given_back
+from ..states import STATES, UNRESOLVED_OUTCOMES
+
+_lt = LazyTranslate(__name__)
+
+
+class Action(NamedTuple):
+    """What can be done with a row: its words, and the method that is called."""
+
+    label: str
+    model: str
+    method: str
+
+
+ACTIONS = {
+    "retry": Action(_lt("Retry"), "payment.transaction", "action_retry"),
+    "resolve": Action(_lt("Resolve"), "payment.transaction", "action_resolve"),
+    "capture": Action(_lt("Capture"), "payment.transaction", "action_capture_attempt"),
+    "void": Action(_lt("Void"), "payment.transaction", "action_void_attempt"),
+    "refund": Action(_lt("Refund"), "account.payment", "action_refund_wizard"),
+    "undo_credit": Action(
+        _lt("Undo application"), "account.payment", "action_undo_credit_application"
+    ),
+    "keep": Action(
+        _lt("Move to credit balance"), "account.move", "action_move_to_credit_balance"
+    ),
+    "undo_write_off": Action(
+        _lt("Undo write-off"), "account.move", "action_undo_write_off"
+    ),
+    "receipt": Action(
+        _lt("Receipt"), "account.payment", "action_print_payment_receipt"
+    ),
+    "open_payment": Action(
+        _lt("Open payment"), "account.payment", "action_open_business_doc"
+    ),
+    "open_transaction": Action(
+        _lt("Open transaction"), "payment.transaction", "action_open_transaction"
+    ),
+    "open_entry": Action(_lt("Open entry"), "account.move", "action_open_business_doc"),
+}
+# Where the id of the record stands in a row.
+ID_FIELDS = {
+    "payment.transaction": "transaction_id",
+    "account.payment": "payment_id",
+    "account.move": "move_id",
+    "account.move.line": "line_ids",
+}
+# The methods that say what can be done with a row, in the order of the menu.
+STAFF_ROW_ACTIONS = (
+    "_get_attempt_actions",
+    "_get_money_actions",
+    "_get_keep_actions",
+    "_get_write_off_actions",
+)
+
+
+class AccountMove(models.Model):
+    """What can be done with each row of the Payments section now, and why not."""
+
+    _inherit = "account.move"
+
+    def _add_row_actions(self, rows):
+        """Add to each row, and to its refunds, what can be done with it now.
+
+        :param list[Row] rows: The rows of this invoice.
+        """
+        may_act = self.env.user.has_group("invoice_payments_ext.group_payment_record")
+        blocked = {
+            "retry": self._get_retry_blocked_reason(rows),
+            "refund": self._get_refund_level_reason(),
+        }
+        for row in rows:
+            row.values["actions"] = [
+                self._prepare_action(row.values, name, reason)
+                for name, reason in self._get_row_actions(row, may_act, blocked)
+            ]
+            for refund in row.values["refunds"]:
+                refund["actions"] = [
+                    self._prepare_action(refund, name, reason)
+                    for name, reason in self._get_refund_actions(
+                        refund, may_act, blocked["refund"]
+                    )
+                ]
+
+    def _prepare_action(self, values, name, reason):
+        """Return an action of a row as it is shown.
+
+        :param str reason: Why it is not possible now; empty if it is.
+        :rtype: dict
+        """
+        action = ACTIONS[name]
+        model = action.model
+        if name == "keep" and values["line_ids"]:
+            # An entry may be of several customers: what is this one's moves.
+            model = "account.move.line"
+        return {
+            "name": name,
+            "label": self.env._(action.label),
+            "model": model,
+            "id": values[ID_FIELDS[model]],
+            "method": action.method,
+            "enabled": not reason,
+            "reason": reason,
+        }
+
+    # === WHAT CAN BE DONE === #
+
+    def _get_row_actions(self, row, may_act, blocked):
+        """Return the actions of a row, each with the reason why it is not possible.
+
+        :param Row row: The row.
+        :param bool may_act: Whether the user is of the level *Record and charge*.
+        :param dict blocked: Why nothing can be retried, or refunded.
+        :rtype: Iterator[tuple[str, str]]
+        """
+        if may_act:
+            for name in STAFF_ROW_ACTIONS:
+                yield from getattr(self, name)(row, blocked)
+        yield from self._get_document_actions(row.values, may_act)
+
+    def _get_attempt_actions(self, row, blocked):
+        """Return what moves an attempt forward."""
+        if not row.tx:
+            return
+        outcome = row.tx["outcome"]
+        if STATES[outcome].is_unsuccessful and not row.tx["source_transaction_id"]:
+            yield (
+                "retry",
+                self.env._("It was for several invoices.")
+                if row.tx["invoice_count"] > 1
+                else blocked["retry"],
+            )
+        if outcome == "unknown":
+            yield "resolve", ""
+        if outcome == "authorized":
+            yield "capture", ""
+            yield "void", ""
+
+    def _get_money_actions(self, row, blocked):
+        """Return what gives back the money, or the credit, that a row brought."""
+        is_money = row.values["payment_id"] and row.values["state"] == "succeeded"
+        if not is_money or row.is_outgoing:
+            return
+        refunded = self._get_row_refund_reason(row.values)
+        if row.values["kind"] == "credit":
+            yield (
+                "undo_credit",
+                refunded and self.env._("All of it is back on the credit balance."),
+            )
+        else:
+            yield "refund", blocked["refund"] or refunded
+
+    def _get_keep_actions(self, row, blocked):
+        """Return what keeps as credit what of a row is open for the customer."""
+        values = row.values
+        currency = self.env["res.currency"].browse(values["currency_id"])
+        if (
+            values["kind"] not in ("credit", "invoice", "write_off")
+            and values["state"] == "succeeded"
+            and values["move_id"]
+            and currency.compare_amounts(values["amount_unallocated"], 0) > 0
+        ):
+            yield "keep", ""
+
+    def _get_write_off_actions(self, row, blocked):
+        """Return what undoes a write-off."""
+        if row.values["state"] == "written_off":
+            undone_by = row.entry["undone_by"]
+            reversed_by = undone_by and self.env._("Reversed by %s.", undone_by)
+            yield "undo_write_off", blocked["refund"] or reversed_by or ""
+
+    def _get_refund_actions(self, refund, may_act, blocked):
+        """Return what can be done with a refund, as :meth:`_get_row_actions`."""
+        if refund["state"] == "unknown" and may_act:
+            yield "resolve", blocked
+        yield from self._get_document_actions(refund, may_act)
+
+    def _get_document_actions(self, values, may_act):
+        """Return the documents behind a row, or a refund, that can be opened."""
+        if values["payment_id"] and values["state"] == "succeeded":
+            yield "receipt", ""
+        if may_act and values["payment_id"]:
+            yield "open_payment", ""
+        if may_act and values["transaction_id"]:
+            yield "open_transaction", ""
+        if values.get("move_id") and not values["payment_id"]:
+            yield "open_entry", ""
+
+    # === WHY NOT === #
+
+    def _get_row_refund_reason(self, values):
+        """Say why nothing of a row is left to refund; an empty text if something is."""
+        amounts = dict.fromkeys(("refund", "undone", "kept", "paid_out"), 0.0)
+        for refund in values["refunds"]:
+            if not STATES[refund["state"]].is_unsuccessful:
+                amounts[refund["kind"]] += refund["amount"]
+        given_back = get_given_back(
+            sum(amounts.values()), amounts["kept"], amounts["paid_out"]
+        )
+        currency = self.env["res.currency"].browse(values["currency_id"])
+        if currency.compare_amounts(values["amount"], given_back) > 0:
+            return ""
+        if not all(STATES[refund["state"]].is_final for refund in values["refunds"]):
+            return self.env._("All of it is refunded or being refunded.")
+        return self.env._("All of it is refunded.")
+
+    def _get_retry_blocked_reason(self, rows):
+        """Say why nothing can be retried now; an empty text if it can."""
+        in_flight = 0.0
+        for row in rows:
+            state = row.values["state"]
+            if row.tx.get("holds_invoice") or state in UNRESOLVED_OUTCOMES:
+                return self.env._("%s is in flight.", row.values["reference"])
+            if STATES[state].is_in_flight:
+                in_flight += row.values["amount"]
+        if self.currency_id.compare_amounts(self.amount_residual, in_flight) <= 0:
+            return self.env._("Nothing is left to charge.")
+        return ""

@@ -1,0 +1,376 @@
+from odoo import fields, models
+
+from ..states import OTHER_STATES, STATE_BY_ENTRY, STATE_BY_PAYMENT, STATES
+from .row import Row
+
+
+class AccountMove(models.Model):
+    """The rows of the Payments section: attempts, payments and other entries."""
+
+    _inherit = "account.move"
+
+    # === REFUNDS === #
+
+    def _get_refunds_by_source(self, transactions, payments):
+        """Group the refunds by the attempt (`tx`) or `payment` they give back."""
+        refunds = {}
+        by_attempt = set()
+        for tx in transactions.values():
+            if tx["operation"] != "refund":
+                continue
+            payment = payments.get(tx["payment_id"], {})
+            by_attempt.add(tx["payment_id"])
+            source = ("tx", tx["source_transaction_id"])
+            if payment.get("source_payment_id"):
+                # It may have been reported on an authorization, which is not shown.
+                source = ("payment", payment["source_payment_id"])
+            refunds.setdefault(source, []).append(
+                self._prepare_gateway_refund(tx, payment)
+            )
+        for payment in payments.values():
+            source_id = payment["source_payment_id"]
+            if source_id and payment["id"] not in by_attempt:
+                refunds.setdefault(("payment", source_id), []).append(
+                    self._prepare_booked_refund(payment, payments.get(source_id, {}))
+                )
+        return refunds
+
+    def _prepare_gateway_refund(self, tx, payment):
+        """Return a refund through a gateway, with its payment if it is booked.
+
+        :rtype: dict
+        """
+        kind = "paid_out" if tx["pays_out_credit"] else "refund"
+        if tx["provider_code"] == "credit_balance":
+            kind = "undone"
+        return self._prepare_refund(
+            id=f"tx-{tx['id']}",
+            date=payment.get("date") or tx["create_date"],
+            amount=abs(tx["amount"]),
+            state=tx["outcome"],
+            reason=tx["state_message"],
+            memo=tx["memo"],
+            kind=kind,
+            method=self.env._("To the original method"),
+            reference=tx["reference"],
+            user=tx["author"],
+            payment_id=tx["payment_id"],
+            transaction_id=tx["id"],
+        )
+
+    def _prepare_booked_refund(self, payment, source):
+        """Return a refund outside any gateway, or money that is kept as credit.
+
+        :param dict payment: The payment that gives back.
+        :param dict source: The payment that is given back.
+        :rtype: dict
+        """
+        credit_journal_id = self.company_id.sudo().credit_balance_journal_id.id
+        kind = "refund"
+        if payment["journal_id"] == credit_journal_id:
+            is_undone = source.get("journal_id") == credit_journal_id
+            kind = "undone" if is_undone else "kept"
+        return self._prepare_refund(
+            id=f"pay-{payment['id']}",
+            date=payment["date"],
+            amount=payment["amount"],
+            state=STATE_BY_PAYMENT[payment["state"]],
+            memo=payment["memo"],
+            kind=kind,
+            method=self._get_payment_method_words(payment),
+            journal_type=payment["journal_type"],
+            own_method_name=payment["own_method_name"],
+            reference=payment["payment_reference"] or payment["name"],
+            user=payment["author"],
+            payment_id=payment["id"],
+        )
+
+    def _get_payment_method_words(self, payment):
+        """Return how money came or went that no provider moved.
+
+        :rtype: str
+        """
+        credit_journal = self.company_id.sudo().credit_balance_journal_id
+        parts = [payment["journal"]]
+        if payment["journal_id"] != credit_journal.id:
+            parts.append(payment["method"])
+        return " · ".join(filter(None, parts))
+
+    def _prepare_refund(self, **values):
+        """Complete the values of a refund, shown beneath what it gives back."""
+        refund = {
+            "kind": "refund",
+            "reason": "",
+            "journal_type": "",
+            "own_method_name": "",
+            "memo": "",
+            "transaction_id": False,
+            "payment_id": False,
+            "actions": [],
+        }
+        refund.update(
+            (key, value) for key, value in values.items() if value is not None
+        )
+        refund["date"] = fields.Date.to_string(values["date"])
+        return refund
+
+    # === ROWS === #
+
+    def _get_attempt_rows(self, transactions, payments, entries, refunds):
+        """Return the rows of attempts through a provider."""
+        captured = {
+            tx["source_transaction_id"]
+            for tx in transactions.values()
+            if tx["operation"] != "refund" and tx["outcome"] == "succeeded"
+        }
+        rows = []
+        for tx in transactions.values():
+            is_ended = tx["outcome"] in ("succeeded", "canceled")
+            payment = payments.get(tx["payment_id"], {})
+            entry = entries.get(payment.get("move_id"), {})
+            if (
+                # Shown beneath what it gives back, but where it pays a credit note out.
+                (tx["operation"] == "refund" and not entry)
+                # What was captured is shown by the captures, what was voided by the
+                # authorization itself.
+                or (is_ended and tx["id"] in captured)
+                or (tx["source_transaction_id"] and tx["outcome"] == "canceled")
+            ):
+                continue
+            given_back = [
+                *refunds.get(("tx", tx["id"]), []),
+                *refunds.get(("payment", tx["payment_id"]), []),
+            ]
+            rows.append(self._prepare_attempt_row(tx, payment, entry, given_back))
+        return rows
+
+    def _prepare_attempt_row(self, tx, payment, entry, refunds):
+        """Return the row of an attempt, with its payment and entry if it is booked.
+
+        :rtype: Row
+        """
+        reason = tx["state_message"] or ""
+        is_booked = STATE_BY_PAYMENT.get(payment.get("state")) == "succeeded"
+        if tx["outcome"] == "succeeded" and not is_booked:
+            reason = self.env._("Received, but not booked yet.")
+        details = tx["payment_details"]
+        is_by_credit = tx["provider_code"] == "credit_balance"
+        values = self._prepare_row(
+            id=f"tx-{tx['id']}",
+            kind="credit" if is_by_credit else "attempt",
+            state=tx["outcome"],
+            reason=reason,
+            date=payment.get("date") or tx["create_date"],
+            method=f"{tx['method']} •••• {details}" if details else tx["method"],
+            provider=tx["provider"],
+            provider_code=tx["provider_code"],
+            memo=tx["memo"],
+            reference=tx["reference"],
+            amount=abs(tx["amount"]),
+            currency_id=tx["currency_id"],
+            amount_applied=entry.get("applied", 0.0),
+            refunds=refunds,
+            user=tx["author"] if tx["operation"] == "offline" else tx["partner_name"],
+            channel=self._get_channel(tx),
+            transaction_id=tx["id"],
+            payment_id=tx["payment_id"],
+            move_id=payment.get("move_id"),
+            retry_of=tx["retry_of"],
+            amount_unallocated=payment.get("unallocated"),
+        )
+        return Row(
+            values,
+            order=(tx["create_date"], tx["id"]),
+            tx=tx,
+            is_outgoing=tx["operation"] == "refund",
+        )
+
+    def _get_booked_payment_rows(self, transactions, payments, entries, refunds):
+        """Return the rows of payments that no attempt brought."""
+        brought = {tx["payment_id"] for tx in transactions.values()}
+        credit_journal = self.company_id.sudo().credit_balance_journal_id
+        rows = []
+        for payment in payments.values():
+            entry = entries.get(payment["move_id"], {})
+            tx_id = payment["payment_transaction_id"]
+            is_shown = tx_id in transactions and not entry
+            is_refund = payment["payment_type"] == "outbound" and not entry
+            if is_shown or is_refund or payment["id"] in brought:
+                continue
+            values = self._prepare_row(
+                id=f"pay-{payment['id']}",
+                kind="credit"
+                if payment["journal_id"] == credit_journal.id
+                else "external",
+                state=STATE_BY_PAYMENT[payment["state"]],
+                date=payment["date"],
+                method=self._get_payment_method_words(payment),
+                journal_type=payment["journal_type"],
+                own_method_name=payment["own_method_name"],
+                memo=payment["memo"],
+                reference=payment["payment_reference"] or payment["name"],
+                amount=payment["amount"],
+                currency_id=payment["currency_id"],
+                amount_applied=entry.get("applied", 0.0),
+                refunds=refunds.get(("payment", payment["id"]), []),
+                user=payment["author"],
+                channel=self.env._("Accounting"),
+                payment_id=payment["id"],
+                move_id=payment["move_id"],
+                amount_unallocated=payment["unallocated"],
+            )
+            rows.append(
+                Row(
+                    values,
+                    order=(payment["create_date"], payment["id"]),
+                    is_outgoing=payment["payment_type"] == "outbound",
+                )
+            )
+        return rows
+
+    def _get_entry_rows(self, entries, payments):
+        """Return the rows of bank matches, credit notes and other entries."""
+        shown = {payment["move_id"] for payment in payments.values()}
+        kinds = {"out_refund": "credit_note", "out_invoice": "invoice"}
+        rows = []
+        for entry in entries.values():
+            is_write_off = entry["written_off_invoice_id"] == self.id
+            is_applied = not self.currency_id.is_zero(entry["applied"])
+            is_kept = is_write_off or entry["move_type"] == "out_refund"
+            if entry["id"] in shown or not (is_applied or is_kept):
+                continue
+            kind = "bank" if entry["statement_line_id"] else "entry"
+            state, reason = "succeeded", ""
+            if is_write_off:
+                kind = "write_off"
+                state, reason = self._get_write_off_state(entry, is_applied)
+            values = self._prepare_row(
+                id=f"move-{entry['id']}",
+                kind=kinds.get(entry["move_type"], kind),
+                state=state,
+                reason=reason,
+                date=entry["date"],
+                method=self.env._("Write-off") if is_write_off else entry["journal"],
+                memo=entry["ref"] or entry["label"],
+                reference=entry["name"],
+                amount=entry["amount"],
+                currency_id=entry["currency_id"],
+                amount_applied=entry["applied"],
+                user=entry["author"],
+                channel=self.env._("Accounting"),
+                move_id=entry["id"],
+                line_ids=entry["line_ids"],
+                amount_unallocated=entry["unallocated"],
+            )
+            order = (entry["create_date"], entry["id"])
+            rows.append(Row(values, order=order, entry=entry))
+        return rows
+
+    def _get_write_off_state(self, entry, is_applied):
+        """Return the state of a write-off, and the reason when it is not in force."""
+        if entry["state"] != "posted":
+            return STATE_BY_ENTRY[entry["state"]], ""
+        if is_applied:
+            return "written_off", ""
+        if entry["undone_by"]:
+            return "undone", self.env._("Undone by %s.", entry["undone_by"])
+        return "written_off", self.env._("It is not applied to this invoice any more.")
+
+    def _prepare_row(self, **values):
+        """Complete the values of a row."""
+        row = {
+            "reason": "",
+            "provider": "",
+            "provider_code": "",
+            "journal_type": "",
+            "own_method_name": "",
+            "memo": "",
+            "transaction_id": False,
+            "payment_id": False,
+            "move_id": False,
+            "line_ids": [],
+            "retry_of": "",
+            "amount_unallocated": 0.0,
+            "refunds": [],
+            "actions": [],
+        }
+        row.update((key, value) for key, value in values.items() if value is not None)
+        row["date"] = fields.Date.to_string(values["date"])
+        row["amount_refunded"] = sum(
+            refund["amount"]
+            for refund in row["refunds"]
+            # Credit that is paid out is no refund of what this brought here.
+            if refund["state"] == "succeeded" and refund["kind"] != "paid_out"
+        )
+        return row
+
+    def _get_channel(self, tx):
+        """Return where an attempt was started."""
+        if tx["operation"] != "offline":
+            return self.env._("Portal")
+        if tx["charge_invoice_id"] or tx["request_kind"]:
+            return self.env._("Accounting")
+        return self.env._("Odoo's register dialog")
+
+    # === WORDS === #
+
+    def _get_row_labels(self):
+        """Return the words for the kinds and states of rows."""
+        env = self.env
+        return {
+            "kind": {
+                "attempt": env._("Online payment"),
+                "external": env._("External payment"),
+                "credit": env._("Customer credit"),
+                "bank": env._("Bank match"),
+                "credit_note": env._("Credit note"),
+                "write_off": env._("Write-off"),
+                "invoice": env._("Invoice"),
+                "entry": env._("Journal entry"),
+            },
+            "refund": {
+                "refund": env._("Refund"),
+                "kept": env._("Kept as credit"),
+                "paid_out": env._("Credit paid out"),
+                "undone": env._("Application undone"),
+            },
+            "state": {
+                **dict(
+                    env["payment.transaction"]
+                    ._fields["outcome"]
+                    ._description_selection(env)
+                ),
+                **{name: env._(state.label) for name, state in OTHER_STATES.items()},
+            },
+        }
+
+    def _add_row_labels(self, rows):
+        """Add to each row, and to its refunds, the words and colors that are shown."""
+        labels = self._get_row_labels()
+        for row in (row.values for row in rows):
+            row["kind_label"] = labels["kind"][row["kind"]]
+            for refund in row["refunds"]:
+                refund["kind_label"] = labels["refund"][refund["kind"]]
+            for part in (row, *row["refunds"]):
+                state = STATES[part["state"]]
+                part["state_label"] = labels["state"][part["state"]]
+                part["state_color"] = state.color
+                part["is_closed"] = state.is_unsuccessful
+            row["refunded_label"] = self._get_refunded_label(row)
+
+    def _get_refunded_label(self, row):
+        """Say how much of a row was given back, and in which way."""
+        if not row["amount_refunded"]:
+            return ""
+        currency = self.env["res.currency"].browse(row["currency_id"])
+        amount = currency.format(row["amount_refunded"])
+        kinds = {
+            refund["kind"]
+            for refund in row["refunds"]
+            if refund["state"] == "succeeded" and refund["kind"] != "paid_out"
+        }
+        if kinds == {"kept"}:
+            return self.env._("%s kept as credit", amount)
+        if kinds == {"undone"}:
+            return self.env._("%s undone", amount)
+        return self.env._("%s refunded", amount)

@@ -1,0 +1,187 @@
+"""The outcomes of an attempt and the states of rows: what each implies, in one table.
+
+Nothing here needs a record. Odoo translates the label of an outcome as that of the
+field `outcome`; other words are translated where they are used: `env._(state.label)`.
+"""
+
+from typing import NamedTuple
+
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
+# The phases of a state, from which follows nearly all that it implies.
+DRAFT = "draft"  # Nothing was asked for yet.
+UNRESOLVED = "unresolved"  # The request was not answered yet, or not clearly.
+WAITING = "waiting"  # The gateway accepted it: the money may come.
+SUCCEEDED = "succeeded"  # The money moved.
+UNSUCCESSFUL = "unsuccessful"  # No money moved; it may all the same, later.
+WAIVED = "waived"  # No money moved, and none is expected.
+
+
+class State(NamedTuple):
+    """A state, its words and what it implies."""
+
+    phase: str
+    label: str
+    color: str  # Of Bootstrap: `text-bg-{color}` is the badge.
+    # What a customer is told, see `CUSTOMER_STATES`; nothing where it is hidden.
+    customer_state: str = ""
+    # The outcomes that may follow. Only attempts change from one to the next.
+    next: tuple = ()
+
+    @property
+    def is_in_flight(self):
+        """Tell if the money may come, so that it must not be asked for again."""
+        return self.phase in (UNRESOLVED, WAITING)
+
+    @property
+    def is_final(self):
+        """Tell if nothing more is awaited: an attempt lets go of its invoice."""
+        return self.phase in (SUCCEEDED, UNSUCCESSFUL, WAIVED)
+
+    @property
+    def may_hold_invoice(self):
+        """Tell if no other attempt may be startable on the invoice."""
+        return not self.is_final
+
+    @property
+    def money_moved(self):
+        """Tell if the money is with its receiver, booked or not."""
+        return self.phase == SUCCEEDED
+
+    @property
+    def is_unsuccessful(self):
+        """Tell if it came to nothing.
+
+        A charge can be retried then; a refund does not count as given back.
+        """
+        return self.phase == UNSUCCESSFUL
+
+
+# What a notification of the gateway may say, also before the answer to the request. It
+# names another amount or currency: that is `unknown`, for a person to judge.
+_ANSWERS = ("pending", "authorized", "succeeded", "declined", "canceled", "unknown")
+# The gateway's late confirmation is always true, and a void that was called failed may
+# turn out to be carried out.
+_OVERRULED = ("succeeded", "canceled")
+
+OUTCOMES = {
+    "draft": State(DRAFT, "Not Submitted", "secondary", next=("sent", *_ANSWERS)),
+    "ready": State(
+        UNRESOLVED, "Ready", "info", "processing", ("sent", "failed", *_ANSWERS)
+    ),
+    "sent": State(UNRESOLVED, "Sent", "info", "processing", ("failed", *_ANSWERS)),
+    "unknown": State(
+        UNRESOLVED, "Unknown", "warning", "processing", ("failed", *_ANSWERS[:-1])
+    ),
+    "pending": State(WAITING, "Pending", "info", "processing", _ANSWERS[1:]),
+    "authorized": State(WAITING, "Authorized", "primary", "processing", _ANSWERS[2:]),
+    "succeeded": State(SUCCEEDED, "Succeeded", "success", "succeeded"),
+    "declined": State(UNSUCCESSFUL, "Declined", "danger", "declined", _OVERRULED),
+    "failed": State(UNSUCCESSFUL, "Failed", "danger", "declined", _OVERRULED),
+    # Where a person said so, the gateway's word that it is on its way counts too.
+    "canceled": State(
+        UNSUCCESSFUL,
+        "Canceled",
+        "secondary",
+        next=("pending", "authorized", "succeeded"),
+    ),
+}
+INITIAL_OUTCOMES = ("draft", "ready")
+
+# What rows of the Payments section may be besides: payments, and write-offs.
+OTHER_STATES = {
+    "rejected": State(UNSUCCESSFUL, _lt("Rejected"), "danger", "declined"),
+    "written_off": State(WAIVED, _lt("Written off"), "dark", "succeeded"),
+    "undone": State(UNSUCCESSFUL, _lt("Undone"), "secondary"),
+}
+STATES = {**OUTCOMES, **OTHER_STATES}
+
+
+class CustomerState(NamedTuple):
+    """A state in words for the customer."""
+
+    label: str
+    color: str  # Of Bootstrap: `text-bg-{color}` is the badge.
+
+
+CUSTOMER_STATES = {
+    "succeeded": CustomerState(_lt("Done"), "success"),
+    "processing": CustomerState(_lt("Being processed"), "primary"),
+    "awaiting_transfer": CustomerState(_lt("Waiting for your transfer"), "primary"),
+    "declined": CustomerState(_lt("Declined"), "danger"),
+}
+
+# === FROM ODOO'S OWN STATES === #
+
+# Where the words differ.
+OUTCOME_BY_STATE = {
+    "done": "succeeded",
+    "cancel": "canceled",
+    "error": "declined",
+}
+# Where the way of the request says more than Odoo's own state.
+OUTCOME_BY_REQUEST = {
+    ("draft", "ready"): "ready",
+    ("draft", "sent"): "sent",
+    ("draft", "unknown"): "unknown",
+    ("error", "not_sent"): "failed",
+    ("error", "unknown"): "unknown",
+}
+# The state of a row by that of its payment, or of its journal entry.
+STATE_BY_PAYMENT = {
+    "draft": "draft",
+    "in_process": "succeeded",
+    "paid": "succeeded",
+    "canceled": "canceled",
+    "rejected": "rejected",
+}
+STATE_BY_ENTRY = {"draft": "draft", "cancel": "canceled"}
+
+
+def get_outcome(state, request_state):
+    """Return what is known of an attempt.
+
+    :param str state: Odoo's own state of the transaction.
+    :param str request_state: How far its request came, if this addon sent it.
+    :return: A key of `OUTCOMES`.
+    :rtype: str
+    """
+    return OUTCOME_BY_REQUEST.get(
+        (state, request_state), OUTCOME_BY_STATE.get(state, state)
+    )
+
+
+# === LISTS FOR DOMAINS AND QUERIES === #
+
+
+def _select(implies):
+    return tuple(name for name, state in OUTCOMES.items() if implies(state))
+
+
+UNRESOLVED_OUTCOMES = _select(lambda state: state.phase == UNRESOLVED)
+IN_FLIGHT_OUTCOMES = _select(lambda state: state.is_in_flight)
+UNSUCCESSFUL_OUTCOMES = _select(lambda state: state.is_unsuccessful)
+POSTED_STATES = tuple(
+    name for name, state in STATE_BY_PAYMENT.items() if STATES[state].money_moved
+)
+UNPOSTED_STATES = tuple(name for name in STATE_BY_PAYMENT if name not in POSTED_STATES)
+
+
+# === THE DIAGRAM === #
+
+
+def get_diagram():
+    """Return the outcomes and their transitions as a Mermaid state diagram.
+
+    :rtype: str
+    """
+    lines = ["stateDiagram-v2"]
+    lines += [f"    [*] --> {name}" for name in INITIAL_OUTCOMES]
+    lines += [
+        f"    {name} --> {following}"
+        for name, state in OUTCOMES.items()
+        for following in state.next
+    ]
+    return "\n".join(lines)
