@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..models.account_credit_balance_statement import MAX_PRINTED_LINES
+from ..models.credit.account_credit_balance_statement import MAX_PRINTED_LINES
 
 
 class ReportCreditStatement(models.AbstractModel):

@@ -12,11 +12,11 @@ from odoo.tests import BaseCase, tagged
 from odoo.tools import mute_logger
 from odoo.tools.translate import LazyGettext, code_translations
 
-from odoo.addons.invoice_payments_ext.models.outcome_words import (
+from odoo.addons.invoice_payments_ext.models.attempts.outcome_words import (
     CHARGE_WORDS,
     REFUND_WORDS,
 )
-from odoo.addons.invoice_payments_ext.models.payment_transaction_steps import (
+from odoo.addons.invoice_payments_ext.models.attempts.payment_transaction_steps import (
     GatewayAnswer,
 )
 from odoo.addons.invoice_payments_ext.models.states import (

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import format_date
 
-from ..models.account_move_credit_note_lines import DOCUMENT
+from ..models.bills.credit import DOCUMENT
 from ..tools import format_preview, prepare_notification
 
 

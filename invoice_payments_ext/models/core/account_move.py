@@ -1,22 +1,28 @@
 from contextlib import ExitStack, contextmanager
 
 from odoo import models
+from odoo.exceptions import LockError, UserError
 
 from ...tools import OURS, without_defaults
 
 # The fields of an entry that rooms keep to: whether it is posted, and whose it is.
 WATCHED_FIELDS = frozenset(("state", "partner_id", "company_id", "currency_id"))
+
 # What rooms do around a change of these, in this order.
 BEFORE_CHANGE = (
     "_check_changed_by_payment",
     "_check_credit_holder_kept",
     "_unmatch_spent_credit",
 )
+
 AFTER_CHANGE = ("_enter_credit_lines",)
+
 # What rooms do around the undoing of entries: each is a context manager.
 AROUND_UNDOING = ("_giving_credit_back",)
+
 # What rooms do with a credit note that Odoo matched with its invoice.
 AFTER_CREDIT_NOTE = ("_give_credit_back",)
+
 # What rooms add to the payments that are shown and printed on an invoice.
 WIDGET_DETAILS = ("_mark_credit_in_widget", "_mark_write_offs_in_widget")
 
@@ -43,18 +49,6 @@ class AccountMove(models.Model):
         "_get_kept_as_credit_blockers",
     )
 
-    # === CRUD METHODS === #
-
-    def write(self, vals):
-        if WATCHED_FIELDS.isdisjoint(vals):
-            return super().write(vals)
-        for name in BEFORE_CHANGE:
-            getattr(self, name)(vals)
-        result = super().write(vals)
-        for name in AFTER_CHANGE:
-            getattr(self, name)(vals)
-        return result
-
     # === COMPUTE METHODS === #
 
     def _compute_payments_widget_reconciled_info(self):
@@ -65,6 +59,31 @@ class AccountMove(models.Model):
             for name in WIDGET_DETAILS:
                 getattr(move, name)(widget["content"])
             move.invoice_payments_widget = widget
+        return result
+
+    # === CHECK METHODS === #
+
+    def _get_origin_payment_blockers(self, way):
+        """Name the blockers of the payments that these are the entries of."""
+        if way != "unpost":
+            yield from self.origin_payment_id._get_undo_blockers(way)
+
+    # === CRUD METHODS === #
+
+    def message_post(self, **kwargs):
+        """Keep the notes on payments to the chatter: they are for nobody's inbox."""
+        if self.env.context.get("log_payment_note") is OURS:
+            return self._message_log(**kwargs)
+        return super().message_post(**kwargs)
+
+    def write(self, vals):
+        if WATCHED_FIELDS.isdisjoint(vals):
+            return super().write(vals)
+        for name in BEFORE_CHANGE:
+            getattr(self, name)(vals)
+        result = super().write(vals)
+        for name in AFTER_CHANGE:
+            getattr(self, name)(vals)
         return result
 
     # === ACTION METHODS === #
@@ -79,6 +98,31 @@ class AccountMove(models.Model):
     def button_cancel(self):
         self._check_can_be_undone("reset")
         return super().button_cancel()
+
+    # === BUSINESS METHODS - HELPERS === #
+
+    def _lock_for_payment(self):
+        """Lock these invoices until the end of the database transaction.
+
+        :raise UserError: If somebody else is at one of these invoices right now.
+        """
+        try:
+            self._lock_rows()
+        except LockError as error:
+            raise UserError(
+                self.env._(
+                    "Somebody else is working on the payments of %s right now. Look at "
+                    "what was done, then try again.",
+                    ", ".join(self.mapped("display_name")),
+                )
+            ) from error
+
+    def _notify_payments_changed(self):
+        """Let the open forms of these invoices read their payments again."""
+        for invoice in self:
+            self.env["bus.bus"]._sendone(
+                invoice, "invoice_payments_ext/changed", {"move_id": invoice.id}
+            )
 
     # === BUSINESS METHODS === #
 

@@ -3,7 +3,7 @@ from typing import NamedTuple
 from odoo import models
 from odoo.tools import LazyTranslate
 
-from ..refund_amounts import get_given_back
+from ..refunds.refund_amounts import get_given_back
 from ..states import STATES, UNRESOLVED_OUTCOMES
 
 _lt = LazyTranslate(__name__)

@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ..payment_transaction_refund import PAYS_OUT_CREDIT
+from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # The settling schedule of Odoo runs every ten minutes.

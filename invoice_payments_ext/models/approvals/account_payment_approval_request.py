@@ -1,0 +1,134 @@
+from markupsafe import Markup
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from ...tools import without_defaults
+
+
+class AccountPaymentApproval(models.Model):
+    """A request that is made in the place of the work of a door."""
+
+    _inherit = "account.payment.approval"
+
+    # === BUSINESS METHODS - STEPS === #
+
+    @api.model
+    def _hold(self, record, kind, arguments, amount):
+        """Make what a door was asked for wait, where a second person is needed.
+
+        Called by the doors on locked and checked records.
+
+        :param recordset record: The payment, invoice or credit balance.
+        :param str kind: `refund`, `credit_note`, `write_off` or `pay_out`
+        :param dict arguments: The arguments of the door, as JSON can hold them.
+        :param float amount: The amount that is refunded, credited, written off or paid
+                             out, in the currency of the record.
+        :return: The request; empty when no second person is needed.
+        :rtype: account.payment.approval
+        :raise UserError: If one of the kind waits for this record already, or nobody
+                          could approve it.
+        """
+        if not self._is_above_limit(
+            record, kind, arguments, amount, record.currency_id
+        ):
+            return self.browse()
+        company = record.company_id.sudo()
+        limit = company.payment_approval_limit
+        self._check_none_waits(record, kind)
+        approvers = self._get_approvers(company, self.env.user)
+        if not approvers:
+            raise UserError(
+                self.env._(
+                    "Above %(limit)s a second person has to approve this, and nobody "
+                    "else of %(company)s has the level Refund and credit.",
+                    limit=company.currency_id.format(limit),
+                    company=company.name,
+                )
+            )
+        # In superuser mode, as everywhere here: nobody may write requests.
+        request_sudo = (
+            without_defaults(self)
+            .sudo()
+            .create(self._prepare_request_vals(record, kind, arguments, amount))
+        )
+        request_sudo._ask(approvers, limit)
+        return request_sudo.sudo(False)
+
+    @api.model
+    def _prepare_request_vals(self, record, kind, arguments, amount):
+        """Return the values of a request.
+
+        :rtype: dict
+        """
+        return {
+            "kind": kind,
+            self._get_record_field(kind): record.id,
+            "invoice_id": self._get_invoices(record)[:1].id,
+            "partner_id": record.partner_id.id,
+            "company_id": record.company_id.id,
+            "currency_id": record.currency_id.id,
+            "amount": amount,
+            "reason": arguments["reason"],
+            "arguments": arguments,
+            "requester_id": self.env.uid,
+        }
+
+    @api.model
+    def _check_none_waits(self, record, kind):
+        """Check that no other request of this kind waits for this record.
+
+        Both would be for the same remaining amount: one of them had to fail.
+        """
+        waiting = self.sudo().search(
+            [
+                (self._get_record_field(kind), "=", record.id),
+                ("kind", "=", kind),
+                ("state", "=", "waiting"),
+            ],
+            limit=1,
+        )
+        if waiting:
+            raise UserError(
+                self.env._(
+                    "%(request)s, requested by %(user)s, waits for approval already. "
+                    "Have it decided on or withdrawn first.",
+                    request=waiting.display_name,
+                    user=waiting.requester_id.name,
+                )
+            )
+
+    def _ask(self, approvers, limit):
+        """Give the approvers an activity, and note the request on the invoices."""
+        company_currency = self.company_id.currency_id
+        for approver in approvers:
+            self.activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=self.env._("Approve or reject"),
+                note=Markup.escape(self.reason or ""),
+                user_id=approver.id,
+            )
+        self._log_on_invoices(
+            self.env._(
+                "%(request)s waits for a second person, as it is above the limit of "
+                "%(limit)s: %(reason)s",
+                request=self._get_html_link(),
+                limit=company_currency.format(limit),
+                reason=self.reason or "",
+            )
+        )
+
+    # === GETTERS === #
+
+    @api.model
+    def _get_approvers(self, company, requester):
+        """Return who may approve what this person asks for in this company."""
+        group = self.env.ref("invoice_payments_ext.group_payment_refund").sudo()
+        return group.all_user_ids.filtered(
+            lambda user: (
+                user.active
+                and not user.share
+                and user != requester
+                and company in user.company_ids
+            )
+        )

@@ -1,0 +1,142 @@
+from odoo import models
+from odoo.exceptions import UserError
+
+from ..core.door import Door
+from ..states import UNRESOLVED_OUTCOMES
+
+CAPTURE = Door(
+    "payment.transaction.capture",
+    rights="_check_attempt_rights",
+    lock="_lock_authorization",
+    amount="_get_amount_to_capture",
+    check="_check_capture",
+    work="_prepare_capture",
+    complete="_complete_attempt",
+)
+
+VOID = Door(
+    "payment.transaction.void",
+    rights="_check_attempt_rights",
+    lock="_lock_authorization",
+    check="_check_void",
+    work="_prepare_void",
+    complete="_complete_attempt",
+)
+
+
+class PaymentTransaction(models.Model):
+    """Authorizations: the doors that capture or void them."""
+
+    _inherit = "payment.transaction"
+
+    # === ACTION METHODS === #
+
+    def action_capture_attempt(self):
+        """Capture what is left of this authorization and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        return self.capture()._get_outcome_notification()
+
+    def action_void_attempt(self):
+        """Void what is left of this authorization and tell what came of it.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        return self.void()._get_outcome_notification()
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def capture(self, amount=None, idempotency_key=None):
+        """Capture an authorized amount. Commits, as `charge`.
+
+        :param float amount: The amount in the attempt's currency; all that is left of
+                             the authorization if not given.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The attempt to capture, a child of this one.
+        :rtype: payment.transaction
+        :raise UserError: If nothing is authorized, the amount is above what is left, or
+                          the provider captures in full only.
+        :raise AccessError: If the user has no right to charge.
+        """
+        return self._pass(CAPTURE, idempotency_key, amount=amount)
+
+    def void(self, idempotency_key=None):
+        """Void what is left of an authorization. Commits, as `charge`.
+
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The attempt to void, a child of this one.
+        :rtype: payment.transaction
+        :raise UserError: If nothing is authorized.
+        :raise AccessError: If the user has no right to charge.
+        """
+        return self._pass(VOID, idempotency_key, amount=None)
+
+    # === BUSINESS METHODS - STEPS OF DOORS === #
+
+    def _lock_authorization(self, **_arguments):
+        """Lock this authorization, and before it its invoice."""
+        self.charge_invoice_id._lock_for_payment()
+        self.sudo()._lock_attempt()
+
+    def _get_amount_to_capture(self, **_arguments):
+        return self._get_amount_in_flight()
+
+    def _check_void(self, amount=None):
+        """Check that something of this locked authorization is left, and free."""
+        # In superuser mode, the rights were checked before.
+        children_sudo = self.sudo().child_transaction_ids
+        if busy := children_sudo.filtered(lambda tx: tx.outcome in UNRESOLVED_OUTCOMES):
+            raise UserError(
+                self.env._(
+                    "%(reference)s is being processed. Wait for its outcome or resolve "
+                    "it first.",
+                    reference=busy[0].reference,
+                )
+            )
+        if self.outcome != "authorized" or self.currency_id.is_zero(
+            self._get_amount_in_flight()
+        ):
+            raise UserError(
+                self.env._(
+                    "%(reference)s has no authorized amount left.",
+                    reference=self.reference,
+                )
+            )
+
+    def _check_capture(self, amount):
+        """Check that this much of this locked authorization can be captured."""
+        self._check_void()
+        left = self._get_amount_in_flight()
+        self.env["account.move"]._check_amount(
+            amount, self.currency_id, left, self.env._("authorized amount")
+        )
+        provider_sudo = self.sudo().provider_id
+        if (
+            provider_sudo.support_manual_capture != "partial"
+            and self.currency_id.compare_amounts(amount, left)
+        ):
+            raise UserError(
+                self.env._(
+                    "%(provider)s captures in full only: %(amount)s.",
+                    provider=provider_sudo.name,
+                    amount=self.currency_id.format(left),
+                )
+            )
+
+    def _prepare_capture(self, amount):
+        """Create the attempt to capture a part of this authorization."""
+        return self._prepare_part("capture", amount)
+
+    def _prepare_void(self, amount=None):
+        """Create the attempt to void what is left of this authorization."""
+        return self._prepare_part("void", self._get_amount_in_flight())
+
+    def _prepare_part(self, kind, amount):
+        """Create the child that captures or voids a part of this authorization."""
+        attempt_sudo = self.sudo()._create_child_transaction(
+            amount, request_kind=kind, request_state="ready"
+        )
+        return attempt_sudo.sudo(False)

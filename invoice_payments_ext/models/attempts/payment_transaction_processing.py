@@ -1,0 +1,190 @@
+import sys
+
+import psycopg2.errors
+
+from odoo import models
+from odoo.http import request
+
+from ...tools import OURS
+from .payment_transaction_steps import GatewayAnswer, _logger
+
+# What books an attempt (see `_book`), by whether it is a refund and whether a credit
+# balance paid it.
+BOOKING_METHODS = {
+    (False, False): "_book",
+    (False, True): "_book_credit_spent",
+    (True, False): "_book_refund",
+    (True, True): "_book_credit_given_back",
+}
+
+# What follows, in this order, when an attempt was booked and whenever it was processed.
+# Each method sees whether the attempt is its concern.
+AFTER_BOOKING_METHODS = ("_report_excess", "_report_refund")
+
+AFTER_PROCESSING_METHODS = (
+    "_book_refunded_before",
+    "_report_unpaid_credit_note",
+    "_return_credit",
+    "_try_to_spend_credit",
+    "_note_customer_mail",
+)
+
+
+class PaymentTransaction(models.Model):
+    """Odoo's own processing of an attempt: answers collected, then booked."""
+
+    _inherit = "payment.transaction"
+
+    # === ODOO'S OWN PROCESSING === #
+
+    def _charge_with_token(self):  # pylint: disable=missing-return
+        """Charge from Odoo's own flows, keeping unknown apart from declined.
+
+        Stock records a time-out as an error, although the customer may have been
+        charged. These flows do not commit before they send; so what was sent is kept on
+        the HTTP request, which outlives the replay of a serialization failure.
+        """
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        self._send_uncommitted(lambda tx: super()._charge_with_token())
+
+    def _send_uncommitted(self, send=None):
+        """Send the request of one of Odoo's own flows, and record the answer.
+
+        :param function send: See :meth:`_call_gateway`.
+        """
+        self.request_state = "sent"
+        answer = GatewayAnswer(self)
+        if self._was_sent_before_replay():
+            self._refuse(
+                answer, "unknown", self.env._("It was sent, but the answer was lost.")
+            )
+        else:
+            self._call_gateway(answer, send)
+        try:
+            with self.env.cr.savepoint():
+                self._record_answer(answer)
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            # It was sent: what is stored of it must not be rolled back.
+            _logger.exception("The answer on %s could not be read", self.reference)
+            unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
+            self._record_answer(unreadable)
+
+    def _was_sent_before_replay(self):
+        """Tell if this HTTP request sent this already, and note that it does."""
+        if not request:
+            return False
+        if not hasattr(request, "sent_payment_requests"):
+            request.sent_payment_requests = set()
+        requests_sent = request.sent_payment_requests
+        what = (
+            self.token_id.id,
+            self.currency_id.id,
+            self.amount,
+            tuple(self.invoice_ids.ids) or self.reference,
+        )
+        was_sent = what in requests_sent
+        requests_sent.add(what)
+        return was_sent
+
+    def _get_request_kind(self):
+        """Return what this attempt asks of the gateway; Odoo's own flows do not say."""
+        if self.request_kind:
+            return self.request_kind
+        return "refund" if self._is_refund() else "charge"
+
+    def _send_api_request(self, *args, **kwargs):
+        result = super()._send_api_request(*args, **kwargs)
+        if answer := self._get_answer_to_collect():
+            answer.exchanges += 1
+        return result
+
+    def _get_answer_to_collect(self):
+        """Return the answer that is being collected while a request is sent."""
+        answer = self.env.context.get("gateway_answer")
+        return answer if isinstance(answer, GatewayAnswer) else None
+
+    def _process(self, provider_code, payment_data):
+        """Only collect the answer while a request of ours is being sent."""
+        answer = self._get_answer_to_collect()
+        if answer and (not self or self == answer.transaction):
+            answer.payment_data.append((provider_code, payment_data))
+            return answer.transaction.with_env(self.env)
+        return super()._process(provider_code, payment_data)
+
+    def _set_error(self, state_message, extra_allowed_states=()):
+        """Only collect what is called an error because sending raised one.
+
+        Stock and some providers do that with a time-out too.
+        """
+        answer = self._get_answer_to_collect()
+        error = sys.exc_info()[1]
+        if (
+            answer
+            and self == answer.transaction
+            and error is not answer.earlier_error
+            and isinstance(error, Exception)
+        ):
+            self._collect_refusal(answer, error)
+            return self.browse()
+        return super()._set_error(
+            state_message, extra_allowed_states=extra_allowed_states
+        )
+
+    def _validate_amount(self, payment_data):
+        """Leave it to a person when the gateway names another amount or currency.
+
+        Stock calls it an error, which reads as if nothing had been charged.
+        """
+        was_error = self.state == "error"
+        result = super()._validate_amount(payment_data)
+        if self.state == "error" and not was_error:
+            self.request_state = "unknown"
+        return result
+
+    def _post_process(self):  # pylint: disable=missing-return
+        """Book each attempt on its own, and do all that follows from it.
+
+        On a recordset, stock posts the draft invoices of all its transactions, those of
+        the pending ones too. And where a payment was cancelled because the money was
+        late (Odoo's own dialog does that), stock never books the money.
+        """
+        for tx in self:
+            if tx.state == "done" and tx.payment_id.state in ("canceled", "rejected"):
+                tx.payment_id = False
+            booked_before = tx.payment_id
+            super(PaymentTransaction, tx)._post_process()
+            names = AFTER_PROCESSING_METHODS
+            if tx.payment_id != booked_before:
+                names = AFTER_BOOKING_METHODS + names
+            for name in names:
+                getattr(tx, name)()
+
+    def _log_message_on_linked_documents(self, message):
+        (self | self.source_transaction_id).fetch(["invoice_ids"])  # At once.
+        return super(
+            PaymentTransaction, self.with_context(log_payment_note=OURS)
+        )._log_message_on_linked_documents(message)
+
+    def _create_payment(self, **extra_create_values):
+        """Book a charge or a refund, also where a credit balance paid it."""
+        self.ensure_one()
+        is_of_credit = self.provider_code == "credit_balance"
+        name = BOOKING_METHODS[self._is_refund(), is_of_credit]
+        return getattr(self, name)(extra_create_values)
+
+    def _book(self, values):
+        """Let Odoo create, post and reconcile the payment.
+
+        :param dict values: What the payment has besides Odoo's own values.
+        :return: The payment.
+        :rtype: account.payment
+        """
+        if self.memo:
+            facts = (self.reference, self.provider_reference, self.memo)
+            values = {"memo": " - ".join(filter(None, facts)), **values}
+        booking = self.with_context(booked_by_door=OURS)
+        payment = super(PaymentTransaction, booking)._create_payment(**values)
+        return payment.with_env(self.env)

@@ -1,0 +1,246 @@
+from datetime import timedelta
+
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.exceptions import LockError, UserError
+from odoo.fields import Domain
+
+from ...tools import OURS
+from ..core.door import Door
+from ..states import UNRESOLVED_OUTCOMES
+from .payment_transaction_steps import _logger
+
+RESOLVE = Door(
+    "payment.transaction.resolve",
+    rights="_check_attempt_rights",
+    lock="_lock_to_resolve",
+    check="_check_resolution",
+    work="_carry_out_resolution",
+    complete="_complete_resolution",
+)
+
+UNSETTLED_DOMAIN_METHODS = (
+    "_get_unbooked_domain",
+    "_get_untold_refunds_domain",
+    "_get_unspent_credit_domain",
+)
+
+
+class PaymentTransaction(models.Model):
+    """The outcome of an open attempt: found by the schedule, or said by a person."""
+
+    _inherit = "payment.transaction"
+
+    # === ACTION METHODS === #
+
+    def action_resolve(self):
+        """Return the dialog in which a person says what became of this attempt.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "payment.attempt.resolve",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("What became of %s?", self.reference),
+            "context": {"default_transaction_id": self.id},
+        }
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def resolve(self, charged, reason):
+        """Say what became of an attempt whose outcome is unknown.
+
+        Who said it, when and why is kept in the invoice's chatter. Whatever the gateway
+        still says later is booked all the same. Commits.
+
+        :param bool charged: Whether the gateway carried the request out: whether it
+                             charged, captured or voided.
+        :param str reason: How this is known. Required.
+        :return: The attempt.
+        :rtype: payment.transaction
+        :raise UserError: If the outcome is known, or the reason is missing.
+        :raise AccessError: If the user has no right to charge.
+        """
+        return self._pass(RESOLVE, charged=charged, reason=reason)
+
+    # === THE RESOLVER === #
+
+    @api.model
+    def _cron_resolve_attempts(self):
+        """Find the outcome of open attempts, and book what is unbooked.
+
+        The stock schedule gives up on booking after four days; this one does not.
+        """
+        unresolved = self.search([("outcome", "in", UNRESOLVED_OUTCOMES)])
+        attempts = unresolved | self.search(self._get_unsettled_domain())
+        self.env["ir.cron"]._commit_progress(remaining=len(attempts))
+        for attempt in attempts:
+            attempt._resolve_attempt()
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    @api.model
+    def _get_unsettled_domain(self):
+        """Return what finds the attempts that have their outcome, but were not settled.
+
+        :rtype: odoo.fields.Domain
+        """
+        return Domain.OR(getattr(self, name)() for name in UNSETTLED_DOMAIN_METHODS)
+
+    @api.model
+    def _get_unbooked_domain(self):
+        """Find the attempts that succeeded, but were not booked."""
+        return [
+            ("state", "=", "done"),
+            ("is_post_processed", "=", False),
+            "|",
+            "|",
+            ("operation", "=", "refund"),
+            ("invoice_ids", "!=", False),
+            ("source_transaction_id.invoice_ids", "!=", False),
+        ]
+
+    def _get_stale_delay(self):
+        """Return how long nobody else acts on an attempt that is being sent.
+
+        The row lock tells a live sender from a crashed one, except in the moment
+        between marking the attempt as sent and taking the lock.
+
+        :rtype: datetime.timedelta
+        """
+        return timedelta(seconds=60)
+
+    def _resolve_attempt(self):
+        """Bring this attempt forward as far as can be known without a person."""
+        self.ensure_one()
+        self = self.with_context(payment_backend_action=True)
+        try:
+            self._in_step("resolved", self._end_stale_request)
+            self._in_step("resolved", self._ask_provider)
+            self._try_to_settle()
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            # One attempt that cannot be resolved must not keep the others waiting.
+            _logger.exception("Transaction %s could not be resolved", self.id)
+            self.env.cr.rollback()
+
+    def _end_stale_request(self):
+        """Cancel what was never sent, and mark as unknown what was left unanswered."""
+        stale = self.write_date <= fields.Datetime.now() - self._get_stale_delay()
+        if (
+            not stale
+            or self.outcome not in ("ready", "sent")
+            or not self.try_lock_for_update(allow_referencing=True)
+        ):
+            return  # A row that is locked has a sender who is alive.
+        if self.outcome == "ready":
+            self._set_not_carried_out(self.env._("It was never sent to the provider."))
+            self.request_state = "not_sent"
+        else:
+            self._set_unknown(self.env._("The server stopped before the answer came."))
+
+    def _ask_provider(self):
+        """Ask the gateway what became of the request, and write what it says."""
+        if (
+            self.outcome != "unknown"
+            or self.state
+            != "draft"  # It came with another amount: for a person to judge.
+            or not self.try_lock_for_update(allow_referencing=True)
+        ):
+            return
+        payment_data = self.provider_id._fetch_outcome(self)
+        if payment_data:
+            self._process(self.provider_code, payment_data)
+        elif payment_data is not None:
+            self._set_error(self.env._("The provider never received the request."))
+            self.request_state = "not_sent"
+
+    def _set_not_carried_out(self, message):
+        """Mark the request as one that the gateway did not carry out.
+
+        Odoo takes a cancelled part of an authorization for a voided one, so what was
+        not captured or not voided ends as an error instead.
+        """
+        if self.source_transaction_id:
+            self._set_error(message)
+            # With another amount it is an error already, whose consequences wait.
+            self.write({"request_state": "not_sent", "is_post_processed": False})
+        else:
+            self._set_canceled(state_message=message, extra_allowed_states=("error",))
+
+    def _get_verdict(self, carried_out):
+        """Say what the user found out about this attempt.
+
+        :rtype: str
+        """
+        person = self.env.user.name
+        if self._is_refund():
+            if carried_out:
+                return self.env._("Confirmed as refunded by %s", person)
+            return self.env._("Confirmed as not refunded by %s", person)
+        if self.request_kind in ("capture", "void"):
+            if carried_out:
+                return self.env._("Confirmed as carried out by %s", person)
+            return self.env._("Confirmed as not carried out by %s", person)
+        if carried_out:
+            return self.env._("Confirmed as charged by %s", person)
+        return self.env._("Confirmed as not charged by %s", person)
+
+    def _lock_to_resolve(self, **_arguments):
+        """Lock the row of this attempt; see :meth:`resolve`."""
+        try:
+            self.sudo()._lock_attempt()
+        except LockError as error:
+            raise UserError(
+                self.env._("%s is being processed right now.", self.reference)
+            ) from error
+
+    def _check_resolution(self, charged, reason):
+        """Check a person's word for the outcome, on a locked attempt."""
+        if not isinstance(charged, bool):
+            raise UserError(self.env._("Say whether it was charged: true or false."))
+        if not isinstance(reason, str) or not reason.strip():
+            raise UserError(self.env._("A reason is required to resolve an attempt."))
+        if self.outcome != "unknown":
+            raise UserError(
+                self.env._(
+                    "%(reference)s needs no resolving, its outcome is known: "
+                    "%(outcome)s.",
+                    reference=self.reference,
+                    outcome=dict(
+                        self._fields["outcome"]._description_selection(self.env)
+                    )[self.outcome],
+                )
+            )
+
+    def _carry_out_resolution(self, charged, reason):
+        """Take a person's word for the outcome, and keep it in the chatter."""
+        resolving = self.sudo().with_context(
+            resolved_by_person=OURS, payment_backend_action=True
+        )
+        verdict = self._get_verdict(charged)
+        reason = reason.strip()
+        message = f"{verdict}: {reason}"
+        if not charged:
+            resolving._set_not_carried_out(message)
+        elif self.request_kind == "void":
+            resolving._set_canceled(
+                state_message=message, extra_allowed_states=("error",)
+            )
+        else:
+            resolving._set_done(state_message=message)
+        resolving._log_message_on_linked_documents(
+            Markup("%s: %s — %s") % (self._get_html_link(), verdict, reason)
+        )
+        return self
+
+    @api.model
+    def _complete_resolution(self, attempt):
+        """Store a person's word, and book what it says; return the attempt."""
+        attempt_sudo = attempt.sudo()
+        attempt_sudo._commit_step("resolved")
+        attempt_sudo._try_to_settle()
+        return attempt

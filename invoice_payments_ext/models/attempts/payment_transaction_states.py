@@ -1,0 +1,68 @@
+from odoo import models
+
+from ...tools import OURS
+from ..states import OUTCOMES, get_outcome
+
+
+class PaymentTransaction(models.Model):
+    """Odoo's states of an attempt, changed by the gateway or by a person."""
+
+    _inherit = "payment.transaction"
+
+    # === BUSINESS METHODS - STATES === #
+
+    def _set_done(self, *, state_message=None, extra_allowed_states=()):
+        """Accept a confirmation also after a cancellation: the money did come.
+
+        A capture is wanted from `authorized` to `done` only; a voided part of an
+        authorization stays voided.
+        """
+        if not any(tx.source_transaction_id and not tx._is_refund() for tx in self):
+            extra_allowed_states = (*extra_allowed_states, "cancel")
+        transactions = super()._set_done(
+            state_message=state_message, extra_allowed_states=extra_allowed_states
+        )
+        by_caller = self.env.context.get("settled_by_caller") is OURS
+        is_ours = transactions._get_attempt_invoices() or transactions._filter_refunds()
+        if is_ours and not by_caller:
+            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
+        return transactions
+
+    def _set_pending(self, *, state_message=None, extra_allowed_states=()):
+        return super()._set_pending(
+            state_message=state_message,
+            extra_allowed_states=(*extra_allowed_states, *self._get_revocable_states()),
+        )
+
+    def _set_authorized(self, *, state_message=None, extra_allowed_states=()):
+        return super()._set_authorized(
+            state_message=state_message,
+            extra_allowed_states=(*extra_allowed_states, *self._get_revocable_states()),
+        )
+
+    def _set_canceled(self, state_message=None, extra_allowed_states=()):
+        """Accept that an authorization was voided after the void was called failed."""
+        if self and all(tx.request_kind == "void" for tx in self):
+            extra_allowed_states = (*extra_allowed_states, "error")
+        return super()._set_canceled(
+            state_message=state_message, extra_allowed_states=extra_allowed_states
+        )
+
+    def _get_revocable_states(self):
+        """Return the states that a person set and the gateway's word may overrule.
+
+        A state that the gateway gave is not among them: its messages may come late and
+        out of order.
+        """
+        overrulable = all(tx.request_state == "unknown" for tx in self)
+        return ("cancel",) if overrulable else ()
+
+    def _update_state(self, allowed_states, target_state, state_message):
+        transactions = super()._update_state(
+            allowed_states, target_state, state_message
+        )
+        if self.env.context.get("resolved_by_person") is not OURS:
+            transactions.filtered("request_state").request_state = "answered"
+        if not OUTCOMES[get_outcome(target_state, "answered")].may_hold_invoice:
+            transactions.filtered("holds_invoice").holds_invoice = False
+        return transactions

@@ -1,0 +1,317 @@
+import logging
+import random
+import sys
+import time
+
+import psycopg2.errors
+
+from odoo import fields, models
+from odoo.exceptions import LockError, UserError
+
+from ...tools import OURS
+
+_logger = logging.getLogger(__name__)
+
+# What PostgreSQL raises when two database transactions met, and a row that another one
+# holds. The work is done again; nothing of it was stored.
+CONCURRENCY_ERRORS = (
+    psycopg2.errors.SerializationFailure,
+    psycopg2.errors.DeadlockDetected,
+    psycopg2.errors.LockNotAvailable,
+    LockError,
+)
+
+MAX_TRIES = 8
+
+SEND_REQUEST_METHODS = {
+    "charge": "_send_payment_request",
+    "capture": "_send_capture_request",
+    "void": "_send_void_request",
+    "refund": "_send_refund_request",
+}
+
+# What settles an attempt, each in a step of its own, and what finds it in the schedule.
+SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
+
+
+class GatewayAnswer:
+    """What came back for one request: payment data, or a refusal and its message.
+
+    While it stands in the context, `_process` only collects: the answer is applied in a
+    step of its own, which can be replayed without asking the gateway again.
+    """
+
+    def __init__(self, transaction):
+        self.transaction = transaction
+        self.payment_data = []
+        self.exchanges = 0  # Requests that the gateway answered.
+        self.refusal = None
+        self.message = ""
+        # The caller may be handling an error that has nothing to do with the request.
+        self.earlier_error = sys.exc_info()[1]
+
+
+class PaymentTransaction(models.Model):
+    """The four steps of an attempt: prepare, send, record, settle.
+
+    Nothing reaches a gateway before its intent is durable; an answer is stored before
+    anything is booked; and none of the steps is replayed into a second request.
+    """
+
+    _inherit = "payment.transaction"
+
+    # === THE STEPS === #
+
+    def _run_attempt(self):
+        """Take a prepared attempt through sending, recording and settling.
+
+        May be called again at any time: it goes on from where the attempt stands, and
+        sends only what was never sent.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        if self.operation != "online_token":
+            # What is logged is the staff's doing, not the customer's.
+            self = self.with_context(payment_backend_action=True)
+        # Each step reads the attempt anew, and with it the one that it gives back.
+        self = self.with_prefetch((self | self.source_transaction_id).ids)
+        self._commit_step("prepared")
+        if self._in_step("sent", self._mark_sent):
+            self._record(self._send_request())
+        self._try_to_settle()
+
+    def _commit_step(self, name):
+        """End a step: the only place where this addon commits.
+
+        What a step did must outlive whatever breaks in the next one; that is what makes
+        the gateway and the books agree after a crash.
+
+        :param str name: `prepared`, `sent`, `recorded`, `settled`, `resolved` or
+                         `mailed`
+        """
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+
+    def _in_step(self, name, work):
+        """Do the work of a step and commit it; do it again when another one was faster.
+
+        Odoo would replay the whole request, and with it the gateway call.
+        """
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                result = work()
+                self._commit_step(name)
+                return result
+            except Exception as error:  # pylint: disable=broad-except
+                if not is_concurrency_error(error):
+                    raise
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+                if not tries_left:
+                    raise
+                time.sleep(random.uniform(0.05, 0.2) * (MAX_TRIES - tries_left))
+
+    def _lock_attempt(self):
+        """Lock this attempt's row until the end of the step.
+
+        What was read before need not be read again: PostgreSQL refuses to lock a row
+        that was changed since this database transaction began.
+        """
+        self.lock_for_update(allow_referencing=True)
+
+    def _mark_sent(self):
+        """Store that the request is about to leave.
+
+        :return: Whether it is to be sent, and by this caller.
+        :rtype: bool
+        """
+        if not self.try_lock_for_update(allow_referencing=True):
+            return False  # Only its sender holds the row of an attempt.
+        if self.request_state != "ready" or self.state != "draft":
+            return False
+        if self.provider_id.state == "disabled":
+            self._set_error(
+                self.env._("%(name)s is disabled.", name=self.provider_id.name)
+            )
+            self.request_state = "not_sent"
+            return False
+        self.request_state = "sent"
+        return True
+
+    def _send_request(self):
+        """Call the gateway once, holding the attempt's row.
+
+        A webhook that comes before the answer waits for the row, and then finds what
+        was recorded.
+
+        :return: What came back.
+        :rtype: GatewayAnswer
+        """
+        answer = GatewayAnswer(self)
+        if not self._lock_to_send():
+            return self._refuse(answer, "failed", self.env._("It was not sent."))
+        if self.request_state != "sent":
+            return answer  # The resolver took it for a crashed one: it is unknown now.
+        try:
+            return self._call_gateway(answer)
+        except psycopg2.Error as error:
+            # Odoo would replay the whole request, and send it again.
+            _logger.warning(
+                "Database error while sending %s: %s", self.reference, error
+            )
+            self.env.cr.rollback()
+            return self._refuse(answer, "unknown", str(error))
+
+    def _lock_to_send(self):
+        """Lock the row of the attempt that is about to leave.
+
+        Another request for it, with the same key, may hold it for a moment to see that
+        it is not the sender.
+
+        :return: Whether the row is locked; else nothing was sent.
+        :rtype: bool
+        """
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                self._lock_attempt()
+                return True
+            except CONCURRENCY_ERRORS:
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+                if tries_left:
+                    time.sleep(random.uniform(0.05, 0.2))
+        return False
+
+    def _call_gateway(self, answer, send=None):
+        """Let the provider's code send the request, and collect what comes back.
+
+        :param GatewayAnswer answer: What collects it.
+        :param function send: Sends it, given the transaction; unless it is given, the
+                              provider's method does.
+        """
+        collecting = self.with_context(gateway_answer=answer)
+        try:
+            if send:
+                send(collecting)
+            else:
+                getattr(collecting, SEND_REQUEST_METHODS[self._get_request_kind()])()
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            self._collect_refusal(answer, error)
+        return answer
+
+    def _collect_refusal(self, answer, error):
+        """Store what an error that was raised while sending means.
+
+        Whatever a provider's code raises, the request may have left before.
+        """
+        _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
+        refusal = self.provider_id._classify_refusal(self, error)
+        if refusal == "failed" and answer.exchanges:
+            refusal = "unknown"  # An earlier part of it did reach the gateway.
+        self._refuse(answer, refusal, str(error))
+
+    def _refuse(self, answer, refusal, message):
+        """Store a refusal, unless the gateway's own word was collected before."""
+        if not answer.payment_data:
+            answer.refusal = refusal
+            answer.message = message
+        return answer
+
+    def _record(self, answer):
+        """Take the step that records an answer; unreadable is unknown."""
+        try:
+            self._in_step("recorded", lambda: self._record_answer(answer))
+        except CONCURRENCY_ERRORS:
+            # It stays sent, and the resolver finds it. Raised, Odoo would replay the
+            # request, which without a key is a new one.
+            _logger.exception("The answer on %s could not be stored", self.reference)
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            _logger.exception("The answer on %s could not be read", self.reference)
+            self.env.cr.rollback()
+            unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
+            self._in_step("recorded", lambda: self._record_answer(unreadable))
+
+    def _record_answer(self, answer):
+        """Write what the gateway said on the attempt."""
+        self._lock_attempt()
+        for provider_code, payment_data in answer.payment_data:
+            self.with_context(settled_by_caller=OURS)._process(
+                provider_code, payment_data
+            )
+        if self.state != "draft":
+            return  # Said by the answer, or by a webhook in the meantime.
+        if answer.refusal in ("declined", "failed"):
+            self._set_error(answer.message)
+            if answer.refusal == "failed":
+                self.request_state = "not_sent"
+        else:
+            self._set_unknown(answer.message)
+
+    def _set_unknown(self, message=""):
+        """Mark the attempt as one whose outcome nobody knows, and tell the staff."""
+        self.write(
+            {
+                "request_state": "unknown",
+                "state_message": message
+                or self.env._("The provider gave no clear answer."),
+                "last_state_change": fields.Datetime.now(),
+            }
+        )
+        values = {
+            "reference": self._get_html_link(),
+            "message": self.state_message,
+        }
+        self._log_message_on_linked_documents(
+            self.env._(
+                "The outcome of %(reference)s is unknown: the customer may have got "
+                "the refund. It is not sent again. %(message)s",
+                **values,
+            )
+            if self._is_refund()
+            else self.env._(
+                "The outcome of %(reference)s is unknown: the customer may have been "
+                "charged. Nothing is charged again before it is resolved. %(message)s",
+                **values,
+            )
+        )
+
+    def _try_to_settle(self):
+        """Settle what the attempt brought, as far as that can be done now."""
+        for name in SETTLING_METHODS:
+            getattr(self, name)()
+
+    def _try_to_book(self):
+        """Book what the attempt brought; what fails is told and tried again later."""
+        if self.state == "draft" or self.is_post_processed:
+            return
+        try:
+            self._in_step("settled", self._settle)
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            if is_concurrency_error(error):
+                self.env.cr.rollback()  # Another one is at it, or the schedule will be.
+                return
+            # The money moved and that is stored: a person must hear of it, whatever
+            # kept the books from following (a locked period, a missing journal…).
+            _logger.exception("Transaction %s could not be booked", self.reference)
+            self.env.cr.rollback()
+            message = str(error) if isinstance(error, UserError) else repr(error)
+            self._in_step("settled", lambda: self._warn_not_settled(message))
+
+    def _settle(self):
+        """Create, post and reconcile the payment, once."""
+        self._lock_attempt()
+        if not self.is_post_processed:
+            self._post_process()
+
+
+def is_concurrency_error(error):
+    """Tell if the work is to be done again, also where people were told so in words.
+
+    :param Exception error: What the work raised.
+    :rtype: bool
+    """
+    return isinstance(error, CONCURRENCY_ERRORS) or isinstance(
+        error.__cause__, LockError
+    )

@@ -1,0 +1,82 @@
+from odoo import models
+
+
+class PaymentTransaction(models.Model):
+    """The tasks that tell a person of an attempt."""
+
+    _inherit = "payment.transaction"
+
+    # === TELLING PEOPLE === #
+
+    def _report_excess(self):
+        """Tell a person when not all the money could be allocated."""
+        self.ensure_one()
+        payment = self.payment_id
+        invoices = self._get_attempt_invoices()
+        lines = payment._get_receivable_lines()
+        excess = -sum(lines.mapped("amount_residual_currency"))
+        if (
+            self._is_refund()
+            or not invoices
+            or self.currency_id.compare_amounts(excess, 0) <= 0
+        ):
+            return
+        self._schedule_payment_activity(
+            invoices[0],
+            self.env._("Payment above what remained"),
+            self.env._(
+                "%(payment)s brought %(excess)s more than remained to be paid. It is "
+                "kept for the customer as an outstanding credit: refund it, use it for "
+                "another invoice or move it to the credit balance.",
+                payment=payment._get_html_link(),
+                excess=self.currency_id.format(excess),
+            ),
+        )
+
+    def _warn_not_settled(self, message):
+        """Tell a person that money moved which could not be booked."""
+        self._get_attempt_invoices()._notify_payments_changed()
+        records = self._get_attempt_invoices() or self.source_transaction_id.payment_id
+        for record in records[:1]:
+            self._schedule_payment_activity(
+                record,
+                self.env._("Refunded, not booked")
+                if self._is_refund()
+                else self.env._("Payment received, not booked"),
+                self.env._(
+                    "%(reference)s (%(amount)s) succeeded at the provider, but could "
+                    "not be booked: %(message)s It is tried again by itself.",
+                    reference=self._get_html_link(),
+                    amount=self.currency_id.format(abs(self.amount)),
+                    message=message,
+                ),
+            )
+
+    def _schedule_payment_activity(self, record, summary, note):
+        """Give the person in charge of an invoice or a payment a task, once.
+
+        Somebody who has no right to payments could not do it: an administrator gets it.
+        """
+        if record.activity_ids.filtered(
+            lambda activity: (
+                activity.summary == summary and self.reference in (activity.note or "")
+            )
+        ):
+            return
+        people = [record.create_uid, self.env.ref("base.user_admin")]
+        if record._name == "account.move":
+            people.insert(0, record.invoice_user_id)
+        if self.charge_invoice_id:
+            people.insert(0, self.create_uid)
+        responsible = next(filter(_may_act, people), people[-1])
+        record.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=summary,
+            note=note,
+            user_id=responsible.id,
+        )
+
+
+def _may_act(user):
+    """Tell if a user can do what a task about a payment asks for."""
+    return user.active and user.has_group("invoice_payments_ext.group_payment_record")

@@ -1,0 +1,5 @@
+from . import account_move
+from . import account_move_line
+from . import account_move_lines
+from . import account_move_parts
+from . import account_move_plan

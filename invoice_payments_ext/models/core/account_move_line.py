@@ -1,0 +1,26 @@
+from odoo import models
+
+
+class AccountMoveLine(models.Model):
+    """The journal items that credit balances are made of."""
+
+    _inherit = "account.move.line"
+
+    # === GETTERS === #
+
+    def _filter_posted_credit(self):
+        """Return those of these journal items that a credit balance is made of."""
+        return self.filtered(
+            lambda line: line.parent_state == "posted"
+        )._filter_credit()
+
+    def _filter_credit(self):
+        """Return those of these journal items that are on their credit account."""
+        accounts = self.company_id.sudo().credit_balance_account_id
+        if not accounts & self.account_id:
+            return self.browse()  # So it is with most of what is posted.
+        return self.filtered(
+            lambda line: (
+                line.account_id & line.company_id.sudo().credit_balance_account_id
+            )
+        )

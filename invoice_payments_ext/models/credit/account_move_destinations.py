@@ -1,0 +1,76 @@
+from odoo import api, models
+
+
+class AccountMove(models.Model):
+    """The credit balance as a destination of a credit note."""
+
+    _inherit = "account.move"
+
+    # === LOCKS === #
+
+    def _lock_credit_to_give_back(self, destinations):
+        """Lock the balances that a part of a credit note is kept on.
+
+        :param list[dict] destinations: The destinations that were given.
+        """
+        brought = self._get_money_brought()
+        payments = self.env["account.payment"].union(*brought)
+        if any(values.get("to") == "credit" for values in destinations):
+            owners = payments._get_credit_owners()
+            if not all(brought):
+                owners.add(self._get_credit_owner())  # No payment brought a part.
+        else:
+            # What was paid from a balance goes back there automatically.
+            owners = payments.filtered("is_from_credit")._get_credit_owners()
+        self.env["account.credit.balance"]._get_locked(owners)
+
+    # === THE CREDIT BALANCE === #
+
+    def _plan_credit_balance(self, values, left):
+        """Plan what is kept for the customer: what was credit before, then the rest."""
+        self._get_credit_payment_values(self.company_id, "outbound")
+        return self._plan_parts(
+            "credit",
+            values["amount"],
+            sorted(left, key=lambda payment: not payment.is_from_credit),
+            left,
+            self.env._(
+                "%(amount)s of the %(given)s cannot be kept as credit: what was paid "
+                "on %(invoice)s is given back already."
+            ),
+        )
+
+    def _book_credit(self, credit_note, destination, reason):
+        """Keep it on the credit balance, and reconcile it with the credit note."""
+        payment = destination.payment
+        amount = destination.amount
+        if payment:
+            amount = self._to_payment_currency(payment, amount)
+        payment._book_on_credit_balance(amount, reason, credit_note=credit_note)
+
+    @api.model
+    def _get_returnable_credit(self, left):
+        """Return how much of what was paid from credit balances can go back there.
+
+        :param dict left: What :meth:`_get_returnable_amounts` returned.
+        :rtype: float
+        """
+        return sum(
+            amount
+            for payment, amount in left.items()
+            if payment.is_from_credit
+            and not payment._get_refund_blocked_reason("credit")
+        )
+
+    def _get_credit_destinations(self, excess):
+        """Return where what is given back goes if nobody says it.
+
+        What a credit balance paid goes back there by itself.
+
+        :param float excess: The amount, in the invoice's currency.
+        :rtype: list[dict]
+        """
+        from_credit = self._get_returnable_credit(self._get_returnable_amounts())
+        if self.currency_id.compare_amounts(excess, from_credit) > 0:
+            return []
+        return [{"to": "credit", "amount": excess}]

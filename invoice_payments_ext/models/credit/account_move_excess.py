@@ -1,0 +1,50 @@
+from odoo import models
+
+
+class AccountMove(models.Model):
+    """Money that was paid too much, kept as credit."""
+
+    _inherit = "account.move"
+
+    # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
+
+    def _lock_own_credit_balance(self, values):
+        """Lock the balance that the excess of a payment is kept on.
+
+        :param dict values: What :meth:`_get_external_values` returned.
+        """
+        if len(self) == 1 and self.partner_id:
+            partner_id, company_id, _currency_id = self._get_credit_owner()
+            currency = self._get_journal_currency(values)
+            self.env["account.credit.balance"]._get_locked(
+                [(partner_id, company_id, currency.id)]
+            )
+
+    def _record_with_excess(self, amount, values):
+        """Record a payment above what remains or what settles, and keep the excess.
+
+        It is kept in the currency of the payment, which is the journal's.
+        """
+        self.ensure_one()
+        self._check_amount(amount, self.currency_id)
+        self._check_chargeable_in_full()
+        if not self._get_excess(amount, values):
+            # In the journal's currency, it is no more than what settles.
+            return self._record_by_register_dialog(amount, values, is_checked=True)
+        vals = self._prepare_external_payment_vals(self.amount_residual, values)
+        vals["amount"] = amount
+        if self._needs_register_dialog(values):
+            dialog = self._open_register_dialog(values)
+            settling = dialog._create_payment_vals_from_wizard(dialog.batches[0])
+            vals.update(
+                amount=self._convert_for_journal(amount, values),
+                currency_id=dialog.currency_id.id,
+                write_off_line_vals=settling["write_off_line_vals"],
+            )
+        payment = self._create_payments_together([vals])
+        lines = payment._get_receivable_lines()
+        excess = -sum(lines.mapped("amount_residual_currency"))
+        if payment.currency_id.compare_amounts(excess, 0) > 0:
+            # An exchange difference may have taken the last cent.
+            lines._keep_as_credit(excess)
+        return payment

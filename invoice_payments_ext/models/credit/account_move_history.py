@@ -1,0 +1,119 @@
+from odoo import models
+from odoo.exceptions import UserError
+
+# With another value, a posted journal item would belong to another balance, or to none.
+HOLDER_FIELDS = ("partner_id", "company_id", "currency_id")
+
+
+class AccountMove(models.Model):
+    """The history of credit balances, which follows the posted entries.
+
+    The state of an entry is written in one place, whatever posts or resets it: a door
+    of this addon, another addon, or an accountant who types a journal entry.
+    """
+
+    _inherit = "account.move"
+
+    # === CHECK METHODS === #
+
+    def _check_credit_holder_kept(self, vals):
+        """Check that posted entries on a credit account stay the customer's."""
+        changes = [name for name in HOLDER_FIELDS if name in vals]
+        if not changes:
+            return
+        for move in self:
+            if (
+                move.state == "posted"
+                and any(self._field_will_change(move, vals, name) for name in changes)
+                and move._get_credit_lines()
+            ):
+                raise UserError(
+                    self.env._(
+                        "%s changed a credit balance: reset it to draft before you "
+                        "change whose it is.",
+                        move.display_name,
+                    )
+                )
+
+    def _get_reversal_blockers(self, way):
+        """Name the entries that undo, now or later, what these booked of credit."""
+        if way == "reset":
+            return  # That is asked as soon as its entry is not posted any more.
+        for move in self._get_credit_lines().move_id:
+            if move.move_type == "entry" and (reversals := move._get_reversals()):
+                yield self.env._(
+                    "%(entry)s was reversed by %(reversal)s: the credit balance "
+                    "is not changed back twice. Cancel that one first.",
+                    entry=move.display_name,
+                    reversal=reversals[0].display_name,
+                )
+
+    def _check_reversed_within(self):
+        """Check that what these reverse is posted, and not more of it is reversed.
+
+        :raise UserError: If it is not, naming it.
+        """
+        for reversed_sudo in self.sudo().reversed_entry_id:
+            if reversed_sudo.move_type != "entry":
+                continue
+            if reversed_sudo.state != "posted":
+                raise UserError(
+                    self.env._(
+                        "%s is not posted: there is nothing to reverse.",
+                        reversed_sudo.display_name,
+                    )
+                )
+            reversed_sudo.origin_payment_id._check_can_be_undone("reverse")
+            booked = reversed_sudo._get_credit_amounts()
+            posted = reversed_sudo._get_reversals().filtered(
+                lambda move: move.state == "posted"
+            )
+            for currency, amount in posted._get_credit_amounts().items():
+                own = booked.get(currency, 0.0)
+                if amount * own > 0 or (
+                    currency.compare_amounts(abs(amount), abs(own)) > 0
+                ):
+                    raise UserError(
+                        self.env._(
+                            "%(entry)s changed the credit balance by %(amount)s: "
+                            "more of it would be reversed.",
+                            entry=reversed_sudo.display_name,
+                            amount=currency.format(own),
+                        )
+                    )
+
+    # === CRUD METHODS === #
+
+    def _enter_credit_lines(self, vals):
+        """Write into the history of credit what is posted now, or is not any more."""
+        if "state" in vals and (lines := self._get_credit_lines()):
+            self.env["account.credit.balance.entry"]._enter_lines(lines)
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _unmatch_spent_credit(self, vals):
+        """Open what credit paid that goes back to its balance with these.
+
+        Odoo leaves matched what is reset to draft: it would stay paid by credit that
+        can be spent once more. What gave it back stays matched: it is a draft already.
+        """
+        if vals.get("state", "posted") == "posted":
+            return
+        posted = self.filtered(lambda move: move.state == "posted")
+        for move in posted._get_credit_lines().move_id:
+            if not any(amount < 0 for amount in move._get_credit_amounts().values()):
+                continue
+            lines = move.line_ids
+            partials = lines.matched_debit_ids | lines.matched_credit_ids
+            kept = partials.filtered(
+                lambda partial, move=move: (
+                    partial.debit_move_id.payment_id.source_payment_id.move_id == move
+                )
+            )
+            kept |= partials.filtered(
+                lambda partial, kept=kept: (
+                    (partial.debit_move_id | partial.credit_move_id).move_id
+                    & kept.exchange_move_id
+                )
+            )
+            (partials - kept).unlink()

@@ -1,0 +1,10 @@
+class CreditEntryDetails:
+    """What a door knows of the credit entries that its posting makes.
+
+    It is passed in the context key `credit_entry`; no client can send one.
+
+    :param values: The `entry_type`, `invoice_id`, `label` and `note` of the entries.
+    """
+
+    def __init__(self, **values):
+        self.values = values

@@ -1,0 +1,319 @@
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.tools import float_compare
+
+from ...tools import get_id, is_number
+from ..bills.credit import DOCUMENT
+from ..core.door import Door
+
+ISSUE_CREDIT_NOTE = Door(
+    "account.move.issue_credit_note",
+    rights="_check_refund_rights",
+    lock="_lock_for_credit_note",
+    amount="_get_amount_to_credit",
+    check="_check_credit_note",
+    work="_carry_out_credit_note",
+    complete="_complete_credit_note",
+    approval="credit_note",
+)
+
+
+class AccountMove(models.Model):
+    """The door that issues a credit note."""
+
+    _inherit = "account.move"
+
+    # === CHECK METHODS === #
+
+    def _check_creditable(self):
+        """Check that a credit note may be issued for this invoice.
+
+        :raise UserError: If it is no posted customer invoice, or is another company's.
+        """
+        self.ensure_one()
+        name = self.display_name
+        if self.move_type == "out_refund":
+            raise UserError(
+                self.env._(
+                    "%s is a credit note itself: credit its invoice instead.", name
+                )
+            )
+        if self.move_type != "out_invoice":
+            raise UserError(
+                self.env._(
+                    "%s is no customer invoice: credit notes for an amount are issued "
+                    "on customer invoices only.",
+                    name,
+                )
+            )
+        self._check_company_selected()
+        if self.state == "draft":
+            raise UserError(
+                self.env._("%s is a draft: change it instead of crediting it.", name)
+            )
+        if self.state == "cancel":
+            raise UserError(self.env._("%s is cancelled.", name))
+
+    def _check_credit_note(self, amount, lines, reason, date, destinations, note):
+        """Check a credit note, on a locked invoice; see :meth:`issue_credit_note`.
+
+        :return: Its total, in the invoice's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        self._check_creditable()
+        self.env["account.payment"]._check_reason(reason)
+        if note is not None and not isinstance(note, str):
+            raise UserError(self.env._("The internal note must be a text."))
+        date = self._get_credit_note_date(date)
+        self._check_nothing_in_flight()
+        total = self._get_credit_total(amount, lines, date)
+        self._plan_destinations(
+            total - self._get_chargeable_amount(), total, destinations
+        )
+        return total
+
+    def _get_credit_total(self, amount, lines, date):
+        """Check what is to be credited and return its total.
+
+        :return: The amount in the invoice's currency, tax included.
+        :rtype: float
+        """
+        creditable = self._get_creditable_amount()
+        label = self.env._("creditable amount")
+        if not lines:
+            if amount is None:
+                raise UserError(
+                    self.env._(
+                        "Nothing remains to be paid on %s: give the amount to credit.",
+                        self.display_name,
+                    )
+                )
+            self._check_amount(amount, self.currency_id, creditable, label)
+            return amount
+        if amount is not None:
+            raise UserError(self.env._("Give an amount or lines to credit, not both."))
+        self._check_credit_lines(lines, date)
+        credit = self._plan_credit(date, lines=lines)
+        total = self._get_amount(sum(credit.taken[DOCUMENT].values()))
+        self._check_amount(total, self.currency_id, creditable, label)
+        return total
+
+    def _check_credit_lines(self, lines, date):
+        """Check the lines to credit, each with an amount or a quantity."""
+        if self.line_ids.filtered(lambda line: line.display_type == "epd"):
+            raise UserError(
+                self.env._(
+                    "The tax of %s is reduced by an early-payment discount, which "
+                    "belongs to no line: credit an amount instead of lines.",
+                    self.display_name,
+                )
+            )
+        credit = self._get_credit(date)
+        seen = set()
+        for values in lines:
+            if set(values) not in ({"line_id", "amount"}, {"line_id", "quantity"}):
+                raise UserError(
+                    self.env._(
+                        "A line to credit has a line_id and either an amount or a "
+                        "quantity, not %(keys)s.",
+                        keys=", ".join(map(str, values)),
+                    )
+                )
+            line = self._get_creditable_lines().filtered(
+                lambda line, values=values: line.id == values["line_id"]
+            )
+            if not line:
+                raise UserError(
+                    self.env._(
+                        "%(name)s has no line %(line)s that can be credited.",
+                        name=self.display_name,
+                        line=values["line_id"],
+                    )
+                )
+            if line in seen:
+                raise UserError(self.env._("The line %s is given twice.", line.name))
+            seen.add(line)
+            if "amount" in values:
+                self._check_credit_line_amount(line, values["amount"], credit)
+            else:
+                self._check_credit_line_quantity(line, values["quantity"], credit)
+
+    def _check_credit_line_amount(self, line, amount, credit):
+        """Check the amount to credit on a line; negative on a line that is."""
+        left = self._get_amount(credit.get_line_total(line.id, credit.left[DOCUMENT]))
+        is_negative = self.currency_id.compare_amounts(left, 0) < 0
+        self._check_amount(
+            -amount if is_negative and is_number(amount) else amount,
+            self.currency_id,
+            abs(left),
+            self.env._("creditable amount of the line %s", line.name),
+        )
+
+    def _check_credit_line_quantity(self, line, quantity, credit):
+        """Check the quantity to credit on a line."""
+        if not is_number(quantity) or quantity <= 0:
+            raise UserError(
+                self.env._(
+                    "The quantity to credit must be a number above zero, not "
+                    "%(value)r.",
+                    value=quantity,
+                )
+            )
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        if float_compare(quantity, round(quantity, digits), precision_digits=9):
+            raise UserError(
+                self.env._(
+                    "The quantity %(quantity)s has more than %(digits)s decimals.",
+                    quantity=quantity,
+                    digits=digits,
+                )
+            )
+        left = credit.get_quantity_left(line)
+        if float_compare(quantity, left, precision_digits=digits) > 0:
+            raise UserError(
+                self.env._(
+                    "The quantity %(quantity)s is above what is left to credit of the "
+                    "line %(line)s, %(left)s.",
+                    quantity=quantity,
+                    line=line.name,
+                    left=round(left, digits),
+                )
+            )
+
+    # === ACTION METHODS === #
+
+    def action_create_credit_note(self):
+        """Return the dialog that issues a credit note for a part of this invoice.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.credit.note.create",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Credit note for %s", self.name),
+            "context": {"default_move_id": self.id},
+        }
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def issue_credit_note(
+        self,
+        amount=None,
+        lines=None,
+        reason=None,
+        date=None,
+        destinations=None,
+        note=None,
+        idempotency_key=None,
+    ):
+        """Issue a credit note for a part of this invoice: an amount, or lines.
+
+        The tax is reduced in proportion, to the smallest unit. What remains to be paid
+        is reduced first; what is credited above that was paid, and goes where the
+        destinations say. Refunds to the original method go through the gateway, in the
+        same steps as a charge: then it commits, and must not be called in the middle of
+        other work. The credit note stands, whatever becomes of them.
+
+        :param float amount: The amount, tax included, in the invoice's currency; what
+                             remains to be paid if not given.
+        :param list[dict] lines: Instead of an amount: the lines, each with a `line_id`
+                                 and either an `amount`, tax included, or a `quantity`.
+        :param str reason: Why. Required; printed on the credit note.
+        :param date|str date: The date of the credit note, from that of the invoice to
+                              today; today if not given.
+        :param list[dict] destinations: Where what was paid already goes, each with
+            `to` and `amount`, in the invoice's currency. `original`: through the
+            gateway, of the payment `payment_id` or of the newest ones. `outside`: by
+            cash, cheque or transfer, with `journal_id`, `date` and `reference`.
+            `refund`: it was given back before, by the refund `payment_id`. `credit`:
+            it is kept on the customer's credit balance, where what was paid from there
+            goes by itself.
+        :param str note: An internal note, which is not printed.
+        :param str idempotency_key: See :meth:`charge`.
+        :return: The posted credit note; a request where a second person is needed.
+        :rtype: account.move or account.payment.approval
+        :raise UserError: If the invoice or the amount cannot be credited, the
+                          destinations do not add up, or a value does not fit.
+        :raise AccessError: If the user has no right to issue credit notes.
+        """
+        return self._pass(
+            ISSUE_CREDIT_NOTE,
+            idempotency_key,
+            amount=amount,
+            lines=self._get_dicts(lines, ("line_id",)),
+            reason=reason,
+            date=date,
+            destinations=self._get_dicts(destinations, ("payment_id", "journal_id")),
+            note=note,
+        )
+
+    @api.model
+    def _get_dicts(self, values, id_keys):
+        """Return a list of dicts that somebody gave, as JSON can hold it."""
+        if not values:
+            return None
+        if not isinstance(values, list | tuple) or not all(
+            isinstance(value, dict) for value in values
+        ):
+            raise UserError(
+                self.env._("Lines and destinations are given as lists of values.")
+            )
+        return [
+            {
+                key: get_id(item)
+                if key in id_keys
+                else item
+                if item is None or isinstance(item, str | int | float | bool)
+                else str(item)
+                for key, item in value.items()
+            }
+            for value in values
+        ]
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _carry_out_credit_note(self, amount, lines, reason, date, destinations, note):
+        """Issue a credit note that was checked, on a locked invoice.
+
+        What goes to a gateway is prepared only; see :meth:`_complete_credit_note`.
+        """
+        self.ensure_one()
+        chargeable = self._get_chargeable_amount()
+        credit_note = self._create_credit_note(
+            amount=amount,
+            lines=lines,
+            reason=reason,
+            date=date,
+            note=note,
+            reconcile=False,
+        )
+        total = credit_note.amount_total
+        planned = self._plan_destinations(total - chargeable, total, destinations)
+        kinds = self._get_destination_kinds()
+        for destination in planned:
+            carry_out = getattr(self, kinds[destination.kind].carry_out)
+            carry_out(credit_note, destination, reason.strip())
+        given_back = sum(destination.amount for destination in planned)
+        self._reconcile_part(
+            self._get_open_receivable_lines(),
+            credit_note._get_open_receivable_lines(),
+            total - given_back,
+        )
+        self._notify_payments_changed()
+        return credit_note
+
+    def _complete_credit_note(self, credit_note):
+        """Run the refunds that were prepared with a credit note, and return it."""
+        # In superuser mode: providers and the work on attempts are not the staff's.
+        attempts_sudo = (
+            self.env["payment.transaction"]
+            .sudo()
+            .search([("refund_credit_note_id", "in", credit_note.ids)], order="id")
+        )
+        for attempt_sudo in attempts_sudo:
+            attempt_sudo._run_attempt()
+        return credit_note.with_env(self.env)

@@ -1,0 +1,105 @@
+from odoo import fields, models
+
+from ..states import POSTED_STATES
+
+
+class AccountMove(models.Model):
+    """The money that can be given back of what was paid on an invoice."""
+
+    _inherit = "account.move"
+
+    # === WHAT THERE IS TO GIVE BACK === #
+
+    def _get_money_brought(self):
+        """Return what paid this invoice, by what brought it.
+
+        Credit notes and write-offs reduced it, but brought no money.
+
+        :return: By payment, the amount in the invoice's currency; what no payment
+                 brought, such as a bank match, by the empty payment.
+        :rtype: dict[account.payment, float]
+        """
+        self.ensure_one()
+        brought = {}
+        lines = self.sudo().line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        )
+        for partial in lines.matched_credit_ids:
+            move = partial.credit_move_id.move_id
+            if move.move_type == "out_refund" or move.written_off_invoice_id:
+                continue
+            payment = move.origin_payment_id.sudo(self.env.su)
+            brought[payment] = brought.get(payment, 0.0) + partial.debit_amount_currency
+        return brought
+
+    def _get_money_returned(self):
+        """Return what credit notes of this invoice gave back, or are giving back.
+
+        :return: By payment, the amount in the invoice's currency; see
+                 :meth:`_get_money_brought`.
+        :rtype: dict[account.payment, float]
+        """
+        returned = {}
+        invoice_sudo = self.sudo()
+        for allocation in invoice_sudo.refund_allocation_ids:
+            refund = allocation.payment_id
+            if allocation.credit_note_id and refund.state in POSTED_STATES:
+                payment = refund.source_payment_id.sudo(self.env.su)
+                returned[payment] = returned.get(payment, 0.0) + allocation.amount
+        for payment in self._get_money_brought():
+            refunds = payment.sudo().payment_transaction_id.child_transaction_ids
+            for refund in refunds.filtered(
+                lambda tx: (
+                    tx.operation == "refund"
+                    and tx._is_refund_in_flight()
+                    and (
+                        tx.refund_credit_note_id.reversed_entry_id == invoice_sudo
+                        or str(self.id) in (tx.refund_credits_planned or {})
+                    )
+                )
+            ):
+                returned[payment] = returned.get(payment, 0.0) + self._to_own_currency(
+                    refund.currency_id, -refund.amount
+                )
+        return returned
+
+    def _get_payments_to_return(self):
+        """Return the payments of this invoice that money can be given back from."""
+        return self.env["account.payment"].union(*self._get_money_brought())
+
+    def _get_returnable_amounts(self):
+        """Return what can be given back of what was paid on this invoice.
+
+        :return: By payment, the amount in the invoice's currency, the newest first; by
+                 the empty payment what no payment brought.
+        :rtype: dict[account.payment, float]
+        """
+        brought = self._get_money_brought()
+        returned = self._get_money_returned()
+        newest_first = sorted(
+            brought,
+            key=lambda payment: (payment.date or fields.Date.today(), payment.id or 0),
+            reverse=True,
+        )
+        amounts = {}
+        for payment in newest_first:
+            left = brought[payment] - returned.get(payment, 0.0)
+            if payment:
+                refundable = self._to_own_currency(
+                    payment.currency_id, payment._get_refundable_amount()
+                )
+                left = min(left, refundable)
+            amounts[payment] = max(self.currency_id.round(left), 0.0)
+        return amounts
+
+    def _to_payment_currency(self, payment, amount, date=None):
+        """Convert an amount of this invoice into the currency of a payment.
+
+        :param date date: The day on which it is given back; today if not given.
+        """
+        if payment.currency_id == self.currency_id:
+            return amount
+        converted = self.currency_id._convert(
+            amount, payment.currency_id, self.company_id, date
+        )
+        return min(converted, payment._get_refundable_amount())

@@ -1,0 +1,3 @@
+from . import payment_dialog_outside_mixin
+from . import account_move
+from . import account_payment

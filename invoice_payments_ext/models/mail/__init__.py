@@ -1,0 +1,3 @@
+from . import account_payment
+from . import payment_transaction
+from . import res_company

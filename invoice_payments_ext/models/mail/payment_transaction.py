@@ -1,0 +1,238 @@
+import base64
+import logging
+
+from odoo import Command, api, fields, models
+
+from ..attempts.payment_transaction_steps import is_concurrency_error
+from ..states import POSTED_STATES
+
+_logger = logging.getLogger(__name__)
+
+# The setting of the company with the template of each kind of mail.
+TEMPLATE_FIELDS = {
+    "receipt": "payment_receipt_mail_template_id",
+    "declined": "payment_declined_mail_template_id",
+    "refund": "payment_refund_mail_template_id",
+}
+
+
+class PaymentTransaction(models.Model):
+    """What the customer is told by mail about a charge or a refund.
+
+    Settling stores which mail is due; a schedule queues it in a database transaction
+    of its own. Printing takes seconds, in which the invoice would be locked, and a
+    template that cannot be rendered must not keep money from being booked.
+    """
+
+    _inherit = "payment.transaction"
+
+    customer_mail = fields.Selection(
+        selection=[
+            ("receipt", "Receipt"),
+            ("declined", "Declined"),
+            ("refund", "Refund Receipt"),
+        ],
+        readonly=True,
+        copy=False,
+        help="What the customer was, or is to be, told of this last. It is never told "
+        "twice.",
+    )
+    customer_mail_due = fields.Boolean(
+        readonly=True, copy=False, help="Whether the mail is still to be queued."
+    )
+
+    _customer_mail_due_idx = models.Index("(id) WHERE customer_mail_due")
+
+    # === BUSINESS METHODS - WHAT IS DUE === #
+
+    def _note_customer_mail(self):
+        """Store which mail is due, if that was not told before.
+
+        It is stored in the same database transaction as the payment that it tells of.
+        """
+        self.ensure_one()
+        kind = self._get_customer_mail_kind()
+        if not kind or kind == self.customer_mail:
+            return
+        is_due = bool(self._get_customer_mail_template(kind))
+        self.write({"customer_mail": kind, "customer_mail_due": is_due})
+        if is_due:
+            self.env.ref("invoice_payments_ext.ir_cron_mail_customers")._trigger()
+
+    def _get_customer_mail_kind(self):
+        """Return what there is to tell the customer now.
+
+        Unknown is no decline, what never reached the gateway is for the staff to
+        repeat, and what the customer canceled is no news.
+
+        :return: A value of `customer_mail`, or an empty text.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.operation == "validation":
+            return ""
+        if self._is_refund():
+            is_refunded = self.outcome == "succeeded" and self.payment_id
+            return "refund" if is_refunded else ""
+        if not self._get_attempt_invoices():
+            return ""  # A sale, a donation…: their own addons tell of it.
+        if self.outcome == "succeeded" and self.payment_id:
+            return "receipt"
+        if self.outcome == "declined" and not self.source_transaction_id:
+            return "declined"
+        return ""
+
+    def _get_customer_mail_template(self, kind):
+        """Return the template of this company's mails of a kind; none if it is off.
+
+        :rtype: mail.template
+        """
+        template = self.company_id[TEMPLATE_FIELDS[kind]]
+        return template.filtered("active")
+
+    # === BUSINESS METHODS - QUEUEING === #
+
+    @api.model
+    def _cron_mail_customers(self):
+        """Queue the mails that are due; Odoo's own schedule sends them."""
+        due = self.search([("customer_mail_due", "=", True)], order="id")
+        self.env["ir.cron"]._commit_progress(remaining=len(due))
+        for tx in due:
+            tx._mail_customer()
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _mail_customer(self):
+        """Queue the mail that is due; a person is told of what cannot be rendered."""
+        self.ensure_one()
+        try:
+            self._in_step("mailed", self._queue_customer_mail)
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            if is_concurrency_error(error):
+                self.env.cr.rollback()  # The next run does it.
+                return
+            _logger.exception("The mail on %s could not be queued", self.reference)
+            self.env.cr.rollback()
+            message = str(error)
+            self._in_step("mailed", lambda: self._warn_not_mailed(message))
+
+    def _queue_customer_mail(self):
+        """Queue the mail, and store that it is not due any more."""
+        self._lock_attempt()
+        if not self.customer_mail_due:
+            return
+        self.customer_mail_due = False
+        template = self._get_customer_mail_template(self.customer_mail)
+        recipients = self._get_mail_recipients()
+        if not (template and recipients and self._is_customer_mail_true()):
+            return
+        record = self if self.customer_mail == "declined" else self.payment_id
+        mail = self.env["mail.mail"].browse(
+            template.with_company(self.company_id).send_mail(record.id)
+        )
+        if self.customer_mail == "receipt":
+            self._attach_invoices(mail)
+        self._log_customer_mail(recipients)
+        self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
+
+    def _is_customer_mail_true(self):
+        """Tell if what is to be told still holds.
+
+        A payment may have been cancelled, a declined one made good in the meantime.
+        """
+        if self.customer_mail == "declined":
+            return self.outcome == "declined" and any(
+                not invoice.currency_id.is_zero(invoice.amount_residual)
+                for invoice in self._get_mail_invoices()
+            )
+        return self.payment_id.state in POSTED_STATES
+
+    def _attach_invoices(self, mail):
+        """Attach the paid invoices to a mail: as they were sent, else as they print."""
+        for invoice in self._get_mail_invoices():
+            if sent := invoice.invoice_pdf_report_id:
+                mail.attachment_ids |= sent
+                continue
+            report = invoice.partner_id.invoice_template_pdf_report_id or self.env.ref(
+                "account.account_invoices"
+            )
+            content, kind = self.env["ir.actions.report"]._render(report, invoice.ids)
+            values = {
+                "name": invoice._get_invoice_report_filename(kind, report),
+                "datas": base64.b64encode(content),
+                # With these, it is deleted with the mail.
+                "res_model": "mail.message",
+                "res_id": mail.mail_message_id.id,
+            }
+            mail.attachment_ids = [Command.create(values)]
+
+    # === TELLING PEOPLE === #
+
+    def _log_customer_mail(self, recipients):
+        """Let the staff see on the invoices what the customer was told."""
+        values = {
+            "reference": self._get_html_link(),
+            "recipients": ", ".join(recipients.mapped("display_name")),
+        }
+        message = {
+            "receipt": self.env._(
+                "The receipt of %(reference)s is mailed to %(recipients)s.", **values
+            ),
+            "declined": self.env._(
+                "%(recipients)s is told by mail that %(reference)s was declined.",
+                **values,
+            ),
+            "refund": self.env._(
+                "The receipt of the refund %(reference)s is mailed to %(recipients)s.",
+                **values,
+            ),
+        }[self.customer_mail]
+        for invoice in self._get_mail_invoices():
+            invoice._message_log(body=message)
+
+    def _warn_not_mailed(self, message):
+        """Tell a person that a mail could not be made; it is not tried again."""
+        self._lock_attempt()
+        self.customer_mail_due = False
+        records = self._get_mail_invoices() or self.payment_id
+        for record in records[:1]:
+            self._schedule_payment_activity(
+                record,
+                self.env._("Customer not told by mail"),
+                self.env._(
+                    "The mail to the customer on %(reference)s could not be made from "
+                    "its template: %(message)s",
+                    reference=self._get_html_link(),
+                    message=message,
+                ),
+            )
+
+    # === GETTERS === #
+
+    def _get_mail_invoices(self):
+        """Return the invoices that a mail on this attempt is about.
+
+        :rtype: account.move
+        """
+        return (
+            self._get_attempt_invoices()
+            or self.payment_id.refund_allocation_ids.invoice_id
+            or self.source_transaction_id._get_attempt_invoices()
+        )
+
+    def _get_mail_recipients(self):
+        """Return who is told: the contact of the invoice, and who paid in the portal.
+
+        :return: Contacts with a mail address.
+        :rtype: res.partner
+        """
+        self.ensure_one()
+        contact = self._get_mail_invoices()[:1].partner_id or self.partner_id
+        payer = self.source_transaction_id or self
+        recipients = contact
+        if payer.operation != "offline":
+            recipients |= payer.partner_id
+        return (
+            recipients.filtered("email")
+            or (self.partner_id | contact.commercial_partner_id).filtered("email")[:1]
+        )

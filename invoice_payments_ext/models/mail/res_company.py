@@ -1,0 +1,54 @@
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    """The templates of the mails to customers."""
+
+    _inherit = "res.company"
+
+    # Emptied, nothing is sent.
+    payment_receipt_mail_template_id = fields.Many2one(
+        string="Receipt of a Charge",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("receipt"),
+        domain="[('model', '=', 'account.payment')]",
+        help="Sent to customers who paid in the portal or were charged, with the "
+        "receipt and the invoice. Empty: none is sent.",
+    )
+    payment_declined_mail_template_id = fields.Many2one(
+        string="Declined Payment",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("declined"),
+        domain="[('model', '=', 'payment.transaction')]",
+        help="Sent to customers whose payment was declined, with a link to the payment "
+        "form. Empty: none is sent.",
+    )
+    payment_refund_mail_template_id = fields.Many2one(
+        string="Receipt of a Refund",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("refund"),
+        domain="[('model', '=', 'account.payment')]",
+        help="Sent to customers who were refunded through a provider, with the "
+        "receipt. Empty: none is sent.",
+    )
+
+    # === DEFAULT METHODS === #
+
+    def _get_default_mail_template(self, kind):
+        """Return the template of this addon for mails of a kind to customers.
+
+        :param str kind: `receipt`, `declined` or `refund`
+        :rtype: mail.template
+        """
+        return self.env.ref(
+            f"invoice_payments_ext.mail_template_payment_{kind}",
+            raise_if_not_found=False,
+        )
+
+    # === BUSINESS METHODS === #
+
+    def _set_default_mail_templates(self):
+        """Let companies that are older than this addon mail their customers."""
+        for kind in ("receipt", "declined", "refund"):
+            template = self._get_default_mail_template(kind)
+            self[f"payment_{kind}_mail_template_id"] = template

@@ -1,0 +1,265 @@
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ...tools import is_number
+
+# How long a payment at a provider's page keeps other people and tabs from starting.
+OTHER_PAYMENT_DELAY = timedelta(minutes=10)
+
+
+class AccountMove(models.Model):
+    """What members may pay in the portal, whatever their browser says."""
+
+    _inherit = "account.move"
+
+    # === CHECK METHODS === #
+
+    def _check_member_payment(self, amount, partner, link_amount=None, tab=None):
+        """Check, on locked invoices, that this amount can be paid on them now.
+
+        :param float amount: The amount in the invoices' currency.
+        :param res.partner partner: On whose behalf is paid.
+        :param str tab: What tells the tab of the browser from others.
+        :param float link_amount: The amount of the payment link that was followed.
+        :raise UserError: In words for the member.
+        """
+        for invoice in self:
+            if not invoice._has_to_be_paid():
+                raise UserError(invoice._get_online_payment_error())
+        if not self or len(self.currency_id) > 1 or len(self.company_id) > 1:
+            raise UserError(
+                self.env._("Invoices of one company and currency are paid at once.")
+            )
+        if self._get_blocking_attempt() or self._get_payment_started_elsewhere(
+            partner, tab
+        ):
+            raise UserError(
+                self.env._(
+                    "A payment of this invoice is being processed already. Look at it "
+                    "again in a few minutes before you pay."
+                )
+            )
+        self._check_amount(
+            amount,
+            self.currency_id,
+            sum(invoice._get_chargeable_amount() for invoice in self),
+            self.env._("amount to be paid"),
+        )
+        if len(self) == 1:
+            self._check_member_amount(amount, link_amount)
+        elif self.currency_id.compare_amounts(
+            amount, sum(self.mapped("amount_residual"))
+        ):
+            raise UserError(
+                self.env._(
+                    "What is to be paid has changed: %s now. Load the page again.",
+                    self.currency_id.format(sum(self.mapped("amount_residual"))),
+                )
+            )
+
+    def _check_member_amount(self, amount, link_amount=None):
+        """Check that a member may choose this amount; see `_check_member_payment`."""
+        offered = [*self._get_member_amounts().values(), *filter(None, [link_amount])]
+        if not all(self.currency_id.compare_amounts(amount, each) for each in offered):
+            return
+        if not self.company_id.portal_amount_choice:
+            raise UserError(
+                self.env._(
+                    "%(amount)s cannot be paid: pay %(offered)s.",
+                    amount=self.currency_id.format(amount),
+                    offered=self.env._(" or ").join(
+                        self.currency_id.format(each) for each in offered
+                    ),
+                )
+            )
+        minimum = self._get_member_minimum()
+        if self.currency_id.compare_amounts(amount, minimum) < 0:
+            raise UserError(
+                self.env._(
+                    "%(amount)s is below the least amount, %(minimum)s.",
+                    amount=self.currency_id.format(amount),
+                    minimum=self.currency_id.format(minimum),
+                )
+            )
+
+    # === BUSINESS METHODS === #
+
+    def _prepare_member_transaction_vals(
+        self,
+        amount,
+        partner,
+        provider,
+        use_credit=False,
+        credit_shown=None,
+        link_amount=None,
+        is_sent_at_once=False,
+        tab=None,
+    ):
+        """Lock these invoices and return the values of a member's payment of them.
+
+        In superuser mode, but as the member's user.
+
+        :param float amount: What the member pays in all, in the invoices' currency.
+        :param res.partner partner: On whose behalf is paid.
+        :param payment.provider provider: The provider of the chosen method.
+        :param bool use_credit: Whether the credit balance pays first, as far as it
+                                goes, and the provider the rest.
+        :param float credit_shown: How much the form said that this is.
+        :param float link_amount: The amount of the payment link that was followed.
+        :param bool is_sent_at_once: Whether a saved method is charged by the same
+                                     request.
+        :param str tab: What tells the tab of the browser from others.
+        :rtype: dict
+        :raise UserError: If it cannot be paid, in words for the member.
+        """
+        company = self.company_id[:1]
+        currency = self.currency_id[:1]
+        balance = provider._get_member_credit_balance(
+            company.id, partner.id, currency.id
+        )
+        if balance and (use_credit or provider.code == "credit_balance"):
+            balance._get_locked([balance._get_owner()])
+        self._lock_for_payment()
+        self._check_member_payment(amount, partner, link_amount, tab)
+        from_credit = 0.0
+        if use_credit:
+            self._check_credit_goes_first(amount, provider, balance, credit_shown)
+            from_credit = balance.amount
+        rest = currency.round(amount - from_credit)
+        provider._check_compatible(company, partner, rest, currency)
+        values = {
+            "amount": rest,
+            "credit_first_amount": from_credit,
+            "portal_tab": tab or False,
+        }
+        if is_sent_at_once:
+            values.update(request_kind="charge", request_state="ready")
+            if len(self) == 1:
+                values.update(charge_invoice_id=self.id, holds_invoice=True)
+        return values
+
+    def _check_credit_goes_first(self, amount, provider, balance, shown=None):
+        """Check that a locked credit balance can pay a part of an amount.
+
+        :param float shown: How much the member was told: the card pays the rest, and
+                            no more than that.
+        """
+        if not balance or self.currency_id.is_zero(balance.amount):
+            raise UserError(self.env._("There is no credit to be used."))
+        if shown is not None and (
+            not is_number(shown)
+            or self.currency_id.compare_amounts(shown, balance.amount)
+        ):
+            raise UserError(
+                self.env._(
+                    "Your credit has changed: it is %s now. Load the page again.",
+                    balance.currency_id.format(balance.amount),
+                )
+            )
+        if self._get_credit_partner() - balance.partner_id:
+            raise UserError(
+                self.env._("Credit pays invoices of the customer who holds it only.")
+            )
+        if (
+            provider.code == "credit_balance"
+            or self.currency_id.compare_amounts(balance.amount, amount) >= 0
+        ):
+            raise UserError(
+                self.env._("Your credit pays all of it: choose it as the method.")
+            )
+        for invoice in self:
+            if invoice.currency_id.compare_amounts(
+                invoice._get_default_payment_amount(), invoice._get_chargeable_amount()
+            ):
+                raise UserError(
+                    self.env._(
+                        "The early-payment discount of %s is for one payment: pay "
+                        "without using credit first.",
+                        invoice.name,
+                    )
+                )
+
+    def _get_member_payment_values(self, link_amount=0.0):
+        """Return what the payment form offers to pay on this invoice.
+
+        :param float link_amount: The amount of the payment link that was followed.
+        :rtype: dict
+        """
+        self.ensure_one()
+        amounts = self._get_member_amounts()
+        labels = {
+            "link": self.env._("Requested amount"),
+            "next": self.env._("Next instalment"),
+            "full": self.env._("Remaining amount"),
+        }
+        if link_amount and self.currency_id.compare_amounts(
+            link_amount, amounts["full"]
+        ):
+            amounts["link"] = min(link_amount, amounts["full"])
+        options = [
+            {"kind": kind, "label": label, "amount": amounts[kind]}
+            for kind, label in labels.items()
+            if kind in amounts
+        ]
+        minimum = (
+            self._get_member_minimum() if self.company_id.portal_amount_choice else 0.0
+        )
+        is_choice = bool(
+            minimum and self.currency_id.compare_amounts(minimum, amounts["full"]) < 0
+        )
+        offered = [option["amount"] for option in options]
+        return {
+            "member_amounts": options,
+            "member_minimum": minimum if is_choice else 0.0,
+            "member_smallest_amount": min(
+                [*offered, minimum] if is_choice else offered
+            ),
+        }
+
+    # === GETTERS === #
+
+    def _get_member_amounts(self):
+        """Return the amounts that a member is offered to pay on this invoice.
+
+        :return: In the invoice's currency: `full`, and `next` where instalments are
+                 less than that.
+        :rtype: dict[str, float]
+        """
+        self.ensure_one()
+        amounts = {"full": self._get_default_payment_amount()}
+        values = self._get_invoice_next_payment_values()
+        if values.get("installment_state") in ("next", "overdue"):
+            instalment = min(values["next_amount_to_pay"], amounts["full"])
+            if self.currency_id.compare_amounts(instalment, amounts["full"]) < 0:
+                amounts["next"] = instalment
+        return amounts
+
+    def _get_member_minimum(self):
+        """Return the least amount of the member's choice, in the invoice's currency."""
+        self.ensure_one()
+        company = self.company_id
+        minimum = company.currency_id._convert(
+            company.portal_minimum_amount,
+            self.currency_id,
+            company,
+            fields.Date.context_today(self),
+        )
+        return max(minimum, self.currency_id.rounding)
+
+    def _get_payment_started_elsewhere(self, partner, tab):
+        """Return what was started at a provider's page a moment ago, not in this tab.
+
+        It is not known what becomes of it there. What was started in the same tab
+        before counts as given up: people come back to choose another method.
+        """
+        started = fields.Datetime.now() - OTHER_PAYMENT_DELAY
+        return self.sudo().transaction_ids.filtered(
+            lambda tx: (
+                tx.outcome == "draft"
+                and tx.operation in ("online_redirect", "online_direct")
+                and (tx.partner_id != partner or tx.portal_tab != (tab or False))
+                and tx.create_date > started
+            )
+        )

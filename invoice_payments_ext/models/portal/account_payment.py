@@ -1,0 +1,136 @@
+from odoo import api, models
+from odoo.fields import Domain
+
+from ..states import POSTED_STATES
+
+
+class AccountPayment(models.Model):
+    """The payments and refunds that a customer lists in the portal.
+
+    Credit that is spent or kept is no money that moved: it is in the history of the
+    credit balance.
+    """
+
+    _inherit = "account.payment"
+
+    # The newest of one customer come from it without a sort, however many there are.
+    _partner_id_date_idx = models.Index("(partner_id, date DESC, id DESC)")
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_portal_domain(self):
+        """Return what finds the payments that the user may see in the portal.
+
+        They are those of the user's own commercial partner, for whom Odoo's rules grant
+        the invoices; nobody's if the user may read no invoices.
+
+        :rtype: odoo.fields.Domain
+        """
+        if not self.env["account.move"].sudo(False).has_access("read"):
+            return Domain.FALSE
+        companies = self.env.companies
+        credit_journals = companies.sudo().credit_balance_journal_id
+        return Domain(
+            [
+                ("partner_id", "child_of", self.env.user.commercial_partner_id.id),
+                ("partner_type", "=", "customer"),
+                ("state", "in", (*POSTED_STATES, "rejected")),
+                ("journal_id", "not in", credit_journals.ids),
+                ("company_id", "in", companies.ids),
+            ]
+        )
+
+    @api.model
+    def _get_portal_search_domain(self, search, search_in):
+        """Return what finds the payments with this text in what a customer sees.
+
+        :param str search: A part of a number.
+        :param str search_in: `reference`, `invoice` or `all`
+        :rtype: odoo.fields.Domain
+        """
+        reference = Domain.OR(
+            Domain(name, "ilike", search)
+            for name in (
+                "name",
+                "payment_reference",
+                "payment_transaction_id.reference",
+            )
+        )
+        invoice = Domain.OR(
+            Domain(name, "ilike", search)
+            for name in (
+                "move_id.line_ids.matched_debit_ids.debit_move_id.move_id.name",
+                "refund_allocation_ids.invoice_id.name",
+            )
+        )
+        return {"reference": reference, "invoice": invoice}.get(
+            search_in, reference | invoice
+        )
+
+    def _prepare_portal_rows(self):
+        """Return these payments in words for their customer.
+
+        Called in superuser mode on payments that the customer may see.
+
+        :return: One dict a payment, with `id`, `title`, `state`, `state_label`,
+                 `state_color`, `reference`, `method`, `date`, `amount` (below zero
+                 when it was given back), `currency`, `invoices` and `receipt_url`.
+        :rtype: list[dict]
+        """
+        moves = self.env["account.move"]
+        rows = []
+        for payment in self:
+            is_refund = payment.payment_type == "outbound"
+            state = "succeeded" if payment.state in POSTED_STATES else "declined"
+            invoices = (
+                payment.reconciled_invoice_ids
+                | payment.refund_allocation_ids.invoice_id
+            )
+            rows.append(
+                {
+                    "id": f"pay-{payment.id}",
+                    "title": self.env._("Refund")
+                    if is_refund
+                    else self.env._("Payment"),
+                    **moves._prepare_portal_state(state),
+                    "reference": payment.name,
+                    "method": payment._get_portal_method(),
+                    "date": payment.date,
+                    "amount": -payment.amount if is_refund else payment.amount,
+                    "currency": payment.currency_id,
+                    "invoices": invoices._filter_of_customer(payment.partner_id),
+                    "receipt_url": f"/my/payments/{payment.id}/receipt"
+                    if state == "succeeded"
+                    else "",
+                }
+            )
+        return rows
+
+    # === GETTERS === #
+
+    def _get_portal_method(self):
+        """Return how the money came or went, in words for the customer.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.payment_transaction_id:
+            return self.payment_transaction_id._get_portal_method()
+        if self.payment_token_id:
+            return self.payment_token_id._get_method_label()
+        line = self.payment_method_line_id
+        method = line.payment_method_id
+        is_unnamed = method.code == "manual" and line.name in (
+            method.name,
+            method.with_context(lang="en_US").name,
+        )
+        return self.env["account.move"]._get_portal_method(
+            {
+                "kind": "external",
+                "journal_type": self.journal_id.type,
+                "own_method_name": "" if is_unnamed else line.name,
+            }
+        )

@@ -1,0 +1,108 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..states import IN_FLIGHT_OUTCOMES
+
+
+class PaymentTransaction(models.Model):
+    """What members start in the portal, and the list of what is on its way there."""
+
+    _inherit = "payment.transaction"
+
+    portal_tab = fields.Char(
+        readonly=True,
+        copy=False,
+        help="The browser's tab in which it was started: another one waits for it.",
+    )
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_portal_domain(self):
+        """Return what finds the attempts in flight that the user may see in the portal.
+
+        They are those of the user's own commercial partner, as its payments are; see
+        `account.payment`. A capture is a part of its authorization.
+
+        :rtype: odoo.fields.Domain
+        """
+        if not self.env["account.move"].sudo(False).has_access("read"):
+            return Domain.FALSE
+        is_in_flight = Domain("outcome", "in", IN_FLIGHT_OUTCOMES)
+        is_unbooked = (
+            Domain("outcome", "=", "succeeded")
+            & Domain("is_post_processed", "=", False)
+            & Domain("payment_id", "=", False)
+        )
+        return (
+            Domain("partner_id", "child_of", self.env.user.commercial_partner_id.id)
+            & Domain("company_id", "in", self.env.companies.ids)
+            & Domain("operation", "!=", "validation")
+            & (
+                Domain("operation", "=", "refund")
+                | Domain("source_transaction_id", "=", False)
+            )
+            & (is_in_flight | is_unbooked)
+        )
+
+    @api.model
+    def _get_portal_search_domain(self, search, search_in):
+        """Return what finds the attempts with this text; see `account.payment`.
+
+        :rtype: odoo.fields.Domain
+        """
+        reference = Domain("reference", "ilike", search)
+        invoice = Domain("invoice_ids.name", "ilike", search)
+        return {"reference": reference, "invoice": invoice}.get(
+            search_in, reference | invoice
+        )
+
+    def _prepare_portal_rows(self):
+        """Return these attempts in words for their customer; see `account.payment`.
+
+        :rtype: list[dict]
+        """
+        moves = self.env["account.move"]
+        rows = []
+        for tx in self:
+            state = moves._get_portal_state(
+                {
+                    "state": tx.outcome,
+                    "provider_code": tx.provider_code,
+                    "transaction_id": tx.id,
+                    "payment_id": tx.payment_id.id,
+                }
+            )
+            rows.append(
+                {
+                    "id": f"tx-{tx.id}",
+                    "title": self.env._("Refund")
+                    if tx._is_refund()
+                    else self.env._("Payment"),
+                    **moves._prepare_portal_state(state),
+                    "reference": tx.reference,
+                    "method": tx._get_portal_method(),
+                    "date": fields.Date.to_date(tx.create_date),
+                    "amount": tx.amount,
+                    "currency": tx.currency_id,
+                    "invoices": tx._get_attempt_invoices()._filter_of_customer(
+                        tx.partner_id
+                    ),
+                    "receipt_url": "",
+                }
+            )
+        return rows
+
+    # === GETTERS === #
+
+    def _get_portal_method(self):
+        """Return the payment method in words for the customer: `Visa •••• 4242`.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        name = self.payment_method_id.name
+        details = self.token_id.payment_details
+        return f"{name} •••• {details}" if details else name

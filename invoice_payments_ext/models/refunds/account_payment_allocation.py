@@ -1,0 +1,277 @@
+from odoo import api, models
+
+from ...tools import OURS
+
+
+class AccountPayment(models.Model):
+    """The invoices that a refund reopens or reduces."""
+
+    _inherit = "account.payment"
+
+    # === BUSINESS METHODS - ALLOCATION === #
+
+    def _plan_refund(self, amount, invoice=None):
+        """Return what a refund of this amount undoes.
+
+        The unallocated part of the payment goes first, then what paid the chosen
+        invoice, then what was allocated last.
+
+        :param float amount: The amount in the payment's currency.
+        :param account.move invoice: The invoice to begin with.
+        :return: The unallocated part and what can be traced to nothing, in the
+                 payment's currency; between them the parts to undo, as a list of the
+                 partial reconciliation, its invoice and the amount in the invoice's
+                 currency.
+        :rtype: tuple[float, list[tuple], float]
+        """
+        self.ensure_one()
+        lines = self._get_receivable_lines()
+        unallocated = min(
+            max(-sum(lines.mapped("amount_residual_currency")), 0), amount
+        )
+        left = self.currency_id.round(amount - unallocated)
+        parts = []
+        for partial in self._get_undoable_partials(invoice):
+            if self.currency_id.compare_amounts(left, 0) <= 0:
+                break
+            undone = min(left, partial.credit_amount_currency)
+            line = partial.debit_move_id
+            applied = line.currency_id.round(
+                partial.debit_amount_currency * undone / partial.credit_amount_currency
+            )
+            parts.append((partial, line.move_id, applied))
+            left = self.currency_id.round(left - undone)
+        return self.currency_id.round(unallocated), parts, left
+
+    def _get_undoable_partials(self, invoice=None):
+        """Return the reconciliations with what this paid, the first to undo first."""
+        partials = self._get_receivable_lines().matched_debit_ids.filtered(
+            lambda partial: (
+                partial.debit_move_id.payment_id.payment_type != "outbound"
+                # The rest are exchange differences, which go with their partials.
+                and partial.credit_amount_currency
+                and partial.debit_amount_currency
+            )
+        )
+        return partials.sorted(
+            lambda partial: (partial.debit_move_id.move_id == invoice, partial.id),
+            reverse=True,
+        )
+
+    @api.model
+    def _group_by_invoice(self, parts):
+        """Add up the parts of :meth:`_plan_refund` by invoice."""
+        by_invoice = {}
+        for _partial, move, applied in parts:
+            by_invoice[move] = by_invoice.get(move, 0.0) + applied
+        return by_invoice
+
+    def _undo_allocations(
+        self, amount, credits_planned=None, invoice=None, credit_note=None
+    ):
+        """Undo the reconciliations that a refund takes the money from.
+
+        Called before the refund is created where that is possible: deleting records
+        empties the cache, and all that the creation reads would be read once more.
+
+        :param float amount: The amount of the refund, in the payment's currency.
+        :param dict credits_planned: Where the bill is reduced too: by invoice, what
+                                     credit notes take off it at the most.
+        :param account.move invoice: The invoice to begin with.
+        :param account.move credit_note: The credit note that it pays out.
+        :return: What :meth:`_allocate_refund` needs to know: by invoice, what was
+                 allocated and what credit notes take off; and what :meth:`_reopen`
+                 returned, `None` if the credit notes are paid out directly.
+        :rtype: tuple[dict, dict, list | None]
+        """
+        if credit_note:
+            return {}, {}, None
+        self = self.sudo()  # Undoing a reconciliation is part of the refund.
+        _unallocated, parts, _untraced = self._plan_refund(amount, invoice)
+        applied = self._group_by_invoice(parts)
+        to_credit = self._limit_credits(applied, credits_planned or {})
+        # Paid out directly where that is exact: all of it, in the same currency.
+        is_direct = to_credit == applied and all(
+            move.currency_id == self.currency_id for move in applied
+        )
+        if is_direct and to_credit:
+            return applied, to_credit, None
+        return applied, to_credit, self._reopen([partial for partial, *_rest in parts])
+
+    def _allocate_refund(self, refund, reason, undone, credit_note=None):
+        """Reconcile a posted refund with what it undoes, and keep what that was.
+
+        :param account.payment refund: The refund of this payment.
+        :param str reason: Why, for the records.
+        :param tuple undone: What :meth:`_undo_allocations` returned.
+        :param account.move credit_note: The credit note that it pays out.
+        """
+        self = self.sudo()  # As for undoing.
+        refund = refund.sudo()
+        if credit_note:
+            lines = credit_note.sudo()._get_open_receivable_lines()
+            refund._reconcile_in_order([refund._get_receivable_lines() | lines])
+            partials = refund._get_receivable_lines().matched_credit_ids.filtered(
+                lambda partial: partial.credit_move_id in lines
+            )
+            paid_out = sum(partials.mapped("credit_amount_currency"))
+            refund._keep_allocations(
+                [(credit_note.reversed_entry_id, paid_out, credit_note)]
+            )
+            return
+        applied, to_credit, reopened = undone
+        was_reopened = reopened is not None
+        if was_reopened:
+            self._reconcile_with_refund(refund, reopened)
+        credit_notes = self._reduce_bills(refund, reason, to_credit, was_reopened)
+        refund._keep_allocations(
+            [
+                *(
+                    (move, amount, credit_notes[move])
+                    for move, amount in to_credit.items()
+                ),
+                *(
+                    (
+                        move,
+                        move.currency_id.round(amount - to_credit.get(move, 0)),
+                        None,
+                    )
+                    for move, amount in applied.items()
+                ),
+            ]
+        )
+
+    def _limit_credits(self, applied, credits_planned):
+        """Return what credit notes can take off the bills now.
+
+        Never more than was planned and checked, nor more than is left of the bill;
+        either may have changed while the gateway was asked.
+        """
+        to_credit = {}
+        for move, amount in applied.items():
+            if (
+                move not in credits_planned
+                or move.move_type != "out_invoice"
+                or move.state != "posted"
+            ):
+                continue
+            currency = move.currency_id
+            amount = min(amount, credits_planned[move])
+            if currency.compare_amounts(amount, 0) > 0:
+                amount = min(amount, move._get_creditable_amount())
+            if currency.compare_amounts(amount, 0) > 0:
+                to_credit[move] = amount
+        return to_credit
+
+    def _reduce_bills(self, refund, reason, to_credit, was_reopened):
+        """Issue credit notes, and reconcile the refund with them.
+
+        Where the invoices were reopened, they are reconciled with these instead.
+
+        :return: The credit note of each invoice.
+        :rtype: dict
+        """
+        credit_notes = {
+            move: move._create_credit_note(
+                amount=amount,
+                # The reason of a refund is not for the customer, to whom it is sent.
+                note=reason,
+                date=max(refund.date, move.invoice_date),
+                reconcile=was_reopened,
+            )
+            for move, amount in to_credit.items()
+        }
+        if credit_notes and not was_reopened:
+            lines = refund._get_receivable_lines()
+            refund._reconcile_in_order(
+                [
+                    # The unallocated part first, the rest is what they take.
+                    lines | self._get_receivable_lines(),
+                    *(
+                        lines | credit_note._get_open_receivable_lines()
+                        for credit_note in credit_notes.values()
+                    ),
+                ]
+            )
+        return credit_notes
+
+    def _reopen(self, partials):
+        """Undo these reconciliations of this payment with what it paid.
+
+        :return: The lines of what it paid.
+        :rtype: list
+        """
+        # What depends on the reconciled invoices is computed at the end, once: the ORM
+        # would search for it with each change.
+        self = self.with_context(nothing_reconciled_yet=OURS)
+        reopened = [partial.debit_move_id for partial in partials]
+        partials = self.env["account.partial.reconcile"].union(*partials)
+        # Odoo deletes it after them, and before it does would compute what depends on
+        # them: most of that is about to change again.
+        partials.full_reconcile_id.unlink()
+        self._fetch_reconciled(partials.debit_move_id | partials.credit_move_id)
+        moves = partials.debit_move_id.move_id
+        partials.unlink()
+        self.env.add_to_compute(moves._fields["payment_state"], moves)
+        return reopened
+
+    @api.model
+    def _fetch_reconciled(self, lines):
+        """Read what depends on the reconciliation of these lines, all at once.
+
+        The ORM would read it line by line.
+        """
+        moves = lines.move_id
+        moves.fetch(
+            ["line_ids", "payment_ids", "statement_line_ids", "matched_payment_ids"]
+        )
+        moves.line_ids.fetch(["matched_debit_ids", "matched_credit_ids"])
+
+    def _reconcile_with_refund(self, refund, reopened):
+        """Reconcile this payment with its refund, and what is left with what it paid.
+
+        :param account.payment refund: The posted refund of this payment.
+        :param list reopened: The lines that :meth:`_reopen` returned.
+        """
+        self = self.with_context(nothing_reconciled_yet=OURS)
+        lines = self._get_receivable_lines()
+        refund_lines = refund._get_receivable_lines()
+        self._fetch_reconciled((lines | refund_lines).union(*reopened))
+        self._reconcile_in_order(
+            [
+                lines | refund_lines,
+                # What is left of the payment stays where it was; the first to be
+                # reopened is the last to get something back.
+                *(lines | line for line in reversed(reopened)),
+            ]
+        )
+        moves = self.env["account.move"].union(*(line.move_id for line in reopened))
+        payments = self | moves._get_reconciled_payments() | moves.matched_payment_ids
+        self.env.add_to_compute(payments._fields["state"], payments)
+
+    def _keep_allocations(self, parts):
+        """Store which invoices this refund concerns, and tell their open forms.
+
+        :param list[tuple] parts: Each an invoice, the amount in its currency, and the
+                                  credit note that took it off the bill, if any.
+        """
+        self.ensure_one()
+        if self.source_payment_id.is_from_credit:
+            # What a credit balance paid was no money: nothing was refunded.
+            parts = [part for part in parts if part[2]]
+        self.env["account.refund.allocation"].create(
+            [
+                {
+                    "payment_id": self.id,
+                    "invoice_id": move.id,
+                    "amount": move.currency_id.round(amount),
+                    "credit_note_id": credit_note.id if credit_note else False,
+                }
+                for move, amount, credit_note in parts
+                if move.is_invoice(include_receipts=True)
+                and not move.currency_id.is_zero(amount)
+            ]
+        )
+        self.env["account.move"].union(
+            *(move for move, *_rest in parts)
+        )._notify_payments_changed()

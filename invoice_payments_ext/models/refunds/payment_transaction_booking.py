@@ -1,0 +1,147 @@
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
+
+# What selects refunds (`tx`) that pay out credit. When it was put back on the balance,
+# what the gateway refunds all the same is an ordinary refund.
+PAYS_OUT_CREDIT = SQL(
+    """
+    (tx.refund_credit_payment_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM account_payment undone
+         WHERE undone.source_payment_id = tx.refund_credit_payment_id
+           AND undone.state NOT IN ('canceled', 'rejected')))
+    """
+)
+
+
+class PaymentTransaction(models.Model):
+    """A refund that succeeded, booked against the payment that it gives back."""
+
+    _inherit = "payment.transaction"
+
+    # === BUSINESS METHODS - BOOKING === #
+
+    def _book_refund(self, values):
+        """Book a refund against the payment that it gives back; see :meth:`_book`."""
+        source = self.source_transaction_id
+        if source.state == "done" and not source.payment_id:
+            source._post_process()
+        payment = self._get_refunded_payment()
+        # Nothing can be matched with a payment that was reset or cancelled meanwhile.
+        is_matched = (
+            payment.state in POSTED_STATES and payment.move_id.state == "posted"
+        )
+        # What is to be credited is reserved by this refund itself until it is booked.
+        is_paid_out = is_matched and self._is_credit_taken()
+        is_undone_first = (
+            is_matched and not is_paid_out and not self.refund_credits_planned
+        )
+        if is_undone_first:
+            undone = self._undo_allocations(payment)
+        if payment:
+            values = {**self._prepare_refund_payment_vals(payment), **values}
+        refund = self._book(values)
+        if is_paid_out:
+            taken = self.refund_credit_payment_id
+            taken._reconcile_in_order([(taken | refund).mapped("move_id.line_ids")])
+        elif is_matched:
+            if not is_undone_first:
+                undone = self._undo_allocations(payment)
+            payment._allocate_refund(
+                refund, self.memo or "", undone, self.refund_credit_note_id
+            )
+        return refund
+
+    def _undo_allocations(self, payment):
+        """Undo what this refund takes the money from; see `account.payment`."""
+        planned = self.refund_credits_planned or {}
+        return payment._undo_allocations(
+            abs(self.amount),
+            {
+                self.env["account.move"].browse(int(move_id)): amount
+                for move_id, amount in planned.items()
+            },
+            self.charge_invoice_id,
+            self.refund_credit_note_id,
+        )
+
+    def _is_credit_taken(self):
+        """Tell if this refund pays out what is still taken from a credit balance.
+
+        If it had been declined before, it went back there.
+        """
+        lines = self.refund_credit_payment_id._get_receivable_lines()
+        taken = -sum(lines.mapped("amount_residual_currency"))
+        return bool(lines) and not self.currency_id.compare_amounts(
+            taken, abs(self.amount)
+        )
+
+    def _pays_out_credit(self):
+        """Tell if this refund pays out credit; see `PAYS_OUT_CREDIT`."""
+        self.ensure_one()
+        taken = self.refund_credit_payment_id
+        return bool(taken) and not taken.refund_payment_ids.filtered(
+            lambda payment: payment.state not in ("canceled", "rejected")
+        )
+
+    def _get_refunded_payment(self):
+        """Return the payment whose money this refund gives back.
+
+        What the gateway reports on an authorization that was captured in parts is
+        counted against the part of which most is left.
+        """
+        source = self.source_transaction_id
+        if source.payment_id:
+            return source.payment_id
+        return source._get_captures().payment_id.sorted(
+            lambda payment: payment._get_refundable_amount(), reverse=True
+        )[:1]
+
+    def _get_captures(self):
+        """Return what was captured of this authorization in parts."""
+        return self.child_transaction_ids.filtered(
+            lambda tx: not tx._is_refund() and tx.state == "done"
+        )
+
+    def _prepare_refund_payment_vals(self, source_payment):
+        """Return what a refund has from the payment that it gives back.
+
+        :rtype: dict
+        """
+        return {
+            "journal_id": source_payment.journal_id.id,
+            "payment_method_line_id": source_payment.payment_method_line_id.id,
+            "partner_id": source_payment.partner_id.id,
+            "destination_account_id": source_payment.destination_account_id.id,
+            "source_payment_id": source_payment.id,
+        }
+
+    @api.model
+    def _get_untold_refunds_domain(self):
+        """Find the refunds that did not pay out a credit note, or credit."""
+        return [
+            "|",
+            ("refund_credit_note_id", "!=", False),
+            ("refund_credit_payment_id", "!=", False),
+            ("outcome", "in", UNSUCCESSFUL_OUTCOMES),
+            ("is_post_processed", "=", False),
+        ]
+
+    def _book_refunded_before(self):
+        """Book a payment also when it was refunded before it could be booked.
+
+        Stock takes any transaction with a child that is done for an authorization that
+        was captured in parts.
+        """
+        children = self.child_transaction_ids.filtered(
+            lambda child: child.state in ("done", "cancel")
+        )
+        if (
+            self.state == "done"
+            and self.operation != "validation"
+            and not self.payment_id
+            and children
+            and children == children._filter_refunds()
+        ):
+            self.with_company(self.company_id)._create_payment()

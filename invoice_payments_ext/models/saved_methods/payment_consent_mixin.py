@@ -1,0 +1,78 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...tools import OURS
+
+CONSENT_FIELDS = ("consent_text", "consent_date", "consent_user_id")
+
+
+class PaymentConsentMixin(models.AbstractModel):
+    """What a customer agreed to when a payment method was saved, kept as evidence."""
+
+    _name = "payment.consent.mixin"
+    _description = "Consent to Charges"
+
+    consent_text = fields.Text(
+        string="Agreed To",
+        readonly=True,
+        copy=False,
+        help="What the customer agreed to when the payment method was saved, as it was "
+        "shown.",
+    )
+    consent_date = fields.Datetime(string="Agreed On", readonly=True, copy=False)
+    consent_user_id = fields.Many2one(
+        string="Agreed By",
+        comodel_name="res.users",
+        readonly=True,
+        copy=False,
+        help="Who was logged in. The public user stands for a visitor who came by a "
+        "link to pay.",
+    )
+
+    # === CHECK METHODS === #
+
+    def _check_consent_kept_by_us(self, vals_list):
+        """Check that nobody makes up what a customer agreed to, or changes it.
+
+        :raise UserError: If consent is given in another way than by its own form.
+        """
+        if any(set(CONSENT_FIELDS) & vals.keys() for vals in vals_list):
+            raise UserError(
+                self.env._(
+                    "What a customer agreed to is kept when a payment method is saved. "
+                    "It cannot be entered or changed."
+                )
+            )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        if self.env.context.get("keeps_consent") is not OURS:
+            self._check_consent_kept_by_us(vals_list)
+            # Given, so that none comes from the context's defaults.
+            none = dict.fromkeys(CONSENT_FIELDS, False)
+            vals_list = [{**vals, **none} for vals in vals_list]
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if self.env.context.get("keeps_consent") is not OURS:
+            self._check_consent_kept_by_us([vals])
+        return super().write(vals)
+
+    # === BUSINESS METHODS === #
+
+    def _keep_consent(self, text, date=None, user=None):
+        """Keep what a customer agreed to.
+
+        :param str text: The text as it was shown.
+        :param datetime.datetime date: When; now if not given.
+        :param res.users user: Who; the present user if not given.
+        """
+        self.with_context(keeps_consent=OURS).write(
+            {
+                "consent_text": text,
+                "consent_date": date or fields.Datetime.now(),
+                "consent_user_id": (user or self.env.user).id,
+            }
+        )

@@ -1,0 +1,51 @@
+from hashlib import sha256
+
+from odoo import models
+from odoo.exceptions import UserError
+
+from ...tools import OURS
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    def _get_token_consent(self):
+        """Return what a customer agrees to who saves a method of this provider.
+
+        The version tells the text that was shown from a later one; it proves nothing.
+
+        :return: The text in the language of the context, and its `version`.
+        :rtype: dict
+        """
+        self.ensure_one()
+        text = self.company_id._get_token_consent_text()
+        return {"text": text, "version": sha256(text.encode()).hexdigest()}
+
+    def _find_token_consent_text(self, version):
+        """Return the text that a form showed: one of ours, whatever the browser says.
+
+        The page may have another language than the request that it sends.
+
+        :param str version: The version that the form showed; none if it showed none.
+        :rtype: str
+        :raise UserError: If the text is another one by now.
+        """
+        self.ensure_one()
+        if not version:
+            return ""
+        languages = dict(self.env["res.lang"].get_installed())
+        for language in (self.env.lang, *languages):
+            consent = self.with_context(lang=language)._get_token_consent()
+            if consent["version"] == version:
+                return consent["text"]
+        raise UserError(
+            self.env._(
+                "What you agree to when you save a payment method has changed in the "
+                "meantime. Load the page again and read it before you save one."
+            )
+        )
+
+    def _archive_linked_tokens(self):
+        """Let a provider be switched off although attempts by it are in flight."""
+        switched = self.with_context(tokens_switched_off=OURS)
+        return super(PaymentProvider, switched)._archive_linked_tokens()

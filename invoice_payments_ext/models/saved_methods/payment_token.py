@@ -1,0 +1,94 @@
+from odoo import models
+
+
+class PaymentToken(models.Model):
+    _name = "payment.token"
+    _inherit = ["payment.token", "payment.consent.mixin"]
+
+    def _get_method_label(self):
+        """Return what tells a person which saved method this is: `Visa •••• 4242`.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        token_sudo = (
+            self.sudo()
+        )  # Methods and providers are not readable by accountants.
+        name = token_sudo.payment_method_id.name or token_sudo.provider_id.name
+        return f"{name} {token_sudo.display_name}"
+
+    def _get_unusable_reasons(self, invoice, amount):
+        """Tell why saved methods cannot be charged for an invoice.
+
+        :param account.move invoice: The invoice to collect.
+        :param float amount: The amount to charge, in the invoice's currency.
+        :return: For each token's id the reason, an empty text if it can be charged.
+        :rtype: dict[int, str]
+        """
+        tokens_sudo = self.sudo()  # Providers are readable by administrators only.
+        report = {}
+        compatible_providers = tokens_sudo.provider_id._get_compatible_providers(
+            invoice.company_id.id,
+            invoice.partner_id.id,
+            amount,
+            currency_id=invoice.currency_id.id,
+            report=report,
+        )
+        availability = report.get("providers", {})
+        reasons = {}
+        for token in tokens_sudo:
+            reason = token._get_own_unusable_reason(invoice)
+            if not reason and token.provider_id not in compatible_providers:
+                reason = availability.get(token.provider_id, {}).get(
+                    "reason"
+                ) or self.env._("The provider does not serve this invoice.")
+            reasons[token.id] = str(reason)
+        return reasons
+
+    def _get_own_unusable_reason(self, invoice):
+        """Tell why this saved method itself does not fit an invoice.
+
+        Note: `self.ensure_one()`; to be called in superuser mode.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        currency = invoice.currency_id
+        method = self.payment_method_id
+        currencies = method.supported_currency_ids or (
+            method.primary_payment_method_id.supported_currency_ids
+        )
+        if self.partner_id not in invoice._get_payment_method_owners():
+            return self.env._("It belongs to another customer.")
+        if reason := self._get_company_unusable_reason(invoice.company_id):
+            return reason
+        provider_currencies = self.provider_id.available_currency_ids
+        if (currencies and currency not in currencies) or (
+            provider_currencies and currency not in provider_currencies
+        ):
+            return self.env._(
+                "It cannot be charged in %(currency)s.", currency=currency.name
+            )
+        return ""
+
+    def _get_company_unusable_reason(self, company):
+        """Tell why this saved method cannot be charged for a company at all.
+
+        Note: `self.ensure_one()`; to be called in superuser mode.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        method = self.payment_method_id
+        provider = self.provider_id
+        if self.company_id not in company.sudo().parent_ids:
+            return self.env._("It belongs to another company.")
+        if not self.active:
+            return self.env._("It is archived.")
+        if provider.state == "disabled":
+            return self.env._("%(provider)s is disabled.", provider=provider.name)
+        if not method.active:
+            return self.env._("%(method)s is switched off.", method=method.name)
+        return ""

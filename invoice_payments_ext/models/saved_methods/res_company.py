@@ -1,0 +1,30 @@
+from odoo import fields, models
+
+from ...tools import SELDOM_READ
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    token_consent_text = fields.Text(
+        prefetch=SELDOM_READ,
+        string="Consent to Charges",
+        translate=True,
+        help="What customers agree to when they save a payment method.",
+    )
+
+    def _get_token_consent_text(self):
+        """Return what customers agree to who save a payment method.
+
+        Where the company has no text of its own it is the standard one, in the language
+        of the context.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        own_text = (self.token_consent_text or "").strip()
+        return own_text or self.env._(
+            "I agree that %(company)s charges this payment method for my invoices that "
+            "are due, until I remove it.",
+            company=self.name,
+        )
