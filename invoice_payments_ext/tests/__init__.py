@@ -1,35 +1,56 @@
-from . import (
-    test_approval,
-    test_bus,
+from . import test_sequences
+from .approvals import test_approval
+from .attempts import (
+    test_seams,
+    test_states,
+    test_stock_flows,
+)
+from .bills import test_credit_note_taxes
+from .charging import (
     test_charge,
-    test_credit_application,
+    test_dialogs,
+    test_http,
+    test_issue_and_charge,
+    test_retry,
+)
+from .core import (
+    test_door,
+    test_refusals,
+    test_rights,
+    test_rooms,
+)
+from .credit import (
+    test_credit_at_issue,
     test_credit_balance,
-    test_credit_note,
-    test_credit_note_dialog,
-    test_credit_note_taxes,
+    test_credit_by_hand,
     test_credit_portal,
     test_credit_report,
     test_credit_statement,
-    test_dialogs,
-    test_external,
-    test_http,
-    test_issue_and_charge,
+    test_money_to_credit,
+    test_pay_out,
+)
+from .credit_notes import (
+    test_credit_note,
+    test_credit_note_dialog,
+)
+from .external import test_external
+from .mail import (
     test_mail,
+    test_receipt,
+)
+from .portal import (
     test_portal_payment,
     test_portal_payments,
     test_portal_section,
-    test_portal_tokens,
-    test_receipt,
+)
+from .refunds import (
     test_refund,
     test_refund_dialog,
-    test_refusals,
-    test_retry,
-    test_rights,
-    test_rows,
-    test_seams,
-    test_sequences,
-    test_states,
-    test_stock_flows,
-    test_tie_out,
-    test_write_off,
 )
+from .saved_methods import test_portal_tokens
+from .section import (
+    test_bus,
+    test_rows,
+)
+from .tie_out import test_tie_out
+from .write_offs import test_write_off

@@ -20,8 +20,8 @@ from odoo.tools import mute_logger
 
 from odoo.addons.invoice_payments_ext.models.states import POSTED_STATES
 
+from .credit.common_credit import CreditCommon
 from .invariants import check_invariants
-from .test_credit_application import CreditCommon
 
 # How many sequences of how many steps; `setup/sequences` asks for more.
 EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "40"))

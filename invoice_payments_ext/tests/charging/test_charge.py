@@ -1,0 +1,234 @@
+import psycopg2.errors
+import requests
+from urllib3.exceptions import NewConnectionError
+
+from odoo.exceptions import ValidationError
+from odoo.tests import tagged
+
+from ..common import InvoicePaymentsCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCharge(InvoicePaymentsCommon):
+    def test_full_charge_is_booked_and_reconciled(self):
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(attempt.amount, 1000.0)
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+        self.assertIn(self.invoice.payment_state, ("paid", "in_payment"))
+        self.assertEqual(attempt.sudo().payment_id.amount, 1000.0)
+        self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_partial_charge_with_memo(self):
+        attempt = self.invoice.charge(self.token.id, amount=400.0, memo="First part")
+        self.assertEqual(self.invoice.amount_residual, 600.0)
+        self.assertIn("First part", attempt.sudo().payment_id.memo)
+        row = self.invoice.get_payment_rows()[0]
+        self.assertEqual(
+            (row["kind"], row["state"], row["amount_applied"], row["memo"]),
+            ("attempt", "succeeded", 400.0, "First part"),
+        )
+
+    def test_declined_keeps_the_reason_and_changes_no_balance(self):
+        self.gateway.answers = ["error"]
+        self.gateway.reason = "Insufficient funds"
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "declined")
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        title, message, kind = attempt._describe_outcome()
+        self.assertIn("Insufficient funds", message)
+        self.assertEqual((title, kind), ("Payment declined", "danger"))
+        row = self.invoice.get_payment_rows()[0]
+        self.assertEqual(row["reason"], "Insufficient funds")
+        self.assertEqual(
+            [a["name"] for a in row["actions"] if a["enabled"]][0], "retry"
+        )
+
+    def test_pending_holds_the_invoice_and_is_booked_when_confirmed(self):
+        self.gateway.answers = ["pending"]
+        attempt = self.invoice.charge(self.token.id, amount=400.0)
+        self.assertEqual(attempt.outcome, "pending")
+        self.assertEqual(self.invoice._get_chargeable_amount(), 600.0)
+        with self.assertRefused("is in flight: Pending"):
+            self.invoice.charge(self.token.id, amount=10.0)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 600.0)
+        self.assertEqual(attempt.outcome, "succeeded")
+
+    def test_error_confirmed_late_is_booked(self):
+        self.gateway.answers = ["error"]
+        attempt = self.invoice.charge(self.token.id)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_cancellation_confirmed_late_is_booked(self):
+        self.gateway.answers = ["cancel"]
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "canceled")
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_late_confirmation_above_what_remains_is_kept_and_told(self):
+        self.late_confirmation = True
+        self.gateway.answers = ["error", "done"]
+        first = self.invoice.charge(self.token.id)
+        self.invoice.charge(self.token.id)
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+        self.gateway.notify(first, "done")
+        self.run_resolver()
+        payment = first.sudo().payment_id
+        self.assertEqual(payment.state, "in_process")
+        self.assertEqual(
+            -sum(
+                payment.move_id.line_ids.filtered(
+                    lambda line: line.account_id.account_type == "asset_receivable"
+                ).mapped("amount_residual")
+            ),
+            1000.0,
+        )
+        activity = self.invoice.sudo().activity_ids
+        self.assertEqual(activity.summary, "Payment above what remained")
+        self.assertEqual(activity.user_id, self.accountant)
+
+    def test_time_out_is_unknown_and_blocks_everything(self):
+        self.gateway.answers = [self.transport_error(requests.ReadTimeout("slow"))]
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(attempt.state, "draft")
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.charge(self.token.id)
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.record_external_payment()
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.sudo().button_draft()
+        with self.assertRefused("outcome of .* is unknown"):
+            attempt.retry()
+        self.assertFalse(self.invoice._has_to_be_paid())
+        row = self.invoice.get_payment_rows()[0]
+        self.assertIn("resolve", [action["name"] for action in row["actions"]])
+
+    def test_unreachable_gateway_is_failed_and_retryable_at_once(self):
+        refused = requests.ConnectionError(_MaxRetryError())
+        self.gateway.answers = [self.transport_error(refused), "done"]
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "failed")
+        retried = attempt.retry()
+        self.assertEqual(retried.outcome, "succeeded")
+        self.assertEqual(retried.retried_transaction_id, attempt)
+
+    def test_resolved_as_not_charged_then_confirmed_late(self):
+        self.late_confirmation = True
+        self.gateway.answers = [RuntimeError("cut"), "done"]
+        attempt = self.invoice.charge(self.token.id, amount=700.0)
+        self.assertEqual(attempt.outcome, "unknown")
+        attempt.resolve(False, "Not in the dashboard")
+        self.assertEqual(attempt.outcome, "canceled")
+        self.assertIn("Not in the dashboard", attempt.state_message)
+        self.assertTrue(
+            self.invoice.sudo().message_ids.filtered(
+                lambda message: (
+                    "Not in the dashboard" in message.body
+                    and self.accountant.name in message.body
+                )
+            )
+        )
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300.0)
+
+    def test_resolved_as_charged_is_booked(self):
+        self.gateway.answers = [RuntimeError("cut")]
+        attempt = self.invoice.charge(self.token.id)
+        attempt.resolve(True, "Seen in the dashboard")
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        with self.assertRefused("needs no resolving"):
+            attempt.resolve(True, "Again")
+
+    def test_the_same_key_charges_once(self):
+        first = self.invoice.charge(self.token.id, amount=100.0, idempotency_key="K-1")
+        again = self.invoice.charge(self.token.id, amount=100.0, idempotency_key="K-1")
+        self.assertEqual(first, again)
+        self.assertEqual(len(self.gateway.requests), 1)
+        with self.assertRefused("idempotency key K-1 was used already"):
+            self.invoice.charge(self.token.id, amount=101.0, idempotency_key="K-1")
+
+    def test_a_serialization_failure_never_sends_twice(self):
+        failure = psycopg2.errors.SerializationFailure("forced")
+        transactions = "payment.transaction"
+        for method in ("_mark_sent", "_record_answer", "_settle"):
+            with self.subTest(method=method):
+                self.gateway.requests.clear()
+                with self.force_error_once(transactions, method, failure) as raised:
+                    attempt = self.invoice.charge(self.token.id, amount=100.0)
+                self.assertTrue(raised)
+                self.assertEqual(attempt.outcome, "succeeded")
+                self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_an_answer_that_cannot_be_read_is_unknown(self):
+        def misread(tx, payment_data):
+            raise KeyError("amount")
+
+        self.patch(self.env.registry["payment.transaction"], "_apply_updates", misread)
+        steps = "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
+        with self.assertLogs(steps, "ERROR"):
+            attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_another_amount_at_the_gateway_is_left_to_a_person(self):
+        self.patch(
+            self.env.registry["payment.transaction"],
+            "_extract_amount_data",
+            lambda tx, data: {"amount": 60.0, "currency_code": tx.currency_id.name},
+        )
+        attempt = self.invoice.charge(self.token.id, amount=100.0)
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertIn("amount", attempt.state_message)
+        self.run_resolver()
+        self.assertEqual(attempt.outcome, "unknown")
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.charge(self.token.id, amount=100.0)
+        attempt.resolve(False, "60.00 refunded in the dashboard")
+        self.assertEqual(attempt.outcome, "canceled")
+
+    def test_manual_capture_offers_capture_and_void(self):
+        self.gateway.answers = ["authorized"]
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "authorized")
+        names = [a["name"] for a in self.invoice.get_payment_rows()[0]["actions"]]
+        self.assertEqual(names[:2], ["capture", "void"])
+        self.gateway.answers = ["done"]
+        attempt.capture(amount=600.0)
+        self.assertEqual(self.invoice.amount_residual, 400.0)
+        self.assertEqual(self.invoice._get_amount_in_flight(), 400.0)
+        self.gateway.answers = ["cancel"]
+        attempt.void()
+        self.assertEqual(self.invoice._get_amount_in_flight(), 0.0)
+        self.assertEqual(self.invoice._get_chargeable_amount(), 400.0)
+        self.assertEqual(
+            [request[1] for request in self.gateway.requests],
+            ["charge", "capture", "void"],
+        )
+
+    def test_what_cannot_be_booked_is_kept_told_and_booked_later(self):
+        with self.force_error_once(
+            "payment.transaction", "_settle", ValidationError("No journal")
+        ):
+            attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertFalse(attempt.sudo().payment_id)
+        self.assertEqual(self.invoice._get_chargeable_amount(), 0.0)
+        self.assertEqual(
+            self.invoice.sudo().activity_ids.summary, "Payment received, not booked"
+        )
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+
+class _MaxRetryError(Exception):
+    reason = NewConnectionError(None, "refused")

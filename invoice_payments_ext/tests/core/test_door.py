@@ -1,0 +1,85 @@
+import inspect
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from ...models.core.door import DOORS, Door
+from ..common import InvoicePaymentsCommon
+
+
+@tagged("post_install", "-at_install")
+class TestDoors(InvoicePaymentsCommon):
+    """Every door is declared whole, and every request passes all steps of its door."""
+
+    def get_parameters(self, door):
+        """Return the arguments of a door, without the key, which no step gets."""
+        method = getattr(self.env.registry[door.model], door.name.rpartition(".")[2])
+        parameters = inspect.signature(method).parameters
+        return set(parameters) - {"self", "idempotency_key"}
+
+    def test_steps_take_the_arguments(self):
+        for door in DOORS.values():
+            model = self.env.registry[door.model]
+            arguments = dict.fromkeys(self.get_parameters(door))
+            for step in filter(None, (door.lock, door.amount, door.check, door.work)):
+                with self.subTest(door=door.name, step=step):
+                    inspect.signature(getattr(model, step)).bind(None, **arguments)
+            for step in filter(None, (door.rights, door.complete)):
+                self.assertTrue(callable(getattr(model, step)), f"{door.name}: {step}")
+
+    def test_order_of_steps(self):
+        passed = []
+
+        def note(step, result=None):
+            def method(records, *args, **arguments):
+                passed.append((step, args[0] if args else arguments.get("amount")))
+                return result
+
+            return method
+
+        steps = dict(
+            rights="_test_rights",
+            lock="_test_lock",
+            amount="_test_amount",
+            check="_test_check",
+            work="_test_work",
+            complete="_test_complete",
+        )
+        with patch.dict(DOORS):
+            door = Door("account.move.test", **steps)
+        results = {"amount": 7.0, "work": self.invoice, "complete": self.invoice}
+        model = self.env.registry["account.move"]
+        for step, name in steps.items():
+            method = note(step, results.get(step))
+            self.enterContext(patch.object(model, name, method, create=True))
+        self.invoice._pass(door, "K", amount=None)
+        self.assertEqual(
+            passed,
+            [
+                ("rights", None),
+                ("lock", None),
+                ("amount", None),
+                ("check", 7.0),
+                ("work", 7.0),
+                ("complete", self.invoice),
+            ],
+        )
+        # A request that is repeated with its key is completed, but not done again.
+        passed.clear()
+        self.assertEqual(self.invoice._pass(door, "K", amount=None), self.invoice)
+        self.assertEqual(passed, [("rights", None), ("complete", self.invoice)])
+
+    def test_key_remembers_what_was_asked(self):
+        """Keys of earlier versions are still found: their arguments are the same."""
+        charge = DOORS["account.move.charge"]
+        self.assertEqual(
+            charge.get_key_arguments(
+                self.invoice, {"token_id": 3, "amount": None, "memo": None}
+            ),
+            {"move_id": self.invoice.id, "token_id": 3, "amount": None, "memo": None},
+        )
+        record = DOORS["account.move.record_external_payment"]
+        self.assertEqual(
+            record.get_key_arguments(self.invoice, {"notify": False, "excess": None}),
+            {"move_ids": self.invoice.ids, "notify": False},
+        )

@@ -1,0 +1,744 @@
+import requests
+
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .common_credit_note import CreditNoteCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCreditNote(CreditNoteCommon):
+    """The credit note of an invoice that is to be paid."""
+
+    def test_an_amount(self):
+        credit_note = self.credit(120, note="Asked by phone")
+        self.assertEqual(credit_note.state, "posted")
+        self.assertEqual(credit_note.move_type, "out_refund")
+        self.assertEqual(credit_note.reversed_entry_id, self.invoice)
+        self.assertEqual(credit_note.amount_untaxed, 100)
+        self.assertEqual(credit_note.amount_tax, 20)
+        self.assertEqual(credit_note.journal_id, self.invoice.journal_id)
+        self.assertEqual(credit_note.invoice_date, fields.Date.today())
+        self.assertIn("Goodwill", credit_note.ref)
+        self.assertEqual(
+            credit_note.invoice_line_ids.mapped("price_subtotal"), [60.0, 40.0]
+        )
+        self.assertEqual(
+            credit_note.invoice_line_ids.credited_line_id, self.invoice.invoice_line_ids
+        )
+        self.assertEqual(credit_note.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 880)
+        self.assertEqual(self.invoice._get_creditable_amount(), 880)
+        notes = credit_note.message_ids.filtered(lambda m: "by phone" in m.body)
+        self.assertTrue(notes.subtype_id.internal)
+        self.assertNotIn("by phone", credit_note.narration or "")
+        row = self.rows()[f"move-{credit_note.id}"]
+        self.assertEqual((row["kind"], row["amount_applied"]), ("credit_note", 120))
+
+    def test_what_remains(self):
+        self.record(700)
+        credit_note = self.credit()
+        self.assertEqual(credit_note.amount_total, 300)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.invoice.payment_state, "paid")
+
+    def test_all_of_it_is_as_invoiced(self):
+        self.invoice = self.make_taxed_invoice(
+            invoice_line_ids=[
+                Command.create(
+                    {
+                        "name": "Hours",
+                        "price_unit": 33.33,
+                        "quantity": 3,
+                        "discount": 10,
+                        "tax_ids": [Command.set(self.tax.ids)],
+                    }
+                )
+            ]
+        )
+        line = self.credit().invoice_line_ids
+        self.assertEqual(
+            (line.quantity, line.price_unit, line.discount), (3, 33.33, 10)
+        )
+        self.assertEqual(self.invoice.payment_state, "reversed")
+
+    def test_by_amounts_of_lines(self):
+        line = self.invoice.invoice_line_ids[1]
+        credit_note = self.credit(lines=[{"line_id": line, "amount": 60}])
+        self.assertEqual(credit_note.amount_total, 60)
+        self.assertEqual(credit_note.amount_tax, 10)
+        self.assertEqual(credit_note.invoice_line_ids.credited_line_id, line)
+        with self.assertRefused(
+            r"340.01 is above the creditable amount of the line Line 1 of.*340.00"
+        ):
+            self.credit(lines=[{"line_id": line.id, "amount": 340.01}])
+        both = [
+            {"line_id": line.id, "amount": 340}
+            for line, amount in zip(
+                self.invoice.invoice_line_ids, (99.99, 340), strict=True
+            )
+        ]
+        self.assertEqual(self.credit(lines=both).amount_total, 680)
+
+    def test_by_quantities(self):
+        self.invoice = self.make_taxed_invoice(
+            invoice_line_ids=[
+                Command.create(
+                    {
+                        "name": "Hours",
+                        "price_unit": 33.33,
+                        "quantity": 3,
+                        "discount": 5,
+                        "tax_ids": [Command.set(self.tax.ids)],
+                    }
+                )
+            ]
+        )
+        line = self.invoice.invoice_line_ids
+        credit_note = self.credit(lines=[{"line_id": line.id, "quantity": 1}])
+        credited = credit_note.invoice_line_ids
+        self.assertEqual(
+            (credited.quantity, credited.price_unit, credited.discount), (1, 33.33, 5)
+        )
+        self.assertEqual(credit_note.amount_untaxed, 31.66)
+        with self.assertRefused(r"quantity 2.5 is above .* 2\.0"):
+            self.credit(lines=[{"line_id": line.id, "quantity": 2.5}])
+        self.credit(lines=[{"line_id": line.id, "quantity": 2}])
+        self.assertEqual(self.invoice._get_creditable_amount(), 0)
+
+    def test_follows_the_lines_of_the_invoice(self):
+        plan = self.env["account.analytic.plan"].create({"name": "Plan"})
+        analytic = self.env["account.analytic.account"].create(
+            {"name": "Project", "plan_id": plan.id}
+        )
+        product = self.env["product.product"].create({"name": "Support"})
+        income = self.company_data["default_account_revenue"].copy()
+        position = self.env["account.fiscal.position"].create({"name": "Abroad"})
+        self.invoice = self.make_taxed_invoice(
+            fiscal_position_id=position.id,
+            invoice_line_ids=[
+                Command.create(
+                    {
+                        "product_id": product.id,
+                        "account_id": income.id,
+                        "price_unit": 100,
+                        "tax_ids": [Command.set(self.tax.ids)],
+                        "analytic_distribution": {str(analytic.id): 100},
+                    }
+                )
+            ],
+        )
+        credit_note = self.credit(60)
+        line = credit_note.invoice_line_ids
+        self.assertEqual(line.product_id, product)
+        self.assertEqual(line.account_id, income)
+        self.assertEqual(line.analytic_distribution, {str(analytic.id): 100})
+        self.assertEqual(line.analytic_line_ids.amount, -50)
+        self.assertEqual(credit_note.fiscal_position_id, position)
+
+    def test_own_receivable_account(self):
+        account = self.company_data["default_account_receivable"].copy()
+        self.partner.property_account_receivable_id = account
+        self.invoice = self.make_taxed_invoice()
+        self.partner.property_account_receivable_id = self.company_data[
+            "default_account_receivable"
+        ]
+        credit_note = self.credit(100)
+        self.assertEqual(credit_note.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 900)
+
+    def test_installments(self):
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "30 % now, 70 % later",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": share, "nb_days": days}
+                    )
+                    for share, days in ((30, 0), (70, 60))
+                ],
+            }
+        )
+        self.invoice = self.make_taxed_invoice(invoice_payment_term_id=term.id)
+        self.credit(400)
+        lines = self.invoice.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        ).sorted("date_maturity")
+        self.assertEqual(lines.mapped("amount_residual"), [0, 600])
+
+    def test_to_draft_and_back(self):
+        credit_note = self.credit(100.01).sudo()
+        before = [
+            (line.account_id, line.amount_currency, line.tax_tag_ids)
+            for line in credit_note.line_ids
+        ]
+        credit_note.button_draft()
+        credit_note.action_post()
+        self.env.flush_all()
+        self.assertEqual(
+            before,
+            [
+                (line.account_id, line.amount_currency, line.tax_tag_ids)
+                for line in credit_note.line_ids
+            ],
+        )
+        self.assertEqual(self.invoice.amount_residual, 899.99)
+
+    def test_reversed_again(self):
+        credit_note = self.credit(100)
+        reversal = credit_note.sudo()._reverse_moves(cancel=False)
+        reversal.action_post()
+        self.assertEqual(reversal.amount_total, 100)
+        self.assertEqual(reversal.amount_tax, credit_note.amount_tax)
+
+    def test_printed(self):
+        credit_note = self.credit(100.01)
+        html = self.env["ir.actions.report"]._render_qweb_html(
+            "account.report_invoice_with_payments", credit_note.ids
+        )[0]
+        self.assertIn(b"100.01", html)
+        self.assertIn(b"16.67", html)
+
+    def test_after_an_ordinary_credit_note(self):
+        self.make_credit_note(self.invoice.sudo().with_user(self.env.user), 100)
+        left = self.invoice._get_creditable_amount()
+        self.assertEqual(left, 760)
+        self.credit(760)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.invoice.payment_state, "reversed")
+
+    def test_after_an_unlike_credit_note(self):
+        """What was credited on other accounts and taxes counts as well."""
+        other = self.env["account.move"].create(
+            {
+                "move_type": "out_refund",
+                "partner_id": self.partner.id,
+                "reversed_entry_id": self.invoice.id,
+                "invoice_date": "2026-02-01",
+                "invoice_line_ids": [
+                    Command.create(
+                        {
+                            "name": "Other",
+                            "price_unit": 450,
+                            "account_id": self.company_data[
+                                "default_account_expense"
+                            ].id,
+                            "tax_ids": False,
+                        }
+                    ),
+                ],
+            }
+        )
+        other.action_post()
+        self.assertEqual(self.credit().amount_total, 550)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_edited_by_hand(self):
+        """What counts is what was posted, not what the door had in mind."""
+        credit_note = self.credit(120).sudo()
+        credit_note.button_draft()
+        credit_note.invoice_line_ids[0].price_unit = 160
+        credit_note.action_post()
+        self.env.flush_all()
+        self.assertEqual(credit_note.amount_total, 240)
+        self.assertEqual(self.invoice._get_creditable_amount(), 760)
+        self.assertEqual(self.credit().amount_total, 760)
+
+    def test_cancelled_ones_do_not_count(self):
+        credit_note = self.credit(120).sudo()
+        credit_note.button_draft()
+        self.assertEqual(self.invoice._get_creditable_amount(), 1000)
+        credit_note.button_cancel()
+        self.credit(1000)
+
+    def test_idempotency_key(self):
+        credit_note = self.credit(100, idempotency_key="once")
+        again = self.credit(100, idempotency_key="once")
+        self.assertEqual(credit_note, again)
+        self.assertEqual(self.invoice._get_creditable_amount(), 900)
+        with self.assertRefused("used already with other values"):
+            self.credit(200, idempotency_key="once")
+
+    def test_foreign_currency(self):
+        currency = self.make_currency("EUR", 0.5)
+        self.invoice = self.make_taxed_invoice(currency_id=currency.id)
+        credit_note = self.credit(100, date="2026-01-20")
+        self.assertEqual(credit_note.currency_id, currency)
+        self.assertEqual(credit_note.amount_total_signed, -200)
+        self.set_rate(currency, "2026-02-01", 0.4)
+        later = self.credit(100, date="2026-02-02")
+        self.assertEqual(later.amount_total_signed, -250)
+        self.assertEqual(later.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 800)
+        self.assertEqual(self.credit(date="2026-02-02").amount_total, 800)
+
+    def test_cash_basis(self):
+        """Tax that is due when paid is taken back with what the credit note pays."""
+        self.company.tax_exigibility = True
+        transition, due = self.env["account.account"].create(
+            [
+                {
+                    "name": name,
+                    "code": name.upper(),
+                    "account_type": "liability_current",
+                    "reconcile": name == "transition",
+                }
+                for name in ("transition", "due")
+            ]
+        )
+        self.tax = self.env["account.tax"].create(
+            {
+                "name": "When paid",
+                "amount": 20,
+                "tax_exigibility": "on_payment",
+                "cash_basis_transition_account_id": transition.id,
+                **{
+                    f"{kind}_repartition_line_ids": [
+                        Command.create({"repartition_type": "base"}),
+                        Command.create(
+                            {"repartition_type": "tax", "account_id": due.id}
+                        ),
+                    ]
+                    for kind in ("invoice", "refund")
+                },
+            }
+        )
+        self.invoice = self.make_taxed_invoice()
+        self.record(600)
+        self.make_portal_transaction("pending", amount=100.0)
+        credit_note = self.credit(600, destinations=[{"to": "outside", "amount": 300}])
+        self.assertEqual(credit_note.amount_tax, 100)
+        lines = self.env["account.move.line"].search(
+            [("account_id", "=", due.id), ("parent_state", "=", "posted")]
+        )
+        # 600 was paid, 300 of it was given back; 300 of the bill was never owed.
+        self.assertEqual(sum(lines.mapped("balance")), -50)
+
+    def test_early_payment_discount_of_the_tax_too(self):
+        """Such an invoice has lines of its own for the tax that may be discounted."""
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "2 % in 10 days",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "early_pay_discount_computation": "mixed",
+            }
+        )
+        self.invoice = self.make_taxed_invoice(100, invoice_payment_term_id=term.id)
+        self.assertEqual(self.invoice.amount_total, 119.6)
+        line = self.invoice.invoice_line_ids
+        with self.assertRefused("credit an amount instead of lines"):
+            self.credit(lines=[{"line_id": line.id, "amount": 10}])
+        self.credit(50)
+        self.credit(0.01)
+        credit_note = self.credit()
+        self.assertEqual(credit_note.amount_total, 69.59)
+        self.assertEqual(self.invoice.payment_state, "reversed")
+
+
+@tagged("post_install", "-at_install")
+class TestCreditNoteDestinations(CreditNoteCommon):
+    """What was paid already goes somewhere."""
+
+    def test_original(self):
+        payment = self.charge()
+        credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
+        refund = self.refunds(credit_note)
+        self.assertEqual(self.gateway.requests[-1][1:], ("refund", -300))
+        self.assertEqual(refund.payment_id.source_payment_id, payment.sudo())
+        self.assertEqual(self.open_amount(credit_note), 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(payment._get_refundable_amount(), 700)
+        self.assertIn(self.invoice.payment_state, ("paid", "in_payment"))
+
+    def test_the_remaining_amount_first(self):
+        self.charge(600)
+        credit_note = self.credit(700, destinations=[{"to": "original", "amount": 300}])
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.open_amount(credit_note), 0)
+        self.assertEqual(self.gateway.requests[-1][2], -300)
+
+    def test_original_newest_first(self):
+        first = self.charge(400)
+        second = self.charge(600)
+        credit_note = self.credit(800, destinations=[{"to": "original", "amount": 800}])
+        refunds = self.refunds(credit_note)
+        self.assertEqual(refunds.mapped("amount"), [-600, -200])
+        self.assertEqual(refunds.payment_id.source_payment_id, (first | second).sudo())
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+    def test_original_chosen(self):
+        first = self.charge(400)
+        second = self.charge(600)
+        self.credit(
+            500,
+            destinations=[
+                {"to": "original", "amount": 300},
+                {"to": "original", "amount": 200, "payment_id": second},
+            ],
+        )
+        self.assertEqual(second._get_refundable_amount(), 100)
+        self.assertEqual(first._get_refundable_amount(), 400)
+
+    def test_declined(self):
+        payment = self.charge()
+        self.gateway.answers = ["error"]
+        credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
+        self.assertEqual(credit_note.state, "posted")
+        self.assertEqual(self.open_amount(credit_note), -300)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(payment._get_refundable_amount(), 1000)
+
+    def test_pending(self):
+        payment = self.charge()
+        self.gateway.answers = ["pending"]
+        credit_note = self.credit(300, destinations=[{"to": "original", "amount": 300}])
+        self.assertEqual(payment._get_refundable_amount(), 700)
+        self.assertEqual(self.open_amount(credit_note), -300)
+        for button in ("button_draft", "button_cancel"):
+            with self.assertRefused("is in flight"):
+                getattr(credit_note.sudo(), button)()
+        self.gateway.notify(self.refunds(credit_note), "done")
+        self.run_resolver()
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+    def test_unknown_is_not_sent_again(self):
+        self.charge()
+        self.gateway.answers = [self.transport_error(requests.ReadTimeout())]
+        values = {
+            "destinations": [{"to": "original", "amount": 300}],
+            "idempotency_key": "once",
+        }
+        credit_note = self.credit(300, **values)
+        sent = len(self.gateway.requests)
+        self.assertEqual(self.refunds(credit_note).outcome, "unknown")
+        self.assertEqual(self.credit(300, **values), credit_note)
+        self.assertEqual(len(self.gateway.requests), sent)
+        self.late_confirmation = True  # Its refund is held by a person's verdict.
+        self.refunds(credit_note).with_user(self.supervisor).resolve(
+            True, reason="Seen at the gateway"
+        )
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+    def test_stopped_before_the_gateway(self):
+        self.charge()
+        values = {
+            "destinations": [{"to": "original", "amount": 300}],
+            "idempotency_key": "once",
+        }
+        sent = len(self.gateway.requests)
+        with self.stopped_before_sending():
+            credit_note = self.credit(300, **values)
+        self.assertEqual(self.refunds(credit_note).outcome, "ready")
+        self.assertEqual(self.credit(300, **values), credit_note)
+        self.assertEqual(len(self.gateway.requests), sent + 1)
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+    def test_outside(self):
+        payment = self.charge()
+        journal = self.company_data["default_journal_cash"]
+        credit_note = self.credit(
+            300,
+            destinations=[
+                {
+                    "to": "outside",
+                    "amount": 300,
+                    "journal_id": journal,
+                    "date": fields.Date.today(),
+                    "reference": "CASH-1",
+                }
+            ],
+        )
+        refund = payment.refund_payment_ids
+        self.assertEqual((refund.amount, refund.journal_id), (300, journal))
+        self.assertEqual(refund.payment_reference, "CASH-1")
+        self.assertEqual(self.open_amount(credit_note), 0)
+        self.assertEqual(self.open_amount(refund), 0)
+        self.assertEqual(payment._get_refundable_amount(), 700)
+
+    def test_outside_of_what_no_payment_brought(self):
+        self.bank_match(400)
+        payment = self.record(600)
+        credit_note = self.credit(
+            1000, destinations=[{"to": "outside", "amount": 1000}]
+        )
+        refunds = self.env["account.payment"].search(
+            [("payment_type", "=", "outbound"), ("partner_id", "=", self.partner.id)]
+        )
+        self.assertEqual(sorted(refunds.mapped("amount")), [400, 600])
+        self.assertEqual(refunds.source_payment_id, payment)
+        self.assertEqual(self.open_amount(credit_note), 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_money_is_not_given_back_twice(self):
+        payment = self.charge(500)
+        self.record(500)
+        payment.refund(500, reason="Mistake", reduce_bill=True)
+        self.assertEqual(self.invoice._get_creditable_amount(), 500)
+        with self.assertRefused("cannot go back to the original method"):
+            self.credit(200, destinations=[{"to": "original", "amount": 200}])
+        self.credit(500, destinations=[{"to": "outside", "amount": 500}])
+        self.assertEqual(self.invoice._get_creditable_amount(), 0)
+
+    def test_bank_money_is_not_given_back_twice(self):
+        self.bank_match(1000)
+        self.credit(600, destinations=[{"to": "outside", "amount": 600}])
+        self.credit(400, destinations=[{"to": "outside", "amount": 400}])
+        self.assertEqual(self.invoice._get_returnable_amounts().popitem()[1], 0)
+
+    def test_an_earlier_refund(self):
+        self.record()
+        earlier = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "customer",
+                "partner_id": self.partner.id,
+                "amount": 250,
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "date": "2026-02-01",
+            }
+        )
+        earlier.action_post()
+        earlier = earlier.with_user(self.supervisor)
+        self.assertEqual(self.invoice._get_earlier_refunds(), earlier)
+        with self.assertRefused("300.00 is above the open amount"):
+            self.credit(
+                300,
+                destinations=[{"to": "refund", "amount": 300, "payment_id": earlier}],
+            )
+        credit_note = self.credit(
+            200, destinations=[{"to": "refund", "amount": 200, "payment_id": earlier}]
+        )
+        self.assertEqual(self.open_amount(credit_note), 0)
+        self.assertEqual(self.open_amount(earlier), 50)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_several_kinds(self):
+        self.charge(700)
+        self.bank_match(300)
+        credit_note = self.credit(
+            900,
+            destinations=[
+                {"to": "outside", "amount": 250},
+                {"to": "original", "amount": 650},
+            ],
+        )
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+    def test_money_in_flight_is_not_credited_away(self):
+        self.record(400)
+        self.make_portal_transaction("pending", amount=200.0)
+        self.assertEqual(self.invoice._get_chargeable_amount(), 400)
+        credit_note = self.credit(500, destinations=[{"to": "outside", "amount": 100}])
+        self.assertEqual(self.invoice.amount_residual, 200)
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+    def test_money_in_flight_with_a_refund_that_waits(self):
+        self.charge(400)
+        self.make_portal_transaction("pending", amount=200.0)
+        self.gateway.answers = ["pending"]
+        credit_note = self.credit(500, destinations=[{"to": "original", "amount": 100}])
+        self.assertEqual(self.invoice.amount_residual, 200)
+        self.assertEqual(self.open_amount(credit_note), -100)
+        self.assertEqual(self.invoice._get_creditable_amount(), 500)
+
+    def test_payment_in_another_currency(self):
+        currency = self.make_currency("EUR", 0.5)
+        journal = self.company_data["default_journal_bank"].copy(
+            {"currency_id": currency.id}
+        )
+        self.record(journal_id=journal.id)
+        credit_note = self.credit(300, destinations=[{"to": "outside", "amount": 300}])
+        refund = self.invoice.sudo().refund_allocation_ids.payment_id
+        self.assertEqual((refund.amount, refund.currency_id), (150, currency))
+        self.assertEqual(self.open_amount(credit_note), 0)
+
+
+@tagged("post_install", "-at_install")
+class TestCreditNoteRefusals(CreditNoteCommon):
+    """What cannot be credited is refused in words, and changes nothing."""
+
+    def test_documents(self):
+        draft = self.make_taxed_invoice(post=False)
+        with self.assertRefused("is a draft"):
+            self.credit(100, draft)
+        draft.sudo().button_cancel()
+        with self.assertRefused("is cancelled"):
+            self.credit(100, draft)
+        credit_note = self.credit(100)
+        with self.assertRefused("is a credit note itself"):
+            self.credit(50, credit_note)
+        bill = self.make_taxed_invoice(move_type="in_invoice")
+        with self.assertRefused("is no customer invoice"):
+            self.credit(100, bill)
+
+    def test_amounts(self):
+        for amount, message in (
+            (0, "above zero"),
+            (-1, "above zero"),
+            (1000.01, r"above the creditable amount of \$.1,000.00"),
+            (10.001, "finer than the smallest unit"),
+            ("100", "must be a number"),
+            (float("nan"), "must be a number"),
+            (True, "must be a number"),
+        ):
+            with self.subTest(amount=amount), self.assertRefused(message):
+                self.credit(amount)
+
+    def test_nothing_remains(self):
+        self.record()
+        with self.assertRefused("Nothing remains to be paid.* give the amount"):
+            self.credit()
+        self.credit(1000, destinations=[{"to": "outside", "amount": 1000}])
+        with self.assertRefused(r"above the creditable amount of \$.0.00"):
+            self.credit(0.01)
+
+    def test_reasons(self):
+        for reason in (None, "", "  ", 5):
+            with self.subTest(reason=reason), self.assertRefused("reason is required"):
+                self.credit(100, reason=reason)
+
+    def test_dates(self):
+        for date, message in (
+            ("2026-01-14", "lies before that of the invoice"),
+            (fields.Date.add(fields.Date.today(), days=1), "lies ahead"),
+            ("yesterday", "is no date"),
+        ):
+            with self.subTest(date=date), self.assertRefused(message):
+                self.credit(100, date=date)
+        self.company.sale_lock_date = "2026-02-28"
+        with self.assertRefused("locked period"):
+            self.credit(100, date="2026-02-01")
+        self.company.sale_lock_date = False
+        self.company.tax_lock_date = "2026-02-28"
+        with self.assertRefused("locked period"):
+            self.credit(100, date="2026-02-01")
+        self.credit(100, date="2026-03-01")
+
+    def test_lines(self):
+        line = self.invoice.invoice_line_ids[0].id
+        other = self.make_taxed_invoice().invoice_line_ids[0].id
+        for lines, message in (
+            ("lines", "lists of values"),
+            ([line], "lists of values"),
+            ([{"line_id": line}], "either an amount or a quantity"),
+            ([{"line_id": line, "amount": 1, "quantity": 1}], "either an amount or"),
+            ([{"line_id": line, "amount": 1, "price": 1}], "either an amount or"),
+            ([{"line_id": other, "amount": 1}], "has no line"),
+            ([{"line_id": None, "amount": 1}], "has no line"),
+            ([{"line_id": line, "amount": 600.01}], "above the creditable amount"),
+            ([{"line_id": line, "amount": 0}], "above zero"),
+            ([{"line_id": line, "amount": "1"}], "must be a number"),
+            ([{"line_id": line, "amount": 1}] * 2, "given twice"),
+            ([{"line_id": line, "quantity": 2}], "above what is left"),
+            ([{"line_id": line, "quantity": 0}], "above zero"),
+            ([{"line_id": line, "quantity": "1"}], "above zero"),
+            ([{"line_id": line, "quantity": 0.001}], "decimals"),
+        ):
+            with self.subTest(lines=lines), self.assertRefused(message):
+                self.credit(lines=lines)
+        with self.assertRefused("not both"):
+            self.credit(100, lines=[{"line_id": line, "amount": 1}])
+
+    def test_destinations(self):
+        with self.assertRefused("nothing is given back"):
+            self.credit(100, destinations=[{"to": "outside", "amount": 100}])
+        payment = self.charge()
+        other = self.make_taxed_invoice()
+        foreign = other.record_external_payment()
+        for destinations, message in (
+            (None, r"300.00 of the credit note are above.*say where they go"),
+            ([{"to": "outside", "amount": 200}], r"100.00 are missing"),
+            ([{"to": "gift", "amount": 300}], "'gift' is no destination"),
+            ([{"to": ["outside"], "amount": 300}], "is no destination"),
+            ([{"amount": 300}], "None is no destination"),
+            ("credit", "given as lists"),
+            (["credit"], "given as lists"),
+            (7, "given as lists"),
+            (
+                [{"to": "original", "amount": 300, "date": "2026-02-01"}],
+                "takes no date",
+            ),
+            (
+                [{"to": "outside", "amount": 300, "payment_id": 1}],
+                "takes no payment_id",
+            ),
+            ([{"to": "original", "amount": "300"}], "must be a number"),
+            ([{"to": "original", "amount": -300}], "above zero"),
+            ("original", "lists of values"),
+            (
+                [{"to": "original", "amount": 300, "payment_id": foreign}],
+                "does not pay",
+            ),
+            ([{"to": "refund", "amount": 300}], "There is no refund"),
+            ([{"to": "refund", "amount": 300, "payment_id": payment}], "no posted"),
+            ([{"to": "outside", "amount": 300, "journal_id": 99999}], "no journal"),
+            ([{"to": "outside", "amount": 300, "date": "2099-01-01"}], "lies ahead"),
+        ):
+            with self.subTest(to=destinations), self.assertRefused(message):
+                self.credit(300, destinations=destinations)
+        with self.assertRefused(r"they are \$.50.00 too much"):
+            self.credit(
+                300,
+                destinations=[
+                    {"to": "outside", "amount": 300},
+                    {"to": "original", "amount": 50},
+                ],
+            )
+
+    def test_outside_payment_to_the_original_method(self):
+        self.record()
+        with self.assertRefused("was not charged through a gateway"):
+            self.credit(300, destinations=[{"to": "original", "amount": 300}])
+
+    def test_a_write_off_is_no_money(self):
+        self.record(400)
+        self.invoice.write_off(reason="Bankrupt", account_id=self.bad_debt().id)
+        with self.assertRefused("was no money"):
+            self.credit(600, destinations=[{"to": "outside", "amount": 600}])
+        self.credit(400, destinations=[{"to": "outside", "amount": 400}])
+
+    def bad_debt(self):
+        return self.env["account.account"].create(
+            {"name": "Bad debt", "code": "BADDEBT", "account_type": "expense"}
+        )
+
+    def test_in_flight(self):
+        self.gateway.answers = ["pending"]
+        self.invoice.charge(self.token.id, amount=100)
+        with self.assertRefused("is in flight"):
+            self.credit(100)
+
+    def test_unknown(self):
+        self.gateway.answers = [self.transport_error(requests.ReadTimeout())]
+        self.invoice.charge(self.token.id, amount=100)
+        with self.assertRefused("is unknown"):
+            self.credit(100)
+
+    def test_reserved_by_a_refund_in_flight(self):
+        payment = self.charge()
+        self.gateway.answers = ["pending"]
+        payment.refund(300, reason="Mistake", reduce_bill=True)
+        self.assertEqual(self.invoice._get_creditable_amount(), 700)
+        with self.assertRefused(r"above the creditable amount of \$.700.00"):
+            self.credit(701, destinations=[{"to": "outside", "amount": 701}])
+
+    def test_levels(self):
+        with self.assertRefused("no right to refund"):
+            self.credit(100, self.invoice.with_user(self.accountant))
+        portal = self.make_user("credit_note_portal", "base.group_portal")
+        with self.assertRefused("no right to refund"):
+            self.credit(100, self.invoice.with_user(portal))
+
+    def test_another_company(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        self.supervisor.company_ids |= other
+        invoice = self.invoice.with_context(allowed_company_ids=other.ids)
+        with self.assertRefused("."):
+            self.credit(100, invoice)
+
+    def test_note(self):
+        with self.assertRefused("must be a text"):
+            self.credit(100, note=["a"])

@@ -1,0 +1,678 @@
+import re
+import uuid
+from unittest.mock import patch
+
+from odoo.exceptions import LockError, UserError
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from odoo.addons.payment import utils as payment_utils
+
+from .common_portal import PortalPaymentCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCreditProvider(PortalPaymentCommon):
+    """Members pay from their credit balance, in the portal's payment form."""
+
+    def test_all_of_it(self):
+        self.give_credit(1500)
+        tx = self.pay_by_credit(1000)
+        self.assertEqual((tx.state, tx.is_post_processed), ("done", True))
+        self.assertEqual(self.held(), 500)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        payment = tx.payment_id
+        self.assertEqual(payment.journal_id, self.company.credit_balance_journal_id)
+        self.assertEqual(
+            payment.move_id.line_ids.account_id,
+            self.company.credit_balance_account_id
+            | self.partner.property_account_receivable_id,
+        )
+        entry = self.env["account.credit.balance.entry"].search([], limit=1)
+        self.assertEqual(
+            (entry.entry_type, entry.amount, entry.invoice_id, entry.user_id),
+            ("applied", -1000, self.invoice.sudo(), self.member),
+        )
+        [row] = self.invoice.get_payment_rows()
+        self.assertEqual(row["kind"], "credit")
+        self.assertEqual(row["amount_applied"], 1000)
+        self.assertEqual(row["channel"], "Portal")
+        self.assertFalse(self.gateway.requests)
+
+    def test_a_part(self):
+        self.company.portal_amount_choice = True
+        self.give_credit(300)
+        self.pay_by_credit(120.5)
+        self.assertEqual(self.invoice.amount_residual, 879.5)
+        self.assertEqual(self.held(), 179.5)
+
+    def test_forged_amounts(self):
+        self.company.portal_amount_choice = True
+        self.give_credit(300)
+        for amount, message in (
+            (300.01, "cannot be used for"),
+            (1000, "cannot be used for"),
+            (1000.01, "above the amount to be paid"),
+            (0, "above zero"),
+            (-10, "above zero"),
+            (0.001, "finer than"),
+            ("12", "must be a number"),
+            (None, "must be a number"),
+            (True, "must be a number"),
+        ):
+            with self.subTest(amount=amount):
+                self.assert_refused(message, self.pay_by_credit, amount)
+        self.assertEqual(self.held(), 300)
+
+    def test_forged_validation(self):
+        """What only saves a method would be taken or charged, and never booked."""
+        self.give_credit(1000)
+        for pay in (self.pay_by_credit, self.charge):
+            with self.subTest(pay=pay.__name__):
+                self.assert_refused("pays invoices", pay, 1000, is_validation=True)
+        before = self._take_facts()
+        result = self.url_open(
+            "/payment/transaction",
+            json={
+                "params": self._prepare_values(
+                    1000,
+                    self.credit_provider,
+                    currency_id=self.company.currency_id.id,
+                    partner_id=self.member.partner_id.id,
+                    is_validation=True,
+                )
+            },
+        ).json()
+        self.assertIn("error", result)
+        self.assertEqual(self._take_facts(), before)
+        self.assertEqual(self.invoice._get_chargeable_amount(), 1000)
+
+    def test_provider_that_is_switched_off(self):
+        self.give_credit(1000)
+        self.credit_provider.is_published = False
+        self.assert_refused("cannot be used", self.pay_by_credit, 1000)
+        self.assert_refused(
+            "cannot be used", self._pay_without_document, self.member, 20
+        )
+        self.assertEqual(self.held(), 1000)
+
+    def test_contact_of_a_contact_that_got_a_parent(self):
+        """Members pay from the credit that their page offers."""
+        self.partner.is_company = False
+        invoice = self.make_invoice(100.0, partner_id=self.member.partner_id.id)
+        parent = self.env["res.partner"].create({"name": "P", "is_company": True})
+        self.partner.parent_id = parent
+        self.give_credit(150, parent)
+        self.pay_by_credit(100, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertEqual(self.held(parent), 50)
+
+    def test_the_public_gets_nothing(self):
+        self.give_credit(1000)
+        self.authenticate(None, None)
+        self.assert_refused("cannot be used for", self.pay_by_credit, 1000)
+
+    def test_not_while_other_money_may_come(self):
+        self.give_credit(300)
+        self.company.portal_amount_choice = True
+        other = self.make_portal_transaction("pending", amount=100)
+        self.assert_refused("is in flight", self.pay_by_credit, 300)
+        self.gateway.notify(other, "cancel")
+        self.pay_by_credit(300)
+        self.assertEqual((self.invoice.amount_residual, self.held()), (700, 0))
+
+    def test_another_customer_gets_nothing(self):
+        """Not even with the access token of the invoice."""
+        self.give_credit(1000)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused("cannot be used for", self.pay_by_credit, 1000)
+
+    def test_credit_pays_no_invoice_of_another_customer(self):
+        """A member may pay it by card, but the credit is for the member's own."""
+        self.give_credit(1000, self.stranger.partner_id)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused("Only the customer", self.pay_by_credit, 1000)
+        self.assertEqual(self.held(self.stranger.partner_id), 1000)
+
+    def test_the_generic_route_trusts_no_amount(self):
+        """Whoever signs an amount: no more than is held, by the member only."""
+        self.give_credit(50)
+        self._pay_without_document(self.member, 20)
+        self.assertEqual(self.held(), 30)
+        self.assert_refused(
+            "above the credit balance", self._pay_without_document, self.member, 40
+        )
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused(
+            "Only the customer", self._pay_without_document, self.member, 20
+        )
+        self.authenticate(None, None)
+        self.assert_refused(
+            "Only the customer", self._pay_without_document, self.member, 20
+        )
+        self.assertEqual(self.held(), 30)
+
+    def _pay_without_document(self, user, amount):
+        currency = self.company.currency_id
+        partner = user.partner_id
+        access_token = payment_utils.generate_access_token(
+            partner.id, float(amount), currency.id, env=self.env
+        )
+        self.request(
+            "/payment/transaction",
+            **self._prepare_values(
+                amount,
+                self.credit_provider,
+                currency_id=currency.id,
+                partner_id=partner.id,
+                access_token=access_token,
+            ),
+        )
+
+    def test_offered_to_who_holds_enough(self):
+        def offered(user, amount, **values):
+            return self.credit_provider in (
+                self.env["payment.provider"]
+                .with_user(user)
+                .sudo()
+                ._get_compatible_providers(
+                    self.company.id,
+                    self.member.partner_id.id,
+                    amount,
+                    **{"currency_id": self.company.currency_id.id, **values},
+                )
+            )
+
+        self.assertFalse(offered(self.member, 0.01))
+        self.give_credit(100)
+        self.assertTrue(offered(self.member, 100))
+        self.assertTrue(offered(self.colleague, 100))
+        self.assertFalse(offered(self.member, 100.01))
+        self.assertFalse(offered(self.stranger, 100))
+        self.assertFalse(offered(self.env.ref("base.public_user"), 100))
+        self.assertFalse(offered(self.member, 0, is_validation=True))
+        other = self.make_currency("CHF")
+        self.assertFalse(offered(self.member, 1, currency_id=other.id))
+        self.credit_provider.is_published = False
+        self.assertFalse(offered(self.member, 100))
+
+    def test_each_company_has_one(self):
+        company = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        provider = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", company.id)]
+        )
+        self.assertTrue(provider.is_published)
+        self.assertEqual(provider.journal_id, self.company.credit_balance_journal_id)
+        company._create_credit_balance_providers()
+        self.assertEqual(
+            self.env["payment.provider"].search(
+                [("code", "=", "credit_balance"), ("company_id", "=", company.id)]
+            ),
+            provider,
+        )
+
+    def test_the_credit_of_a_branch_pays_its_invoices(self):
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        self.env.user.company_ids |= branch
+        self.accountant.company_ids |= branch
+        self.credit_provider = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", branch.id)]
+        )
+        self.partner.with_company(
+            branch
+        ).property_account_receivable_id = self.partner.property_account_receivable_id
+        invoice = self.make_invoice(70, company_id=branch.id)
+        self.give_credit(100)
+        self.assert_refused(
+            "cannot be used for", self.pay_by_credit, 70, invoice=invoice
+        )
+        self.partner.with_context(
+            allowed_company_ids=[branch.id, self.company.id]
+        ).adjust_credit_balance(80, company_id=branch.id, reason="Goodwill")
+        self.pay_by_credit(70, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertEqual(self.held(), 100)
+
+    def test_refunded_to_the_balance(self):
+        """By the door, and by Odoo's own form of the transaction."""
+        self.give_credit(1000)
+        tx = self.pay_by_credit(1000)
+        refund = tx.payment_id.with_user(self.supervisor).refund(
+            amount=400, reason="Wrong"
+        )
+        self.assertEqual(self.held(), 400)
+        self.assertEqual(self.invoice.amount_residual, 400)
+        self.assertEqual(refund.source_payment_id, tx.payment_id)
+        tx.with_user(self.supervisor).action_refund(amount_to_refund=100)
+        tx.child_transaction_ids._post_process()
+        self.assertEqual(self.held(), 500)
+        self.assertEqual(self.invoice.amount_residual, 500)
+        [row] = self.invoice.get_payment_rows()
+        self.assertEqual(row["amount_refunded"], 500)
+        self.assertEqual({line["kind"] for line in row["refunds"]}, {"undone"})
+        self.assertEqual(
+            self.env["account.credit.balance.entry"]
+            .search([("entry_type", "=", "unapplied")])
+            .mapped("amount"),
+            [100, 400],
+        )
+        undone = tx.payment_id.with_user(self.supervisor).undo_credit_application()
+        self.assertEqual(undone.amount, 500)
+        self.assertEqual(self.held(), 1000)
+
+    def test_what_was_reversed_is_not_refunded(self):
+        self.give_credit(1000)
+        tx = self.pay_by_credit(1000)
+        tx.payment_id.move_id._reverse_moves(cancel=True)
+        self.assertEqual(self.held(), 1000)
+        with self.assertRaisesRegex(UserError, "was reversed by"):
+            tx.with_user(self.supervisor).action_refund(amount_to_refund=100)
+        self.assertEqual(self.held(), 1000)
+
+    def test_all_that_is_overdue(self):
+        other = self.make_overdue()
+        self.give_credit(2000)
+
+        def pay_overdue(amount):
+            self.request(
+                "/invoice/transaction/overdue",
+                payment_reference="BATCH",
+                **self._prepare_values(amount, self.credit_provider),
+            )
+
+        self.assert_refused("has changed", pay_overdue, 1)
+        pay_overdue(1500)
+        self.assert_refused("Nothing is overdue", pay_overdue, 1500)
+        self._keep()
+        self.assertEqual((self.invoice.amount_residual, other.amount_residual), (0, 0))
+        self.assertEqual(self.held(), 500)
+
+
+@tagged("post_install", "-at_install")
+class TestCreditFirst(PortalPaymentCommon):
+    """The credit pays a part, a card the rest."""
+
+    def test_credit_that_is_not_what_was_shown(self):
+        """The card is not charged with more than the member was told."""
+        self.give_credit(300)
+        for shown in (320, 280, "300", True):
+            self.assert_refused(
+                "it is .* now", self.charge, 1000, use_credit=True, credit_shown=shown
+            )
+        self.charge(1000, use_credit=True, credit_shown=300)
+        self.assertEqual(self.gateway.requests[-1][1:], ("charge", 700))
+
+    def test_provider_that_is_not_the_saved_methods(self):
+        self.give_credit(300)
+        tx = self.charge(1000, by=self.credit_provider)
+        self.assertEqual(tx.provider_id, self.provider)
+        self.assertEqual(self.held(), 300)
+
+    def test_both_pay_all_that_is_overdue(self):
+        other = self.make_overdue()
+        self.give_credit(1100)
+        page = self.url_open("/my/invoices/overdue").text
+        self.assertIn("Use my credit", page)
+        self.request(
+            "/invoice/transaction/overdue",
+            payment_reference="BATCH",
+            use_credit=True,
+            **self._prepare_values(
+                1500, self.provider, token_id=self.token.id, flow="token"
+            ),
+        )
+        self._keep()
+        self.assertEqual((self.invoice.amount_residual, other.amount_residual), (0, 0))
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.gateway.requests[-1][1:], ("charge", 400))
+
+    def test_both_pay(self):
+        self.give_credit(300)
+        tx = self.charge(1000, use_credit=True)
+        self.assertEqual((tx.amount, tx.outcome), (700, "succeeded"))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.held(), 0)
+        kinds = [row["kind"] for row in self.invoice.get_payment_rows()]
+        self.assertEqual(sorted(kinds), ["attempt", "credit"])
+
+    def test_declined_nothing_is_lost(self):
+        self.give_credit(300)
+        self.gateway.answers = ["error"]
+        tx = self.charge(1000, use_credit=True)
+        self.assertEqual(tx.outcome, "declined")
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_confirmed_later(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.assertEqual(self.held(), 300)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_credit_that_was_spent_meanwhile(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.give_credit(-200)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.held(), 0)
+        self.assertEqual(self.invoice.amount_residual, 200)
+        told = self.invoice.activity_ids
+        self.assertEqual(told.mapped("summary"), ["Credit was not spent"])
+        self.assertIn("200.00", told.note)
+        tx._post_process()
+        self.assertEqual(self.invoice.amount_residual, 200)
+        self.assertEqual(self.invoice.activity_ids, told)
+
+    def test_whom_a_task_is_given(self):
+        """The salesperson, if that one has the right to do it."""
+        salesperson = self.make_user("ip_sales", "base.group_user")
+        self.invoice.sudo().invoice_user_id = salesperson
+        self.test_credit_that_was_spent_meanwhile()
+        told = self.invoice.activity_ids
+        self.assertEqual(told.user_id, self.invoice.create_uid)
+        told.unlink()
+        salesperson.group_ids += self.env.ref("account.group_account_invoice")
+        self.invoice.transaction_ids._warn_not_mailed("No such field")
+        self.assertEqual(self.invoice.activity_ids.user_id, salesperson)
+
+    def test_what_cannot_be_spent_is_told(self):
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.gateway.notify(tx, "done")
+
+        def refuse(invoices, amounts):
+            raise UserError(invoices.env._("Today is in a locked period."))
+
+        self.patch(self.env.registry["account.move"], "_pay_with_credit", refuse)
+        tx._post_process()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(self.held(), 300)
+        told = self.invoice.activity_ids
+        self.assertIn("Credit was not spent", told.mapped("summary"))
+        self.assertIn("locked period", told.mapped("note")[0])
+
+    def test_refused(self):
+        self.assert_refused("no credit", self.charge, 1000, use_credit=True)
+        self.give_credit(1200)
+        self.assert_refused("pays all of it", self.charge, 1000, use_credit=True)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.token.partner_id = self.stranger.partner_id
+        self.assert_refused("no credit", self.charge, 1000, use_credit=True)
+
+    def test_of_another_customer_s_invoice(self):
+        """Neither the stranger's credit nor the customer's is spent."""
+        stranger = self.stranger.partner_id
+        self.give_credit(250)
+        self.give_credit(300, stranger)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.token.partner_id = stranger
+        self.assert_refused("customer who holds it", self.charge, 1000, use_credit=True)
+        page = self.url_open(self.invoice.get_portal_url()).text
+        self.assertIn("o_member_payment", page)
+        self.assertNotIn("o_member_use_credit", page)
+        self.assertEqual((self.held(), self.held(stranger)), (250, 300))
+
+    def _book_beside_another(self):
+        """Return what brought the rest, and another one for which credit waits."""
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        other = self.make_portal_transaction("pending", amount=100)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        return tx, other
+
+    def test_while_something_else_may_pay(self):
+        tx, other = self._book_beside_another()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (300, 300))
+        self.assertIn(tx, tx.search(tx._get_unsettled_domain()), "For the schedule.")
+        self.gateway.notify(other, "cancel")
+        tx._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
+        self.assertFalse(self.invoice.activity_ids)
+
+    def test_while_somebody_works_on_the_invoice(self):
+        """It is left to the schedule, as long as it takes."""
+        tx, other = self._book_beside_another()
+        self.gateway.notify(other, "cancel")
+
+        def held(records):
+            raise LockError("held")
+
+        with patch.object(self.env.registry["account.move"], "_lock_rows", held):
+            tx._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (300, 300))
+        self.assertFalse(self.invoice.activity_ids)
+        self.assertIn(tx, tx.search(tx._get_unsettled_domain()), "For the schedule.")
+        tx._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
+
+    def test_not_beside_an_early_payment_discount(self):
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "2/10",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 3650,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
+            }
+        )
+        invoice = self.make_invoice(100, invoice_payment_term_id=term.id)
+        self.give_credit(10)
+        self.assert_refused(
+            "early-payment discount",
+            self.charge,
+            98,
+            invoice=invoice,
+            use_credit=True,
+        )
+        self.charge(98, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPayment(PortalPaymentCommon):
+    """What members may pay, and that it is paid once."""
+
+    def test_saved_method_in_four_steps(self):
+        tx = self.charge(1000)
+        self.assertEqual(
+            (tx.outcome, tx.request_state, tx.operation),
+            ("succeeded", "answered", "online_token"),
+        )
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assert_refused("already been paid", self.charge, 1000)
+
+    def test_unknown_blocks_paying_twice(self):
+        self.gateway.answers = [TimeoutError("No answer")]
+        tx = self.charge(1000)
+        self.assertEqual(tx.outcome, "unknown")
+        self.assertTrue(tx.holds_invoice)
+        self.assert_refused("being processed", self.charge, 1000)
+        self.authenticate("ip_colleague", "ip_colleague")
+        self.token.partner_id = self.colleague.partner_id
+        self.assert_refused("being processed", self.charge, 1000)
+
+    def test_pending_blocks_paying_twice(self):
+        self.gateway.answers = ["pending"]
+        self.charge(1000)
+        self.assert_refused("being processed", self.charge, 1000)
+
+    def test_amounts_that_were_not_offered(self):
+        for amount in (999.99, 1, 500):
+            self.assert_refused("cannot be paid: pay", self.charge, amount)
+        self.assert_refused("above the amount to be paid", self.charge, 1000.01)
+
+    def test_amount_of_choice(self):
+        self.company.portal_amount_choice = True
+        self.company.portal_minimum_amount = 50
+        self.assert_refused("below the least amount", self.charge, 49.99)
+        self.charge(50)
+        self.charge(930)
+        self.assertEqual(self.invoice.amount_residual, 20)
+        self.charge(20)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_instalments(self):
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "Two halves",
+                "line_ids": [
+                    Command.create({"value_amount": 50, "nb_days": days})
+                    for days in (3600, 3700)
+                ],
+            }
+        )
+        invoice = self.make_invoice(200, invoice_payment_term_id=term.id)
+        self.assertEqual(invoice._get_member_amounts(), {"full": 200, "next": 100})
+        self.assert_refused("pay", self.charge, 50, invoice=invoice)
+        self.charge(100, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 100)
+        self.charge(100, invoice=invoice)
+        self.assertEqual(invoice.amount_residual, 0)
+
+    def test_payment_link(self):
+        token = payment_utils.generate_access_token(
+            self.invoice.id, 250.0, env=self.env
+        )
+        self.assert_refused("cannot be paid", self.charge, 250)
+        for forged in ({"link_amount": "300.0"}, {"link_token": "made up"}):
+            link = {"link_amount": "250.0", "link_token": token, **forged}
+            self.assert_refused("cannot be paid", self.charge, 300, **link)
+        self.charge(250, link_amount="250.0", link_token=token)
+        self.assertEqual(self.invoice.amount_residual, 750)
+
+    def test_replayed_request(self):
+        self.company.portal_amount_choice = True
+        key = str(uuid.uuid4())
+        first = self.charge(100, idempotency_key=key)
+        self.assertEqual(self.charge(100, idempotency_key=key), first)
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(self.invoice.amount_residual, 900)
+        self.assert_refused(
+            "used already with other values", self.charge, 200, idempotency_key=key
+        )
+
+    def test_credit_replayed(self):
+        self.company.portal_amount_choice = True
+        self.give_credit(500)
+        key = str(uuid.uuid4())
+        first = self.pay_by_credit(100, idempotency_key=key)
+        self.assertEqual(self.pay_by_credit(100, idempotency_key=key), first)
+        self.assertEqual(self.held(), 400)
+
+    def test_two_members_at_the_page_of_a_provider(self):
+        tx = self.pay(1000, tab="one")
+        self.assertEqual(tx.outcome, "draft")
+        self.authenticate("ip_colleague", "ip_colleague")
+        self.assert_refused("being processed", self.pay, 1000, tab="one")
+        self.assert_refused("being processed", self.pay, 1000)
+        self._wait_ten_minutes()
+        self.pay(1000)
+
+    def test_two_tabs_at_the_page_of_a_provider(self):
+        self.pay(1000, tab="one")
+        self.pay(1000, tab="one")  # Back, to choose another method.
+        self.assert_refused("being processed", self.pay, 1000, tab="two")
+        self.assert_refused("being processed", self.charge, 1000, tab="two")
+        self.charge(1000, tab="one")
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def _wait_ten_minutes(self):
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = create_date - "
+            "interval '11 minutes'"
+        )
+        self.env.invalidate_all()
+
+    def test_form_without_an_invoice(self):
+        """Where credit is offered for another document, it says how much there is."""
+        self.give_credit(50)
+        partner, currency = self.member.partner_id, self.company.currency_id
+        token = payment_utils.generate_access_token(
+            partner.id, 20.0, currency.id, env=self.env
+        )
+        page = self.url_open(
+            f"/payment/pay?amount=20.0&currency_id={currency.id}&reference=Order"
+            f"&partner_id={partner.id}&company_id={self.company.id}"
+            f"&access_token={token}"
+        ).text
+        self.assertIn('data-provider-code="credit_balance"', page)
+        told = re.search(r"o_member_credit[^>]*>(.*?)available", page, re.DOTALL)
+        self.assertIn("50.00", told[1])
+
+    def test_a_provider_that_does_not_take_as_much(self):
+        self.company.portal_amount_choice = True
+        self.provider.maximum_amount = 400
+        self.assert_refused("cannot be used for", self.charge, 500)
+        self.charge(400)
+        self.assertEqual(self.invoice.amount_residual, 600)
+        self.provider.is_published = False
+        self.assert_refused("cannot be used for", self.charge, 100)
+
+    def test_form(self):
+        """Providers are offered by what can be paid, each up to what it takes."""
+        self.company.portal_amount_choice = True
+        self.company.portal_minimum_amount = 25
+        self.give_credit(300)
+        self.provider.maximum_amount = 400
+        self._keep()
+        page = self.url_open(self.invoice.get_portal_url()).text
+        maximums = dict(
+            re.findall(
+                r'data-provider-code="(\w+)"[^>]*data-maximum-amount="([\d.]+)"', page
+            )
+        )
+        self.assertEqual(maximums, {"none": "400.0", "credit_balance": "300.0"})
+        self.assertIn("Use my credit of", page)
+        self.assertIn('min="25.0"', page)
+        address = f"/my/invoices/{self.invoice.id}"
+        self.assertIn(
+            f'data-access-token="{self.invoice.sudo().access_token}"',
+            self.url_open(address).text,
+        )
+        self.authenticate(None, None)
+        page = self.url_open(self.invoice.get_portal_url()).text
+        self.assertIn("o_member_payment", page)
+        self.assertNotIn("Use my credit", page)
+        self.assertNotIn("credit_balance", page)
+
+    def test_form_for_what_credit_leaves(self):
+        """Where there is no choice of the amount, the card may be for the rest."""
+        self.give_credit(300)
+        for maximum, is_offered in ((700, True), (699, False)):
+            self.provider.maximum_amount = maximum
+            self._keep()
+            page = self.url_open(self.invoice.get_portal_url()).text
+            self.assertEqual('data-provider-code="none"' in page, is_offered)
+            self.assertNotIn('data-provider-code="credit_balance"', page)
+
+    def test_invoice_of_another_customer(self):
+        self.authenticate("ip_stranger", "ip_stranger")
+        for access_token in ("", "made-up", None):
+            self.assert_refused(
+                "access token", self.charge, 1000, access_token=access_token
+            )
+        self.assert_refused(
+            "do not have access to this payment token", self.charge, 1000
+        )
+
+    def test_employee_without_accounting_rights(self):
+        self.make_user("ip_employee", "base.group_user")
+        self.authenticate("ip_employee", "ip_employee")
+        for access_token in ("", "made-up", None):
+            self.assert_refused(
+                "access token", self.charge, 1000, access_token=access_token
+            )

@@ -1,0 +1,1031 @@
+import requests
+
+from odoo import fields
+from odoo.exceptions import AccessError, LockError, UserError
+from odoo.fields import Command
+from odoo.modules.module import load_script
+from odoo.tests import tagged
+from odoo.tools import file_path
+
+from .common_refund import RefundCommon
+
+
+@tagged("post_install", "-at_install")
+class TestRefundThroughGateway(RefundCommon):
+    """Money that goes back to the method that was charged."""
+
+    def test_in_full_reopens_the_invoice(self):
+        payment = self.charge()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        refund = self.refund(payment)
+        self.assertEqual(refund._name, "account.payment")
+        self.assertEqual(refund.payment_type, "outbound")
+        self.assertEqual(refund.amount, 1000)
+        self.assertEqual(refund.source_payment_id, payment)
+        self.assertEqual(refund.journal_id, payment.journal_id)
+        self.assertEqual(self.gateway.requests[-1][1:], ("refund", -1000))
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        self.assertEqual(self.invoice.payment_state, "not_paid")
+        self.assertEqual(self.invoice.refund_status, "refunded")
+        self.assertFalse(self.receivable(payment))
+        self.assertFalse(self.receivable(refund))
+
+    def test_in_part_leaves_the_rest_on_the_invoice(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300)
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(self.invoice.payment_state, "partial")
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+        row = self.row(payment)
+        self.assertEqual(row["amount_applied"], 700)
+        self.assertEqual(row["amount_refunded"], 300)
+        (shown,) = row["refunds"]
+        self.assertEqual(shown["payment_id"], refund.id)
+        self.assertEqual(shown["state"], "succeeded")
+        self.assertEqual(shown["memo"], "A mistake")
+        self.assertTrue(self.action(shown, "receipt"))
+
+    def test_in_part_is_one_partial_matching(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300)
+        receivable = payment.destination_account_id
+        moves = payment.move_id | refund.move_id | self.invoice
+        lines = moves.sudo().line_ids.filtered(
+            lambda line: line.account_id == receivable
+        )
+        self.assertEqual(len(lines), 3)
+        self.assertFalse(lines.full_reconcile_id)
+        (number,) = set(lines.mapped("matching_number"))
+        self.assertTrue(number.startswith("P"))
+
+    def test_migration_matches_again(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300)
+        lines = (payment | refund)._get_receivable_lines().sudo()
+        own = self.invoice._get_open_receivable_lines()
+        number = own.matching_number
+        full = (
+            self.env["account.full.reconcile"]
+            .sudo()
+            .create(
+                {
+                    "partial_reconcile_ids": [
+                        Command.link(part.id)
+                        for part in refund._get_receivable_lines()
+                        .sudo()
+                        .matched_credit_ids
+                    ],
+                    "reconciled_line_ids": [Command.link(line.id) for line in lines],
+                }
+            )
+        )  # So it was left by version 19.0.1.2.0.
+        self.assertEqual(lines.full_reconcile_id, full)
+        migration = load_script(
+            file_path("invoice_payments_ext/migrations/19.0.1.3.0/post-migrate.py"),
+            "post_migrate",
+        )
+        migration.migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertFalse(lines.full_reconcile_id)
+        self.assertEqual(set((lines | own).mapped("matching_number")), {number})
+        self.assertFalse(full.exists())
+
+    def test_several_one_after_another(self):
+        payment = self.charge()
+        for amount in (300, 300):
+            self.refund(payment, amount)
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        with self.assertRefused("400.01 is above the refundable amount of .*400.00"):
+            self.refund(payment, 400.01)
+        self.refund(payment)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        self.assertEqual(self.invoice.refund_status, "refunded")
+        with self.assertRefused("refunded already"):
+            self.refund(payment)
+        self.assertFalse(self.action(self.row(payment), "refund")["enabled"])
+
+    def test_paid_again_after_a_refund(self):
+        payment = self.charge()
+        self.refund(payment)
+        self.charge()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+
+    def test_reduces_the_bill(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300, reduce_bill=True)
+        credit_note = self.invoice.reversal_move_ids
+        self.assertEqual(credit_note.state, "posted")
+        self.assertEqual(credit_note.amount_total, 300)
+        self.assertEqual(credit_note.amount_residual, 0)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertIn(self.invoice.payment_state, ("paid", "in_payment"))
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(
+            refund.sudo().refund_allocation_ids.credit_note_id, credit_note
+        )
+        row = self.rows()[f"move-{credit_note.id}"]
+        self.assertEqual((row["kind"], row["amount_applied"]), ("credit_note", 0))
+
+    def test_reduces_the_bill_of_a_part_paid_invoice(self):
+        payment = self.charge(600)
+        self.refund(payment, 200, reduce_bill=True)
+        self.assertEqual(self.invoice.amount_residual, 400)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
+        self.refund(payment, 400, reduce_bill=True)
+        self.assertEqual(self.invoice.amount_residual, 400)
+        self.assertEqual(self.invoice.refund_status, "refunded")
+
+    def test_declined_changes_nothing(self):
+        payment = self.charge()
+        self.gateway.reason = "Card closed"
+        attempt = self.refund(payment, 300, answer="error", reduce_bill=True)
+        self.assertEqual(attempt._name, "payment.transaction")
+        self.assertEqual(attempt.outcome, "declined")
+        self.assertEqual(attempt.state_message, "Card closed")
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.invoice.reversal_move_ids)
+        self.assertEqual(payment._get_refundable_amount(), 1000)
+        self.assertFalse(self.invoice.refund_status)
+        title, message, kind = attempt._describe_outcome()
+        self.assertEqual((title, kind), ("Refund declined", "danger"))
+        self.assertIn("Card closed", message)
+        row = self.row(payment)
+        self.assertEqual(row["amount_refunded"], 0)
+        self.assertEqual(row["refunds"][0]["state"], "declined")
+        self.assertEqual(row["refunds"][0]["reason"], "Card closed")
+        self.assertTrue(self.action(row, "refund")["enabled"])
+
+    def test_pending_reserves_its_amount(self):
+        payment = self.charge()
+        attempt = self.refund(payment, 700, answer="pending")
+        self.assertEqual(attempt.outcome, "pending")
+        self.assertEqual(payment._get_refundable_amount(), 300)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        with self.assertRefused("above the refundable amount"):
+            self.refund(payment, 301)
+        with self.assertRefused("in flight"):
+            payment.action_draft()
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 700)
+        self.assertEqual(payment._get_refundable_amount(), 300)
+
+    def test_pending_then_declined_frees_its_amount(self):
+        payment = self.charge()
+        attempt = self.refund(payment, 700, answer="pending")
+        self.gateway.notify(attempt, "error")
+        self.assertEqual(payment._get_refundable_amount(), 1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_unknown_reserves_and_is_resolved_by_a_person(self):
+        for charged, refundable, remaining in (
+            (True, 300, 700),
+            (False, 1000, 0),
+        ):
+            with self.subTest(charged):
+                self.invoice = self.make_invoice().with_user(self.supervisor)
+                payment = self.charge()
+                timeout = self.transport_error(requests.ReadTimeout())
+                attempt = self.refund(payment, 700, answer=timeout)
+                self.assertEqual(attempt.outcome, "unknown")
+                self.assertEqual(payment._get_refundable_amount(), 300)
+                requests_before = list(self.gateway.requests)
+                self.run_resolver()
+                self.assertEqual(self.gateway.requests, requests_before)
+                row = self.row(payment)
+                self.assertTrue(self.action(row["refunds"][0], "resolve"))
+                attempt.resolve(charged, "Seen in the dashboard")
+                self.assertEqual(payment._get_refundable_amount(), refundable)
+                self.assertEqual(self.invoice.amount_residual, remaining)
+
+    def test_done_after_the_verdict_that_it_was_not(self):
+        payment = self.charge()
+        timeout = self.transport_error(requests.ReadTimeout())
+        attempt = self.refund(payment, 700, answer=timeout)
+        attempt.resolve(False, "Not in the dashboard")
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 700)
+        self.assertEqual(payment._get_refundable_amount(), 300)
+
+    def test_unknown_that_never_reached_the_gateway_is_failed(self):
+        payment = self.charge()
+        refused = self.transport_error(requests.ConnectTimeout())
+        attempt = self.refund(payment, 700, answer=refused)
+        self.assertEqual(attempt.outcome, "failed")
+        self.assertEqual(payment._get_refundable_amount(), 1000)
+
+    def test_what_breaks_in_booking_is_booked_later(self):
+        payment = self.charge()
+        error = RuntimeError("Broken")
+        with self.force_error_once("account.payment", "_allocate_refund", error):
+            attempt = self.refund(payment, 300)
+        self.assertEqual(attempt._name, "payment.transaction")
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertIn("not booked", attempt._describe_outcome()[1])
+        self.assertEqual(payment._get_refundable_amount(), 700)
+        self.assertIn(
+            "Refunded, not booked", self.invoice.activity_ids.mapped("summary")
+        )
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(len(payment.refund_payment_ids), 1)
+
+    def test_idempotency_key(self):
+        payment = self.charge()
+        first = self.refund(payment, 300, idempotency_key="key")
+        second = self.refund(payment, 300, idempotency_key="key")
+        self.assertEqual(first, second)
+        self.assertEqual(self.invoice.amount_residual, 300)
+        with self.assertRefused("used already with other values"):
+            self.refund(payment, 200, idempotency_key="key")
+
+    def test_archived_saved_method(self):
+        payment = self.charge()
+        self.token.sudo().active = False
+        self.refund(payment, 300)
+        self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_archived_payment_method(self):
+        payment = self.charge()
+        self.token.payment_method_id.sudo().active = False
+        self.refund(payment, 300)
+        self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_parts_of_an_authorization(self):
+        attempt = self.start_attempt("authorized")
+        self.gateway.answers = ["done"]
+        part = attempt.capture(600)
+        payment = part.sudo().payment_id.with_user(self.supervisor)
+        self.refund(payment, 200)
+        self.assertEqual(self.invoice.amount_residual, 600)
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        self.gateway.answers = ["cancel"]
+        attempt.void()
+
+    def test_refunded_before_it_could_be_booked(self):
+        error = RuntimeError("Broken")
+        with self.force_error_once("account.payment", "create", error):
+            attempt = self.start_attempt("done").sudo()
+        self.assertFalse(attempt.payment_id)
+        refund = attempt._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertEqual(attempt.payment_id.amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_bill_that_was_credited_in_the_meantime(self):
+        payment = self.charge()
+        attempt = self.refund(payment, 300, answer="pending", reduce_bill=True)
+        self.make_credit_note(self.invoice.with_user(self.env.uid))
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertIn(
+            "Refunded, but the bill was not reduced",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestRefundFromElsewhere(RefundCommon):
+    """Refunds that start at the gateway, or on Odoo's own form."""
+
+    def test_reported_by_the_gateway(self):
+        payment = self.charge()
+        source = payment.sudo().payment_transaction_id
+        refund = source._create_child_transaction(
+            300, is_refund=True, provider_reference="re_1"
+        )
+        again = source._create_child_transaction(
+            300, is_refund=True, provider_reference="re_1"
+        )
+        self.assertEqual(refund, again)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+        self.assertEqual(
+            self.invoice.activity_ids.mapped("summary"),
+            ["Refund made outside the Payments section"],
+        )
+        self.assertEqual(len(self.row(payment)["refunds"]), 1)
+
+    def test_reported_before_our_own_answer_is_known(self):
+        payment = self.charge()
+        timeout = self.transport_error(requests.ReadTimeout())
+        attempt = self.refund(payment, 300, answer=timeout).sudo()
+        source = attempt.source_transaction_id
+        reported = source._create_child_transaction(300, is_refund=True)
+        self.assertEqual(reported, attempt)
+        self.gateway.notify(reported, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(payment._get_refundable_amount(), 700)
+        self.assertFalse(self.invoice.activity_ids)
+        other = source._create_child_transaction(300, is_refund=True)
+        self.assertNotEqual(other, attempt)
+        self.gateway.notify(other, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 600)
+
+    def test_more_than_was_left(self):
+        self.late_confirmation = True
+        payment = self.charge()
+        self.refund(payment, 800, to="outside")
+        source = payment.sudo().payment_transaction_id
+        refund = source._create_child_transaction(1000, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        self.assertEqual(self.receivable(refund.payment_id), 800)
+        self.assertIn(
+            "Refund without what it gives back",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+        # The money did come, whatever was given back of it.
+        payment.action_draft()
+        payment.action_post()
+        self.assertEqual(payment.state, "in_process")
+        payment.action_draft()
+        payment.amount = 900
+        with self.assertRefused("posted with less"):
+            payment.action_post()
+        payment.amount = 1000
+        payment.action_post()
+
+    def test_somebody_holds_the_invoice_when_it_is_booked(self):
+        """It is tried again, and nobody is told of a failure."""
+        self.gateway.answers = ["pending"]
+        attempt = self.invoice.charge(self.token.id).sudo()
+        self.gateway.notify(attempt, "done")
+        self._keep()
+        settle, tries = type(attempt)._settle, []
+
+        def settle_third(tx):
+            tries.append(tx)
+            if len(tries) < 3:
+                raise UserError(tx.reference) from LockError("held")
+            return settle(tx)
+
+        self.patch(self.env.registry["payment.transaction"], "_settle", settle_third)
+        attempt._try_to_settle()
+        self.assertEqual(len(tries), 3)
+        self.assertEqual(attempt.payment_id.amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.invoice.activity_ids)
+
+    def test_on_odoos_own_form(self):
+        payment = self.charge()
+        action = payment.action_refund_wizard()
+        self.assertEqual(action["res_model"], "account.payment.refund")
+        wizard = (
+            self.env["payment.refund.wizard"]
+            .with_user(self.supervisor)
+            .create({"payment_id": payment.id, "amount_to_refund": 300})
+        )
+        wizard.action_refund()
+        self.assertEqual(self.gateway.requests[-1][1:], ("refund", -300))
+        self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_two_of_odoos_own_forms_side_by_side(self):
+        payment = self.charge()
+        wizards = [
+            self.env["payment.refund.wizard"]
+            .with_user(self.supervisor)
+            .create({"payment_id": payment.id, "amount_to_refund": 1000})
+            for _number in range(2)
+        ]
+        wizards[0].action_refund()
+        self.env.invalidate_all()
+        with self.assertRefused("refunded already or being refunded"):
+            wizards[1].action_refund()
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_refund_of_another_addon(self):
+        payment = self.charge()
+        payment.sudo().payment_transaction_id._refund(300)
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertIn(
+            "Refund made outside the Payments section",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+
+    def test_refund_of_another_addon_whose_answer_cannot_be_read(self):
+        payment = self.charge()
+        self.gateway.answers = ["done"]
+        with self.force_error_once(
+            "payment.transaction", "_apply_updates", KeyError("id")
+        ):
+            payment.sudo().payment_transaction_id._refund(300)
+        attempt = payment.sudo().payment_transaction_id.child_transaction_ids
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(payment._get_refundable_amount(), 700)
+
+    def test_reported_on_an_authorization_that_was_captured_in_parts(self):
+        attempt = self.start_attempt("authorized").sudo()
+        self.gateway.answers = ["done"]
+        parts = attempt.capture(600) | attempt.capture(400)
+        with self.assertRefused("captured in parts"):
+            attempt._refund(100)
+        refund = attempt._create_child_transaction(500, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 500)
+        payments = parts.sudo().payment_id
+        self.assertEqual(refund.payment_id.source_payment_id, payments[0])
+        self.assertEqual(
+            [payment._get_refundable_amount() for payment in payments], [100, 400]
+        )
+        rows = self.rows()
+        (shown,) = rows[f"tx-{parts[0].id}"]["refunds"]
+        self.assertEqual(shown["transaction_id"], refund.id)
+
+    def test_payment_that_was_cancelled_before_the_gateway_reported(self):
+        self.late_confirmation = True
+        payment = self.charge()
+        payment.action_cancel()
+        source = payment.sudo().payment_transaction_id
+        refund = source._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertEqual(refund.payment_id.state, "in_process")
+        self.assertIn(
+            "Refund without what it gives back",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+        # The charge itself is not in the books any more: that was a person's wish.
+        payment.action_draft()
+        payment.action_post()
+
+    def test_odoos_own_form_keeps_unknown_apart(self):
+        payment = self.charge()
+        self.gateway.answers = [self.transport_error(requests.ReadTimeout())]
+        payment.sudo().payment_transaction_id.action_refund(300)
+        attempt = payment.sudo().payment_transaction_id.child_transaction_ids
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(payment._get_refundable_amount(), 700)
+
+    def test_odoos_own_form_wants_the_level(self):
+        payment = self.charge()
+        transaction = payment.payment_transaction_id
+        with self.assertRefused("no right to refund"):
+            transaction.with_user(self.accountant).action_refund(300)
+
+
+@tagged("post_install", "-at_install")
+class TestRefundOutside(RefundCommon):
+    """Money that goes back in cash, by cheque or by bank transfer: a record only."""
+
+    def test_external_payment_recorded_by_mistake(self):
+        payment = self.record()
+        before = list(self.gateway.requests)
+        refund = self.refund(payment, to="outside", reference="CHQ 7")
+        self.assertEqual(self.gateway.requests, before)
+        self.assertEqual(refund.payment_reference, "CHQ 7")
+        self.assertEqual(refund.date, fields.Date.context_today(refund))
+        self.assertEqual(refund.source_payment_id, payment)
+        self.assertFalse(refund.payment_transaction_id)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        self.assertEqual(self.invoice.refund_status, "refunded")
+        self.assertFalse(self.receivable(refund))
+        row = self.row(payment)
+        self.assertEqual(row["amount_refunded"], 1000)
+        self.assertEqual(row["refunds"][0]["reference"], "CHQ 7")
+
+    def test_external_payment_has_no_gateway(self):
+        payment = self.record()
+        with self.assertRefused("not charged through a gateway: refund it outside"):
+            self.refund(payment)
+
+    def test_card_payment_outside(self):
+        payment = self.charge()
+        self.refund(payment, 400, to="outside")
+        self.assertEqual(payment._get_refundable_amount(), 600)
+        with self.assertRefused("above the refundable amount"):
+            self.refund(payment, 601)
+
+    def test_reduces_the_bill(self):
+        payment = self.record()
+        self.refund(payment, 250, to="outside", reduce_bill=True)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_total, 250)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
+
+    def test_refund_that_is_reset_still_counts(self):
+        payment = self.record()
+        refund = self.refund(payment, to="outside")
+        refund.action_draft()
+        self.assertEqual(payment._get_refundable_amount(), 0)
+        with self.assertRefused("refunded already or being refunded"):
+            self.refund(payment, to="outside")
+        (action,) = [
+            action
+            for action in self.rows()[f"pay-{payment.id}"]["actions"]
+            if action["name"] == "refund"
+        ]
+        self.assertFalse(action["enabled"])
+        self.assertIn("being refunded", action["reason"])
+        refund.action_post()
+        self.assertEqual(payment._get_refundable_amount(), 0)
+
+    def test_refund_that_was_cancelled_by_mistake(self):
+        payment = self.record()
+        refund = self.refund(payment, 400, to="outside")
+        refund.action_draft()
+        refund.action_cancel()
+        self.assertEqual(self.receivable(payment), -400)
+        refund.action_draft()
+        refund.action_post()
+        self.assertFalse(self.receivable(refund))
+        self.assertFalse(self.receivable(payment))
+
+    def test_refund_with_a_credit_note_that_is_changed(self):
+        """It is matched with its credit note again, as far as it goes."""
+        payment = self.record()
+        refund = self.refund(payment, 250, to="outside", reduce_bill=True)
+        credit_note = self.invoice.reversal_move_ids
+        self.assertEqual(credit_note.amount_residual, 0)
+        refund.action_draft()
+        refund.amount = 200
+        refund.action_post()
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(credit_note.amount_residual, 50)
+
+    def test_refund_that_is_changed(self):
+        payment = self.record()
+        refund = self.refund(payment, 400, to="outside")
+        refund.action_draft()
+        refund.amount = 1000.01
+        with self.assertRefused("more would be given back than"):
+            refund.action_post()
+        with self.assertRefused("cannot be changed"):
+            refund.source_payment_id = False
+        refund.amount = 300
+        refund.action_post()
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(self.receivable(payment), -100)
+        refund.action_draft()
+        refund.amount = 500
+        with self.assertRefused("is not open any more"):
+            refund.action_post()
+        refund.amount = 400
+        refund.action_post()
+        self.assertFalse(self.receivable(refund))
+        payment.action_draft()
+        payment.amount = 399
+        with self.assertRefused("cannot be posted with less"):
+            payment.action_post()
+        payment.amount = 1000
+        payment.action_post()
+        for record in (payment, refund):
+            record.sudo().move_id.line_ids.filtered("account_id.reconcile").filtered(
+                lambda line: line.account_id == payment.destination_account_id
+            ).remove_move_reconcile()
+        refund.sudo()._reconcile_in_order(
+            [
+                refund.sudo()._get_receivable_lines()
+                | payment.sudo()._get_receivable_lines()
+            ]
+        )
+
+    def test_cancelled_refund_does_not_count(self):
+        payment = self.record()
+        refund = self.refund(payment, 400, to="outside")
+        refund.action_draft()
+        refund.action_cancel()
+        self.assertEqual(payment._get_refundable_amount(), 1000)
+        self.assertFalse(self.invoice.refund_status)
+
+    def test_idempotency_key(self):
+        payment = self.record()
+        first = self.refund(payment, 300, to="outside", idempotency_key="key")
+        second = self.refund(payment, 300, to="outside", idempotency_key="key")
+        self.assertEqual(first, second)
+        self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_receipt(self):
+        payment = self.record()
+        refund = self.refund(payment, 300, to="outside", reason="Secret reason")
+        html = self.env["ir.actions.report"]._render_qweb_html(
+            "account.action_report_payment_receipt", refund.ids
+        )[0]
+        for text in ("Refund Receipt", payment.name, self.invoice.name, "300.00"):
+            self.assertIn(text, html.decode())
+        self.assertNotIn("Secret reason", html.decode())
+
+
+@tagged("post_install", "-at_install")
+class TestRefundAllocation(RefundCommon):
+    """What a refund undoes: the unallocated part first, then the chosen invoice."""
+
+    def pay_two(self):
+        """Return a payment of 1500 that paid two invoices, and the second of them."""
+        second = self.make_invoice(500.0).with_user(self.supervisor)
+        both = self.invoice | second
+        payment = self.register_payment(both.sudo(), group_payment=True)
+        return payment.with_user(self.supervisor), second
+
+    def test_the_last_paid_reopens_first(self):
+        payment, second = self.pay_two()
+        self.refund(payment, 700, to="outside")
+        residuals = sorted((self.invoice | second).mapped("amount_residual"))
+        self.assertEqual(sum(residuals), 700)
+        self.assertEqual(payment._get_refundable_amount(), 800)
+
+    def test_the_chosen_one_reopens_first(self):
+        for chosen in (0, 1):
+            with self.subTest(chosen):
+                self.invoice = self.make_invoice().with_user(self.supervisor)
+                payment, second = self.pay_two()
+                invoices = (self.invoice, second)
+                self.refund(payment, 400, to="outside", invoice_id=invoices[chosen].id)
+                self.assertEqual(invoices[chosen].amount_residual, 400)
+                self.assertEqual(invoices[1 - chosen].amount_residual, 0)
+                self.assertEqual(invoices[1 - chosen].refund_status, False)
+
+    def test_more_than_the_chosen_one(self):
+        payment, second = self.pay_two()
+        self.refund(payment, 700, to="outside", invoice_id=second.id)
+        self.assertEqual(second.amount_residual, 500)
+        self.assertEqual(self.invoice.amount_residual, 200)
+        self.assertEqual(second.refund_status, "refunded")
+        self.assertEqual(self.invoice.refund_status, "partially_refunded")
+
+    def test_more_than_the_chosen_one_with_credit_notes(self):
+        payment, second = self.pay_two()
+        self.refund(payment, 700, to="outside", invoice_id=second.id, reduce_bill=True)
+        self.assertEqual(second.reversal_move_ids.amount_total, 500)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_total, 200)
+        self.assertEqual((self.invoice | second).mapped("amount_residual"), [0, 0])
+
+    def test_an_invoice_that_it_does_not_pay(self):
+        payment = self.record()
+        other = self.make_invoice()
+        with self.assertRefused("does not pay"):
+            self.refund(payment, 10, to="outside", invoice_id=other.id)
+
+    def test_the_unallocated_part_goes_first(self):
+        self.late_confirmation = True
+        self.record(400)
+        tx = self.make_portal_transaction("done", amount=1000.0)
+        payment = tx.payment_id.with_user(self.supervisor)
+        self.assertEqual(self.receivable(payment), -400)
+        self.refund(payment, 300)
+        self.assertEqual(self.receivable(payment), -100)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.invoice.refund_status)
+        self.refund(payment, 300)
+        self.assertFalse(self.receivable(payment))
+        self.assertEqual(self.invoice.amount_residual, 200)
+
+    def test_payment_that_is_not_allocated_at_all(self):
+        payment = self.record()
+        (
+            payment.move_id.line_ids & payment.sudo()._get_receivable_lines()
+        ).sudo().remove_move_reconcile()
+        self.refund(payment, 600, to="outside")
+        self.assertEqual(self.receivable(payment), -400)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        with self.assertRefused("pays no bill"):
+            self.refund(payment, 100, to="outside", reduce_bill=True)
+
+    def test_installments(self):
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "Two halves",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 50, "nb_days": days}
+                    )
+                    for days in (0, 30)
+                ],
+            }
+        )
+        self.invoice = self.make_invoice(invoice_payment_term_id=terms.id).with_user(
+            self.supervisor
+        )
+        payment = self.record()
+        self.refund(payment, 600, to="outside")
+        lines = self.invoice.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        ).sorted("date_maturity")
+        self.assertEqual(lines.mapped("amount_residual"), [100, 500])
+
+    def test_foreign_currency(self):
+        currency = self.make_currency("CHF", 2.0)
+        self.set_rate(currency, fields.Date.today(), 4.0)
+        self.invoice = self.make_invoice(currency_id=currency.id).with_user(
+            self.supervisor
+        )
+        payment = self.record(date="2026-01-20")
+        self.assertEqual(self.invoice.amount_residual, 0)
+        refund = self.refund(payment, 300, to="outside")
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertFalse(self.receivable(refund))
+        lines = (
+            (payment | refund)
+            .sudo()
+            .move_id.line_ids.filtered(
+                lambda line: line.account_id == payment.destination_account_id
+            )
+        )
+        partials = lines.matched_debit_ids | lines.matched_credit_ids
+        exchange = partials.exchange_move_id
+        self.assertTrue(exchange)  # 300 CHF were 150 in January and are 75 today.
+        self.assertEqual(set(exchange.mapped("state")), {"posted"})
+        self.assertFalse(sum(lines.filtered("payment_id").mapped("amount_residual")))
+
+    def test_foreign_currency_through_the_gateway(self):
+        currency = self.make_currency("CHF", 2.0)
+        self.invoice = self.make_invoice(currency_id=currency.id).with_user(
+            self.supervisor
+        )
+        payment = self.charge()
+        self.set_rate(currency, fields.Date.today(), 3.0)
+        refund = self.refund(payment, reduce_bill=True)
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
+        self.assertFalse(self.receivable(refund))
+
+    def test_reduced_bill_in_another_currency(self):
+        currency = self.make_currency("CHF", 2.0)
+        for rate in (2.5, 1.6):
+            with self.subTest(rate):
+                currency.rate_ids.unlink()
+                self.set_rate(currency, "2020-01-01", 2.0)
+                self.invoice = self.make_invoice(currency_id=currency.id).with_user(
+                    self.supervisor
+                )
+                payment = self.register_payment(
+                    self.invoice.sudo(),
+                    currency_id=self.company.currency_id.id,
+                    payment_date="2026-01-20",
+                ).with_user(self.supervisor)
+                self.assertEqual(self.invoice.amount_residual, 0)
+                self.set_rate(currency, fields.Date.today(), rate)
+                part = self.currency.round(payment.amount / 5)
+                refund = self.refund(payment, part, to="outside", reduce_bill=True)
+                self.assertEqual(self.invoice.amount_residual, 0)
+                self.assertEqual(self.invoice.reversal_move_ids.amount_total, 200)
+                self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
+                self.assertFalse(self.receivable(refund))
+                self.assertFalse(self.receivable(payment))
+
+    def test_no_more_is_credited_than_was_planned(self):
+        self.late_confirmation = True
+        self.record(400)
+        tx = self.make_portal_transaction("done", amount=1000.0)
+        payment = tx.payment_id.with_user(self.supervisor)
+        attempt = self.refund(payment, 500, answer="pending", reduce_bill=True)
+        self.assertEqual(self.invoice._get_creditable_amount(), 900)
+        other = self.make_invoice(400.0)
+        lines = payment.sudo()._get_receivable_lines()
+        with self.assertRefused("is in flight"):
+            other.sudo().js_assign_outstanding_line(lines.id)
+        # A person may still do it by hand.
+        (lines | other.sudo()._get_open_receivable_lines()).reconcile()
+        self.assertEqual(other.amount_residual, 0)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        credited = (self.invoice | other).reversal_move_ids
+        self.assertEqual(credited.mapped("amount_total"), [100])
+        self.assertEqual(sum((self.invoice | other).mapped("amount_residual")), 400)
+        self.assertFalse(self.receivable(attempt.sudo().payment_id))
+
+    def test_early_payment_discount(self):
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "2% in 10 days",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 100, "nb_days": 30}
+                    )
+                ],
+            }
+        )
+        today = fields.Date.context_today(self.invoice)
+        for amount, remaining in ((480, 480), (None, 980)):
+            with self.subTest(amount):
+                self.invoice = self.make_invoice(
+                    invoice_payment_term_id=terms.id, invoice_date=today
+                ).with_user(self.supervisor)
+                payment = self.record()
+                self.assertEqual(payment.amount, 980)
+                self.assertEqual(self.invoice.amount_residual, 0)
+                self.refund(payment, amount, to="outside")
+                self.assertEqual(self.invoice.amount_residual, remaining)
+                self.assertEqual(
+                    self.invoice.refund_status,
+                    "partially_refunded" if amount else "refunded",
+                )
+
+
+@tagged("post_install", "-at_install")
+class TestRefundRefusals(RefundCommon):
+    """What is no refund is refused in words, and changes nothing."""
+
+    def test_amounts(self):
+        payment = self.charge()
+        for amount, message in (
+            (0, "above zero"),
+            (-5, "above zero"),
+            (1000.01, "above the refundable amount"),
+            (10.001, "finer than the smallest unit"),
+            (float("nan"), "must be a number"),
+            ("10", "must be a number"),
+            (True, "must be a number"),
+        ):
+            for to in ("original", "outside"):
+                with self.subTest((amount, to)), self.assertRefused(message):
+                    self.refund(payment, amount, to=to)
+
+    def test_reasons(self):
+        payment = self.charge()
+        for reason in (None, "", "  \n", 7):
+            with self.subTest(reason), self.assertRefused("reason is required"):
+                self.refund(payment, 10, reason=reason)
+
+    def test_values(self):
+        payment = self.charge()
+        vendor_journal = self.company_data["default_journal_purchase"]
+        for values, message in (
+            ({"to": "moon"}, "not to 'moon'"),
+            ({"journal_id": 1}, "outside the gateway only"),
+            ({"reference": "x"}, "outside the gateway only"),
+            ({"to": "outside", "date": "2999-01-01"}, "lies ahead"),
+            ({"to": "outside", "date": "soon"}, "is no date"),
+            ({"to": "outside", "date": "2001-01-01"}, "before that of the payment"),
+            ({"to": "outside", "journal_id": -7}, "no journal"),
+            ({"to": "outside", "journal_id": vendor_journal.id}, "takes no payments"),
+        ):
+            with self.subTest(values), self.assertRefused(message):
+                self.refund(payment, 10, **values)
+
+    def test_locked_period(self):
+        payment = self.record(date="2026-01-20")
+        self.company.with_env(self.env).fiscalyear_lock_date = "2026-02-28"
+        with self.assertRefused("locked period"):
+            self.refund(payment, 10, to="outside", date="2026-02-01")
+
+    def test_what_providers_cannot_do(self):
+        payment = self.charge()
+        method = self.token.payment_method_id.sudo()
+        method = method.primary_payment_method_id or method
+
+        features = {}
+
+        def compute_features(records):
+            records.support_refund = features["refund"]
+
+        providers = self.env.registry["payment.provider"]
+        self.patch(providers, "_compute_feature_support_fields", compute_features)
+        for support, method_support, amount, message in (
+            ("none", "partial", None, "provider .* cannot refund: refund it outside"),
+            ("partial", "none", None, "payment method .* cannot be refunded"),
+            ("full_only", "partial", 10, "refunds in full only, that is .*1,000.00"),
+            ("partial", "full_only", 10, "refunds in full only, that is .*1,000.00"),
+        ):
+            features["refund"] = support
+            method.support_refund = method_support
+            self.env.invalidate_all()
+            with self.subTest(message), self.assertRefused(message):
+                self.refund(payment, amount)
+        features["refund"] = "full_only"
+        self.env.invalidate_all()
+        method.support_refund = "partial"
+        self.refund(payment, 10, to="outside")
+        with self.assertRefused("refunds in full only"):
+            self.refund(payment)
+
+    def test_full_only_in_full(self):
+        payment = self.charge()
+        method = self.token.payment_method_id.sudo()
+        (method.primary_payment_method_id or method).support_refund = "full_only"
+        self.refund(payment)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_disabled_provider(self):
+        payment = self.charge()
+        self.provider.sudo().state = "disabled"
+        with self.assertRefused("is disabled: enable it, or refund outside"):
+            self.refund(payment)
+        self.refund(payment, to="outside")
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_payment_that_was_reset_or_cancelled(self):
+        payment = self.record()
+        payment.action_draft()
+        with self.assertRefused("is not posted, it is draft"):
+            self.refund(payment, 10, to="outside")
+        payment.action_cancel()
+        with self.assertRefused("is not posted, it is canceled"):
+            self.refund(payment, 10, to="outside")
+
+    def test_payment_that_was_reversed(self):
+        payment = self.record()
+        payment.sudo().move_id._reverse_moves(cancel=True)
+        with self.assertRefused("was reversed by"):
+            self.refund(payment, 10, to="outside")
+
+    def test_refund_of_a_refund(self):
+        payment = self.record()
+        refund = self.refund(payment, 10, to="outside")
+        with self.assertRefused("is no payment of a customer"):
+            self.refund(refund, 10, to="outside")
+
+    def test_bill_that_is_credited_already(self):
+        payment = self.charge()
+        self.make_credit_note(self.invoice.with_user(self.env.uid))
+        with self.assertRefused("cannot be reduced by"):
+            self.refund(payment, 10, reduce_bill=True)
+
+    def test_switches_in_the_context_of_a_client(self):
+        payment = self.charge()
+        keys = (
+            "gateway_answer",
+            "booked_by_door",
+            "nothing_reconciled_yet",
+            "credit_note_reconciled_by_door",
+            "log_payment_note",
+            "settled_by_caller",
+            "resolved_by_person",
+            "no_cash_basis",
+            "no_exchange_difference",
+        )
+        self.gateway.answers = ["done"]
+        sent = payment.with_context(**dict.fromkeys(keys, True))
+        refund = sent.refund(amount=600, reason="A mistake", reduce_bill=True)
+        self.assertEqual(refund._name, "account.payment")
+        self.assertFalse(self.receivable(refund))
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        employee = self.make_user("ip_employee", "base.group_user")
+        for record in (self.invoice, payment):
+            with self.subTest(record), self.assertRaises(AccessError):
+                record.with_user(employee).with_context(
+                    log_payment_note=True
+                ).message_post(body="Forged")
+
+    def test_credit_note_is_not_before_its_invoice(self):
+        payment = self.record(date="2026-01-16")
+        payment.sudo()._get_receivable_lines().remove_move_reconcile()
+        later = self.make_invoice(invoice_date="2026-02-20")
+        later.sudo().js_assign_outstanding_line(
+            payment.sudo()._get_receivable_lines().id
+        )
+        with self.assertRefused("before that of the invoice"):
+            self.refund(payment, 10, to="outside", date="2026-01-20", reduce_bill=True)
+
+    def test_search_of_the_status(self):
+        other = self.make_invoice()
+        payment = self.record()
+        self.refund(payment, 10, to="outside")
+        both = [("id", "in", (self.invoice | other).ids)]
+        for operator, value, found in (
+            ("=", "partially_refunded", self.invoice),
+            ("=", "refunded", self.invoice.browse()),
+            ("=", False, other),
+            ("!=", False, self.invoice),
+            ("in", ("refunded", False), other),
+        ):
+            with self.subTest((operator, value)):
+                self.assertEqual(
+                    self.invoice.search(
+                        [*both, ("refund_status", operator, value)]
+                    ).ids,
+                    found.ids,
+                )
+
+    def test_allocations_of_another_company(self):
+        self.refund(self.record(), 10, to="outside")
+        self._keep()
+        company = self.env["res.company"].create({"name": "Another"})
+        stranger = self.make_user("ip_other", "account.group_account_invoice")
+        stranger.write(
+            {"company_ids": [Command.set(company.ids)], "company_id": company.id}
+        )
+        allocations = self.env["account.refund.allocation"]
+        self.assertTrue(allocations.with_user(self.supervisor).search([]))
+        self.assertFalse(allocations.with_user(stranger).search([]))
+
+    def test_levels(self):
+        payment = self.charge()
+        for user in (
+            self.accountant,
+            self.make_user("ip_portal", "base.group_portal"),
+            self.make_user("ip_employee", "base.group_user"),
+        ):
+            with self.subTest(user.login), self.assertRefused("right|access|allowed"):
+                self.refund(payment.with_user(user), 10)
+        row = self.row(payment, self.invoice.with_user(self.accountant))
+        action = self.action(row, "refund")
+        self.assertFalse(action["enabled"])
+        self.assertIn("no right to refund", action["reason"])

@@ -1,0 +1,640 @@
+from freezegun import freeze_time
+from lxml.html import fromstring
+
+from odoo import http
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment import utils as payment_utils
+
+from ..portal.common_portal import PortalPaymentCommon
+
+STANDARD_TEXT = "charges this payment method for my invoices that are due"
+GUESSED_IDS = (0, -1, 2**31, 10**30)
+
+
+class PortalTokenCommon(PortalPaymentCommon):
+    """A member with two saved methods; the company and others have some as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.other_token = self.save("5555", self.member)
+        self.colleague_token = self.save("6666", self.colleague)
+        self.stranger_token = self.save("7777", self.stranger)
+        self.token.payment_details = "4242"
+        self.member.name, self.colleague.name = "Mia Member", "Carl Colleague"
+        self.employee = self.make_user("ip_employee", "base.group_user")
+        self._keep()
+
+    # === HELPERS === #
+
+    def save(self, details, owner, **values):
+        """Return a saved method of a user, or of a contact."""
+        partner = owner.partner_id if owner._name == "res.users" else owner
+        return self.env["payment.token"].create(
+            {
+                "provider_id": self.provider.id,
+                "payment_method_id": self.payment_method_id,
+                "payment_details": details,
+                "partner_id": partner.id,
+                "provider_ref": f"ref-{details}",
+                **values,
+            }
+        )
+
+    def default_of(self, owner):
+        """Return the method that was chosen for a contact, or for a user."""
+        self._keep()
+        partner = owner.partner_id if owner._name == "res.users" else owner
+        return partner.with_company(self.company).default_payment_token_id
+
+    def page(self, path="/my/payment_method"):
+        """Return the page of saved methods."""
+        self._keep()
+        response = self.url_open(path)
+        self.assertEqual(response.status_code, 200)
+        return fromstring(response.text)
+
+    def options(self):
+        """Return what the page says of each saved method, by its digits."""
+        options = {}
+        for option in self.page().xpath(
+            "//li[.//button[@name='o_payment_delete_token']]"
+        ):
+            text = " ".join(option.text_content().split())
+            details = next(part for part in text.split() if part.isdigit())
+            options[details] = text
+        return options
+
+    def choose(self, token_id, **data):
+        """Press *Use for charges*."""
+        self._keep()
+        data = {"csrf_token": http.Request.csrf_token(self), **data}
+        if token_id is not None:
+            data["token_id"] = token_id
+        return self.url_open(
+            "/my/payment_method/use_for_charges", data=data, allow_redirects=False
+        )
+
+    def call(self, method, token_id, *args):
+        """Call a method of a saved method as any client may."""
+        self._keep()
+        return self.request(
+            f"/web/dataset/call_kw/payment.token/{method}",
+            model="payment.token",
+            method=method,
+            args=[[token_id], *args],
+            kwargs={},
+        )
+
+    def notes(self, contact):
+        """Return the notes on a contact, the newest first."""
+        self._keep()
+        partner = contact.partner_id if contact._name == "res.users" else contact
+        messages = self.env["mail.message"].search(
+            [("model", "=", "res.partner"), ("res_id", "=", partner.id)]
+        )
+        return [fromstring(body).text_content() for body in messages.mapped("body")]
+
+    def _take_facts(self):
+        facts = super()._take_facts()
+        contacts = (self.partner, self.member, self.colleague, self.stranger)
+        tokens = self.env["payment.token"].with_context(active_test=False)
+        return (
+            *facts,
+            [self.default_of(contact) for contact in contacts],
+            tokens.search([]).mapped("active"),
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestTokensForCharges(PortalTokenCommon):
+    """Members choose the saved method that is charged."""
+
+    def test_the_newest_is_charged_until_one_is_chosen(self):
+        options = self.options()
+        self.assertEqual(set(options), {"4242", "5555"})
+        self.assertIn("Used for charges of Mia Member", options["5555"])
+        self.assertIn("It is the newest", options["5555"])
+        self.assertIn("Keep it for charges", options["5555"])
+        self.assertNotIn("Used for charges", options["4242"])
+        self.assertIn("Use for charges", options["4242"])
+        response = self.choose(self.token.id)
+        self.assertEqual(response.status_code, 303)
+        self.assertURLEqual(response.headers["Location"], "/my/payment_method")
+        self.assertEqual(self.default_of(self.member), self.token)
+        options = self.options()
+        self.assertIn("Used for charges", options["4242"])
+        self.assertNotIn("It is the newest", options["4242"])
+        self.assertNotIn("Use for charges", options["4242"])
+        self.assertIn("Use for charges", options["5555"])
+        self.assertNotIn("Used for charges", options["5555"])
+
+    def test_what_is_chosen_is_charged(self):
+        invoice = self.make_invoice(
+            50, post=False, partner_id=self.member.partner_id.id
+        )
+        self.assertEqual(invoice._get_default_token(), self.other_token)
+        self.choose(self.token.id)
+        self._keep()
+        self.assertEqual(invoice._get_default_token(), self.token)
+        self.authenticate(self.accountant.login, self.accountant.login)
+        self._keep()
+        [attempt_id] = self.request(
+            "/web/dataset/call_kw/account.move/issue_and_charge",
+            model="account.move",
+            method="issue_and_charge",
+            args=[invoice.ids],
+            kwargs={},
+        )
+        self._keep()
+        attempt = self.env["payment.transaction"].browse(attempt_id)
+        self.assertEqual((attempt.token_id, attempt.state), (self.token, "done"))
+
+    def test_the_staff_see_who_chose(self):
+        self.choose(self.token.id)
+        self.choose(self.token.id)
+        [note, *older] = self.notes(self.member)
+        self.assertIn("4242 was chosen in the portal", note)
+        self.assertNotIn(note, older)
+        message = self.env["mail.message"].search(
+            [
+                ("model", "=", "res.partner"),
+                ("res_id", "=", self.member.partner_id.id),
+            ],
+            limit=1,
+        )
+        self.assertEqual(message.author_id, self.member.partner_id)
+        self.assertTrue(message.is_internal)
+
+    def test_the_company_s_method(self):
+        company_token = self.save("8888", self.partner)
+        self.choose(company_token.id)
+        self.assertEqual(self.default_of(self.partner), company_token)
+        self.assertEqual(self.default_of(self.member), company_token)
+        self.assertFalse(self.default_of(self.colleague))
+        self.assertIn("Mia Member, ", self.options()["8888"])
+        # The company's invoices cannot be charged to what is the member's own.
+        self.choose(self.token.id)
+        self.assertEqual(self.default_of(self.partner), company_token)
+        self.assertEqual(self.default_of(self.member), self.token)
+        options = self.options()
+        self.assertIn("Used for charges of Mia Member", options["4242"])
+        self.assertIn(f"Used for charges of {self.partner.name}", options["8888"])
+
+    def test_one_contact_alone_is_not_named(self):
+        self.authenticate("ip_stranger", "ip_stranger")
+        [option] = self.options().values()
+        self.assertIn("Used for charges", option)
+        self.assertNotIn("Used for charges of", option)
+
+    def test_buttons_belong_to_a_form_of_their_own(self):
+        page = self.page()
+        buttons = page.xpath("//button[@form='o_payment_token_choice']")
+        [form] = page.xpath("//form[@id='o_payment_token_choice']")
+        self.assertEqual(form.get("action"), "/my/payment_method/use_for_charges")
+        self.assertFalse(form.xpath("ancestor::form"))
+        self.assertEqual(
+            [" ".join(button.text_content().split())[-4:] for button in buttons],
+            ["5555", "4242"],
+        )
+        for delete in page.xpath("//button[@name='o_payment_delete_token']"):
+            self.assertRegex(delete.text_content(), "4242|5555")
+
+    # === WHO MAY NOT === #
+
+    def test_others_methods_and_guessed_ids(self):
+        archived = self.save("9999", self.member, active=False)
+        before = self._take_facts()
+        others = (self.colleague_token.id, self.stranger_token.id)
+        for token_id in (*others, *GUESSED_IDS, "", "x", None):
+            with self.subTest(token_id=token_id):
+                self.assertEqual(self.choose(token_id).status_code, 303)
+                self.assertEqual(self._take_facts(), before)
+        with mute_logger("odoo.http"):
+            self.assertEqual(self.choose(archived.id).status_code, 422)
+        self.assertEqual(self._take_facts(), before)
+
+    def test_the_door_checks_by_itself(self):
+        for user in ("ip_member", "ip_employee", self.accountant.login):
+            self.authenticate(user, user)
+            for token in (self.colleague_token, self.stranger_token):
+                with self.subTest(user=user, token=token.payment_details):
+                    self.assert_refused(
+                        "do not have access", self.call, "use_for_charges", token.id
+                    )
+            self.assert_refused(
+                "do not have access", self.call, "use_for_charges", 2**31 - 1
+            )
+
+    def test_the_public(self):
+        self.authenticate(None, None)
+        before = self._take_facts()
+        for path in ("/my/payment_method", "/my/payment_method/use_for_charges"):
+            response = self.url_open(
+                path,
+                data=path.endswith("charges")
+                and {
+                    "csrf_token": http.Request.csrf_token(self),
+                    "token_id": self.token.id,
+                },
+                allow_redirects=False,
+            )
+            self.assertIn("/web/login", response.headers["Location"])
+        self.assert_refused("Session", self.call, "use_for_charges", self.token.id)
+        self.assertEqual(self._take_facts(), before)
+
+    def test_no_other_site_presses_the_button(self):
+        before = self._take_facts()
+        with mute_logger("odoo.http"):
+            response = self.choose(self.token.id, csrf_token="forged")
+        self.assertEqual(response.status_code, 400)
+        self.assertEqual(self._take_facts(), before)
+
+    def test_members_do_not_write_the_default_themselves(self):
+        before = self._take_facts()
+        with mute_logger("odoo.http"), self.assertRaises(Exception):  # noqa: B017
+            self.request(
+                "/web/dataset/call_kw/res.partner/write",
+                model="res.partner",
+                method="write",
+                args=[
+                    [self.member.partner_id.id],
+                    {"default_payment_token_id": self.stranger_token.id},
+                ],
+                kwargs={},
+            )
+        self.assertEqual(self._take_facts(), before)
+
+    def test_what_cannot_be_charged_is_not_offered(self):
+        self.token.payment_method_id.active = True
+        other_company = self.make_other_company(name="Other Company")["company"]
+        foreign = self.save(
+            "9999",
+            self.member,
+            provider_id=self.provider.copy(
+                {"company_id": other_company.id, "state": "test"}
+            ).id,
+        )
+        options = self.options()
+        self.assertIn("It belongs to another company.", options["9999"])
+        self.assertNotIn("Use for charges", options["9999"])
+        with mute_logger("odoo.http"):
+            response = self.choose(foreign.id)
+        self.assertNotEqual(response.status_code, 303)
+        self.assert_refused(
+            "belongs to another company", self.call, "use_for_charges", foreign.id
+        )
+        self.assertFalse(self.default_of(self.member))
+
+
+@tagged("post_install", "-at_install")
+class TestTokenRemoval(PortalTokenCommon):
+    """A method that something depends on does not vanish silently."""
+
+    def names(self, token, user="ip_member"):
+        """Return what the dialog lists that asks whether to remove a method."""
+        self.authenticate(user, user)
+        info = self.call("get_linked_records_info", token.id)
+        for record in info:
+            self.assertEqual(set(record), {"description", "id", "name", "url"})
+        return [record["name"] for record in info]
+
+    def remove(self, token):
+        self._keep()
+        return self.request("/payment/archive_token", token_id=token.id)
+
+    def test_nothing_depends_on_it(self):
+        self.assertEqual(self.names(self.token), [])
+        self.remove(self.token)
+        self.assertFalse(self.token.active)
+        self.assertFalse([note for note in self.notes(self.member) if "4242" in note])
+
+    def test_the_default(self):
+        self.choose(self.token.id)
+        [name] = self.names(self.token)
+        self.assertRegex(
+            name, r"Charges of .*Mia Member by .*\. .*5555 is charged instead\."
+        )
+        self.remove(self.token)
+        self.assertFalse(self.default_of(self.member))
+        [note, *_older] = self.notes(self.member)
+        self.assertRegex(
+            note, r"4242, which .* charged for this contact, was removed\. .*5555 is"
+        )
+        self.assertIn("Used for charges", self.options()["5555"])
+
+    def test_the_newest(self):
+        [name] = self.names(self.other_token)
+        self.assertIn("4242 is charged instead", name)
+        self.remove(self.other_token)
+        self.assertIn("4242 is charged instead", self.notes(self.member)[0])
+
+    def test_the_last(self):
+        self.remove(self.other_token)
+        [name] = self.names(self.token)
+        self.assertIn("nothing can be charged any more", name)
+        self.remove(self.token)
+        self.assertIn("nothing can be charged", self.notes(self.member)[0])
+
+    def test_the_company_s_serves_several(self):
+        company_token = self.save("8888", self.partner)
+        self.colleague_token.active = False
+        for contact in (self.partner, self.colleague.partner_id):
+            contact.with_company(self.company).default_payment_token_id = company_token
+        names = self.names(company_token)
+        self.assertEqual(len(names), 3)
+        self.assertIn("Carl Colleague", "".join(names))
+        self.assertIn("Open invoices that are charged to it: 1", names)
+        self.remove(company_token)
+        for contact in (self.partner, self.colleague):
+            self.assertFalse(self.default_of(contact))
+            self.assertIn("nothing can be charged", self.notes(contact)[0])
+
+    def test_invoices(self):
+        values = {"partner_id": self.member.partner_id.id}
+        self.make_invoice(10, **values)
+        self.make_invoice(20, **values)
+        self.make_invoice(30, post=False, **values)
+        self.make_invoice(40, partner_id=self.stranger.partner_id.id)
+        text = "Open invoices that are charged to it: 2"
+        drafts = "Drafts that are charged to it when issued: 1"
+        names = self.names(self.other_token)
+        self.assertIn(text, names)
+        self.assertNotIn(drafts, names)
+        names = self.names(self.other_token, self.accountant.login)
+        self.assertIn(text, names)
+        self.assertIn(drafts, names)
+        self.assertNotIn(text, self.names(self.token))
+
+    def test_in_flight(self):
+        for answer in ("pending", "authorized", TimeoutError("no answer")):
+            with self.subTest(answer=answer):
+                self.gateway.answers = [answer]
+                with mute_logger(
+                    "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
+                ):
+                    attempt = self.charge(1000)
+                self.assertIn(attempt.outcome, ("pending", "authorized", "unknown"))
+                [name] = self.names(self.token)
+                self.assertIn(f"{attempt.reference} ($", name)
+                self.assertIn("cannot be removed", name)
+                self.assert_refused(
+                    rf"4242 cannot be removed yet: .*{attempt.reference}",
+                    self.remove,
+                    self.token,
+                )
+                self.assertTrue(self.token.active)
+                self.gateway.notify(attempt, "cancel")
+                self._keep()
+        self.remove(self.token)
+        self.assertFalse(self.token.active)
+
+    def test_what_ended_is_not_in_the_way(self):
+        self.gateway.answers = ["error", "done"]
+        outcomes = [self.charge(1000).outcome for _attempt in range(2)]
+        self.assertEqual(outcomes, ["declined", "succeeded"])
+        self.remove(self.token)
+        self.assertFalse(self.token.active)
+
+    def test_a_provider_can_be_switched_off_whatever_is_in_flight(self):
+        self.gateway.answers = ["pending"]
+        attempt = self.charge(1000)
+        self.choose(self.token.id)
+        self.provider.state = "disabled"
+        tokens = self.token | self.other_token | self.stranger_token
+        self.assertEqual(tokens.mapped("active"), [False] * 3)
+        self.assertFalse(self.default_of(self.member))
+        for contact in (self.member, self.stranger):
+            self.assertIn("nothing can be charged", self.notes(contact)[0])
+        self.gateway.notify(attempt, "done")
+        attempt.sudo()._post_process()
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_a_payment_method_can_be_switched_off(self):
+        self.gateway.answers = ["pending"]
+        self.assertEqual(self.charge(1000).outcome, "pending")
+        self.token.payment_method_id.active = False
+        self.assertFalse(self.token.active)
+
+    def test_deleted_by_an_administrator(self):
+        self.choose(self.token.id)
+        self.token.unlink()
+        self.assertFalse(self.default_of(self.member))
+        self.assertIn("5555 is charged instead", self.notes(self.member)[0])
+
+    # === WHO MAY NOT === #
+
+    def test_nobody_else_learns_what_depends_on_it(self):
+        for user in ("ip_member", "ip_employee"):
+            self.authenticate(user, user)
+            for token in (self.colleague_token, self.stranger_token):
+                with self.subTest(user=user, token=token.payment_details):
+                    self.assert_refused(
+                        "do not have access",
+                        self.call,
+                        "get_linked_records_info",
+                        token.id,
+                    )
+            self.assert_refused(
+                "do not have access", self.call, "get_linked_records_info", 2**31 - 1
+            )
+        self.authenticate(None, None)
+        self.assert_refused(
+            "Session", self.call, "get_linked_records_info", self.token.id
+        )
+
+    def test_nobody_else_removes_it(self):
+        for user in ("ip_member", "ip_employee", self.accountant.login):
+            self.authenticate(user, user)
+            for token in (self.colleague_token, self.stranger_token):
+                self.remove(token)
+                self.assertTrue(token.active)
+
+
+@tagged("post_install", "-at_install")
+class TestTokenConsent(PortalTokenCommon):
+    """What a member agreed to is kept with the method, as it was shown."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch(
+            self.env.registry["payment.transaction"],
+            "_extract_token_values",
+            lambda tx, data: {"payment_details": "1111", "provider_ref": "new"},
+        )
+
+    # === HELPERS === #
+
+    def shown(self, page=None):
+        """Return what the page shows beside *Save*: the text and its version."""
+        page = self.page() if page is None else page
+        [element] = page.find_class("o_token_consent")
+        return element.text, element.get("data-consent-version")
+
+    def add(self, **values):
+        """Save a method as the page does; return the method."""
+        partner = self.env.user.browse(self.session.uid or 0).partner_id
+        self._keep()
+        result = self.request(
+            "/payment/transaction",
+            **{
+                **self._prepare_values(None, self.provider),
+                "tokenization_requested": True,
+                "is_validation": True,
+                "currency_id": None,
+                "partner_id": partner.id,
+                "access_token": payment_utils.generate_access_token(
+                    partner.id, None, None, env=self.env
+                ),
+                "reference_prefix": "V",
+                "landing_route": "/my/payment_method",
+                **values,
+            },
+        )
+        return self.confirm(result["reference"])
+
+    def confirm(self, reference):
+        """Let the gateway confirm a transaction; return the method it saved."""
+        tx = self.env["payment.transaction"].search([("reference", "=", reference)])
+        tx._process("none", self.gateway.payment_data(tx, "done"))
+        if tx.invoice_ids:
+            tx._post_process()
+        self._keep()
+        return tx.token_id
+
+    def kept(self, record):
+        return record.consent_text, record.consent_date, record.consent_user_id
+
+    # === WHAT IS KEPT === #
+
+    @freeze_time("2026-03-12 10:30:00", tick=True)
+    def test_added_on_the_page(self):
+        text, version = self.shown()
+        self.assertIn(STANDARD_TEXT, text)
+        self.assertIn(self.company.name, text)
+        token = self.add(consent_version=version)
+        self.assertEqual(token.payment_details, "1111")
+        self.assertEqual(token.consent_text, text)
+        self.assertEqual(str(token.consent_date)[:16], "2026-03-12 10:30")
+        self.assertEqual(token.consent_user_id, self.member)
+        self.assertIn(text, self.options()["1111"])
+        self.assertNotIn("You agreed", self.options()["4242"])
+
+    def test_ticked_in_the_payment_form(self):
+        page = fromstring(self.url_open(f"/my/invoices/{self.invoice.id}").text)
+        text, version = self.shown(page)
+        [tick] = page.xpath("//input[@name='o_payment_tokenize_checkbox']")
+        [described] = page.xpath(f"//*[@id='{tick.get('aria-describedby')}']")
+        self.assertEqual(described.text, text)
+        tx = self.pay(1000, tokenization_requested=True, consent_version=version)
+        self.assertEqual(tx.consent_text, text)
+        token = self.confirm(tx.reference)
+        self.assertEqual(self.kept(token), self.kept(tx))
+        self.assertEqual(token.consent_user_id, self.member)
+
+    def test_not_ticked(self):
+        _text, version = self.shown()
+        tx = self.pay(1000, consent_version=version)
+        self.assertEqual(self.kept(tx), (False, False, self.env["res.users"]))
+
+    def test_own_text_in_the_language_that_was_shown(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.company.token_consent_text = "Charge me.\nAlways."
+        self.company.with_context(lang="fr_FR").token_consent_text = "Débitez-moi."
+        self.assertEqual(self.shown()[0], "Charge me.\nAlways.")
+        text, version = self.shown(self.page("/fr/my/payment_method"))
+        self.assertEqual(text, "Débitez-moi.")
+        self.assertEqual(self.add(consent_version=version).consent_text, text)
+
+    def test_text_of_the_provider_s_company(self):
+        self.company.token_consent_text = "  \n"
+        self.assertIn(STANDARD_TEXT, self.shown()[0])
+        self.company.token_consent_text = "Ours."
+        self.assertEqual(self.shown()[0], "Ours.")
+
+    def test_a_later_text_changes_nothing(self):
+        token = self.add(consent_version=self.shown()[1])
+        before = self.kept(token)
+        self.company.token_consent_text = "Another text."
+        self.assertEqual(self.kept(token), before)
+        self.assertIn(before[0], self.options()["1111"])
+
+    def test_text_that_changed_since_it_was_shown(self):
+        _text, version = self.shown()
+        self.company.token_consent_text = "Another text."
+        self.assert_refused("has changed", self.add, consent_version=version)
+
+    # === WHAT IS MADE UP === #
+
+    def test_forged_by_the_browser(self):
+        for forged in ("I agree to nothing", "0" * 64, 7, ["x"], {"text": "x"}, True):
+            with self.subTest(forged=forged):
+                self.assert_refused("has changed", self.add, consent_version=forged)
+        for name in ("consent_text", "consent_date", "consent_user_id"):
+            self.assert_refused("not whitelisted", self.add, **{name: "forged"})
+
+    def test_nothing_is_kept_of_what_was_not_shown(self):
+        for version in (None, "", False):
+            token = self.add(consent_version=version)
+            self.assertEqual(self.kept(token), (False, False, self.env["res.users"]))
+
+    def test_nobody_changes_it(self):
+        token = self.add(consent_version=self.shown()[1])
+        before = self.kept(token)
+        for vals in (
+            {"consent_text": "Forged"},
+            {"consent_text": False},
+            {"consent_date": "2020-01-01"},
+            {"consent_user_id": self.stranger.id},
+        ):
+            self.assert_refused("cannot be entered", self.call, "write", token.id, vals)
+            for record in (token, token.transaction_ids):
+                with self.assertRaisesRegex(UserError, "cannot be entered or changed"):
+                    record.write(vals)
+        self.assertEqual(self.kept(token), before)
+        self.assertFalse(token.copy().consent_text)
+
+    def test_nobody_enters_it(self):
+        context = {"default_consent_text": "Forged", "keeps_consent": True}
+        token = self.env["payment.token"].with_context(**context)
+        vals = {
+            "provider_id": self.provider.id,
+            "payment_method_id": self.payment_method_id,
+            "partner_id": self.member.partner_id.id,
+            "provider_ref": "made up",
+        }
+        self.assertFalse(token.create(vals).consent_text)
+        with self.assertRaisesRegex(UserError, "cannot be entered or changed"):
+            token.create({**vals, "consent_text": "Forged"})
+        transactions = self.env["payment.transaction"].with_user(self.accountant)
+        with self.assertRaisesRegex(UserError, "cannot be entered or changed"):
+            transactions.create(
+                {
+                    "provider_id": self.provider.id,
+                    "payment_method_id": self.payment_method_id,
+                    "reference": "made up",
+                    "amount": 1,
+                    "currency_id": self.company.currency_id.id,
+                    "partner_id": self.member.partner_id.id,
+                    "consent_text": "Forged",
+                }
+            )
+
+    def test_another_customer_s_access_token(self):
+        self.assert_refused(
+            "permission",
+            self.add,
+            partner_id=self.stranger.partner_id.id,
+            consent_version=self.shown()[1],
+        )
+
+    def test_employee_without_accounting_rights(self):
+        self.employee.company_ids = [Command.set(self.company.ids)]
+        self.authenticate("ip_employee", "ip_employee")
+        token = self.add(consent_version=self.shown()[1])
+        self.assertEqual(token.partner_id, self.employee.partner_id)
+        self.assertEqual(token.consent_user_id, self.employee)
+        self.assertEqual(set(self.options()), {"1111"})
