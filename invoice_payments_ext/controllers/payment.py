@@ -83,7 +83,7 @@ class PaymentPortal(payment.PaymentPortal):
             "credit_shown": credit_shown,
             **{name: kwargs.get(name) for name in REQUEST_KEYS},
         }
-        if tx_sudo := keys._find(idempotency_key, door, arguments):
+        if tx_sudo := keys._find_result(idempotency_key, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
             return tx_sudo._get_processing_values()
         tx_sudo = self._create_member_transaction(

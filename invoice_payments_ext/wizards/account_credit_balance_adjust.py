@@ -45,7 +45,7 @@ class AccountCreditBalanceAdjust(models.TransientModel):
     @api.depends("partner_id", "company_id", "currency_id", "direction", "amount")
     def _compute_balance(self):
         for dialog in self:
-            balance = self.env["account.credit.balance"]._find(
+            balance = self.env["account.credit.balance"]._find_balance(
                 dialog.partner_id, dialog.company_id, dialog.currency_id
             )
             dialog.balance = balance.amount

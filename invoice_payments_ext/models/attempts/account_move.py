@@ -74,7 +74,7 @@ class AccountMove(models.Model):
             in_flight=self.currency_id.format(in_flight),
         )
 
-    def _check_nothing_in_flight(self):
+    def _check_no_blocking_attempt(self):
         """Check that no attempt on these invoices is unresolved or holds them.
 
         :raise UserError: Naming the attempt that is in the way.

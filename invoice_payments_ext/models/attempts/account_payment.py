@@ -18,5 +18,5 @@ class AccountPayment(models.Model):
                 values.get("invoice_ids", []), self.env["payment.transaction"]
             )
         )
-        invoices._check_nothing_in_flight()
+        invoices._check_no_blocking_attempt()
         return values

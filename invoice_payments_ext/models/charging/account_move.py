@@ -125,7 +125,7 @@ class AccountMove(models.Model):
         """Check a charge, on a locked invoice; see :meth:`charge`."""
         token = self._get_token_to_charge(token_id)
         self._check_collectable()
-        self._check_nothing_in_flight()
+        self._check_no_blocking_attempt()
         self._check_payment_amount(amount)
         self._check_token(token, amount)
 
@@ -211,7 +211,7 @@ class AccountMove(models.Model):
 
     def _get_retry_amount(self, attempt):
         """Return the amount for a retry; refuse what cannot be repeated."""
-        self._check_nothing_in_flight()
+        self._check_no_blocking_attempt()
         if (
             attempt.outcome not in UNSUCCESSFUL_OUTCOMES
             or attempt.source_transaction_id

@@ -28,7 +28,7 @@ class AccountIdempotencyKey(models.Model):
     )
 
     @api.model
-    def _find(self, key, door, arguments):
+    def _find_result(self, key, door, arguments):
         """Return the records that an earlier request with this key led to.
 
         :param str key: The key, or a false value for a request without one.
@@ -57,7 +57,7 @@ class AccountIdempotencyKey(models.Model):
 
     @api.model
     def _remember(self, key, door, arguments, records):
-        """Store what the request with this key led to; see :meth:`_find`."""
+        """Store what the request with this key led to; see :meth:`_find_result`."""
         if key:
             self.sudo().create(
                 {

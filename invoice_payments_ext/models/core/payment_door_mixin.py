@@ -55,7 +55,7 @@ class PaymentDoorMixin(models.AbstractModel):
         arguments = {name: write_down(name, arguments[name]) for name in arguments}
         keys = self.env["account.idempotency.key"]
         asked = door.get_key_arguments(self, arguments)
-        result = keys._find(idempotency_key, door.name, asked)
+        result = keys._find_result(idempotency_key, door.name, asked)
         if result is None:
             result = self._pass_steps(door, arguments)
             keys._remember(idempotency_key, door.name, asked, result)

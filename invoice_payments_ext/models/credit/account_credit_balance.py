@@ -148,7 +148,7 @@ class AccountCreditBalance(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _get_locked(self, owners):
+    def _lock_or_create(self, owners):
         """Return the balances of these owners, locked; new ones where there are none.
 
         It waits for another request that is at one of them. When that changed it, the
@@ -219,7 +219,7 @@ class AccountCreditBalance(models.Model):
         partners.invalidate_recordset(["has_credit_balance"], flush=False)
 
     def _get_owner(self):
-        """Return what tells this balance from others; see :meth:`_get_locked`.
+        """Return what tells this balance from others; see :meth:`_lock_or_create`.
 
         Of one that was merged, it is that of the balance where its amount is now.
         """
@@ -238,7 +238,7 @@ class AccountCreditBalance(models.Model):
 
         :param iterable[tuple] contacts: The ids of the contact, the company and the
                                          currency.
-        :return: By these, what tells the balance; see :meth:`_get_locked`.
+        :return: By these, what tells the balance; see :meth:`_lock_or_create`.
         :rtype: dict[tuple, tuple]
         """
         contacts = set(contacts)
@@ -279,7 +279,7 @@ class AccountCreditBalance(models.Model):
         )
 
     @api.model
-    def _find(self, partner, company, currency):
+    def _find_balance(self, partner, company, currency):
         """Return the balance of a customer, if there is one.
 
         :rtype: account.credit.balance
@@ -318,7 +318,7 @@ class AccountCreditBalance(models.Model):
             for balance in balances
             for partner in (balance.partner_id, owner)
         ]
-        locked = self._get_locked(owners)
+        locked = self._lock_or_create(owners)
         for balance in balances:
             if not balance.currency_id.is_zero(balance.amount):
                 balance._book_transfer(owner)

@@ -169,9 +169,9 @@ class AccountCreditBalanceEntry(models.Model):
         (lines - undone).move_id._check_reversed_within()
         owners = {
             **{line: latest[line].balance_id._get_owner() for line in undone},
-            **self._get_owners(lines - undone, latest),
+            **self._get_line_owners(lines - undone, latest),
         }
-        balances = self.env["account.credit.balance"]._get_locked(owners.values())
+        balances = self.env["account.credit.balance"]._lock_or_create(owners.values())
         by_balance = defaultdict(list)
         for line, owner in owners.items():
             previous = latest.get(line, self.browse())
@@ -222,7 +222,7 @@ class AccountCreditBalanceEntry(models.Model):
         return number % 2 == 1
 
     @api.model
-    def _get_owners(self, lines, latest):
+    def _get_line_owners(self, lines, latest):
         """Return whose balance each journal item changes; refuse those of nobody.
 
         What gives an entry back, or makes it again, is on the balance of that entry,

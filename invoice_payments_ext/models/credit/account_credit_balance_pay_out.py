@@ -9,7 +9,7 @@ from .credit_entry_details import CreditEntryDetails
 PAY_OUT = Door(
     "account.credit.balance.pay_out",
     rights="_check_pay_out_rights",
-    lock="_lock_for_pay_out",
+    lock="_lock_to_pay_out",
     amount="_get_amount_to_pay_out",
     check="_check_pay_out",
     work="_carry_out_pay_out",
@@ -157,9 +157,9 @@ class AccountCreditBalance(models.Model):
     def _get_amount_to_pay_out(self, **_arguments):
         return self.amount
 
-    def _lock_for_pay_out(self, **_arguments):
+    def _lock_to_pay_out(self, **_arguments):
         """Lock this balance, and read again what is held."""
-        self._get_locked([self._get_owner()])
+        self._lock_or_create([self._get_owner()])
         self.invalidate_recordset(["amount"])
 
     def _carry_out_pay_out(self, amount, reason, payment_id, **outside_values):
@@ -183,7 +183,7 @@ class AccountCreditBalance(models.Model):
         if not payment:
             raise UserError(self.env._("There is no payment %s.", payment_id))
         payment._check_refund_rights()
-        payment._lock_for_refund()
+        payment._lock_with_invoices()
         return payment
 
     def _book_pay_out(self, amount, reason, card_payment, **outside_values):

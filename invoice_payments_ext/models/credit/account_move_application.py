@@ -111,7 +111,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         self._check_collectable()
-        self._check_nothing_in_flight()
+        self._check_no_blocking_attempt()
         self._check_no_money_in_flight()
         held = self._get_credit_balances().amount
         if self.currency_id.is_zero(held):
@@ -296,7 +296,7 @@ class AccountMove(models.Model):
     def _get_credit_owner(self):
         """Return what tells the customer's balance from others.
 
-        See `account.credit.balance._get_locked`.
+        See `account.credit.balance._lock_or_create`.
         """
         self.ensure_one()
         partner = self._get_credit_partner()
@@ -348,11 +348,11 @@ class AccountMove(models.Model):
     def _lock_credit_balances(self):
         """Lock the balances that these invoices can be paid from.
 
-        :return: The balances by owner; see `account.credit.balance._get_locked`.
+        :return: The balances by owner; see `account.credit.balance._lock_or_create`.
         :rtype: dict
         """
         balances = self._get_credit_balances()
-        return balances._get_locked([balance._get_owner() for balance in balances])
+        return balances._lock_or_create([balance._get_owner() for balance in balances])
 
     @api.model
     def _get_credit_payment_values(self, company, way="inbound", start=None):

@@ -22,7 +22,7 @@ class AccountMove(models.Model):
         else:
             # What was paid from a balance goes back there automatically.
             owners = payments.filtered("is_from_credit")._get_credit_owners()
-        self.env["account.credit.balance"]._get_locked(owners)
+        self.env["account.credit.balance"]._lock_or_create(owners)
 
     # === THE CREDIT BALANCE === #
 

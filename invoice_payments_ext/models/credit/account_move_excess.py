@@ -16,7 +16,7 @@ class AccountMove(models.Model):
         if len(self) == 1 and self.partner_id:
             partner_id, company_id, _currency_id = self._get_credit_owner()
             currency = self._get_journal_currency(values)
-            self.env["account.credit.balance"]._get_locked(
+            self.env["account.credit.balance"]._lock_or_create(
                 [(partner_id, company_id, currency.id)]
             )
 

@@ -191,7 +191,7 @@ class AccountMoveLine(models.Model):
         self._lock_credit_balances()
         self.move_id._lock_for_payment()
         if payment := self.move_id.origin_payment_id:
-            payment._lock_for_refund()
+            payment._lock_with_invoices()
 
     def _get_amount_to_keep(self, **_arguments):
         return self._get_outstanding_credit()
@@ -215,7 +215,7 @@ class AccountMoveLine(models.Model):
             if line.partner_id and not line.move_id.origin_payment_id
         )
         of_payments = self.move_id.origin_payment_id._get_credit_owners()
-        balances._get_locked({*owners.values(), *of_payments})
+        balances._lock_or_create({*owners.values(), *of_payments})
 
     def _keep_as_credit(self, amount):
         """Book an outstanding credit to the credit balance, after the checks.

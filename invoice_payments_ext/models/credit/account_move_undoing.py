@@ -94,7 +94,7 @@ class AccountMove(models.Model):
             or credit_note.currency_id != self.currency_id
         ):
             return
-        applications._lock_for_refund()
+        applications._lock_with_invoices()
         left = self._get_returnable_amounts()
         # What is being reversed does not go back besides.
         amount = min(credit_note.amount_residual, self._get_returnable_credit(left))

@@ -142,7 +142,7 @@ class AccountPayment(models.Model):
     def _lock_to_undo_credit(self, **_arguments):
         """Lock these payments, and before them the balances that they took from."""
         self._lock_credit_balances()
-        self._lock_for_refund()
+        self._lock_with_invoices()
 
     def _check_undo_credit(self, reason):
         """Check the undoing of an application, on a locked payment."""
@@ -249,7 +249,7 @@ class AccountPayment(models.Model):
 
     def _lock_credit_balances(self):
         """Lock the balances that what is given back of these payments is kept on."""
-        self.env["account.credit.balance"]._get_locked(self._get_credit_owners())
+        self.env["account.credit.balance"]._lock_or_create(self._get_credit_owners())
 
     def _get_credit_owners(self):
         """Return whose balances what is given back of these payments is kept on.
@@ -257,7 +257,7 @@ class AccountPayment(models.Model):
         What was taken from a balance goes back there, whatever parent its contact has
         now.
 
-        :return: What tells the balances; see `account.credit.balance._get_locked`.
+        :return: What tells the balances; see `account.credit.balance._lock_or_create`.
         :rtype: set[tuple]
         """
         lines = self.filtered("is_from_credit").sudo().move_id._get_credit_lines()

@@ -140,7 +140,7 @@ class PaymentProvider(models.Model):
         customer = user.partner_id.commercial_partner_id
         if user._is_public() or customer != partner.commercial_partner_id:
             return balances
-        return balances._find(
+        return balances._find_balance(
             customer,
             self.env["res.company"].browse(company_id),
             self.env["res.currency"].browse(currency_id),

@@ -51,7 +51,7 @@ class PaymentTransaction(models.Model):
             self.amount, self.currency_id, balance.amount, self.env._("credit balance")
         )
         if invoices:
-            invoices._check_nothing_in_flight()
+            invoices._check_no_blocking_attempt()
             invoices._check_no_money_in_flight()
         self.provider_id._check_compatible(
             self.company_id, self.partner_id, self.amount, self.currency_id
@@ -79,7 +79,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         balance = self._get_credit_balance_to_spend()
         if balance:
-            balance._get_locked([balance._get_owner()])
+            balance._lock_or_create([balance._get_owner()])
         self.invoice_ids._lock_for_payment()
         self._check_credit_spendable(balance)
         paying = self.with_context(settled_by_caller=OURS)
@@ -194,7 +194,7 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - BOOKING === #
 
-    def _return_credit(self):
+    def _return_unpaid_credit(self):
         """Put back on the credit balance what this refund did not pay out."""
         taken = self.refund_credit_payment_id
         if not taken or not OUTCOMES[self.outcome].is_unsuccessful:

@@ -279,11 +279,12 @@ class ResPartner(models.Model):
     def _lock_to_adjust(self, company_id=None, currency_id=None, **_arguments):
         """Lock the balance that is adjusted."""
         balances = self.env["account.credit.balance"]
-        balances._get_locked([self._get_adjusted_owner(company_id, currency_id)])
+        balances._lock_or_create([self._get_adjusted_owner(company_id, currency_id)])
 
     def _get_adjusted_owner(self, company_id, currency_id):
-        """Return whose balance is adjusted; see `account.credit.balance._get_locked`.
+        """Return the owner of the balance that is adjusted.
 
+        :return: See `account.credit.balance._lock_or_create`.
         :rtype: tuple
         """
         company = self._get_credit_company(company_id)

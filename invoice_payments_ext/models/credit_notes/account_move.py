@@ -9,7 +9,7 @@ from ..core.door import Door
 ISSUE_CREDIT_NOTE = Door(
     "account.move.issue_credit_note",
     rights="_check_refund_rights",
-    lock="_lock_for_credit_note",
+    lock="_lock_to_credit",
     amount="_get_amount_to_credit",
     check="_check_credit_note",
     work="_carry_out_credit_note",
@@ -66,7 +66,7 @@ class AccountMove(models.Model):
         if note is not None and not isinstance(note, str):
             raise UserError(self.env._("The internal note must be a text."))
         date = self._get_credit_note_date(date)
-        self._check_nothing_in_flight()
+        self._check_no_blocking_attempt()
         total = self._get_credit_total(amount, lines, date)
         self._plan_destinations(
             total - self._get_chargeable_amount(), total, destinations

@@ -156,7 +156,7 @@ class AccountMove(models.Model):
                 self.env._("There is no refund %s.", values.get("payment_id"))
             )
         name = refund.display_name
-        refund._lock_for_refund()
+        refund._lock_with_invoices()
         if (
             refund.payment_type != "outbound"
             or refund.partner_type != "customer"

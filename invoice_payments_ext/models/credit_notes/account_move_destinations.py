@@ -50,7 +50,7 @@ class AccountMove(models.Model):
 
     # === LOCKS === #
 
-    def _lock_for_credit_note(self, destinations=None, **_arguments):
+    def _lock_to_credit(self, destinations=None, **_arguments):
         """Lock this invoice, and before it what the destinations need.
 
         :param list[dict] destinations: See :meth:`issue_credit_note`.
@@ -88,7 +88,7 @@ class AccountMove(models.Model):
         if not destinations:
             return []
         # The same money is not given back twice: the pieces use up what there is.
-        self._get_payments_to_return()._lock_for_refund()
+        self._get_payments_to_return()._lock_with_invoices()
         left = self._get_returnable_amounts()
         kinds = self._get_destination_kinds()
         order = list(kinds)

@@ -146,7 +146,7 @@ class AccountMove(models.Model):
                 self.env._("An amount can be given for a single invoice only.")
             )
         self._check_collectable()
-        self._check_nothing_in_flight()
+        self._check_no_blocking_attempt()
 
     def _carry_out_external_payment(
         self, amount, excess=None, notify=False, **arguments

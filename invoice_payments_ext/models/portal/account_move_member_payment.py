@@ -120,7 +120,7 @@ class AccountMove(models.Model):
             company.id, partner.id, currency.id
         )
         if balance and (use_credit or provider.code == "credit_balance"):
-            balance._get_locked([balance._get_owner()])
+            balance._lock_or_create([balance._get_owner()])
         self._lock_for_payment()
         self._check_member_payment(amount, partner, link_amount, tab)
         from_credit = 0.0

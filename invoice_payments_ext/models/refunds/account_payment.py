@@ -268,11 +268,11 @@ class AccountPayment(models.Model):
         target = REFUND_TARGETS.get(to) if isinstance(to, str) else None
         if target and target.lock:
             getattr(self, target.lock)()
-        self._lock_for_refund(
+        self._lock_with_invoices(
             self.env["account.move"].browse(credit_note_id or []).exists()
         )
 
-    def _lock_for_refund(self, credit_note=None):
+    def _lock_with_invoices(self, credit_note=None):
         """Lock these payments, and before them the invoices that they paid.
 
         :param account.move credit_note: A credit note that is locked with the invoices.

@@ -22,7 +22,7 @@ class AccountPayment(models.Model):
         """
         self._check_entry_as_paid()
         sources_sudo = self.source_payment_id.sudo()
-        sources_sudo._lock_for_refund()
+        sources_sudo._lock_with_invoices()
         for refund in self.filtered("source_payment_id"):
             source_sudo = refund.source_payment_id.sudo()
             if refund.payment_transaction_id and not source_sudo.is_from_credit:

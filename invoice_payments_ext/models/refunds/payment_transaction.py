@@ -58,7 +58,7 @@ class PaymentTransaction(models.Model):
                 )
             )
         if self.payment_id:
-            self.payment_id._lock_for_refund()
+            self.payment_id._lock_with_invoices()
             if reversed_reason := self.payment_id._get_reversed_reason():
                 raise UserError(reversed_reason)
         else:

@@ -38,7 +38,7 @@ class PaymentTransaction(models.Model):
             is_matched and not is_paid_out and not self.refund_credits_planned
         )
         if is_undone_first:
-            undone = self._undo_allocations(payment)
+            undone = self._undo_refunded(payment)
         if payment:
             values = {**self._prepare_refund_payment_vals(payment), **values}
         refund = self._book(values)
@@ -47,13 +47,13 @@ class PaymentTransaction(models.Model):
             taken._reconcile_in_order([(taken | refund).mapped("move_id.line_ids")])
         elif is_matched:
             if not is_undone_first:
-                undone = self._undo_allocations(payment)
+                undone = self._undo_refunded(payment)
             payment._allocate_refund(
                 refund, self.memo or "", undone, self.refund_credit_note_id
             )
         return refund
 
-    def _undo_allocations(self, payment):
+    def _undo_refunded(self, payment):
         """Undo what this refund takes the money from; see `account.payment`."""
         planned = self.refund_credits_planned or {}
         return payment._undo_allocations(

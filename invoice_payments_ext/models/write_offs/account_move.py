@@ -7,7 +7,7 @@ from ..core.door import Door
 WRITE_OFF = Door(
     "account.move.write_off",
     rights="_check_refund_rights",
-    lock="_lock_for_write_off",
+    lock="_lock_to_write_off",
     amount="_get_amount_to_write_off",
     check="_check_write_off",
     work="_carry_out_write_off",
@@ -236,7 +236,7 @@ class AccountMove(models.Model):
     def _get_amount_to_write_off(self, **_arguments):
         return self._get_chargeable_amount()
 
-    def _lock_for_write_off(self, **_arguments):
+    def _lock_to_write_off(self, **_arguments):
         """Lock this invoice; see :meth:`write_off`."""
         self._lock_for_payment()
 

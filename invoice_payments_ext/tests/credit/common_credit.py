@@ -49,7 +49,7 @@ class CreditCommon(RefundCommon):
         """Assert that the balances that are changed were locked before all else."""
         balances = type(self.env["account.credit.balance"])
         mixins = [type(self.env[name]) for name in ("account.move", "account.payment")]
-        get_locked, lock_rows = balances._get_locked, mixins[0]._lock_rows
+        get_locked, lock_rows = balances._lock_or_create, mixins[0]._lock_rows
         first, later, others = set(), set(), []
 
         def spy_on_balances(records, owners):
@@ -62,7 +62,9 @@ class CreditCommon(RefundCommon):
             return lock_rows(records)
 
         with ExitStack() as stack:
-            stack.enter_context(patch.object(balances, "_get_locked", spy_on_balances))
+            stack.enter_context(
+                patch.object(balances, "_lock_or_create", spy_on_balances)
+            )
             for mixin in mixins:
                 stack.enter_context(patch.object(mixin, "_lock_rows", spy_on_rows))
             yield

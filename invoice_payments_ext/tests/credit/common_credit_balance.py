@@ -49,7 +49,7 @@ class CreditBalanceCommon(InvoicePaymentsCommon):
         return entry
 
     def _balance(self, partner=None, currency=None):
-        balance = self.env["account.credit.balance"]._find(
+        balance = self.env["account.credit.balance"]._find_balance(
             partner or self.partner, self.company, currency or self.company.currency_id
         )
         self.env.flush_all()

@@ -66,7 +66,9 @@ class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
         self.env.invalidate_all()
         return (
             self.env["account.credit.balance"]
-            ._find(partner or self.partner, self.company, self.company.currency_id)
+            ._find_balance(
+                partner or self.partner, self.company, self.company.currency_id
+            )
             .amount
         )
 
