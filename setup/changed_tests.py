@@ -1,8 +1,8 @@
 """Print the tests of what differs from a revision: those of its rooms.
 
-A change of a room runs the tests of that room; what all rooms share runs all tests of the
-addon, and what the tests with real servers share runs all of these. Rooms above the one
-that changed are left to the whole run.
+A change of a room runs the tests of that room. A file that all rooms share runs all
+tests of the addon, and a file that the tests with real servers share runs all of these.
+Rooms above the one that changed are left to the whole run.
 """
 
 import subprocess

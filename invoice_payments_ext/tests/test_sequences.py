@@ -843,7 +843,7 @@ class TestSequences(CreditCommon):
         return row["invariant"] in ("in_flight", "in_flight_together")
 
     @mute_logger(
-        "odoo.addons.invoice_payments_ext.models.payment_transaction_steps",
+        "odoo.addons.invoice_payments_ext.models.attempts",
         "odoo.addons.payment.models.payment_transaction",
         "odoo.sql_db",
     )

@@ -1,16 +1,7 @@
-from typing import NamedTuple
-
 from odoo import models
 from odoo.exceptions import UserError
 
 from ..states import IN_FLIGHT_OUTCOMES, UNRESOLVED_OUTCOMES
-
-
-class ExcessMethods(NamedTuple):
-    """The methods that lock for an excess, and record the payment that has it."""
-
-    lock: str
-    record: str
 
 
 class AccountMove(models.Model):

@@ -1,3 +1,4 @@
+import logging
 import sys
 
 import psycopg2.errors
@@ -6,7 +7,9 @@ from odoo import models
 from odoo.http import request
 
 from ...tools import OURS
-from .payment_transaction_steps import GatewayAnswer, _logger
+from .payment_transaction_steps import GatewayAnswer
+
+_logger = logging.getLogger(__name__)
 
 # What books an attempt (see `_book`), by whether it is a refund and whether a credit
 # balance paid it.

@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from markupsafe import Markup
@@ -9,7 +10,8 @@ from odoo.fields import Domain
 from ...tools import OURS
 from ..core.door import Door
 from ..states import UNRESOLVED_OUTCOMES
-from .payment_transaction_steps import _logger
+
+_logger = logging.getLogger(__name__)
 
 RESOLVE = Door(
     "payment.transaction.resolve",
@@ -20,6 +22,7 @@ RESOLVE = Door(
     complete="_complete_resolution",
 )
 
+# What finds the attempts that the schedule still has to settle.
 UNSETTLED_DOMAIN_METHODS = (
     "_get_unbooked_domain",
     "_get_untold_refunds_domain",

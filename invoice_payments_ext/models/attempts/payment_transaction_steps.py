@@ -30,7 +30,7 @@ SEND_REQUEST_METHODS = {
     "refund": "_send_refund_request",
 }
 
-# What settles an attempt, each in a step of its own, and what finds it in the schedule.
+# The methods that settle an attempt, each in a step of its own.
 SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
 
 

@@ -18,6 +18,7 @@ class AccountCreditBalanceEntry(models.Model):
     _name = "account.credit.balance.entry"
     _description = "Credit Balance Entry"
     _order = "id desc"
+    # Who and when are fields of its own: those of the ORM may be emptied later.
     _log_access = False
 
     balance_id = fields.Many2one(

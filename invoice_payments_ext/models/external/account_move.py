@@ -1,9 +1,18 @@
+from typing import NamedTuple
+
 from odoo import Command, api, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS, is_number
-from ..attempts.account_move import ExcessMethods
 from ..core.door import Door
+
+
+class ExcessMethods(NamedTuple):
+    """The methods that lock for an excess, and record the payment that has it."""
+
+    lock: str
+    record: str
+
 
 # What can be done with money that is paid too much.
 EXCESS_METHODS = {

@@ -170,19 +170,16 @@ class AccountPayment(models.Model):
     ):
         """Give money of this payment back to the customer.
 
-        What of the payment was not allocated goes first. For the rest, the invoices
-        that it paid reopen, or credit notes take it off their bills; or it pays out a
-        credit note that is open.
+        The part that was not allocated goes first. For the rest, invoices reopen or
+        credit notes reduce them; or it pays out an open credit note.
 
-        To the original method it goes through the gateway, in the same steps as a
-        charge: it commits, and must not be called in the middle of other work. Outside
-        it is a record only, and does not commit.
+        Through the gateway it takes the steps of a charge: it commits, and must not be
+        called in the middle of other work. Outside it is a record, and does not commit.
 
         :param float amount: The amount in the payment's currency; the refundable amount
                              if not given.
         :param str to: `original` for the method that was charged, `outside` for cash,
-                       a cheque or a bank transfer, `credit` to keep it on the
-                       customer's credit balance.
+                       a cheque or a transfer, `credit` for the credit balance.
         :param bool reduce_bill: Whether credit notes for the amount are issued, so that
                                  the invoices stay paid; else they reopen.
         :param str reason: Why. Required.

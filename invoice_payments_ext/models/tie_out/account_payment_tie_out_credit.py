@@ -119,9 +119,8 @@ class AccountPaymentTieOut(models.AbstractModel):
     def _get_holder_statement(self):
         """Find credit on the balance of another customer.
 
-        Contacts get other parents, and their credit stays whose it was. But while a
-        balance of a contact's own holds something, nothing that is new for it is on
-        another's. What is given back is on the balance that it was taken from.
+        Credit stays where it was when contacts get other parents, and goes back there.
+        New credit is on a contact's own balance while that holds something.
         """
         return SQL(
             """

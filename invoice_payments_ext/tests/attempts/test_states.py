@@ -278,7 +278,7 @@ class TestStatesInUse(InvoicePaymentsCommon):
     # === TESTS === #
 
     @mute_logger(
-        "odoo.addons.invoice_payments_ext.models.payment_transaction_steps",
+        "odoo.addons.invoice_payments_ext.models.attempts",
         "odoo.addons.payment.models.payment_transaction",
         "odoo.sql_db",
     )

@@ -170,7 +170,8 @@ class TestStockFlows(InvoicePaymentsCommon):
     # === THE PORTAL === #
 
     def test_replayed_request_of_an_odoo_flow_sends_once(self):
-        steps = "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
+        rooms = "odoo.addons.invoice_payments_ext.models"
+        processing = f"{rooms}.attempts.payment_transaction_processing"
         values = {
             "currency_id": self.company.currency_id.id,
             "amount": 1000.0,
@@ -178,14 +179,14 @@ class TestStockFlows(InvoicePaymentsCommon):
             "invoice_ids": [Command.set(self.invoice.ids)],
             "operation": "online_token",
         }
-        with patch(f"{steps}.request", SimpleNamespace()):
+        with patch(f"{processing}.request", SimpleNamespace()):
             self._create_transaction("token", **values)._charge_with_token()
             self.env.cr.rollback()  # What Odoo does before it replays a request.
             replayed = self._create_transaction("token", **values)
             replayed._charge_with_token()
         self.assertEqual(len(self.gateway.requests), 1)
         self.assertEqual(replayed.outcome, "unknown")
-        with patch(f"{steps}.request", SimpleNamespace()):
+        with patch(f"{processing}.request", SimpleNamespace()):
             other = self._create_transaction(
                 "token", **{**values, "reference": "Another request"}
             )

@@ -174,8 +174,7 @@ class TestCharge(InvoicePaymentsCommon):
             raise KeyError("amount")
 
         self.patch(self.env.registry["payment.transaction"], "_apply_updates", misread)
-        steps = "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
-        with self.assertLogs(steps, "ERROR"):
+        with self.assertLogs("odoo.addons.invoice_payments_ext.models", "ERROR"):
             attempt = self.invoice.charge(self.token.id)
         self.assertEqual(attempt.outcome, "unknown")
         self.assertEqual(len(self.gateway.requests), 1)

@@ -1,178 +1,128 @@
+"""The rooms of `models/` stay what they are: read from the code, without running it."""
+
 import ast
-from collections import defaultdict
 from pathlib import Path
 
 from odoo.tests import BaseCase, tagged
 
 MODELS = Path(__file__).parents[2] / "models"
-# From low to high: a room calls and imports its own floor's and lower ones only. It is
-# called upwards through the tables of names that it reads, and the hooks it declares.
-FLOORS = (
-    ("states",),
-    ("core",),
-    ("attempts",),
-    ("saved_methods",),
-    ("charging", "external"),
-    ("bills",),
-    ("approvals",),
-    ("refunds",),
-    ("credit_notes", "write_offs"),
-    ("credit",),
-    ("section", "portal", "mail", "tie_out"),
-)
-FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-# Every model has these, whoever refuses them.
-ORM_METHODS = {"create", "write", "unlink"}
-MAX_FILE = 400
-MAX_FUNCTION = 60
-MAX_SAME = 7
+# From low to high: a room calls its own floor's methods and those of the floors below.
+# Upwards it calls by the names in a table of its own, or by a hook that it declares.
+ROOMS = (
+    "states core attempts saved_methods charging external bills approvals refunds "
+    "credit_notes write_offs credit section portal mail tie_out"
+).split()
+MAX_FILE, MAX_FUNCTION, MAX_SAME = 400, 60, 7
 
 
-class Method:
-    """A method of a model, and where it stands."""
-
-    def __init__(self, path, model, node):
-        self.path = path
-        self.room = path.relative_to(MODELS).parts[0].removesuffix(".py")
-        self.model = model
-        self.node = node
-
-    def __str__(self):
-        return f"{self.room}: {self.model}.{self.node.name} ({self.path.name})"
+def get_floor(path):
+    return ROOMS.index(path.replace(".", "/").split("/")[0])
 
 
-def read_files():
-    return {
-        path: ast.parse(path.read_text())
-        for path in sorted(MODELS.rglob("*.py"))
-        if path.name != "__init__.py"
-    }
+def is_super(node):
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "super"
 
 
-def get_model(node):
-    """Return the name of the model that a class makes or extends, if it is one."""
-    values = {
-        statement.targets[0].id: ast.literal_eval(statement.value)
-        for statement in node.body
-        if isinstance(statement, ast.Assign)
-        and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id in ("_name", "_inherit")
-    }
-    inherited = values.get("_inherit", [])
-    inherited = [inherited] if isinstance(inherited, str) else inherited
-    return values.get("_name") or next(iter(inherited), None)
-
-
-def read_methods(files):
-    return [
-        Method(path, model, statement)
-        for path, tree in files.items()
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and (model := get_model(node))
-        for statement in node.body
-        if isinstance(statement, ast.FunctionDef)
-    ]
-
-
-def get_calls(node):
-    """Return the names of the methods that are called, on whatever record."""
-    return {
-        call.func.attr
-        for call in ast.walk(node)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
-    }
-
-
-def extends_another(node):
-    """Tell if a method extends another one, as those do that extend Odoo's."""
+def extends(method):
+    """Tell if a method calls what it overrides."""
     return any(
-        isinstance(call, ast.Attribute)
-        and call.attr == node.name
-        and isinstance(call.value, ast.Call)
-        and getattr(call.value.func, "id", "") == "super"
-        for call in ast.walk(node)
+        isinstance(node, ast.Attribute)
+        and (node.attr, is_super(node.value)) == (method.name, True)
+        for node in ast.walk(method)
     )
 
 
-def get_length(node):
-    """Return how many lines a function has, without its docstring."""
-    first = node.body[0]
-    is_documented = ast.get_docstring(node) is not None
-    documented = first.end_lineno - first.lineno + 1 if is_documented else 0
-    return node.end_lineno - node.lineno + 1 - documented
+def get_model(node):
+    """Return the model that a class makes or extends; an empty text if it is none."""
+    values = [
+        each for each in getattr(node, "body", ()) if isinstance(each, ast.Assign)
+    ]
+    values = {ast.unparse(each.targets[0]): each.value for each in values}
+    value = values.get("_name") or values.get("_inherit")
+    return ast.literal_eval(value) if value else ""
+
+
+def get_names_called(node):
+    """Return the methods that some code calls, hands over, or gives to a door."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Attribute) and not is_super(each.value):
+            if ast.unparse(each.value) != "door":
+                yield each.attr
+        elif isinstance(each, ast.Call) and ast.unparse(each.func) in (
+            "Door",
+            "getattr",
+        ):
+            values = [*each.args[1:], *(keyword.value for keyword in each.keywords)]
+            yield from (
+                value.value for value in values if isinstance(value, ast.Constant)
+            )
 
 
 @tagged("post_install", "-at_install")
 class TestRooms(BaseCase):
-    """The house keeps its order: floors, short files, nothing twice."""
-
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.files = read_files()
-        cls.methods = read_methods(cls.files)
+        files = [path for path in MODELS.rglob("*.py") if path.name != "__init__.py"]
+        cls.texts = {str(path.relative_to(MODELS)): path.read_text() for path in files}
+        cls.trees = {path: ast.parse(text) for path, text in sorted(cls.texts.items())}
+        cls.methods = [
+            (path, get_model(outer), node)
+            for path, tree in cls.trees.items()
+            for outer in filter(get_model, tree.body)
+            for node in outer.body
+            if isinstance(node, ast.FunctionDef)
+        ]
 
     def test_no_room_calls_up(self):
-        homes = defaultdict(list)
-        for method in self.methods:
-            is_odoo = method.node.name in ORM_METHODS or extends_another(method.node)
-            if not is_odoo:
-                homes[method.node.name].append(method)
-        found = []
-        for caller in self.methods:
-            for name in get_calls(caller.node) & homes.keys():
-                lowest = min(homes[name], key=lambda method: FLOOR[method.room])
-                if FLOOR[lowest.room] > FLOOR[caller.room]:
-                    found.append(f"{caller} calls up to {lowest}")
-        self.assertFalse(found, "\n".join(found))
-
-    def test_no_room_imports_up(self):
-        found = []
-        for path, tree in self.files.items():
-            parts = path.relative_to(MODELS).with_suffix("").parts
-            for node in ast.walk(tree):
-                if not isinstance(node, ast.ImportFrom) or node.level != len(parts):
-                    continue
-                room = (node.module or "").split(".")[0]
-                if FLOOR.get(room, 0) > FLOOR[parts[0]]:
-                    found.append(f"{'/'.join(parts)} imports from {room}")
-        self.assertFalse(found, "\n".join(found))
-
-    def test_each_method_stands_once_on_a_model(self):
-        seen = {}
-        found = []
-        for method in self.methods:
-            key = method.model, method.node.name
-            if key in seen:
-                found.append(f"{method} stands in {seen[key]} already")
-            seen[key] = method
-        self.assertFalse(found, "\n".join(found))
+        lowest = {}  # What extends Odoo's own method is called through that.
+        for path, _model, method in self.methods:
+            rank = (get_floor(path), not extends(method))
+            lowest[method.name] = min(rank, lowest.get(method.name, rank))
+        owned = {name: floor for name, (floor, is_own) in lowest.items() if is_own}
+        for path, tree in self.trees.items():
+            for top in tree.body:
+                for caller in top.body if isinstance(top, ast.ClassDef) else [top]:
+                    name = getattr(caller, "name", f"line {caller.lineno}")
+                    for callee in owned.keys() & set(get_names_called(caller)):
+                        room = ROOMS[owned[callee]]
+                        with self.subTest(f"{path}: {name} calls {callee} of {room}"):
+                            self.assertLessEqual(owned[callee], get_floor(path))
+                if isinstance(top, ast.ImportFrom) and top.level == path.count("/") + 1:
+                    with self.subTest(f"{path} imports from {top.module}"):
+                        self.assertLessEqual(get_floor(top.module), get_floor(path))
 
     def test_short_files_and_functions(self):
-        found = [
-            f"{path.relative_to(MODELS)} has more than {MAX_FILE} lines"
-            for path in self.files
-            if len(path.read_text().splitlines()) > MAX_FILE
-        ]
-        found += [
-            f"{path.relative_to(MODELS)}: {node.name} has more than {MAX_FUNCTION}"
-            for path, tree in self.files.items()
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef) and get_length(node) > MAX_FUNCTION
-        ]
-        self.assertFalse(found, "\n".join(found))
+        for path, tree in self.trees.items():
+            with self.subTest(path):
+                self.assertLessEqual(self.texts[path].count("\n"), MAX_FILE)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    length = node.end_lineno - node.lineno + 1
+                    with self.subTest(f"{path}: {node.name}"):
+                        self.assertLessEqual(length, MAX_FUNCTION)
+
+    def test_each_method_is_overridden_once(self):
+        seen = {}  # A hook stands where it is declared, and where it is extended.
+        for path, model, method in self.methods:
+            key = model, method.name, extends(method)
+            with self.subTest(f"{path}: {model}.{method.name}"):
+                self.assertEqual(seen.setdefault(key, path), path)
 
     def test_nothing_stands_twice(self):
         seen = {}
-        found = []
-        for path in self.files:
-            lines = [line.strip() for line in path.read_text().splitlines()]
+        for path, text in self.texts.items():
             lines = [
-                line for line in lines if line and not line.startswith(("from ", "#"))
+                (number, line.strip())
+                for number, line in enumerate(text.splitlines(), 1)
+            ]
+            lines = [
+                each
+                for each in lines
+                if each[1] and each[1][:5] not in ("impor", "from ")
             ]
             for start in range(len(lines) - MAX_SAME):
-                run = tuple(lines[start : start + MAX_SAME + 1])
-                other = seen.setdefault(run, (path, start))
-                if other != (path, start):
-                    found.append(f"{path.name} and {other[0].name}: {run[0]}")
-        self.assertFalse(found, "\n".join(found))
+                numbers, run = zip(*lines[start : start + MAX_SAME + 1], strict=True)
+                place = f"{path}:{numbers[0]}"
+                with self.subTest(place):
+                    self.assertEqual(seen.setdefault(run, place), place)

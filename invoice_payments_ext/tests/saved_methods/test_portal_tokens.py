@@ -373,9 +373,7 @@ class TestTokenRemoval(PortalTokenCommon):
         for answer in ("pending", "authorized", TimeoutError("no answer")):
             with self.subTest(answer=answer):
                 self.gateway.answers = [answer]
-                with mute_logger(
-                    "odoo.addons.invoice_payments_ext.models.payment_transaction_steps"
-                ):
+                with mute_logger("odoo.addons.invoice_payments_ext.models.attempts"):
                     attempt = self.charge(1000)
                 self.assertIn(attempt.outcome, ("pending", "authorized", "unknown"))
                 [name] = self.names(self.token)
