@@ -9,6 +9,7 @@ from pathlib import Path
 import requests
 
 from . import settings
+from .odoo_server import get_free_port
 
 
 class Gateway:
@@ -20,7 +21,7 @@ class Gateway:
         self.process = None
         self.url = None
 
-    def start(self, port=0):
+    def start(self, port=None):
         self.process = subprocess.Popen(
             [
                 sys.executable,
@@ -28,7 +29,7 @@ class Gateway:
                 "--database",
                 self.database,
                 "--port",
-                str(port),
+                str(port or get_free_port()),
                 "--until-stdin-ends",
             ],
             stdin=subprocess.PIPE,

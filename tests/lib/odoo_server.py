@@ -1,12 +1,14 @@
 """A real Odoo server process, and one-off Odoo commands."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -19,9 +21,16 @@ class ServerError(Exception):
 
 
 def get_free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port for a server that may be stopped and started again on it.
+
+    Not one that the system gives to outgoing connections: another worker's could take
+    it while the server is down.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _get_command(subcommand, database, *arguments):
