@@ -6,15 +6,15 @@ Amounts are whole numbers of a currency's smallest unit, so that everything adds
 import math
 from typing import NamedTuple
 
-# What floating-point arithmetic may be off, in smallest units.
+# The error of floating-point arithmetic, in smallest units.
 NOISE = 1e-6
 
 
 class Part(NamedTuple):
-    """What an invoice consists of: the base of a line, or a tax on it.
+    """A part of an invoice: the base of a line, or a tax on it.
 
     :param int line: The id of the invoice line.
-    :param tuple tax: What identifies the tax; None for the base.
+    :param tuple tax: The key of the tax; None for the base.
     :param int repartition: Which of the repartition lines of the tax, by its index.
     """
 
@@ -29,9 +29,9 @@ def is_within(units, limit):
 
 
 def apportion(total, wanted, limits):
-    """Split a total into whole units, as close as can be to what is wanted.
+    """Split a total into whole units, as close as can be to the wanted amounts.
 
-    :param int total: What the parts add up to.
+    :param int total: The sum of the parts.
     :param list[float] wanted: The exact amount of each part.
     :param list[int] limits: The most that each part can take; it gets an amount
                              between zero and this, which may be negative.
@@ -45,7 +45,7 @@ def apportion(total, wanted, limits):
     left = total - sum(parts)
     step = 1 if left > 0 else -1
     while left:
-        # Those that are furthest from what they should get come first.
+        # Those that are furthest from their exact amount come first.
         open_parts = sorted(
             (
                 index
@@ -72,14 +72,14 @@ def apportion(total, wanted, limits):
 def reduce_in_proportion(total, wanted, limits, carried=None):
     """Split a tax-included amount into its base and its taxes.
 
-    Each tax gets what is nearest to its exact amount, and the base what is left. Only
+    Each tax gets the unit nearest to its exact amount, and the base the rest. Only
     where an amount of a few units leaves no base for that, a tax has to wait for its
     unit.
 
     :param int total: The amount, tax included.
     :param dict[Part, float] wanted: The exact amount of each part.
-    :param dict[Part, int] limits: What is left of each part.
-    :param dict carried: By tax, what the amounts before this one were rounded by; it is
+    :param dict[Part, int] limits: The rest of each part.
+    :param dict carried: By tax, the rounding of the amounts before this one; it is
                          evened out here, and kept up to date.
     :return: The amount of each part.
     :rtype: dict[Part, int]
@@ -110,7 +110,7 @@ def reduce_in_proportion(total, wanted, limits, carried=None):
 def round_by_tax(wanted, limits, carried):
     """Round the base and each tax on their own; see :func:`reduce_in_proportion`.
 
-    :return: What they add up to.
+    :return: Their sum.
     :rtype: int
     """
     total = sum(limits.values())
@@ -120,10 +120,10 @@ def round_by_tax(wanted, limits, carried):
 
 
 def _round_taxes(wanted, limits, carried):
-    """Round the amount of each tax to what is nearest.
+    """Round the amount of each tax to the nearest unit.
 
-    :return: By tax, and None for the base: the parts, the exact amounts and what is
-             left; and by tax only, the rounded amounts.
+    :return: By tax, and None for the base: the parts, the exact amounts and the rest;
+             and by tax only, the rounded amounts.
     """
     by_tax = {None: []}
     for part in wanted:
@@ -164,10 +164,10 @@ def _spread_over_repartition(units, parts, wanted, limits):
 
 
 def take(left, part, units):
-    """Take units off what is left of a part, no more than that.
+    """Take units off the rest of a part, no more than that.
 
-    :param dict[Part, int] left: What is left of each part; it is changed.
-    :return: What was taken.
+    :param dict[Part, int] left: The rest of each part; it is changed.
+    :return: The amount that was taken.
     :rtype: int
     """
     room = left.get(part, 0)
@@ -178,12 +178,12 @@ def take(left, part, units):
 
 
 def take_anywhere(left, units, parts):
-    """Take units off all that is left, in proportion; or give back what is negative.
+    """Take units off all that is left, in proportion; or give back negative ones.
 
-    :param dict[Part, int] left: What is left of each part; it is changed.
+    :param dict[Part, int] left: The rest of each part; it is changed.
     :param int units: How much; no more is taken than is left, or given back than was
                       taken.
-    :param dict[Part, int] parts: What there was of each part.
+    :param dict[Part, int] parts: The original amount of each part.
     """
     limits = [left[part] - (parts[part] if units < 0 else 0) for part in parts]
     total = sum(limits)

@@ -14,7 +14,7 @@ OURS = object()
 # when one of them is asked for, and not with every company or journal entry.
 SELDOM_READ = "invoice_payments_ext"
 
-# With these, Odoo's accounting leaves out a part of what it books or checks.
+# With these, Odoo's accounting leaves out a part of its booking or checks.
 ODOO_SWITCHES = {
     "check_move_validity",
     "move_reverse_cancel",
@@ -25,10 +25,10 @@ ODOO_SWITCHES = {
 
 
 def without_defaults(records):
-    """Return the records without what a client's context must not bring into a door.
+    """Return the records without the context keys that a door must not get.
 
-    The `default_…` keys are meant for a dialog, not for what a door creates:
-    `default_move_id` would make an invoice the entry of its own payment.
+    The `default_…` keys are meant for a dialog, not for the records that a door
+    creates: `default_move_id` would make an invoice the entry of its own payment.
     """
     context = clean_context(records.env.context)
     context = {key: context[key] for key in context.keys() - ODOO_SWITCHES}
@@ -38,10 +38,10 @@ def without_defaults(records):
 
 
 def get_id(record_or_id):
-    """Return the id of what a caller gave as a record, an id or nothing.
+    """Return the id that a caller gave, as a record, an id or nothing.
 
-    What is none of these gets an id that no record has, so that the caller's check
-    refuses it by the name of what was asked for.
+    Any other value gets an id that no record has, so that the caller's check refuses it
+    and names the value.
 
     :rtype: int or None
     """
@@ -66,7 +66,7 @@ def is_number(value):
 def prepare_notification(title, message, kind="success"):
     """Return the client action that tells a person something and closes the dialog.
 
-    :param str title: What happened, in a word or two.
+    :param str title: The event, in a word or two.
     :param str message: A sentence.
     :param str kind: `success`, `info`, `warning` or `danger`
     :rtype: dict
@@ -78,7 +78,7 @@ def prepare_notification(title, message, kind="success"):
             "title": title,
             "message": message,
             "type": kind,
-            # What needs an eye stays until it was read.
+            # A warning stays until it was read.
             "sticky": kind in ("danger", "warning"),
             "next": {"type": "ir.actions.act_window_close"},
         },

@@ -8,7 +8,7 @@ from odoo.addons.account_payment.controllers import payment
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
-# What of a request makes it another one; see `account.idempotency.key`.
+# The values that make a request another one; see `account.idempotency.key`.
 REQUEST_KEYS = ("provider_id", "payment_method_id", "token_id", "amount", "flow")
 
 
@@ -17,7 +17,7 @@ class PaymentPortal(payment.PaymentPortal):
 
     @staticmethod
     def _validate_transaction_kwargs(kwargs, additional_allowed_keys=()):
-        """Accept what the payment form of this addon sends besides."""
+        """Accept the additional values that the payment form of this addon sends."""
         payment.PaymentPortal._validate_transaction_kwargs(
             kwargs,
             {
@@ -61,8 +61,7 @@ class PaymentPortal(payment.PaymentPortal):
         :param str idempotency_key: Made by the form for each submission.
         :param str link_amount: The amount of the payment link that was followed.
         :param str link_token: What proves it.
-        :param str tab: What tells the tab of the browser from others, for as long as it
-                        is open.
+        :param str tab: The id of the browser tab, for as long as it is open.
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the chosen method the rest.
         :param float credit_shown: How much credit the form said would be used.
@@ -143,7 +142,7 @@ class PaymentPortal(payment.PaymentPortal):
         )
 
     def _create_transaction(self, *args, **kwargs):
-        """Take at once what is paid from a credit balance, for whatever document."""
+        """Take credit that pays at once, for every kind of document."""
         tx_sudo = super()._create_transaction(*args, **kwargs)
         if tx_sudo.provider_code == "credit_balance":
             tx_sudo._spend_credit_balance()

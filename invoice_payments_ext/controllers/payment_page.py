@@ -7,7 +7,7 @@ class PortalAccount(portal.PortalAccount):
     """The payment form on the portal's invoice pages."""
 
     def _invoice_get_page_view_values(self, invoice, access_token, **kwargs):
-        """Add what can be paid, and offer providers by that instead of the total."""
+        """Add the amounts that can be paid, and offer providers by these."""
         if not invoice._has_to_be_paid():
             return super()._invoice_get_page_view_values(
                 invoice, access_token, **kwargs
@@ -46,7 +46,7 @@ class PortalAccount(portal.PortalAccount):
         return overdue if overdue - invoice else moves
 
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
-        """Ask for what remains of them; stock asks for the totals."""
+        """Ask for the remaining amounts; stock asks for the totals."""
         values = super()._overdue_invoices_get_page_view_values(
             overdue_invoices, **kwargs
         )

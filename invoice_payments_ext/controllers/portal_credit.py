@@ -6,10 +6,10 @@ from odoo.addons.portal.controllers.portal import pager as portal_pager
 
 
 class PortalCredit(CustomerPortal):
-    """The page My credit: what is held for the customer who is logged in.
+    """The page My credit: the balances of the customer who is logged in.
 
     Customers have no right to read credit balances, whose history holds notes of the
-    staff. What they get is looked up here in superuser mode, among their own balances.
+    staff. Their balances are looked up here in superuser mode.
     """
 
     def _prepare_home_portal_values(self, counters):
@@ -74,7 +74,8 @@ class PortalCredit(CustomerPortal):
 
         As with invoices, all contacts of a company see them, for the companies of this
         database that they belong to. Those that a merge of contacts emptied are part
-        of others. What stayed with a contact that got a parent is seen by that contact.
+        of others. The credit that stayed with a contact that got a parent is seen by
+        that contact.
 
         :return: Those in the currency of their company come first.
         :rtype: account.credit.balance

@@ -42,10 +42,9 @@ class PortalMyPayments(CustomerPortal):
         return request.render("invoice_payments_ext.portal_my_payments", values)
 
     def _prepare_my_payments_values(self, page, sortby, filterby, search, search_in):
-        """Return what the page of a customer's payments shows.
+        """Return the values of the page of a customer's payments.
 
-        What is on its way comes first, on the first page of all payments; it is never
-        much.
+        Payments in flight come first, on the first page of all payments. They are few.
 
         :rtype: dict
         """
@@ -94,7 +93,7 @@ class PortalMyPayments(CustomerPortal):
         }
 
     def _get_my_pending_rows(self, search, search_in):
-        """Return what is on its way, newest first."""
+        """Return the payments in flight, newest first."""
         attempts = self._get_my_attempts()
         domain = self._get_my_payments_domain(attempts, [], search, search_in)
         return attempts.search(
@@ -110,7 +109,7 @@ class PortalMyPayments(CustomerPortal):
         return request.env["payment.transaction"].sudo().with_context(active_test=False)
 
     def _get_my_payments_domain(self, records, domain, search="", search_in="all"):
-        """Return what finds the records that are asked for and may be seen."""
+        """Return the domain of the records that are asked for and may be seen."""
         domain = Domain(domain) & records._get_portal_domain()
         if search:
             domain &= records._get_portal_search_domain(search, search_in)
@@ -143,7 +142,7 @@ class PortalMyPayments(CustomerPortal):
         }
 
     def _get_my_payments_inputs(self):
-        """Return what can be searched in."""
+        """Return the fields that can be searched in."""
         return {
             "all": {"input": "all", "label": request.env._("Search in all")},
             "reference": {

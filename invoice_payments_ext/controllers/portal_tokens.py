@@ -17,7 +17,7 @@ class PaymentTokenPortal(payment.PaymentPortal):
         )
 
     def _create_transaction(self, provider_id, *args, consent_version=None, **kwargs):
-        """Keep what a member agrees to who saves a payment method.
+        """Keep the consent of a member who saves a payment method.
 
         :param str consent_version: The version of the text that the form showed.
         """

@@ -8,12 +8,12 @@ BUCKETS = (("0", 30), ("1", 90), ("2", 180), ("3", 365))
 
 
 class AccountCreditBalanceReport(models.Model):
-    """What companies hold for their customers now, and how old it is.
+    """The credit that companies hold for their customers now, and its age.
 
-    First in, first out: what is left is the money that came in last. So each line is an
-    entry that added credit, with what is left of it. What was given back (a reversal,
-    an application that was undone, a transfer between merged contacts) is no new money:
-    it makes what came before last longer. It counts as money that came in only where
+    First in, first out: the rest is the money that came in last. So each line is an
+    entry that added credit, with its rest. Credit that was given back (a reversal, an
+    application that was undone, a transfer between merged contacts) is not new money:
+    it makes earlier credit last longer. It counts as money that came in only where
     nothing else explains the balance.
     """
 
@@ -130,7 +130,7 @@ class AccountCreditBalanceReport(models.Model):
 
     @api.model
     def _select_received(self) -> SQL:
-        """Return all that came in, each with the sum of what came in after it."""
+        """Return all entries that came in, each with the sum of later ones."""
         return SQL(
             """
             SELECT entry.id,
@@ -157,7 +157,7 @@ class AccountCreditBalanceReport(models.Model):
 
     @api.model
     def _get_conversion_rates(self):
-        """Return what one unit of each currency is worth in that of the company.
+        """Return the value of one unit of each currency in the company's.
 
         :rtype: dict[int, float]
         """

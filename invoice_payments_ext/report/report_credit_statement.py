@@ -4,7 +4,7 @@ from ..models.credit.account_credit_balance_statement import MAX_PRINTED_LINES
 
 
 class ReportCreditStatement(models.AbstractModel):
-    """What is printed on the statement of a credit balance.
+    """The values of the printed statement of a credit balance.
 
     The period comes with the data of the dialog or, where there is none (an e-mail, the
     portal), with the context; otherwise it is the one that is proposed.

@@ -44,7 +44,8 @@ class AccountCreditBalancePayOut(models.TransientModel):
         store=True,
         readonly=False,
         domain="[('id', 'in', card_payment_ids)]",
-        help="The payment that goes back to its card. What it paid stays paid.",
+        help="The payment that goes back to its card. The invoice that it paid stays "
+        "paid.",
     )
     card_label = fields.Char(string="Card", compute="_compute_refundable_amount")
     refundable_amount = fields.Monetary(
@@ -70,7 +71,7 @@ class AccountCreditBalancePayOut(models.TransientModel):
     @api.depends("to")
     def _compute_payment_id(self):
         for dialog in self:
-            # The origin: what the dialog holds while it is open has no name.
+            # The origin: the dialog's own copy has no name while it is open.
             payment = dialog.card_payment_ids[:1]._origin
             dialog.payment_id = dialog.to == "card" and payment
 

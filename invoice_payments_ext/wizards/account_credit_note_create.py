@@ -65,7 +65,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         string="Paid already",
         compute="_compute_excess_amount",
         store=True,
-        help="What is credited above the amount that remains to be paid.",
+        help="The credited amount above the amount that remains to be paid.",
     )
     has_excess = fields.Boolean(compute="_compute_excess_amount", store=True)
     to = fields.Selection(
@@ -172,7 +172,7 @@ class AccountCreditNoteCreate(models.TransientModel):
             )
 
     def _get_total_of_lines(self):
-        """Return what the lines come to together, which is rounded once."""
+        """Return the total of the lines, which is rounded once."""
         amount = sum(self.line_ids.mapped("amount"))
         if not any(self.line_ids.mapped("quantity")):
             return amount
@@ -204,7 +204,7 @@ class AccountCreditNoteCreate(models.TransientModel):
                 dialog.to = "credit"
 
     def _get_returnable_payments(self):
-        """Return what can be given back, by payment; see the invoice's method."""
+        """Return the amounts that can be given back; see the invoice's method."""
         if not self.move_id:
             return {}
         amounts = self.move_id._get_returnable_amounts()
@@ -212,7 +212,7 @@ class AccountCreditNoteCreate(models.TransientModel):
 
     @api.depends("move_id", "excess_amount", "linked_amount")
     def _compute_payment_ids(self):
-        """Spread what goes to the original methods over the newest payments."""
+        """Spread the amount for original methods over the newest payments."""
         for dialog in self:
             left = dialog.excess_amount - dialog.linked_amount
             commands = [Command.clear()]
@@ -304,7 +304,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         currency = self.currency_id
         arguments = self._prepare_arguments()
         if currency.is_zero(self.total) and not arguments["lines"]:
-            return [self.env._("Enter what is to be credited.")]
+            return [self.env._("Enter the amount to credit.")]
         try:
             date = invoice._get_credit_note_date(self.date)
             total = invoice._get_credit_total(
@@ -440,7 +440,7 @@ class AccountCreditNoteCreate(models.TransientModel):
     # === ACTION METHODS === #
 
     def _prepare_arguments(self):
-        """Return what the door is asked for.
+        """Return the arguments for the door.
 
         :rtype: dict
         """
@@ -453,7 +453,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         }
 
     def _prepare_lines(self):
-        """Return what of which lines is credited, as the door takes it.
+        """Return the lines to credit, as the door takes them.
 
         :rtype: list[dict]
         """
@@ -464,7 +464,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         ]
 
     def _prepare_destinations(self):
-        """Return where what was paid already goes, as the door takes it.
+        """Return the destinations of the paid amount, as the door takes them.
 
         :rtype: list[dict] | None
         """
@@ -512,7 +512,9 @@ class AccountCreditNoteCreate(models.TransientModel):
         """
         self.ensure_one()
         if self.what == "lines" and not self._prepare_lines():
-            raise UserError(self.env._("Enter what is to be credited of the lines."))
+            raise UserError(
+                self.env._("Enter the amounts or quantities of the lines to credit.")
+            )
         result = self.move_id.issue_credit_note(
             reason=self.reason,
             date=self.date,
@@ -564,7 +566,8 @@ class AccountCreditNoteCreateLine(models.TransientModel):
     )
     quantity = fields.Float(
         digits="Product Unit",
-        help="What comes back. The price and the tax are those of the invoice.",
+        help="The quantity that comes back. The price and the tax are those of the "
+        "invoice.",
     )
     amount = fields.Monetary(
         string="To credit",
@@ -583,7 +586,7 @@ class AccountCreditNoteCreateLine(models.TransientModel):
 
     @api.onchange("amount")
     def _onchange_amount(self):
-        """Credit the amount that was typed, and not what the quantity comes to."""
+        """Credit the amount that was typed, and not that of the quantity."""
         if self.quantity and self.currency_id.compare_amounts(
             self.amount, self._get_quantity_amount()
         ):
@@ -592,7 +595,7 @@ class AccountCreditNoteCreateLine(models.TransientModel):
     # === GETTERS === #
 
     def _get_quantity_amount(self):
-        """Return what the quantity alone comes to, tax included."""
+        """Return the amount of the quantity alone, tax included."""
         invoice = self.move_line_id._origin.move_id
         date = self.dialog_id.date or invoice.invoice_date
         try:

@@ -56,7 +56,7 @@ class AccountPaymentCreate(models.TransientModel):
     )
     keep_excess = fields.Boolean(
         string="Keep the excess as credit",
-        help="What is paid above the amount that settles the invoice is kept on the "
+        help="The amount above the one that settles the invoice is kept on the "
         "customer's credit balance, in the currency of the journal.",
     )
     save_method_url = fields.Char(
@@ -139,7 +139,7 @@ class AccountPaymentCreate(models.TransientModel):
             dialog.method_options = options
 
     def _get_credit_option(self):
-        """Return the choice to spend what is held for the customer."""
+        """Return the choice to spend the customer's credit."""
         self.ensure_one()
         return {
             "value": CREDIT,

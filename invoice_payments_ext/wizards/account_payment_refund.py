@@ -209,8 +209,8 @@ class AccountPaymentRefund(models.TransientModel):
             *(
                 [
                     self.env._(
-                        "%s cannot be matched by itself: what the payment was used for "
-                        "is no invoice.",
+                        "%s cannot be matched automatically: this part of the payment "
+                        "did not pay an invoice.",
                         currency.format(untraced),
                     )
                 ]

@@ -12,14 +12,14 @@ class AccountPaymentRegister(models.TransientModel):
         return super()._create_payments()
 
     def _init_payments(self, to_process, edit_mode=False):
-        """Spend no credit of another currency than what it pays is of."""
+        """Spend no credit on entries in another currency."""
         of_credit = to_process if self.journal_id.is_credit_balance else []
         for each in of_credit:
             currency = each["to_reconcile"].currency_id
             if each["create_vals"]["currency_id"] != currency.id:
                 raise UserError(
                     self.env._(
-                        "Credit pays what is of its own currency only: %s.",
+                        "Credit pays only amounts in its own currency: %s.",
                         ", ".join(currency.mapped("name")),
                     )
                 )

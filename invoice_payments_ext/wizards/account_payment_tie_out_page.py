@@ -5,7 +5,7 @@ from odoo.tools import format_datetime
 
 
 class AccountPaymentTieOutPage(models.TransientModel):
-    """The page that lists what does not tie out; the work is behind the door."""
+    """The page of records that do not tie out; the work is behind the door."""
 
     _name = "account.payment.tie.out.page"
     _description = "Tie-out"
@@ -32,7 +32,7 @@ class AccountPaymentTieOutPage(models.TransientModel):
 
     @api.model
     def action_check(self):
-        """Check the selected companies and return the page of what was found.
+        """Check the selected companies and return the page of findings.
 
         :rtype: dict
         """
@@ -69,7 +69,7 @@ class AccountPaymentTieOutPage(models.TransientModel):
         }
 
     def action_check_again(self):
-        """Check once more and return the page of what is found now.
+        """Check once more and return the page of findings.
 
         :rtype: dict
         """
@@ -86,7 +86,7 @@ class AccountPaymentTieOutException(models.TransientModel):
     page_id = fields.Many2one(
         comodel_name="account.payment.tie.out.page", required=True, ondelete="cascade"
     )
-    label = fields.Char(string="What should be true", readonly=True)
+    label = fields.Char(string="Rule", readonly=True)
     name = fields.Char(string="Record", readonly=True)
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True)

@@ -8,7 +8,7 @@ class BasePartnerMerge(models.TransientModel):
     def _update_values(self, src_partners, dst_partner):
         """Spend nobody's credit unasked: who was switched off for one, is for all.
 
-        Odoo takes what is set from any of them.
+        Odoo takes the values of any of them.
         """
         partners_sudo = (src_partners | dst_partner).sudo()
         if not all(partners_sudo.mapped("credit_applied_at_issue")):
@@ -17,7 +17,7 @@ class BasePartnerMerge(models.TransientModel):
 
     @api.model
     def _update_foreign_keys(self, src_partners, dst_partner):
-        """Book the credit balances over, before what refers to them is moved."""
+        """Book the credit balances over, before records that refer to them move."""
         self.env["account.credit.balance"]._merge_contacts(src_partners, dst_partner)
         self.env.flush_all()
         return super()._update_foreign_keys(src_partners, dst_partner)

@@ -5,7 +5,7 @@ class PaymentRefundWizard(models.TransientModel):
     _inherit = "payment.refund.wizard"
 
     def action_refund(self):
-        """Refund through the door, which stores what it does before it sends it.
+        """Refund through the door, which stores the request before it sends it.
 
         The form of a payment opens the addon's own dialog; this one is still there for
         other addons and for the API.

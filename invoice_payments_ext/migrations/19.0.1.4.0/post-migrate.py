@@ -2,7 +2,7 @@ from odoo import SUPERUSER_ID, api
 
 
 def migrate(cr, version):
-    """Give the companies that there are what new ones get when they are created."""
+    """Set existing companies up as new ones are when they are created."""
     env = api.Environment(cr, SUPERUSER_ID, {})
     companies = env["res.company"].search([])
     companies._create_credit_balance_providers()

@@ -4,7 +4,7 @@ from odoo.exceptions import UserError
 from ...tools import prepare_notification
 from ..core.door import SUBJECTS, get_door_of
 
-# What stays as it is once a request was decided on.
+# The fields that do not change once a request was decided on.
 DECIDED_FIELDS = {
     "kind",
     "payment_id",
@@ -29,8 +29,8 @@ DECIDED_FIELDS = {
 class AccountPaymentApproval(models.Model):
     """A refund, credit note, write-off or pay-out that waits for a second person.
 
-    What was asked for is kept as the arguments of its door. Approving it goes through
-    the same checks again, on what is true then. Nobody has the right to write these
+    A request is kept as the arguments of its door. Approving it goes through
+    the same checks again, on the current values. Nobody has the right to write these
     records; only the doors do.
     """
 
@@ -96,7 +96,8 @@ class AccountPaymentApproval(models.Model):
     amount = fields.Monetary(required=True, readonly=True)
     reason = fields.Text(readonly=True)
     arguments = fields.Json(
-        readonly=True, help="What was asked for, by the parameters of its door."
+        readonly=True,
+        help="The arguments of the request, by the parameters of its door.",
     )
     state = fields.Selection(
         string="Status",
@@ -126,7 +127,7 @@ class AccountPaymentApproval(models.Model):
             ("account.move", "Journal Entry"),
         ],
         readonly=True,
-        help="What it led to.",
+        help="The record that it led to.",
     )
 
     # === COMPUTE METHODS === #
@@ -135,7 +136,7 @@ class AccountPaymentApproval(models.Model):
     def _compute_display_name(self):
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         for request in self:
-            # In superuser mode: the name alone is no secret to who may see the request.
+            # In superuser mode: the name is not a secret to people who see the request.
             record_sudo = request.sudo()._get_record()
             request.display_name = self.env._(
                 "%(kind)s of %(amount)s on %(record)s",
@@ -153,7 +154,7 @@ class AccountPaymentApproval(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
-        """Keep what was asked for, and what was decided, as it is."""
+        """Keep requests and decisions as they are."""
         decided = any(request.state != "waiting" for request in self)
         if decided and DECIDED_FIELDS & vals.keys():
             raise UserError(self.env._("A request that was decided on is not changed."))

@@ -46,7 +46,7 @@ class AccountPaymentApproval(models.Model):
         self.check_access("read")
         record = self._get_record()
         self.env["account.move"]._check_refund_rights()
-        # Nobody has the right to write balances: what is posted changes them.
+        # Nobody has the right to write balances: posted entries change them.
         record.check_access("read" if self.kind == "pay_out" else "write")
         # Superuser mode gives rights, but makes nobody a second person.
         if self.requester_id == self.env.user:
@@ -151,8 +151,8 @@ class AccountPaymentApproval(models.Model):
         Commits where a gateway is asked, as `account.payment.refund`.
 
         :param str idempotency_key: See `account.move.charge`.
-        :return: What the door would have returned: the refund or the attempt to refund,
-                 the credit note, the entry of the write-off.
+        :return: The result that the door would have returned: the refund or the attempt
+                 to refund, the credit note, the entry of the write-off.
         :rtype: account.payment or payment.transaction or account.move
         :raise UserError: If it was decided on before, or cannot be carried out any
                           more; it stays waiting then.
@@ -246,8 +246,8 @@ class AccountPaymentApproval(models.Model):
     def _lock_request(self, **_arguments):
         """Lock this request until the end of the database transaction.
 
-        Every decision changes the row: who read it before then fails to lock it, and
-        Odoo replays the request on what is true now.
+        Every decision changes the row: a request that read it before fails to lock it,
+        and Odoo replays it on the new values.
         """
         try:
             self.sudo().lock_for_update(allow_referencing=True)
@@ -280,7 +280,7 @@ class AccountPaymentApproval(models.Model):
         self_sudo._log_on_invoices(message)
 
     def _log_on_invoices(self, message):
-        """Note on the invoices what became of this request."""
+        """Note the decision on this request on the invoices."""
         invoices = self._get_invoices(self._get_record())
         for record in (*invoices, *self.payment_id):
             record.sudo()._message_log(body=message)

@@ -3,7 +3,7 @@ from odoo.tools import format_date
 
 
 class AccountPaymentApproval(models.Model):
-    """What exactly would be carried out, in words for the person who approves it."""
+    """The details of a request, in words for the approver."""
 
     _inherit = "account.payment.approval"
 
@@ -12,7 +12,7 @@ class AccountPaymentApproval(models.Model):
     @api.depends("kind", "arguments")
     def _compute_details(self):
         for request in self:
-            # In superuser mode: what is named here is no secret to who may approve it.
+            # In superuser mode: the names here are not secret to an approver.
             lines = getattr(request.sudo(), f"_describe_{request.kind}")(
                 request.arguments or {}
             )

@@ -44,7 +44,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_given_alone(self, record, kind, arguments):
-        """Return what this user gave on the same invoices without a second person.
+        """Return the amount that this user gave on the same invoices alone.
 
         It counts towards the limit, so that the halves do not pass where the whole
         would not. Whenever it was: a day's limit is evaded by waiting for the next day.
@@ -66,7 +66,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_approved_results(self, invoices_sudo):
-        """Return what this user carried out as the second person: ids by model."""
+        """Return the records that this user approved: ids by model."""
         requests_sudo = self.sudo().search(
             [
                 ("invoice_id", "in", invoices_sudo.ids),
@@ -82,7 +82,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_reduced_alone(self, invoices_sudo):
-        """Return what this user took off the bills: credit notes and write-offs."""
+        """Return the amount that this user took off the bills."""
         approved = self._get_approved_results(invoices_sudo).get("account.move", [])
         moves_sudo = invoices_sudo.search(
             [
@@ -100,7 +100,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_returned_alone(self, record, invoices_sudo):
-        """Return what this user gave back, or is giving back, of the payments."""
+        """Return the amount of the payments that this user gives back."""
         approved = self._get_approved_results(invoices_sudo)
         payments_sudo = (
             invoices_sudo.matched_payment_ids | invoices_sudo.reconciled_payment_ids

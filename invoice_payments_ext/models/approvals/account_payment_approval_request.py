@@ -15,7 +15,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _hold(self, record, kind, arguments, amount):
-        """Make what a door was asked for wait, where a second person is needed.
+        """Make a request wait, if a second person is needed.
 
         Called by the doors on locked and checked records.
 
@@ -122,7 +122,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_approvers(self, company, requester):
-        """Return who may approve what this person asks for in this company."""
+        """Return the users who may approve this person's requests in a company."""
         group = self.env.ref("invoice_payments_ext.group_payment_refund").sudo()
         return group.all_user_ids.filtered(
             lambda user: (

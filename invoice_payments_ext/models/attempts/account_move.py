@@ -14,15 +14,15 @@ class AccountMove(models.Model):
     def _check_collectable(self):
         """Check that a payment may be taken on each of these invoices.
 
-        :raise UserError: If one is no posted customer invoice, is another company's, or
-                          nothing remains to be paid.
+        :raise UserError: If one is not a posted customer invoice, is another company's,
+                          or nothing remains to be paid.
         """
         for invoice in self:
             name = invoice.display_name
             if invoice.move_type != "out_invoice":
                 raise UserError(
                     self.env._(
-                        "%(name)s is no customer invoice: payments are collected on "
+                        "%(name)s is not a customer invoice: payments are collected on "
                         "customer invoices only.",
                         name=name,
                     )
@@ -54,7 +54,7 @@ class AccountMove(models.Model):
         )
 
     def _describe_chargeable_amount(self):
-        """Say what the chargeable amount is made of, for messages."""
+        """Describe the parts of the chargeable amount, for messages."""
         self.ensure_one()
         in_flight = self._get_amount_in_flight()
         if self.currency_id.is_zero(in_flight):
@@ -111,10 +111,10 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - HELPERS === #
 
     def _get_amount_in_flight(self):
-        """Return what attempts may still bring to this invoice.
+        """Return the amount that attempts may still bring to this invoice.
 
-        What came and is not booked yet counts too. An attempt for several invoices
-        counts in full, as far as this invoice can take it.
+        Money that came and is not booked yet counts too. An attempt for several
+        invoices counts in full, as far as this invoice can take it.
 
         :return: The amount in the invoice's currency.
         :rtype: float
@@ -133,7 +133,7 @@ class AccountMove(models.Model):
         return self.currency_id.round(in_flight)
 
     def _get_chargeable_amount(self):
-        """Return the remaining amount less what is in flight.
+        """Return the remaining amount less the amount in flight.
 
         :return: The amount in the invoice's currency, zero at the least.
         :rtype: float
@@ -164,7 +164,7 @@ class AccountMove(models.Model):
         return chargeable
 
     def _has_to_be_paid(self):
-        """Keep customers from paying again what may have been paid already."""
+        """Keep customers from paying an amount again that may have been paid."""
         return super()._has_to_be_paid() and not self._get_unresolved_attempts()
 
     def _get_online_payment_error(self):

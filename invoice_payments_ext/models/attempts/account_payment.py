@@ -9,7 +9,7 @@ class AccountPayment(models.Model):
     # === BUSINESS METHODS === #
 
     def _prepare_payment_transaction_vals(self, **extra_create_values):
-        """Keep Odoo's own dialog from charging what may have been charged already."""
+        """Keep Odoo's own dialog from charging an amount twice."""
         values = super()._prepare_payment_transaction_vals(**extra_create_values)
         invoices = self.env["account.move"].browse(
             self.env["payment.transaction"]

@@ -28,11 +28,11 @@ class PaymentProvider(models.Model):
         return None
 
     def _classify_refusal(self, transaction, error):
-        """Tell what an error that was raised while sending a request means.
+        """Classify an error that was raised while sending a request.
 
-        Odoo raises a `ValidationError` for every failure of a request; what really
-        happened is the exception behind it. Only what surely never reached the gateway
-        is `failed`, only what the gateway answered is `declined`.
+        Odoo raises a `ValidationError` for every failure of a request; the exception
+        behind it tells more. Only a request that surely never reached the gateway is
+        `failed`, and only one that the gateway refused is `declined`.
 
         :param payment.transaction transaction: The transaction that was sent.
         :param Exception error: The exception raised by the provider's code.

@@ -16,8 +16,8 @@ class PaymentTransaction(models.Model):
         compute="_compute_outcome",
         store=True,
         index=True,
-        help="What is known of this attempt. Unknown is not failed: the customer may "
-        "have been charged.",
+        help="The result of this attempt, as far as it is known. Unknown is not "
+        "failed: the customer may have been charged.",
     )
     request_state = fields.Selection(
         selection=[
@@ -239,7 +239,7 @@ class PaymentTransaction(models.Model):
         return bool(captured) or tx_sudo.payment_id.state in POSTED_STATES
 
     def _get_amount_in_flight(self):
-        """Return what this attempt may still bring, or brought and is not booked yet.
+        """Return the amount that this attempt may bring, or that is not booked yet.
 
         Note: `self.ensure_one()`
 

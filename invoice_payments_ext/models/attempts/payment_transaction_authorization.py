@@ -32,7 +32,7 @@ class PaymentTransaction(models.Model):
     # === ACTION METHODS === #
 
     def action_capture_attempt(self):
-        """Capture what is left of this authorization and tell what came of it.
+        """Capture the rest of this authorization and tell the outcome.
 
         :return: The notification to show.
         :rtype: dict
@@ -40,7 +40,7 @@ class PaymentTransaction(models.Model):
         return self.capture()._get_outcome_notification()
 
     def action_void_attempt(self):
-        """Void what is left of this authorization and tell what came of it.
+        """Void the rest of this authorization and tell the outcome.
 
         :return: The notification to show.
         :rtype: dict
@@ -57,14 +57,14 @@ class PaymentTransaction(models.Model):
         :param str idempotency_key: See `account.move.charge`.
         :return: The attempt to capture, a child of this one.
         :rtype: payment.transaction
-        :raise UserError: If nothing is authorized, the amount is above what is left, or
+        :raise UserError: If nothing is authorized, the amount is above the rest, or
                           the provider captures in full only.
         :raise AccessError: If the user has no right to charge.
         """
         return self._pass(CAPTURE, idempotency_key, amount=amount)
 
     def void(self, idempotency_key=None):
-        """Void what is left of an authorization. Commits, as `charge`.
+        """Void the rest of an authorization. Commits, as `charge`.
 
         :param str idempotency_key: See `account.move.charge`.
         :return: The attempt to void, a child of this one.

@@ -44,8 +44,8 @@ class PaymentTransaction(models.Model):
         """Charge from Odoo's own flows, keeping unknown apart from declined.
 
         Stock records a time-out as an error, although the customer may have been
-        charged. These flows do not commit before they send; so what was sent is kept on
-        the HTTP request, which outlives the replay of a serialization failure.
+        charged. These flows do not commit before they send; so the sent request is kept
+        on the HTTP request, which outlives the replay of a serialization failure.
         """
         self.ensure_one()
         self._ensure_provider_is_not_disabled()
@@ -70,7 +70,7 @@ class PaymentTransaction(models.Model):
         except psycopg2.Error:
             raise
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
-            # It was sent: what is stored of it must not be rolled back.
+            # It was sent: the stored part must not be rolled back.
             _logger.exception("The answer on %s could not be read", self.reference)
             unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
             self._record_answer(unreadable)
@@ -93,7 +93,7 @@ class PaymentTransaction(models.Model):
         return was_sent
 
     def _get_request_kind(self):
-        """Return what this attempt asks of the gateway; Odoo's own flows do not say."""
+        """Return the kind of request of this attempt; Odoo's own flows do not say."""
         if self.request_kind:
             return self.request_kind
         return "refund" if self._is_refund() else "charge"
@@ -118,7 +118,7 @@ class PaymentTransaction(models.Model):
         return super()._process(provider_code, payment_data)
 
     def _set_error(self, state_message, extra_allowed_states=()):
-        """Only collect what is called an error because sending raised one.
+        """Only collect an error that sending raised.
 
         Stock and some providers do that with a time-out too.
         """

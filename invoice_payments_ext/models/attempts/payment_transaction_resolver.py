@@ -74,7 +74,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _cron_resolve_attempts(self):
-        """Find the outcome of open attempts, and book what is unbooked.
+        """Find the outcome of open attempts, and book the unbooked ones.
 
         The stock schedule gives up on booking after four days; this one does not.
         """
@@ -88,7 +88,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _get_unsettled_domain(self):
-        """Return what finds the attempts that have their outcome, but were not settled.
+        """Return the domain of attempts with an outcome that were not settled.
 
         :rtype: odoo.fields.Domain
         """
@@ -131,7 +131,7 @@ class PaymentTransaction(models.Model):
             self.env.cr.rollback()
 
     def _end_stale_request(self):
-        """Cancel what was never sent, and mark as unknown what was left unanswered."""
+        """Cancel attempts never sent; mark unanswered ones as unknown."""
         stale = self.write_date <= fields.Datetime.now() - self._get_stale_delay()
         if (
             not stale
@@ -164,8 +164,8 @@ class PaymentTransaction(models.Model):
     def _set_not_carried_out(self, message):
         """Mark the request as one that the gateway did not carry out.
 
-        Odoo takes a cancelled part of an authorization for a voided one, so what was
-        not captured or not voided ends as an error instead.
+        Odoo takes a cancelled part of an authorization for a voided one, so a capture
+        or void that was not carried out ends as an error instead.
         """
         if self.source_transaction_id:
             self._set_error(message)
@@ -175,7 +175,7 @@ class PaymentTransaction(models.Model):
             self._set_canceled(state_message=message, extra_allowed_states=("error",))
 
     def _get_verdict(self, carried_out):
-        """Say what the user found out about this attempt.
+        """Record the finding of the user about this attempt.
 
         :rtype: str
         """

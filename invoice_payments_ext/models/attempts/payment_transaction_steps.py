@@ -12,8 +12,8 @@ from ...tools import OURS
 
 _logger = logging.getLogger(__name__)
 
-# What PostgreSQL raises when two database transactions met, and a row that another one
-# holds. The work is done again; nothing of it was stored.
+# The errors that PostgreSQL raises when two database transactions met, or a row is held
+# by another one. The work is done again; nothing of it was stored.
 CONCURRENCY_ERRORS = (
     psycopg2.errors.SerializationFailure,
     psycopg2.errors.DeadlockDetected,
@@ -35,7 +35,7 @@ SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
 
 
 class GatewayAnswer:
-    """What came back for one request: payment data, or a refusal and its message.
+    """The answer to one request: payment data, or a refusal and its message.
 
     While it stands in the context, `_process` only collects: the answer is applied in a
     step of its own, which can be replayed without asking the gateway again.
@@ -72,7 +72,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         if self.operation != "online_token":
-            # What is logged is the staff's doing, not the customer's.
+            # The log is about the staff, not about the customer.
             self = self.with_context(payment_backend_action=True)
         # Each step reads the attempt anew, and with it the one that it gives back.
         self = self.with_prefetch((self | self.source_transaction_id).ids)
@@ -84,8 +84,8 @@ class PaymentTransaction(models.Model):
     def _commit_step(self, name):
         """End a step: the only place where this addon commits.
 
-        What a step did must outlive whatever breaks in the next one; that is what makes
-        the gateway and the books agree after a crash.
+        The work of a step must outlive whatever breaks in the next one. This makes the
+        gateway and the books agree after a crash.
 
         :param str name: `prepared`, `sent`, `recorded`, `settled`, `resolved` or
                          `mailed`
@@ -114,8 +114,8 @@ class PaymentTransaction(models.Model):
     def _lock_attempt(self):
         """Lock this attempt's row until the end of the step.
 
-        What was read before need not be read again: PostgreSQL refuses to lock a row
-        that was changed since this database transaction began.
+        Values that were read before need not be read again: PostgreSQL refuses to lock
+        a row that was changed since this database transaction began.
         """
         self.lock_for_update(allow_referencing=True)
 
@@ -141,10 +141,10 @@ class PaymentTransaction(models.Model):
     def _send_request(self):
         """Call the gateway once, holding the attempt's row.
 
-        A webhook that comes before the answer waits for the row, and then finds what
-        was recorded.
+        A webhook that comes before the answer waits for the row, and then finds the
+        recorded answer.
 
-        :return: What came back.
+        :return: The answer.
         :rtype: GatewayAnswer
         """
         answer = GatewayAnswer(self)
@@ -183,9 +183,9 @@ class PaymentTransaction(models.Model):
         return False
 
     def _call_gateway(self, answer, send=None):
-        """Let the provider's code send the request, and collect what comes back.
+        """Let the provider's code send the request, and collect the answer.
 
-        :param GatewayAnswer answer: What collects it.
+        :param GatewayAnswer answer: The object that collects it.
         :param function send: Sends it, given the transaction; unless it is given, the
                               provider's method does.
         """
@@ -202,7 +202,7 @@ class PaymentTransaction(models.Model):
         return answer
 
     def _collect_refusal(self, answer, error):
-        """Store what an error that was raised while sending means.
+        """Store the meaning of an error that was raised while sending.
 
         Whatever a provider's code raises, the request may have left before.
         """
@@ -234,7 +234,7 @@ class PaymentTransaction(models.Model):
             self._in_step("recorded", lambda: self._record_answer(unreadable))
 
     def _record_answer(self, answer):
-        """Write what the gateway said on the attempt."""
+        """Write the gateway's answer on the attempt."""
         self._lock_attempt()
         for provider_code, payment_data in answer.payment_data:
             self.with_context(settled_by_caller=OURS)._process(
@@ -283,7 +283,7 @@ class PaymentTransaction(models.Model):
             getattr(self, name)()
 
     def _try_to_book(self):
-        """Book what the attempt brought; what fails is told and tried again later."""
+        """Book the money of the attempt; failures are told and tried again."""
         if self.state == "draft" or self.is_post_processed:
             return
         try:
@@ -309,7 +309,7 @@ class PaymentTransaction(models.Model):
 def is_concurrency_error(error):
     """Tell if the work is to be done again, also where people were told so in words.
 
-    :param Exception error: What the work raised.
+    :param Exception error: The error that the work raised.
     :rtype: bool
     """
     return isinstance(error, CONCURRENCY_ERRORS) or isinstance(

@@ -23,7 +23,7 @@ class PaymentTransaction(models.Model):
             return
         self._schedule_payment_activity(
             invoices[0],
-            self.env._("Payment above what remained"),
+            self.env._("Payment above the remaining amount"),
             self.env._(
                 "%(payment)s brought %(excess)s more than remained to be paid. It is "
                 "kept for the customer as an outstanding credit: refund it, use it for "
@@ -45,7 +45,7 @@ class PaymentTransaction(models.Model):
                 else self.env._("Payment received, not booked"),
                 self.env._(
                     "%(reference)s (%(amount)s) succeeded at the provider, but could "
-                    "not be booked: %(message)s It is tried again by itself.",
+                    "not be booked: %(message)s It is tried again automatically.",
                     reference=self._get_html_link(),
                     amount=self.currency_id.format(abs(self.amount)),
                     message=message,
@@ -78,5 +78,5 @@ class PaymentTransaction(models.Model):
 
 
 def _may_act(user):
-    """Tell if a user can do what a task about a payment asks for."""
+    """Tell if a user can do a task about a payment."""
     return user.active and user.has_group("invoice_payments_ext.group_payment_record")

@@ -14,8 +14,9 @@ class AccountMove(models.Model):
         prefetch=SELDOM_READ,
         readonly=True,
         copy=False,
-        help="On a credit note: the exact share that it credits of what was left of "
-        "each invoice line, before rounding, and the total that this is about.",
+        help="On a credit note: the exact share of the amount left of each invoice "
+        "line that it credits, before rounding, and the total that the shares belong "
+        "to.",
     )
 
     # === CHECK METHODS === #
@@ -39,8 +40,8 @@ class AccountMove(models.Model):
     ):
         """Create and post a credit note, on a locked invoice, after the checks.
 
-        :param bool reconcile: Whether to reconcile it with what remains of the invoice,
-                               as Odoo does; else all of it stays open.
+        :param bool reconcile: Whether to reconcile it with the amount that remains of
+                               the invoice, as Odoo does; else all of it stays open.
         :return: The posted credit note.
         :rtype: account.move
         """
@@ -146,7 +147,7 @@ class AccountMove(models.Model):
     # === GETTERS === #
 
     def _get_creditable_amount(self):
-        """Return what of this invoice can still be credited.
+        """Return the amount of this invoice that can still be credited.
 
         That is its total less its credit notes, and less the refunds in flight that are
         going to reduce the bill.
@@ -169,7 +170,7 @@ class AccountMove(models.Model):
         return max(self.currency_id.round(left), 0.0)
 
     def _get_reserved_credit(self):
-        """Return what refunds in flight are going to credit of this invoice.
+        """Return the amount of this invoice that refunds in flight will credit.
 
         :return: The amount in the invoice's currency.
         :rtype: float
@@ -183,7 +184,7 @@ class AccountMove(models.Model):
         return reserved
 
     def _get_amount_to_credit(self, lines=None, **_arguments):
-        """Return the amount that a credit note would be for: what remains to be paid.
+        """Return the proposed amount of a credit note: the remaining amount.
 
         :param list[dict] lines: The lines to credit, which have amounts of their own.
         :return: The amount in the invoice's currency; None if nothing remains, or lines

@@ -87,7 +87,7 @@ class AccountMove(models.Model):
         return values
 
     def _get_price_to_credit(self, base_line, taken):
-        """Return the price of what is credited, with the taxes that prices include."""
+        """Return the price of credited lines, with the taxes that it includes."""
         included = {
             self._get_tax_key(tax_data)
             for tax_data in (
@@ -163,7 +163,7 @@ class AccountMove(models.Model):
     def _fit_tax_lines(self, credit):
         """Book the exact amounts where a tax goes to several accounts.
 
-        The engine splits each tax anew; this keeps the running total of each account
+        The engine splits each tax again; this keeps the running total of each account
         in proportion. To be called on the draft credit note.
         """
         self.ensure_one()

@@ -39,7 +39,7 @@ class AccountMove(models.Model):
         return base_lines
 
     def _get_parts(self):
-        """Return what this document consists of, as it is booked.
+        """Return the parts of this document, as they are booked.
 
         :return: By currency, the amount of each part.
         :rtype: dict[str, dict[Part, int]]
@@ -64,7 +64,7 @@ class AccountMove(models.Model):
         return parts
 
     def _get_tax_key(self, tax_data):
-        """Return what identifies a tax; one with reverse charge comes twice."""
+        """Return the key of a tax; one with reverse charge comes twice."""
         return tax_data["tax"].id, bool(tax_data["is_reverse_charge"])
 
     def _get_repartition_data(self, tax_data):
@@ -131,7 +131,7 @@ class AccountMove(models.Model):
         )
 
     def _get_credit(self, date):
-        """Return what of this invoice was credited by all its credit notes.
+        """Return the parts of this invoice that its credit notes credited.
 
         :param date date: The date of a further credit note, for its rate.
         :rtype: Credit
@@ -155,10 +155,10 @@ class AccountMove(models.Model):
         return credit
 
     def _take_credit_note(self, credit, credit_note):
-        """Take a credit note off what is left of this invoice.
+        """Take a credit note off the rest of this invoice.
 
-        What an ordinary credit note credits need not match the invoice: it is taken
-        off the most similar lines, and what fits nowhere off everything that is left.
+        The lines of an ordinary credit note need not match the invoice. They are taken
+        off the most similar lines, and the others off everything that is left.
         """
         before = {suffix: dict(left) for suffix, left in credit.left.items()}
         if credit_note.currency_id == self.currency_id:
@@ -191,7 +191,7 @@ class AccountMove(models.Model):
     def _take_parts(self, left, parts, line_map, is_similar):
         """Take parts of a credit note off the most similar lines, or off any others.
 
-        :return: What is more than was left there.
+        :return: The amount above the rest that was left there.
         :rtype: dict[Part, int]
         """
         rest = {}
@@ -236,9 +236,9 @@ class AccountMove(models.Model):
         )
 
     def _take_exact_amounts(self, credit, credit_note, before):
-        """Take off what a credit note took, as it was before rounding.
+        """Take off the amounts of a credit note, as they were before rounding.
 
-        A credit note of this addon knows it; any other took what is booked.
+        A credit note of this addon knows it; any other took the booked amounts.
         """
         known = credit_note.credited_shares or {}
         is_known = known and not self.currency_id.compare_amounts(
@@ -252,7 +252,7 @@ class AccountMove(models.Model):
                 else:
                     taken = before[suffix][part] - credit.left[suffix][part]
                     rest = units - taken
-                    # What was rounded may have taken a fraction of a unit too much.
+                    # Rounding may have taken a fraction of a unit too much.
                     exact[part] = rest if rest * credit.parts[suffix][part] > 0 else 0.0
 
 

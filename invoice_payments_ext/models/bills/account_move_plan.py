@@ -12,7 +12,7 @@ class AccountMove(models.Model):
     # === WHAT A FURTHER CREDIT NOTE TAKES === #
 
     def _plan_credit(self, date, amount=None, lines=None):
-        """Return what a credit note for an amount, or for lines, takes of this invoice.
+        """Return the parts that a credit note takes, for an amount or for lines.
 
         :param date date: The date of the credit note.
         :param float amount: The amount, tax included.
@@ -31,7 +31,7 @@ class AccountMove(models.Model):
         return credit
 
     def _plan_amount(self, credit, units):
-        """Credit an amount on all lines, in proportion to what is left of them."""
+        """Credit an amount on all lines, in proportion to their rest."""
         share = _get_share(units, credit.left[DOCUMENT], credit.exact[DOCUMENT])
         credit.shares = dict.fromkeys(
             {part.line for part in credit.exact[DOCUMENT]}, share
@@ -53,7 +53,7 @@ class AccountMove(models.Model):
             if "quantity" in values:
                 credit.quantities[line.id] = values["quantity"]
                 quantity_left = credit.get_quantity_left(line)
-                # A hundredth of a hundredth is what quantities are rounded by.
+                # Quantities are rounded to a hundredth of a hundredth.
                 is_all = abs(quantity_left - values["quantity"]) < 1e-4
                 share = 1.0 if is_all else values["quantity"] / quantity_left
             else:
@@ -71,7 +71,7 @@ class AccountMove(models.Model):
         credit.taken[DOCUMENT] = taken
 
     def _plan_in_company_currency(self, credit, date, by_lines):
-        """Return the amounts in the company's currency of what is credited.
+        """Return the credited amounts in the company's currency.
 
         At the invoice's rate they are in proportion as well and end at zero with the
         others; at another rate they are converted.
@@ -86,7 +86,7 @@ class AccountMove(models.Model):
         rate = self._get_expected_currency_rate_at(date)
         ratio = self.currency_id.rounding / rate / self.company_currency_id.rounding
         wanted = {part: units * ratio for part, units in credit.taken[DOCUMENT].items()}
-        # Nothing is left over or used up: each part may get what it is worth, and the
+        # Nothing is left over or used up: each part may get its own worth, and the
         # rounding of the others.
         room = len(wanted)
         limits = {
@@ -126,7 +126,7 @@ class AccountMove(models.Model):
 
 
 def _get_share(units, left, exact):
-    """Return which share of what is left an amount is, of all if it is all."""
+    """Return the share of the rest that an amount is; 1 for all of it."""
     if units == sum(left.values()):
         return 1.0
     total = sum(exact.values())

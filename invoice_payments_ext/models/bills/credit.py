@@ -7,17 +7,17 @@ DOCUMENT, COMPANY = "_currency", ""
 
 @dataclass
 class Credit:
-    """What of an invoice was credited, and what a further credit note takes of it.
+    """The credited parts of an invoice, and those of a further credit note.
 
     The amounts are in smallest units, by the keys `DOCUMENT` and `COMPANY`.
 
-    :param dict parts: What the invoice consists of.
-    :param dict left: What of it is not credited yet.
-    :param dict exact: What were left if nothing had been rounded.
+    :param dict parts: The parts of the invoice.
+    :param dict left: The parts of it that are not credited yet.
+    :param dict exact: The amounts that were left if nothing had been rounded.
     :param bool is_same_rate: Whether all is booked at the rate of the invoice.
-    :param dict shares: Of each line, the share of what is left that is credited now.
+    :param dict shares: Of each line, the share of the rest that is credited now.
     :param dict quantities: Of the lines credited by quantity, the quantity.
-    :param dict taken: What is credited now.
+    :param dict taken: The amounts that are credited now.
     """
 
     parts: dict
@@ -33,7 +33,7 @@ class Credit:
         return sum(units for part, units in amounts.items() if part.line == line_id)
 
     def get_wanted(self, suffix):
-        """Return what each part should get for its running total to be exact.
+        """Return the amounts of the parts that make the running total exact.
 
         :rtype: dict[Part, float]
         """
@@ -44,7 +44,7 @@ class Credit:
         }
 
     def get_quantity_left(self, line):
-        """Return what of a line's quantity is not credited yet."""
+        """Return the quantity of a line that is not credited yet."""
         total = self.get_line_total(line.id, self.parts[DOCUMENT])
         left = self.get_line_total(line.id, self.exact[DOCUMENT])
         return line.quantity * left / total if total else line.quantity

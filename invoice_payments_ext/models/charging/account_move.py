@@ -67,13 +67,14 @@ class AccountMove(models.Model):
 
         The attempt is committed before the gateway is called, its answer before it is
         booked; so this commits, and must not be called in the middle of other work.
-        What the gateway did not answer is unknown, not failed. Read the result from the
-        attempt's `outcome` and `state_message`.
+        If the gateway did not answer, the outcome is unknown, not failed. Read the
+        result from the attempt's `outcome` and `state_message`.
 
         :param int token_id: The saved payment method, a `payment.token` id.
-        :param float amount: The amount in the invoice's currency; what settles the
-                             invoice today if not given (the chargeable amount, or the
-                             discounted one of an early-payment discount).
+        :param float amount: The amount in the invoice's currency; the amount that
+                             settles the invoice today if not given (the chargeable
+                             amount, or the discounted one of an early-payment
+                             discount).
         :param str memo: A memo for the payment.
         :param str idempotency_key: A text that makes this request unique: called again
                                     with it, the first attempt goes on and is returned.
@@ -90,7 +91,7 @@ class AccountMove(models.Model):
     def issue_and_charge(self, token_id=None, idempotency_key=None):
         """Issue this draft invoice and charge it. Commits, as :meth:`charge`.
 
-        What the customer's credit balance pays at issue is not charged.
+        The amount that the customer's credit balance pays at issue is not charged.
 
         The invoice gets its number in the same step as the attempt is stored. It stays
         issued, whatever becomes of the charge.
@@ -100,8 +101,8 @@ class AccountMove(models.Model):
         :param str idempotency_key: See :meth:`charge`.
         :return: The attempt; none if the credit balance paid all of it.
         :rtype: payment.transaction
-        :raise UserError: If it is no draft of a customer invoice, the customer has no
-                          saved method, or the method cannot be charged.
+        :raise UserError: If it is not a draft of a customer invoice, the customer has
+                          no saved method, or the method cannot be charged.
         :raise AccessError: If the user has no right to charge.
         """
         return self._pass(ISSUE_AND_CHARGE, idempotency_key, token_id=token_id)
@@ -195,7 +196,9 @@ class AccountMove(models.Model):
         """Check that this draft can be issued and charged, before it gets a number."""
         self.ensure_one()
         if self.move_type != "out_invoice":
-            raise UserError(self.env._("%s is no customer invoice.", self.display_name))
+            raise UserError(
+                self.env._("%s is not a customer invoice.", self.display_name)
+            )
         if self.state != "draft":
             raise UserError(
                 self.env._(
@@ -210,7 +213,7 @@ class AccountMove(models.Model):
         self._check_token(token, self._get_amount_to_propose())
 
     def _get_retry_amount(self, attempt):
-        """Return the amount for a retry; refuse what cannot be repeated."""
+        """Return the amount for a retry; refuse attempts that cannot be repeated."""
         self._check_no_blocking_attempt()
         if (
             attempt.outcome not in UNSUCCESSFUL_OUTCOMES

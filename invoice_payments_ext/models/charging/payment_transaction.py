@@ -40,9 +40,9 @@ class PaymentTransaction(models.Model):
     def retry(self, token_id=None, idempotency_key=None):
         """Repeat a declined, failed or canceled attempt.
 
-        The new attempt is for the lesser of this attempt's amount and what is
-        chargeable now, in the invoice's currency, and is linked to this one. Commits,
-        as `charge`.
+        The new attempt is for the lesser of this attempt's amount and the chargeable
+        amount, in the invoice's currency, and is linked to this one. Commits, as
+        `charge`.
 
         :param int token_id: The saved method; this attempt's own if not given.
         :param str idempotency_key: See `account.move.charge`.

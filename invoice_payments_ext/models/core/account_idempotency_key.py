@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 
 
 class AccountIdempotencyKey(models.Model):
-    """What a request with an idempotency key asked for, and what it led to.
+    """The arguments and the result of a request with an idempotency key.
 
     Odoo replays a whole request on a serialization failure, browsers resend forms and
     API clients retry after a time-out. The key makes all of these one request: it is
@@ -33,7 +33,7 @@ class AccountIdempotencyKey(models.Model):
 
         :param str key: The key, or a false value for a request without one.
         :param str door: The name of the method that was called.
-        :param dict arguments: What was asked for, as JSON can hold it.
+        :param dict arguments: The arguments of the request, as JSON can hold them.
         :return: The records of that request, or None when the key is new.
         :rtype: recordset or None
         :raise UserError: If the key was used with other values, or is not a text.

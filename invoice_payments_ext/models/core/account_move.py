@@ -112,7 +112,7 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._(
                     "Somebody else is working on the payments of %s right now. Look at "
-                    "what was done, then try again.",
+                    "the changes, then try again.",
                     ", ".join(self.mapped("display_name")),
                 )
             ) from error
@@ -143,7 +143,7 @@ class AccountMove(models.Model):
     def _reconcile_reversed_moves(self, reverse_moves, move_reverse_cancel):
         """Let the rooms do their part when Odoo's own form credited an invoice.
 
-        A door that issues a credit note for an amount reconciles it by itself: Odoo
+        A door that issues a credit note for an amount reconciles it itself: Odoo
         would reconcile all of it with the invoice.
         """
         if self.env.context.get("credit_note_reconciled_by_door") is OURS:

@@ -20,9 +20,9 @@ class AccountMove(models.Model):
         :param float amount: The amount to check.
         :param res.currency currency: The currency of both amounts.
         :param float maximum: The highest amount allowed; none if not given.
-        :param str maximum_label: What the maximum is, for the message.
-        :raise UserError: If it is no positive number of the currency's smallest units,
-                          or above the maximum.
+        :param str maximum_label: The name of the maximum, for the message.
+        :raise UserError: If it is not a positive number of the currency's smallest
+                          units, or above the maximum.
         """
         if not is_number(amount):
             raise UserError(
@@ -73,7 +73,7 @@ class AccountMove(models.Model):
         return super()._search_reconciled_payment_ids(operator, value)
 
     def _compute_reconciled_payment_ids(self):
-        """Ask the database for the payments of what is matched only.
+        """Ask the database only for the payments of matched entries.
 
         Odoo asks for those of each invoice that is issued, though nothing is matched
         with it yet: no other query of posting takes PostgreSQL longer to plan.

@@ -83,7 +83,7 @@ class AccountMove(models.Model):
         if method_line not in method_lines:
             raise UserError(
                 self.env._(
-                    "%(method)s is no incoming payment method of the journal "
+                    "%(method)s is not an incoming payment method of the journal "
                     "%(journal)s for external payments.",
                     method=method_line.exists().name or method_line_id,
                     journal=journal.name,
@@ -101,21 +101,22 @@ class AccountMove(models.Model):
         :param date|str date: The day; today if not given.
         :param res.company company: The company whose periods are locked.
         :param bool has_tax: Whether the periods of tax returns count too.
-        :param date start: The day of what the entry corrects, the earliest one. For a
-                           colleague in another time zone it may have been tomorrow.
-        :param str start_label: What the entry corrects, for the message.
+        :param date start: The day of the document that the entry corrects, the earliest
+                           one. For a colleague in another time zone it may have been
+                           tomorrow.
+        :param str start_label: The name of the corrected document, for the message.
         :rtype: datetime.date
-        :raise UserError: If it is no date, lies ahead, or in a locked period.
+        :raise UserError: If it is not a date, is in the future, or in a locked period.
         """
         today = self._get_today(start)
         try:
             date = fields.Date.to_date(date) if date else today
         except (ValueError, TypeError) as error:
-            raise UserError(self.env._("%s is no date.", date)) from error
+            raise UserError(self.env._("%s is not a date.", date)) from error
         if date > today:
             raise UserError(
                 self.env._(
-                    "The date %s lies ahead: record what has happened already.",
+                    "The date %s is in the future: choose today or an earlier day.",
                     format_date(self.env, date),
                 )
             )
@@ -141,7 +142,7 @@ class AccountMove(models.Model):
 
     @api.model
     def _get_today(self, start=None):
-        """Return today, or the day of what is corrected where that is later.
+        """Return today, or the day of the corrected document if that is later.
 
         :rtype: datetime.date
         """

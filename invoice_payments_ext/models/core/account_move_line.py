@@ -18,7 +18,7 @@ class AccountMoveLine(models.Model):
         """Return those of these journal items that are on their credit account."""
         accounts = self.company_id.sudo().credit_balance_account_id
         if not accounts & self.account_id:
-            return self.browse()  # So it is with most of what is posted.
+            return self.browse()  # So it is with most posted entries.
         return self.filtered(
             lambda line: (
                 line.account_id & line.company_id.sudo().credit_balance_account_id

@@ -2,12 +2,12 @@ from odoo import api, models
 
 
 class AccountPartialReconcile(models.Model):
-    """The numbers of what is matched, right also when it was matched otherwise before.
+    """Matching numbers, also right for entries that were matched before.
 
-    Odoo takes the number off journal items by the ORM, and sets it by SQL. Undone and
-    reconciled anew in one request, the pending change was written over the number: a
-    payment given back in part counted as fully reconciled with its refund, without the
-    open invoice that the rest of it pays.
+    Odoo takes the number off journal items by the ORM, and sets it by SQL. If entries
+    were undone and reconciled again in one request, the pending change was written over
+    the number: a payment given back in part counted as fully reconciled with its
+    refund, without the open invoice that the rest of it pays.
     """
 
     _inherit = "account.partial.reconcile"

@@ -26,8 +26,8 @@ class AccountPayment(models.Model):
         "payment.undo.mixin",
     ]
 
-    # Odoo has no inverse of these. With one, the ORM knows from its cache what belongs
-    # to a payment; without, it searches for it with each change.
+    # Odoo has no inverse of these. With one, the ORM knows the records of a payment
+    # from its cache; without, it searches for it with each change.
     entry_ids = fields.One2many(
         comodel_name="account.move", inverse_name="origin_payment_id", readonly=True
     )
@@ -36,7 +36,7 @@ class AccountPayment(models.Model):
     )
     is_from_credit = fields.Boolean(
         compute="_compute_is_from_credit",
-        help="Whether this is no money that came, but credit that was spent.",
+        help="Whether this is credit that was spent, and not money that came.",
     )
     _undo_blockers = (
         "_get_refund_in_flight_blockers",
@@ -86,7 +86,7 @@ class AccountPayment(models.Model):
     # === ACTION METHODS === #
 
     def action_post(self):
-        """Post what is given back after what it gives back."""
+        """Post refunds after the payments that they give back."""
         sources = self & self.source_payment_id
         if sources and sources != self:
             sources.action_post()
@@ -140,7 +140,7 @@ class AccountPayment(models.Model):
         )
 
     def _reconcile_in_order(self, plan):
-        """Reconcile what is open of these groups of lines, one group after another."""
+        """Reconcile the open amounts of these groups of lines, one by one."""
         # Reconciling changes nothing that an invoice's lines are made of.
         self.env["account.move.line"].with_context(
             skip_invoice_sync=True
@@ -163,7 +163,7 @@ class AccountPayment(models.Model):
         return self.with_context(entry_follows=OURS)
 
     def _filter_capped(self):
-        """Return those of these payments of which a cap depends on what they book."""
+        """Return those of these payments that a cap depends on."""
         return self.sudo().filtered(
             lambda payment: (
                 payment.source_payment_id or payment.journal_id.is_credit_balance

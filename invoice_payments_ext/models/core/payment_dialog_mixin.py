@@ -6,8 +6,8 @@ from odoo import api, fields, models
 class PaymentDialogRightsMixin(models.AbstractModel):
     """A dialog on a record that its user cannot read is refused, and tells nothing.
 
-    Much of what a dialog shows is related or computed with more rights than the user
-    has: so it is checked once, where the records come in, that the user can read them.
+    Many values of a dialog are related or computed with more rights than the user has:
+    so it is checked once, where the records come in, that the user can read them.
     """
 
     _name = "payment.dialog.rights.mixin"
@@ -47,13 +47,13 @@ class PaymentDialogRightsMixin(models.AbstractModel):
         return super().write(vals)
 
     def _update_cache(self, values, validate=True):
-        """Check what a client gives to `onchange` too, in the rows of a dialog too."""
+        """Check the values that a client gives to `onchange`, also in rows."""
         self._check_given_records(values)
         return super()._update_cache(values, validate=validate)
 
 
 class PaymentDialogMixin(models.AbstractModel):
-    """What the dialogs share that call a door once."""
+    """The parts shared by dialogs that call a door once."""
 
     _name = "payment.dialog.mixin"
     _inherit = "payment.dialog.rights.mixin"

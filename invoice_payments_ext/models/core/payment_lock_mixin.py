@@ -15,15 +15,15 @@ class PaymentLockMixin(models.AbstractModel):
         prefetch=SELDOM_READ,
         readonly=True,
         copy=False,
-        help="Raised with every lock for a payment: a request that read the record "
-        "before then fails to lock it, and is replayed on what is true now.",
+        help="Raised with every lock for a payment. A request that read the record "
+        "before then fails to lock it, and is replayed on the new values.",
     )
 
     def _lock_rows(self):
         """Lock these records until the end of the database transaction.
 
         The row is changed, not just locked: PostgreSQL lets a request that read it
-        before lock an unchanged row again, and decide on what is true no more.
+        before lock an unchanged row again, and decide on old values.
 
         :raise LockError: If somebody else is at one of these records right now.
         """

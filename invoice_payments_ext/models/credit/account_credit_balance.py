@@ -10,7 +10,7 @@ LATEST_ENTRIES = 40
 
 
 class AccountCreditBalance(models.Model):
-    """What a company holds for a customer in one currency.
+    """The credit that a company holds for a customer in one currency.
 
     The amount is that of the ledger on the company's credit account, kept here so that
     reading it costs the same however long its history is, and as the row to lock. It
@@ -152,7 +152,7 @@ class AccountCreditBalance(models.Model):
         """Return the balances of these owners, locked; new ones where there are none.
 
         It waits for another request that is at one of them. When that changed it, the
-        database tells so, and Odoo replays this request on what is true then.
+        database tells so, and Odoo replays this request on the new values.
 
         :param list[tuple] owners: The ids of the commercial partner, the company and
                                    the currency.

@@ -49,7 +49,8 @@ class AccountCreditBalanceEntry(models.Model):
         readonly=True,
     )
     amount = fields.Monetary(
-        readonly=True, help="Above zero what came in, below zero what went out."
+        readonly=True,
+        help="Above zero for credit that came in, below zero for credit that went out.",
     )
     balance_after = fields.Monetary(
         readonly=True,
@@ -80,7 +81,7 @@ class AccountCreditBalanceEntry(models.Model):
         ondelete="restrict",
         help="The invoice that it is about.",
     )
-    label = fields.Char(readonly=True, help="What the customer reads.")
+    label = fields.Char(readonly=True, help="The text that the customer reads.")
     note = fields.Char(string="Internal Note", readonly=True)
     user_id = fields.Many2one(
         string="By",
@@ -149,13 +150,13 @@ class AccountCreditBalanceEntry(models.Model):
     def _enter_lines(self, lines):
         """Write into the history which journal items on a credit account now count.
 
-        Those that are posted count, and those that are not do not any more. What the
-        history says already is left out: an automation rule may have posted or reset
-        some within what posts or resets them.
+        Those that are posted count, and those that are not do not any more. Items that
+        are in the history already are left out: an automation rule may have posted or
+        reset some within the same write.
 
         :param account.move.line lines: The journal items.
         :raise UserError: If a balance would fall below zero, it is not known whose
-                          balance it is, or another entry undoes what these booked.
+                          balance it is, or another entry undoes the amounts of these.
         """
         lines = lines.sudo()  # Who may post the entry may change the balance by it.
         latest = self._get_latest(lines)
@@ -181,7 +182,7 @@ class AccountCreditBalanceEntry(models.Model):
         vals_list = []
         for balance, parts in by_balance.items():
             amount_after = balance.amount
-            # What comes in goes first: only what is left in the end counts.
+            # Entries that add credit come first: only the balance at the end counts.
             for amount, line, previous in sorted(
                 parts, key=lambda part: part[0], reverse=True
             ):
@@ -226,17 +227,17 @@ class AccountCreditBalanceEntry(models.Model):
     def _get_line_owners(self, lines, latest):
         """Return whose balance each journal item changes; refuse those of nobody.
 
-        What gives an entry back, or makes it again, is on the balance of that entry,
-        whatever parent the contact has now.
+        An entry that gives another one back, or makes it again, is on the balance of
+        that entry, whatever parent the contact has now.
 
-        :param dict latest: What :meth:`_get_latest` returned for these.
+        :param dict latest: The result of :meth:`_get_latest` for these.
         :rtype: dict[account.move.line, tuple]
         """
         for line in lines.filtered(lambda line: not line.partner_id):
             raise UserError(
                 self.env._(
                     "%(entry)s books on the credit account %(account)s without a "
-                    "customer: say whose credit it is.",
+                    "customer: enter the customer whose credit it is.",
                     entry=line.move_id.display_name,
                     account=line.account_id.display_name,
                 )
@@ -258,7 +259,7 @@ class AccountCreditBalanceEntry(models.Model):
     def _get_answered_entries(self, lines, latest):
         """Return which entry each journal item gives back, or makes again.
 
-        :param dict latest: What :meth:`_get_latest` returned for these.
+        :param dict latest: The result of :meth:`_get_latest` for these.
         :return: By journal item, none if a person wrote another contact on it since.
         :rtype: dict[account.move.line, account.credit.balance.entry]
         """
@@ -323,9 +324,9 @@ class AccountCreditBalanceEntry(models.Model):
         }
 
     def _prepare_same_vals(self):
-        """Return what an entry that undoes this one, or makes it again, says too.
+        """Return the details that an entry which undoes or repeats this one shares.
 
-        It is not read from the journal item: what stands there may be for the staff.
+        It is not read from the journal item, whose label may be for the staff.
 
         :rtype: dict
         """
@@ -345,7 +346,7 @@ class AccountCreditBalanceEntry(models.Model):
 
     @api.model
     def _get_label(self, line, invoice):
-        """Return what the customer reads, where no door of this addon said it."""
+        """Return the label for the customer, if no door of this addon gave one."""
         move = line.move_id
         payment = move.origin_payment_id
         if invoice and payment.payment_type == "inbound":
@@ -360,7 +361,7 @@ class AccountCreditBalanceEntry(models.Model):
 
     @api.model
     def _get_entry_type(self, move):
-        """Return what an entry is, where no door of this addon said it."""
+        """Return the type of an entry, if no door of this addon gave one."""
         if move.reversed_entry_id:
             return "reversal"
         if payment := move.origin_payment_id:

@@ -48,8 +48,8 @@ class AccountCreditBalance(models.Model):
         if any(outside_values.values()):
             raise UserError(
                 self.env._(
-                    "A journal, a date and a reference are given for what is paid "
-                    "outside the gateway only."
+                    "A journal, a date and a reference are given only for an amount "
+                    "that is paid outside the gateway."
                 )
             )
         payer = card_payment.partner_id
@@ -60,7 +60,7 @@ class AccountCreditBalance(models.Model):
         ):
             raise UserError(
                 self.env._(
-                    "%(payment)s is no payment of %(customer)s in %(currency)s.",
+                    "%(payment)s is not a payment of %(customer)s in %(currency)s.",
                     payment=card_payment.display_name,
                     customer=self.partner_id.display_name,
                     currency=self.currency_id.name,
@@ -113,7 +113,7 @@ class AccountCreditBalance(models.Model):
         customer is matched with. Outside it is a record, and does not commit. To a
         card, a payment of that card is refunded through its gateway, in the same steps
         as a charge: it commits, and must not be called in the middle of other work.
-        What the gateway declines is back on the balance.
+        If the gateway declines, the amount is back on the balance.
 
         :param float amount: The amount in the currency of this balance; all of it if
                              not given.
@@ -158,7 +158,7 @@ class AccountCreditBalance(models.Model):
         return self.amount
 
     def _lock_to_pay_out(self, **_arguments):
-        """Lock this balance, and read again what is held."""
+        """Lock this balance, and read the amount again."""
         self._lock_or_create([self._get_owner()])
         self.invalidate_recordset(["amount"])
 
@@ -187,7 +187,7 @@ class AccountCreditBalance(models.Model):
         return payment
 
     def _book_pay_out(self, amount, reason, card_payment, **outside_values):
-        """Take what is paid out from this locked balance, after the checks.
+        """Take the amount to pay out from this locked balance, after the checks.
 
         :return: The payment to the customer, or the attempt that was prepared.
         :rtype: account.payment or payment.transaction

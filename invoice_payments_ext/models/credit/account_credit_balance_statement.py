@@ -14,7 +14,7 @@ MAX_PRINTED_LINES = 2000
 
 
 class AccountCreditBalance(models.Model):
-    """What a customer gets to see of a credit balance: its statement of a period.
+    """The statement of a credit balance for a period, as the customer sees it.
 
     A line belongs to the day on which it was entered, in the time zone of the company.
     Entries of a balance are made one after the other, so that a period is a part of the
@@ -46,16 +46,17 @@ class AccountCreditBalance(models.Model):
     def get_statement(self, date_from=None, date_to=None):
         """Return the statement of this balance for a period.
 
-        What it costs depends on the lines of the period, not on the history before it.
+        Its cost depends on the lines of the period, not on the history before it.
 
         :param date|str date_from: The first day; about a year before the last one if
                                    not given.
         :param date|str date_to: The last day; today if not given.
         :return: The days, the opening balance, the lines (oldest first, each with its
                  `entry_id`, `date`, public `label`, `amount` and `balance` after it),
-                 the sums of what came in and went out, and the closing balance.
+                 the sums of the amounts that came in and went out, and the closing
+                 balance.
         :rtype: dict
-        :raise UserError: If the days are no period.
+        :raise UserError: If the days are not a period.
         :raise AccessError: If the user may not read this balance.
         """
         self.ensure_one()
@@ -72,7 +73,7 @@ class AccountCreditBalance(models.Model):
         :param date|str date_to: See :meth:`get_statement`.
         :return: The queued e-mail.
         :rtype: mail.mail
-        :raise UserError: If the days are no period, or there is no e-mail address.
+        :raise UserError: If the days are not a period, or there is no e-mail address.
         :raise AccessError: If the user is not of the level *Record and charge*, or may
                             not read this balance.
         """
@@ -87,7 +88,7 @@ class AccountCreditBalance(models.Model):
                 statement_date_from=date_from, statement_date_to=date_to
             ).send_mail(self.id)
         )
-        mail_sudo = mail.sudo()  # What was queued is the administrator's to read.
+        mail_sudo = mail.sudo()  # Queued e-mails are readable by administrators only.
         if not mail_sudo.email_to and not any(
             mail_sudo.recipient_ids.mapped("email_normalized")
         ):
@@ -232,7 +233,7 @@ class AccountCreditBalance(models.Model):
             ) from None
 
     def _get_statement_period(self, date_from=None, date_to=None):
-        """Return the days of a period, with what is proposed where they are not given.
+        """Return the days of a period, with defaults for days that are not given.
 
         That is today, and before it the twelve months that began on a first.
 

@@ -33,7 +33,8 @@ class AccountMove(models.Model):
     available_credit = fields.Monetary(
         compute="_compute_available_credit",
         compute_sudo=True,
-        help="What is held for the customer in the currency of this invoice.",
+        help="The credit that is held for the customer in the currency of this "
+        "invoice.",
     )
     has_outstanding_credit = fields.Boolean(
         compute="_compute_has_outstanding_credit",
@@ -65,7 +66,7 @@ class AccountMove(models.Model):
 
     @api.model
     def _follow_credit_switch(self, domain):
-        """Tick drafts anew when it was changed whether they are paid from credit.
+        """Set the tick of drafts again after the switch of credit changed.
 
         :param list domain: Which customers' or companies' drafts.
         """
@@ -133,7 +134,7 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def action_move_to_credit_balance(self):
-        """Move what is open of these payments or credit notes to the credit balance.
+        """Move the open amount of these entries to the credit balance.
 
         :return: The notification to show.
         :rtype: dict
@@ -151,10 +152,11 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - DOORS === #
 
     def apply_credit_balance(self, amount=None, idempotency_key=None):
-        """Pay this invoice from what is held for its customer. Does not commit.
+        """Pay this invoice from its customer's credit balance. Does not commit.
 
-        :param float amount: The amount in the invoice's currency; what settles the
-                             invoice today if not given, as far as the balance goes.
+        :param float amount: The amount in the invoice's currency; the amount that
+                             settles the invoice today if not given, as far as the
+                             balance goes.
         :param str idempotency_key: See :meth:`charge`.
         :return: The payment, of the company's credit journal.
         :rtype: account.payment
@@ -186,7 +188,7 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - AT ISSUE === #
 
     def _post(self, soft=True):
-        """Pay invoices that are issued from what is held for their customers."""
+        """Pay invoices at issue from their customers' credit balances."""
         candidates = self.filtered(
             lambda move: (
                 move.move_type == "out_invoice"
@@ -208,9 +210,9 @@ class AccountMove(models.Model):
         return posted
 
     def _spend_credit(self, balances, maximum=None):
-        """Spend locked balances on these invoices, what is due first at first.
+        """Spend locked balances on these invoices, the earliest due first.
 
-        :param dict balances: What :meth:`_lock_credit_balances` returned.
+        :param dict balances: The result of :meth:`_lock_credit_balances`.
         :param float maximum: How much is spent at the most, where all the invoices are
                               of one currency; as much as there is if not given.
         :return: How much was spent, where all the invoices are of one currency.
@@ -227,7 +229,7 @@ class AccountMove(models.Model):
             balance = balances.get(invoice._get_credit_owner())
             if not balance or invoice._get_attempts_in_flight():
                 continue
-            # What was paid before it was issued: Odoo may match it after this.
+            # Money that was paid before it was issued: Odoo may match it after this.
             prepaid = invoice.transaction_ids.payment_id.move_id
             open_amount = invoice._get_default_payment_amount() + sum(
                 line.amount_residual_currency
@@ -277,7 +279,7 @@ class AccountMove(models.Model):
     # === GETTERS === #
 
     def _is_paid_at_counter(self):
-        """Tell if Point of Sale books what was paid, right after it is issued."""
+        """Tell if Point of Sale books the payment right after issue."""
         return "pos_order_ids" in self._fields and bool(self.sudo().pos_order_ids)
 
     def _get_outstanding_credit_lines(self):
@@ -294,7 +296,7 @@ class AccountMove(models.Model):
         )
 
     def _get_credit_owner(self):
-        """Return what tells the customer's balance from others.
+        """Return the key of the customer's balance.
 
         See `account.credit.balance._lock_or_create`.
         """
@@ -359,8 +361,9 @@ class AccountMove(models.Model):
         """Return the values that payments of the credit journal share.
 
         :param res.company company: Whose credit balances they change.
-        :param str way: `inbound` for what is spent, `outbound` for what is kept.
-        :param date start: The day of what is undone; see :meth:`_get_today`.
+        :param str way: `inbound` for credit that is spent, `outbound` for credit that
+                        is kept.
+        :param date start: The day of the undone payment; see :meth:`_get_today`.
         :rtype: dict
         :raise UserError: If the company keeps no credit.
         """
@@ -387,7 +390,7 @@ class AccountMove(models.Model):
             )
         date = self._get_today(start)
         if locks := company._get_violated_lock_dates(date, False, journal):
-            # As Odoo does with what is posted in a locked period.
+            # As Odoo does with entries that are posted in a locked period.
             date = locks[-1][0] + timedelta(days=1)
         return {
             "journal_id": journal.id,

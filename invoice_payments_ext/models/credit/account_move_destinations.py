@@ -27,7 +27,7 @@ class AccountMove(models.Model):
     # === THE CREDIT BALANCE === #
 
     def _plan_credit_balance(self, values, left):
-        """Plan what is kept for the customer: what was credit before, then the rest."""
+        """Plan the amount to keep as credit: former credit, then the rest."""
         self._get_credit_payment_values(self.company_id, "outbound")
         return self._plan_parts(
             "credit",
@@ -35,8 +35,8 @@ class AccountMove(models.Model):
             sorted(left, key=lambda payment: not payment.is_from_credit),
             left,
             self.env._(
-                "%(amount)s of the %(given)s cannot be kept as credit: what was paid "
-                "on %(invoice)s is given back already."
+                "%(amount)s of the %(given)s cannot be kept as credit: the amount that "
+                "was paid on %(invoice)s was given back already."
             ),
         )
 
@@ -50,9 +50,9 @@ class AccountMove(models.Model):
 
     @api.model
     def _get_returnable_credit(self, left):
-        """Return how much of what was paid from credit balances can go back there.
+        """Return how much that credit balances paid can go back there.
 
-        :param dict left: What :meth:`_get_returnable_amounts` returned.
+        :param dict left: The result of :meth:`_get_returnable_amounts`.
         :rtype: float
         """
         return sum(
@@ -63,9 +63,9 @@ class AccountMove(models.Model):
         )
 
     def _get_credit_destinations(self, excess):
-        """Return where what is given back goes if nobody says it.
+        """Return the default destinations of the amount given back.
 
-        What a credit balance paid goes back there by itself.
+        An amount that a credit balance paid goes back there automatically.
 
         :param float excess: The amount, in the invoice's currency.
         :rtype: list[dict]

@@ -21,7 +21,7 @@ class AccountMove(models.Model):
             )
 
     def _record_with_excess(self, amount, values):
-        """Record a payment above what remains or what settles, and keep the excess.
+        """Record a payment with an excess, and keep the excess as credit.
 
         It is kept in the currency of the payment, which is the journal's.
         """

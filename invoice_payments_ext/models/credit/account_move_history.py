@@ -30,7 +30,7 @@ class AccountMove(models.Model):
                 raise UserError(
                     self.env._(
                         "%s changed a credit balance: reset it to draft before you "
-                        "change whose it is.",
+                        "change its customer.",
                         move.display_name,
                     )
                 )
@@ -49,7 +49,7 @@ class AccountMove(models.Model):
                 )
 
     def _check_reversed_within(self):
-        """Check that what these reverse is posted, and not more of it is reversed.
+        """Check that the reversed entries are posted, and not reversed in excess.
 
         :raise UserError: If it is not, naming it.
         """
@@ -92,10 +92,11 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - STEPS === #
 
     def _unmatch_spent_credit(self, vals):
-        """Open what credit paid that goes back to its balance with these.
+        """Open the invoices whose credit goes back to its balance with these.
 
-        Odoo leaves matched what is reset to draft: it would stay paid by credit that
-        can be spent once more. What gave it back stays matched: it is a draft already.
+        Odoo leaves an entry matched that is reset to draft: it would stay paid by
+        credit that can be spent once more. The payment that gave it back stays matched:
+        it is a draft already.
         """
         if vals.get("state", "posted") == "posted":
             return

@@ -7,7 +7,7 @@ from ...tools import OURS, prepare_notification
 from ..core.door import Door
 from .credit_entry_details import CreditEntryDetails
 
-# What a journal item on a credit account tells its balance.
+# The change of a balance by a journal item on a credit account.
 CREDIT_FIELDS = (
     "account_id",
     "partner_id",
@@ -29,7 +29,7 @@ MOVE_TO_CREDIT_BALANCE = Door(
 
 
 class AccountMoveLine(models.Model):
-    """Journal items on a credit account stay what the history of its balance says."""
+    """Journal items on a credit account stay as the history says."""
 
     _name = "account.move.line"
     _inherit = ["account.move.line", "payment.door.mixin"]
@@ -45,8 +45,8 @@ class AccountMoveLine(models.Model):
         for line in lines._filter_posted_credit():
             raise UserError(
                 self.env._(
-                    "%s is posted: reset it to draft before you change what it books "
-                    "on the credit account.",
+                    "%s is posted: reset it to draft before you change its items on "
+                    "the credit account.",
                     line.move_id.display_name,
                 )
             )
@@ -121,7 +121,7 @@ class AccountMoveLine(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_credit_history(self):
-        """Keep what the history of a credit balance refers to."""
+        """Keep the items that the history of a credit balance refers to."""
         known = self.env["account.credit.balance.entry"]._get_latest(self)
         for line in known:
             raise UserError(
@@ -207,7 +207,7 @@ class AccountMoveLine(models.Model):
         )
 
     def _lock_credit_balances(self):
-        """Lock the balances that what is open of these would be kept on."""
+        """Lock the balances on which the open amounts would be kept."""
         balances = self.env["account.credit.balance"]
         owners = balances._get_owners(
             (line.partner_id.id, line.company_id.id, line.currency_id.id)
@@ -264,9 +264,9 @@ class AccountMoveLine(models.Model):
     # === GETTERS === #
 
     def _get_outstanding_credit(self):
-        """Return what is open of this in favour of the customer.
+        """Return the amount that is open in favour of the customer.
 
-        What is being refunded already is left out.
+        Amounts that are being refunded already are left out.
 
         :return: The amount in the currency of this journal item.
         :rtype: float

@@ -26,7 +26,7 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def js_assign_outstanding_line(self, line_id):
-        """Refuse what is on its way back, and what leaves no room for a charge.
+        """Refuse money on its way back, and money that leaves no room.
 
         Credit is refused where any money may still come.
         """

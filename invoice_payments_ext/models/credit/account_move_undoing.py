@@ -25,15 +25,15 @@ class AccountMove(models.Model):
         for credit_note in credit_notes:
             for payment in credit_note.sudo()._get_kept_as_credit():
                 yield self.env._(
-                    "%(payment)s keeps %(credit_note)s as credit: reset or cancel "
-                    "that payment first, or bill it anew, to be paid from the "
-                    "credit.",
+                    "%(payment)s keeps %(credit_note)s as credit: reset or cancel that "
+                    "payment first, or bill the customer again and let the credit pay "
+                    "that invoice.",
                     payment=payment.display_name,
                     credit_note=credit_note.display_name,
                 )
 
     def _check_credit_of_payment(self, payment):
-        """Check that what a payment took of a credit balance can pay this invoice.
+        """Check that credit that a payment took can pay this invoice.
 
         :raise UserError: If it is of another currency, or money may still come.
         """
@@ -73,17 +73,17 @@ class AccountMove(models.Model):
         for invoice, of_invoice in payments.items():
             for payment in of_invoice:
                 if payment.currency_id.is_zero(payment._get_refundable_amount()):
-                    continue  # What is left is a discount, which stays granted.
+                    continue  # The rest is a discount, which stays granted.
                 payment._undo_credit_application(
                     self.env._("%s is reset, cancelled or credited", invoice.name),
                     invoice,
                 )
 
     def _give_credit_back(self, credit_note):
-        """Keep what credit had paid of this invoice on the balance again.
+        """Keep the credit that had paid this invoice on the balance again.
 
         :param account.move credit_note: A posted credit note, which was reconciled with
-                                         what remained of this invoice.
+                                         the amount that remained of this invoice.
         """
         self.ensure_one()
         applications = self._get_credit_applications()
@@ -96,7 +96,7 @@ class AccountMove(models.Model):
             return
         applications._lock_with_invoices()
         left = self._get_returnable_amounts()
-        # What is being reversed does not go back besides.
+        # Credit that is being reversed does not also go back.
         amount = min(credit_note.amount_residual, self._get_returnable_credit(left))
         for destination in self._plan_credit_balance({"amount": amount}, left):
             self._book_credit(

@@ -54,8 +54,8 @@ class AccountPayment(models.Model):
         )
         for refund in given_back.filtered(lambda refund: refund.state in states):
             yield self.env._(
-                "%(refund)s gave back or paid out what %(payment)s took: it "
-                "stays as long as that one stands.",
+                "%(refund)s gave back or paid out the amount that %(payment)s took: "
+                "%(payment)s stays as it is as long as %(refund)s is posted.",
                 refund=refund.display_name,
                 payment=", ".join(payments.mapped("display_name")),
             )
@@ -75,7 +75,7 @@ class AccountPayment(models.Model):
         return kept.origin_payment_id
 
     def action_move_to_credit_balance(self):
-        """Move what no invoice was paid with to the credit balance and tell so.
+        """Move the unallocated amount to the credit balance and tell so.
 
         :return: The notification to show.
         :rtype: dict
@@ -113,17 +113,17 @@ class AccountPayment(models.Model):
     # === BUSINESS METHODS - DOORS === #
 
     def undo_credit_application(self, reason=None, idempotency_key=None):
-        """Give what this payment took from a credit balance back to it.
+        """Give the credit that this payment took back to its balance.
 
-        What it paid is open again. It is undone by an opposite payment of today, which
-        is matched with this one. Does not commit.
+        The invoice that it paid is open again. It is undone by an opposite payment of
+        today, which is matched with this one. Does not commit.
 
         :param str reason: Why, for the records.
         :param str idempotency_key: See `account.move.charge`.
         :return: The opposite payment.
         :rtype: account.payment
-        :raise UserError: If this is no payment from a credit balance, nothing of it is
-                          left, or the key was used with other values.
+        :raise UserError: If this is not a payment from a credit balance, nothing of it
+                          is left, or the key was used with other values.
         :raise AccessError: If the user has no right to record payments.
         """
         return self._pass(UNDO_CREDIT_APPLICATION, idempotency_key, reason=reason)
@@ -158,7 +158,7 @@ class AccountPayment(models.Model):
         return self._undo_locked_application(reason or self.env._("Application undone"))
 
     def _undo_credit_application(self, reason, invoice=None):
-        """Undo what this payment from a credit balance pays.
+        """Undo the matching of this payment from a credit balance.
 
         :param str reason: Why, for the records.
         :param account.move invoice: The invoice that is to be open again; all that this
@@ -206,7 +206,7 @@ class AccountPayment(models.Model):
     def _prepare_credit_entry_details(
         self, reason, invoice=None, credit_note=None, **_undone
     ):
-        """Return what the history says of what is kept.
+        """Return the details of kept credit for the history.
 
         :rtype: CreditEntryDetails
         """
@@ -230,16 +230,16 @@ class AccountPayment(models.Model):
         )
 
     def _tell_missing_money(self):
-        """Give a task for what these keep as credit of money that did not come."""
+        """Give a task for credit that these keep of money taken back."""
         for payment in self:
             amount = payment.currency_id.format(payment.amount)
             payment.activity_schedule(
                 "mail.mail_activity_data_todo",
                 summary=self.env._("Kept as credit, but the money was taken back"),
                 note=self.env._(
-                    "%(payment)s keeps %(amount)s as credit of %(customer)s, of what "
-                    "was reset or cancelled. Match it anew, or reset it to take it off "
-                    "the credit balance.",
+                    "%(payment)s keeps %(amount)s as credit of %(customer)s, but the "
+                    "money behind it was reset or cancelled. Match it again, or reset "
+                    "it to take it off the credit balance.",
                     payment=payment.name,
                     amount=amount,
                     customer=payment.partner_id.display_name,
@@ -248,14 +248,14 @@ class AccountPayment(models.Model):
             )
 
     def _lock_credit_balances(self):
-        """Lock the balances that what is given back of these payments is kept on."""
+        """Lock the balances that keep the amounts given back of these."""
         self.env["account.credit.balance"]._lock_or_create(self._get_credit_owners())
 
     def _get_credit_owners(self):
-        """Return whose balances what is given back of these payments is kept on.
+        """Return the owners of the balances that keep amounts given back.
 
-        What was taken from a balance goes back there, whatever parent its contact has
-        now.
+        Credit that was taken from a balance goes back there, whatever parent its
+        contact has now.
 
         :return: What tells the balances; see `account.credit.balance._lock_or_create`.
         :rtype: set[tuple]

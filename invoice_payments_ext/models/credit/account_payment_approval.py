@@ -17,7 +17,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_paid_out_alone(self, balance):
-        """Return what this user paid out of a credit balance."""
+        """Return the amount that this user paid out of a credit balance."""
         mine_sudo = (
             self.env["account.credit.balance.entry"]
             .sudo()
@@ -46,7 +46,7 @@ class AccountPaymentApproval(models.Model):
                 if result._name == "account.payment"
                 else result.refund_credit_payment_id
             )
-        # What was not paid out in the end is back on the balance.
+        # An amount that was not paid out in the end is back on the balance.
         returned = taken.refund_payment_ids.filtered(
             lambda payment: (
                 payment.state in POSTED_STATES

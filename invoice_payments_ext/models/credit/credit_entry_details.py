@@ -1,5 +1,5 @@
 class CreditEntryDetails:
-    """What a door knows of the credit entries that its posting makes.
+    """The details that a door gives for the credit entries of its posting.
 
     It is passed in the context key `credit_entry`; no client can send one.
 

@@ -7,7 +7,7 @@ from odoo.addons.payment.utils import add_to_report
 class PaymentProvider(models.Model):
     """The provider by which members pay from their own credit balance.
 
-    It calls no gateway: what it takes is booked in the same database transaction.
+    It calls no gateway: the payment is booked in the same database transaction.
     """
 
     _inherit = "payment.provider"
@@ -61,8 +61,8 @@ class PaymentProvider(models.Model):
     ):
         """Offer credit to the logged-in member who holds enough of it only.
 
-        :param bool may_use_credit_first: Whether the others are offered for what is
-                                          left when credit pays first, too.
+        :param bool may_use_credit_first: Whether the others are also offered for the
+                                          rest when credit pays first.
         """
         balance = self.env["account.credit.balance"]
         if not is_validation and currency_id:
@@ -86,7 +86,7 @@ class PaymentProvider(models.Model):
         )
         usable = by_credit.filtered(
             lambda provider: (
-                # What branches hold is not held by their main company.
+                # The credit that branches hold is not their main company's.
                 provider.company_id.id == company_id
                 and balance
                 and balance.amount
@@ -152,8 +152,8 @@ class PaymentProvider(models.Model):
         :param res.company company: The company to be paid.
         :param int partner_id: On whose behalf is paid.
         :param res.currency currency: The currency of the payment.
-        :return: By the id of each provider that has a limit, the amount; and what the
-                 user holds as credit; in the given currency.
+        :return: By the id of each provider that has a limit, the amount; and the credit
+                 of the user; in the given currency.
         :rtype: tuple[dict[int, float], float]
         """
         today = fields.Date.context_today(self)

@@ -18,7 +18,7 @@ class PaymentTransaction(models.Model):
     credit_first_amount = fields.Monetary(
         readonly=True,
         copy=False,
-        help="What is to be paid from the customer's credit balance as soon as this "
+        help="The amount to be paid from the customer's credit balance as soon as this "
         "attempt brought the rest.",
     )
 
@@ -45,7 +45,7 @@ class PaymentTransaction(models.Model):
             invoices.currency_id - balance.currency_id
         ):
             raise UserError(
-                self.env._("Credit pays what is of the same company and currency only.")
+                self.env._("Credit pays only amounts of the same company and currency.")
             )
         self.env["account.move"]._check_amount(
             self.amount, self.currency_id, balance.amount, self.env._("credit balance")
@@ -87,7 +87,7 @@ class PaymentTransaction(models.Model):
         paying._post_process()
 
     def _send_refund_request(self):
-        """Give what was paid from a credit balance back to it: there is no gateway."""
+        """Give credit back to its balance: there is no gateway."""
         if self.provider_code != "credit_balance":
             return super()._send_refund_request()
         return self._set_done()
@@ -119,7 +119,7 @@ class PaymentTransaction(models.Model):
             self._in_step("settled", self._try_to_spend_credit)
 
     def _has_credit_to_spend(self):
-        """Tell if credit is still to be spent beside what this attempt brought."""
+        """Tell if credit is still to be spent beside this attempt's money."""
         self.ensure_one()
         return bool(
             self.state == "done"
@@ -130,7 +130,7 @@ class PaymentTransaction(models.Model):
     def _try_to_spend_credit(self):
         """Spend the credit that was to pay a part, or leave it to the schedule.
 
-        The rest is booked: it must not be lost with what goes wrong here.
+        The rest is booked: it must not be lost with an error here.
         """
         if not self._has_credit_to_spend():
             return
@@ -144,7 +144,7 @@ class PaymentTransaction(models.Model):
             self._give_up_credit_beside(str(error))
 
     def _spend_credit_beside(self):
-        """Pay what the invoices still need from the credit that was chosen for it.
+        """Pay the rest of the invoices from the chosen credit.
 
         While something else may still pay them, it is left to the schedule. When others
         spent the credit in the meantime, that much remains to be paid, and a person is
@@ -195,7 +195,7 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS - BOOKING === #
 
     def _return_unpaid_credit(self):
-        """Put back on the credit balance what this refund did not pay out."""
+        """Put credit back that this refund did not pay out."""
         taken = self.refund_credit_payment_id
         if not taken or not OUTCOMES[self.outcome].is_unsuccessful:
             return

@@ -15,8 +15,8 @@ class ResCompany(models.Model):
         check_company=True,
         domain="[('account_type', '=', 'liability_current'), "
         "('reconcile', '=', False)]",
-        help="What is held for customers: their credit balances are what the ledger "
-        "says on this account.",
+        help="The account of the credit that is held for customers. Their credit "
+        "balances are the balance of this account in the ledger.",
     )
     credit_balance_journal_id = fields.Many2one(
         string="Credit Journal",
@@ -24,7 +24,7 @@ class ResCompany(models.Model):
         check_company=True,
         domain="[('type', '=', 'cash'), "
         "('default_account_id', '=', credit_balance_account_id)]",
-        help="Where what comes into and goes out of credit balances is booked.",
+        help="The journal of the payments into and out of credit balances.",
     )
     credit_adjustment_account_id = fields.Many2one(
         prefetch=SELDOM_READ,
@@ -43,7 +43,7 @@ class ResCompany(models.Model):
 
     @api.constrains("credit_balance_account_id")
     def _check_credit_balance_account(self):
-        """Check that the credit account can tell what is held for customers."""
+        """Check that the credit account can tell the credit of customers."""
         for company in self:
             account = company.credit_balance_account_id
             if account and (
@@ -227,7 +227,7 @@ class ResCompany(models.Model):
             "type": "cash",
             "company_id": self.id,
             "default_account_id": account.id,
-            "sequence": 100,  # No payment shall choose it by itself.
+            "sequence": 100,  # No payment shall choose it automatically.
             "show_on_dashboard": False,
             **{
                 f"{way}_payment_method_line_ids": [

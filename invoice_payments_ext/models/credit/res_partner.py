@@ -16,7 +16,7 @@ ADJUST_CREDIT_BALANCE = Door(
 
 
 class ResPartner(models.Model):
-    """What is held for a customer, and how it is adjusted by hand."""
+    """The credit of a customer, and how it is adjusted by hand."""
 
     _name = "res.partner"
     _inherit = ["res.partner", "payment.door.mixin"]
@@ -26,14 +26,14 @@ class ResPartner(models.Model):
         default=True,
         groups="account.group_account_invoice,account.group_account_readonly",
         help="Pay the customer's invoices from the credit balance when they are "
-        "issued, where the company does so.",
+        "issued, if the company does so.",
     )
     has_credit_balance = fields.Boolean(
         readonly=True,
         copy=False,
         groups=fields.NO_ACCESS,
-        help="Whether there is a balance: most customers have none, and an invoice of "
-        "theirs that is issued need not look for one.",
+        help="Whether there is a balance. Most customers have none, and issuing their "
+        "invoices need not look for one.",
     )
     credit_balance_ids = fields.One2many(
         string="Credit Balances",
@@ -45,7 +45,7 @@ class ResPartner(models.Model):
         string="Credit",
         compute="_compute_credit_balance_ids",
         groups="account.group_account_invoice,account.group_account_readonly",
-        help="What is held for the customer, in each currency.",
+        help="The credit that is held for the customer, in each currency.",
     )
 
     # === COMPUTE METHODS === #
@@ -176,9 +176,9 @@ class ResPartner(models.Model):
                 # How much, and where, is not for everybody who reads the contact.
                 partner._message_log(
                     body=self.env._(
-                        "The credit that is held stays with %(holder)s, whom it "
-                        "belonged to: it is not that of %(customer)s. It is adjusted "
-                        "and paid out there.",
+                        "The credit stays with %(holder)s, to whom it belonged. It is "
+                        "not credit of %(customer)s. It is adjusted and paid out "
+                        "there.",
                         holder=holder.name,
                         customer=customer.display_name,
                     )

@@ -28,7 +28,8 @@ class AccountMove(models.Model):
     def _check_creditable(self):
         """Check that a credit note may be issued for this invoice.
 
-        :raise UserError: If it is no posted customer invoice, or is another company's.
+        :raise UserError: If it is not a posted customer invoice, or is another
+                          company's.
         """
         self.ensure_one()
         name = self.display_name
@@ -41,8 +42,8 @@ class AccountMove(models.Model):
         if self.move_type != "out_invoice":
             raise UserError(
                 self.env._(
-                    "%s is no customer invoice: credit notes for an amount are issued "
-                    "on customer invoices only.",
+                    "%s is not a customer invoice: credit notes for an amount are "
+                    "issued on customer invoices only.",
                     name,
                 )
             )
@@ -74,7 +75,7 @@ class AccountMove(models.Model):
         return total
 
     def _get_credit_total(self, amount, lines, date):
-        """Check what is to be credited and return its total.
+        """Check the amounts to credit and return their total.
 
         :return: The amount in the invoice's currency, tax included.
         :rtype: float
@@ -173,8 +174,8 @@ class AccountMove(models.Model):
         if float_compare(quantity, left, precision_digits=digits) > 0:
             raise UserError(
                 self.env._(
-                    "The quantity %(quantity)s is above what is left to credit of the "
-                    "line %(line)s, %(left)s.",
+                    "The quantity %(quantity)s is above the quantity that is left to "
+                    "credit of the line %(line)s, %(left)s.",
                     quantity=quantity,
                     line=line.name,
                     left=round(left, digits),
@@ -212,26 +213,26 @@ class AccountMove(models.Model):
     ):
         """Issue a credit note for a part of this invoice: an amount, or lines.
 
-        The tax is reduced in proportion, to the smallest unit. What remains to be paid
-        is reduced first; what is credited above that was paid, and goes where the
-        destinations say. Refunds to the original method go through the gateway, in the
-        same steps as a charge: then it commits, and must not be called in the middle of
-        other work. The credit note stands, whatever becomes of them.
+        The tax is reduced in proportion, to the smallest unit. The amount that remains
+        to be paid is reduced first. The rest was paid, and goes where the destinations
+        say. Refunds to the original method go through the gateway, in the same steps as
+        a charge: then it commits, and must not be called in the middle of other work.
+        The credit note stands, whatever becomes of them.
 
-        :param float amount: The amount, tax included, in the invoice's currency; what
-                             remains to be paid if not given.
+        :param float amount: The amount, tax included, in the invoice's currency; the
+                             amount that remains to be paid if not given.
         :param list[dict] lines: Instead of an amount: the lines, each with a `line_id`
                                  and either an `amount`, tax included, or a `quantity`.
         :param str reason: Why. Required; printed on the credit note.
         :param date|str date: The date of the credit note, from that of the invoice to
                               today; today if not given.
-        :param list[dict] destinations: Where what was paid already goes, each with
-            `to` and `amount`, in the invoice's currency. `original`: through the
-            gateway, of the payment `payment_id` or of the newest ones. `outside`: by
-            cash, cheque or transfer, with `journal_id`, `date` and `reference`.
-            `refund`: it was given back before, by the refund `payment_id`. `credit`:
-            it is kept on the customer's credit balance, where what was paid from there
-            goes by itself.
+        :param list[dict] destinations: The destinations of the amount that was paid
+            already, each with `to` and `amount`, in the invoice's currency. `original`:
+            through the gateway, of the payment `payment_id` or of the newest ones.
+            `outside`: by cash, cheque or transfer, with `journal_id`, `date` and
+            `reference`. `refund`: it was given back before, by the refund `payment_id`.
+            `credit`: it is kept on the customer's credit balance, where the amount that
+            was paid from there goes automatically.
         :param str note: An internal note, which is not printed.
         :param str idempotency_key: See :meth:`charge`.
         :return: The posted credit note; a request where a second person is needed.
@@ -279,7 +280,7 @@ class AccountMove(models.Model):
     def _carry_out_credit_note(self, amount, lines, reason, date, destinations, note):
         """Issue a credit note that was checked, on a locked invoice.
 
-        What goes to a gateway is prepared only; see :meth:`_complete_credit_note`.
+        Refunds through a gateway are only prepared; see :meth:`_complete_credit_note`.
         """
         self.ensure_one()
         chargeable = self._get_chargeable_amount()

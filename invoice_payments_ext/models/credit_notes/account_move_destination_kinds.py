@@ -7,13 +7,13 @@ from ..states import POSTED_STATES
 
 
 class Destination(NamedTuple):
-    """Where a part of what is given back goes.
+    """The destination of a part of the amount that is given back.
 
     :param str kind: One of `account.move._get_destination_kinds`.
     :param account.payment payment: The payment that it is taken from, or the earlier
-                                    refund; empty for what no payment brought.
+                                    refund; empty for an amount that no payment brought.
     :param float amount: The amount in the invoice's currency.
-    :param dict values: What was given with it besides.
+    :param dict values: The other values that were given with it.
     """
 
     kind: str
@@ -30,14 +30,14 @@ class AccountMove(models.Model):
     # === WHAT IT IS TAKEN FROM === #
 
     def _plan_parts(self, kind, given, payments, left, refusal):
-        """Plan what each payment gives of an amount; those that cannot are left out.
+        """Plan the part of each payment; those that cannot give are left out.
 
         :param str kind: `original`, `outside` or `credit`.
         :param float given: The amount, in the invoice's currency.
         :param payments: The payments in the order in which they give.
-        :param dict left: What :meth:`_get_returnable_amounts` returned; what is planned
-                          is taken off.
-        :param str refusal: What is told if they cannot give all of it; the reasons
+        :param dict left: The result of :meth:`_get_returnable_amounts`; planned amounts
+                          are taken off.
+        :param str refusal: The message if they cannot give all of it; the reasons
                             follow.
         :rtype: list[Destination]
         :raise UserError: If they cannot.
@@ -71,7 +71,7 @@ class AccountMove(models.Model):
     # === THE ORIGINAL METHOD === #
 
     def _plan_original(self, values, left):
-        """Plan what goes back through the gateway it came through."""
+        """Plan the amounts that go back through their gateway."""
         payments = [payment for payment in left if payment]
         if values.get("payment_id"):
             payments = [self._get_payment_to_return(values["payment_id"], left)]
@@ -111,7 +111,7 @@ class AccountMove(models.Model):
     # === OUTSIDE THE GATEWAY === #
 
     def _plan_outside(self, values, left):
-        """Plan what is paid out by hand: of the newest payments, then of the rest."""
+        """Plan amounts paid out by hand: of the newest payments, then the rest."""
         booked = [values.get(key) for key in self._get_outside_keys()]
         parts = self._plan_parts(
             "outside",
@@ -119,8 +119,9 @@ class AccountMove(models.Model):
             left,
             left,
             self.env._(
-                "%(amount)s of the %(given)s cannot be given back outside: what was "
-                "paid on %(invoice)s is given back already, or was no money."
+                "%(amount)s of the %(given)s cannot be given back outside: the amount "
+                "that was paid on %(invoice)s was given back already, or was not paid "
+                "in money."
             ),
         )
         return [
@@ -135,7 +136,7 @@ class AccountMove(models.Model):
         return self._get_destination_kinds()["outside"].keys
 
     def _book_outside(self, credit_note, destination, reason):
-        """Book what was paid out, and reconcile it with the credit note."""
+        """Book the amount paid out, and reconcile it with the credit note."""
         payment = destination.payment
         amount = destination.amount
         if payment:
@@ -162,7 +163,9 @@ class AccountMove(models.Model):
             or refund.partner_type != "customer"
             or refund.state not in POSTED_STATES
         ):
-            raise UserError(self.env._("%s is no posted refund to a customer.", name))
+            raise UserError(
+                self.env._("%s is not a posted refund to a customer.", name)
+            )
         if (
             refund.partner_id.commercial_partner_id != self.commercial_partner_id
             or refund.company_id != self.company_id
@@ -183,7 +186,7 @@ class AccountMove(models.Model):
         return [Destination("refund", refund, values["amount"], {})]
 
     def _get_open_refund_amount(self, refund):
-        """Return what of an earlier refund is open in this invoice's currency.
+        """Return the open amount of an earlier refund in this currency.
 
         :rtype: float
         """

@@ -13,10 +13,10 @@ DEFAULT_DESTINATIONS = ("_get_credit_destinations",)
 class DestinationKind(NamedTuple):
     """How one kind of destination is handled.
 
-    :param str plan: The method of the invoice that checks what was given and returns
-                     what it leads to, a list of :class:`Destination`.
+    :param str plan: The method of the invoice that checks the given values and returns
+                     a list of :class:`Destination`.
     :param str carry_out: The method of the invoice that does it, with the credit note.
-    :param tuple keys: What may be given with it, besides `to` and `amount`.
+    :param tuple keys: The values that may be given with it, besides `to` and `amount`.
     """
 
     plan: str
@@ -65,9 +65,10 @@ class AccountMove(models.Model):
     # === WHAT WAS GIVEN === #
 
     def _plan_destinations(self, excess, total, destinations):
-        """Check where what was paid already goes, and return it piece by piece.
+        """Check the destinations, and return the amounts piece by piece.
 
-        :param float excess: What a credit note has above what remains to be paid.
+        :param float excess: The amount of a credit note above the amount that remains
+                             to be paid.
         :param float total: The total of the credit note.
         :param list[dict] destinations: See :meth:`issue_credit_note`.
         :return: The pieces, which add up to the excess.
@@ -87,13 +88,14 @@ class AccountMove(models.Model):
         )
         if not destinations:
             return []
-        # The same money is not given back twice: the pieces use up what there is.
+        # The same money is not given back twice: the pieces use up the amounts that
+        # there are.
         self._get_payments_to_return()._lock_with_invoices()
         left = self._get_returnable_amounts()
         kinds = self._get_destination_kinds()
         order = list(kinds)
         planned = []
-        # What is chosen comes before what is spread over what is left.
+        # Chosen payments come before amounts that are spread over the rest.
         for values in sorted(
             destinations,
             key=lambda values: (
@@ -112,7 +114,7 @@ class AccountMove(models.Model):
             if not kind:
                 raise UserError(
                     self.env._(
-                        "%(kind)r is no destination: choose one of %(kinds)s.",
+                        "%(kind)r is not a destination: choose one of %(kinds)s.",
                         kind=values.get("to"),
                         kinds=", ".join(kinds),
                     )
@@ -134,7 +136,7 @@ class AccountMove(models.Model):
             )
 
     def _check_destinations_sum(self, given, excess):
-        """Check that the destinations add up to what is given back."""
+        """Check that the destinations add up to the amount given back."""
         currency = self.currency_id
         difference = currency.compare_amounts(given, excess)
         if not difference:

@@ -11,12 +11,12 @@ class AccountMove(models.Model):
     # === WHAT THERE IS TO GIVE BACK === #
 
     def _get_money_brought(self):
-        """Return what paid this invoice, by what brought it.
+        """Return the amounts that paid this invoice, by their payment.
 
         Credit notes and write-offs reduced it, but brought no money.
 
-        :return: By payment, the amount in the invoice's currency; what no payment
-                 brought, such as a bank match, by the empty payment.
+        :return: By payment, the amount in the invoice's currency; amounts that no
+                 payment brought, such as a bank match, by the empty payment.
         :rtype: dict[account.payment, float]
         """
         self.ensure_one()
@@ -33,7 +33,7 @@ class AccountMove(models.Model):
         return brought
 
     def _get_money_returned(self):
-        """Return what credit notes of this invoice gave back, or are giving back.
+        """Return the amounts that credit notes gave back, or are giving back.
 
         :return: By payment, the amount in the invoice's currency; see
                  :meth:`_get_money_brought`.
@@ -68,10 +68,10 @@ class AccountMove(models.Model):
         return self.env["account.payment"].union(*self._get_money_brought())
 
     def _get_returnable_amounts(self):
-        """Return what can be given back of what was paid on this invoice.
+        """Return the paid amounts of this invoice that can be given back.
 
         :return: By payment, the amount in the invoice's currency, the newest first; by
-                 the empty payment what no payment brought.
+                 the empty payment the amount that no payment brought.
         :rtype: dict[account.payment, float]
         """
         brought = self._get_money_brought()

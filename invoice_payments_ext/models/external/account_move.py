@@ -52,11 +52,11 @@ class AccountMove(models.Model):
         """Record money that was received outside any gateway: cash, cheque, transfer.
 
         Several invoices can be recorded in one call, each with a payment of its own for
-        what settles it. Does not commit.
+        the amount that settles it. Does not commit.
 
         :param float amount: The amount in the invoice's currency, for one invoice only;
-                             what settles the invoice on the date if not given (the
-                             chargeable amount, or the discounted one of an
+                             the amount that settles the invoice on the date if not
+                             given (the chargeable amount, or the discounted one of an
                              early-payment discount).
         :param int journal_id: A bank, cash or credit card journal; the company's first
                                bank journal if not given.
@@ -67,10 +67,10 @@ class AccountMove(models.Model):
         :param str reference: The document's number, such as the cheque's.
         :param str memo: A memo; the invoice's payment reference if not given.
         :param bool notify: Whether to send the receipt to the customer.
-        :param str excess: `credit` to keep what is above the amount that settles the
+        :param str excess: `credit` to keep the excess over the amount that settles the
                            invoice on the date on the customer's credit balance, in the
-                           currency of the journal; if not given, what is above the
-                           remaining amount is refused.
+                           currency of the journal; if not given, an amount above the
+                           remaining one is refused.
         :param str idempotency_key: See :meth:`charge`.
         :return: The payments, in the order of the invoices.
         :rtype: account.payment
@@ -101,7 +101,7 @@ class AccountMove(models.Model):
         memo=None,
         **_arguments,
     ):
-        """Check what was given for external payments and complete it.
+        """Check and complete the values of external payments.
 
         :return: The values that all the payments share.
         :rtype: dict
@@ -138,8 +138,7 @@ class AccountMove(models.Model):
         if not isinstance(excess, str) or excess not in EXCESS_METHODS:
             raise UserError(
                 self.env._(
-                    "What is paid too much is kept as credit ('credit') or refused, "
-                    "not %(value)r.",
+                    "An excess is kept as credit ('credit') or refused, not %(value)r.",
                     value=excess,
                 )
             )
@@ -241,7 +240,7 @@ class AccountMove(models.Model):
         return journal.currency_id or self.currency_id
 
     def _open_register_dialog(self, values, is_preview=False):
-        """Return Odoo's own register dialog, with what settles this invoice.
+        """Return Odoo's own register dialog, with the amount that settles this.
 
         :param dict values: The journal and the date of the payment.
         :param bool is_preview: Whether to look at it only, and store nothing.
@@ -280,7 +279,7 @@ class AccountMove(models.Model):
         return payment
 
     def _check_chargeable_in_full(self):
-        """Check that nothing in flight takes a part of what remains."""
+        """Check that nothing in flight takes a part of the remaining amount."""
         self.ensure_one()
         if not self.currency_id.is_zero(self._get_amount_in_flight()):
             raise UserError(
@@ -316,7 +315,7 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
 
     def _has_excess(self, amount, values):
-        """Tell if an amount is above what remains, or above what settles this invoice.
+        """Tell if an amount is above the remaining or the settling amount.
 
         The one need not be the other when a discount is granted, or a rate has changed.
         """
@@ -327,7 +326,7 @@ class AccountMove(models.Model):
         ) > 0 or bool(self._get_excess(amount, values))
 
     def _get_excess(self, amount, values):
-        """Return what of an amount is above what settles this invoice.
+        """Return the part of an amount above the one that settles this invoice.
 
         :param float amount: The amount, in the invoice's currency.
         :param dict values: The journal and the date of the payment.

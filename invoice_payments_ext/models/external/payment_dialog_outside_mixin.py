@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 
 class PaymentDialogOutsideMixin(models.AbstractModel):
-    """What the dialogs share that record money outside any gateway."""
+    """The parts shared by dialogs that record money outside any gateway."""
 
     _name = "payment.dialog.outside.mixin"
     _inherit = "payment.dialog.mixin"
@@ -20,7 +20,8 @@ class PaymentDialogOutsideMixin(models.AbstractModel):
         "('is_credit_balance', '=', False)]",
     )
     reference = fields.Char(
-        help="What is on the document: the cheque's number, the transfer's reference."
+        help="The number on the document: the cheque's number, the transfer's "
+        "reference."
     )
 
     # === COMPUTE METHODS === #

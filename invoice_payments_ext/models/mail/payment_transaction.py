@@ -17,7 +17,7 @@ TEMPLATE_FIELDS = {
 
 
 class PaymentTransaction(models.Model):
-    """What the customer is told by mail about a charge or a refund.
+    """The mails to the customer about a charge or a refund.
 
     Settling stores which mail is due; a schedule queues it in a database transaction
     of its own. Printing takes seconds, in which the invoice would be locked, and a
@@ -34,8 +34,8 @@ class PaymentTransaction(models.Model):
         ],
         readonly=True,
         copy=False,
-        help="What the customer was, or is to be, told of this last. It is never told "
-        "twice.",
+        help="The last mail to the customer about this attempt, sent or still due. The "
+        "same mail is never sent twice.",
     )
     customer_mail_due = fields.Boolean(
         readonly=True, copy=False, help="Whether the mail is still to be queued."
@@ -60,10 +60,10 @@ class PaymentTransaction(models.Model):
             self.env.ref("invoice_payments_ext.ir_cron_mail_customers")._trigger()
 
     def _get_customer_mail_kind(self):
-        """Return what there is to tell the customer now.
+        """Return the kind of mail that is due to the customer now.
 
-        Unknown is no decline, what never reached the gateway is for the staff to
-        repeat, and what the customer canceled is no news.
+        Unknown is not declined, a request that never reached the gateway is for the
+        staff to repeat, and customers know what they canceled.
 
         :return: A value of `customer_mail`, or an empty text.
         :rtype: str
@@ -103,7 +103,7 @@ class PaymentTransaction(models.Model):
                 break
 
     def _mail_customer(self):
-        """Queue the mail that is due; a person is told of what cannot be rendered."""
+        """Queue the mail that is due; a person is told of broken templates."""
         self.ensure_one()
         try:
             self._in_step("mailed", self._queue_customer_mail)
@@ -136,7 +136,7 @@ class PaymentTransaction(models.Model):
         self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
 
     def _is_customer_mail_true(self):
-        """Tell if what is to be told still holds.
+        """Tell if the mail is still true.
 
         A payment may have been cancelled, a declined one made good in the meantime.
         """
@@ -169,7 +169,7 @@ class PaymentTransaction(models.Model):
     # === TELLING PEOPLE === #
 
     def _log_customer_mail(self, recipients):
-        """Let the staff see on the invoices what the customer was told."""
+        """Let the staff see the customer's mails on the invoices."""
         values = {
             "reference": self._get_html_link(),
             "recipients": ", ".join(recipients.mapped("display_name")),

@@ -17,7 +17,7 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS === #
 
     def _get_portal_payment_section(self):
-        """Return what the portal shows of the payments of this invoice.
+        """Return the values of the portal's section of payments.
 
         The caller has checked that the customer may see the invoice, and calls in
         superuser mode.
@@ -49,7 +49,7 @@ class AccountMove(models.Model):
 
         Oldest first, so that total − Σ `amount_applied` = remaining reads downwards.
         `amount` is in the row's own `currency`, `amount_applied` in the invoice's. Of
-        the states of attempts, only what concerns the customer is left: `succeeded`,
+        the states of attempts, only those for the customer are left: `succeeded`,
         `processing`, `awaiting_transfer` and `declined`.
 
         :return: One dict a row, with `id`, `kind`, `state`, `title`, `method`,
@@ -82,7 +82,7 @@ class AccountMove(models.Model):
         )
 
     def _get_portal_state(self, row):
-        """Return what the state of a row, or of a refund, means for the customer.
+        """Return the customer's word for the state of a row or a refund.
 
         :rtype: str
         """

@@ -10,7 +10,7 @@ OTHER_PAYMENT_DELAY = timedelta(minutes=10)
 
 
 class AccountMove(models.Model):
-    """What members may pay in the portal, whatever their browser says."""
+    """The amounts that members may pay, whatever their browser says."""
 
     _inherit = "account.move"
 
@@ -21,7 +21,7 @@ class AccountMove(models.Model):
 
         :param float amount: The amount in the invoices' currency.
         :param res.partner partner: On whose behalf is paid.
-        :param str tab: What tells the tab of the browser from others.
+        :param str tab: The id of the browser tab.
         :param float link_amount: The amount of the payment link that was followed.
         :raise UserError: In words for the member.
         """
@@ -54,7 +54,8 @@ class AccountMove(models.Model):
         ):
             raise UserError(
                 self.env._(
-                    "What is to be paid has changed: %s now. Load the page again.",
+                    "The amount to be paid has changed: it is %s now. Load the page "
+                    "again.",
                     self.currency_id.format(sum(self.mapped("amount_residual"))),
                 )
             )
@@ -101,7 +102,7 @@ class AccountMove(models.Model):
 
         In superuser mode, but as the member's user.
 
-        :param float amount: What the member pays in all, in the invoices' currency.
+        :param float amount: The total that the member pays, in the invoices' currency.
         :param res.partner partner: On whose behalf is paid.
         :param payment.provider provider: The provider of the chosen method.
         :param bool use_credit: Whether the credit balance pays first, as far as it
@@ -110,7 +111,7 @@ class AccountMove(models.Model):
         :param float link_amount: The amount of the payment link that was followed.
         :param bool is_sent_at_once: Whether a saved method is charged by the same
                                      request.
-        :param str tab: What tells the tab of the browser from others.
+        :param str tab: The id of the browser tab.
         :rtype: dict
         :raise UserError: If it cannot be paid, in words for the member.
         """
@@ -160,7 +161,7 @@ class AccountMove(models.Model):
             )
         if self._get_credit_partner() - balance.partner_id:
             raise UserError(
-                self.env._("Credit pays invoices of the customer who holds it only.")
+                self.env._("Credit pays only invoices of the customer who holds it.")
             )
         if (
             provider.code == "credit_balance"
@@ -182,7 +183,7 @@ class AccountMove(models.Model):
                 )
 
     def _get_member_payment_values(self, link_amount=0.0):
-        """Return what the payment form offers to pay on this invoice.
+        """Return the amounts that the payment form offers on this invoice.
 
         :param float link_amount: The amount of the payment link that was followed.
         :rtype: dict
@@ -249,10 +250,10 @@ class AccountMove(models.Model):
         return max(minimum, self.currency_id.rounding)
 
     def _get_payment_started_elsewhere(self, partner, tab):
-        """Return what was started at a provider's page a moment ago, not in this tab.
+        """Return attempts started at a provider's page in another tab just now.
 
-        It is not known what becomes of it there. What was started in the same tab
-        before counts as given up: people come back to choose another method.
+        Its fate there is not known. An attempt that was started in the
+        same tab before counts as given up: people come back to choose another method.
         """
         started = fields.Datetime.now() - OTHER_PAYMENT_DELAY
         return self.sudo().transaction_ids.filtered(

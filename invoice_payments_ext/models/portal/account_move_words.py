@@ -9,7 +9,7 @@ class AccountMove(models.Model):
     # === WORDS === #
 
     def _get_portal_title(self, row):
-        """Return what a row is for the customer.
+        """Return the customer's word for a row.
 
         :rtype: str
         """

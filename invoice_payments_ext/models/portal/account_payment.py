@@ -7,7 +7,7 @@ from ..states import POSTED_STATES
 class AccountPayment(models.Model):
     """The payments and refunds that a customer lists in the portal.
 
-    Credit that is spent or kept is no money that moved: it is in the history of the
+    Credit that is spent or kept is not money that moved: it is in the history of the
     credit balance.
     """
 
@@ -20,7 +20,7 @@ class AccountPayment(models.Model):
 
     @api.model
     def _get_portal_domain(self):
-        """Return what finds the payments that the user may see in the portal.
+        """Return the domain of the payments that the user may see in the portal.
 
         They are those of the user's own commercial partner, for whom Odoo's rules grant
         the invoices; nobody's if the user may read no invoices.
@@ -43,7 +43,7 @@ class AccountPayment(models.Model):
 
     @api.model
     def _get_portal_search_domain(self, search, search_in):
-        """Return what finds the payments with this text in what a customer sees.
+        """Return the domain of payments with this text, as a customer sees it.
 
         :param str search: A part of a number.
         :param str search_in: `reference`, `invoice` or `all`

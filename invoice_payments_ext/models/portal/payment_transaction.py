@@ -5,21 +5,21 @@ from ..states import IN_FLIGHT_OUTCOMES
 
 
 class PaymentTransaction(models.Model):
-    """What members start in the portal, and the list of what is on its way there."""
+    """Payments that members start in the portal, and the list in flight."""
 
     _inherit = "payment.transaction"
 
     portal_tab = fields.Char(
         readonly=True,
         copy=False,
-        help="The browser's tab in which it was started: another one waits for it.",
+        help="The browser tab in which it was started. Another tab waits for it.",
     )
 
     # === BUSINESS METHODS === #
 
     @api.model
     def _get_portal_domain(self):
-        """Return what finds the attempts in flight that the user may see in the portal.
+        """Return the domain of the user's attempts in flight.
 
         They are those of the user's own commercial partner, as its payments are; see
         `account.payment`. A capture is a part of its authorization.
@@ -47,7 +47,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _get_portal_search_domain(self, search, search_in):
-        """Return what finds the attempts with this text; see `account.payment`.
+        """Return the domain of attempts with this text; see `account.payment`.
 
         :rtype: odoo.fields.Domain
         """

@@ -76,13 +76,13 @@ class AccountMove(models.Model):
         compute="_compute_refund_status",
         compute_sudo=True,
         search="_search_refund_status",
-        help="Whether what was paid on this invoice was given back.",
+        help="Whether the amount that was paid on this invoice was given back.",
     )
 
     # === COMPUTE METHODS === #
 
     def _compute_refund_status(self):
-        """Tell if any money is left of what was paid on these invoices."""
+        """Tell if any money that was paid on these invoices is left."""
         kept = self._query_kept_amounts()
         for move in self:
             if move.id not in kept:
@@ -93,11 +93,11 @@ class AccountMove(models.Model):
                 move.refund_status = "partially_refunded"
 
     def _query_kept_amounts(self):
-        """Read what is left of the money paid on each of these that had a refund.
+        """Read the rest of the money that was paid, where there was a refund.
 
-        That is what payments and bank matches pay of it, less what was paid back with a
-        credit note, and no more than is left of the payment: an early-payment discount
-        and a write-off are no money.
+        That is the amount that payments and bank matches pay of it, less the amount
+        paid back with a credit note, and no more than the payment's rest. An
+        early-payment discount and a write-off are not money.
 
         :return: By the invoice's id an amount that is zero when all was given back.
         :rtype: dict[int, float]
@@ -147,7 +147,7 @@ class AccountMove(models.Model):
         """Check that entries whose payment has a cap are posted and reset by that.
 
         Odoo leaves the payment as it is where its journal entry is posted or reset, so
-        that what is given back would be counted by the one and not by the other.
+        that money given back would be counted by the one and not by the other.
 
         :raise UserError: Naming the payment.
         """

@@ -76,7 +76,7 @@ class AccountPayment(models.Model):
                 payment.source_payment_id = payment.source_payment_id
 
     def _compute_amount_available_for_refund(self):
-        """Count what is in flight and what was given back outside as well."""
+        """Count refunds in flight and refunds outside as well."""
         result = super()._compute_amount_available_for_refund()
         for payment in self.filtered("amount_available_for_refund"):
             payment.amount_available_for_refund = payment._get_refundable_amount()
@@ -249,7 +249,7 @@ class AccountPayment(models.Model):
     def _complete_refund(self, result):
         """Run the attempt that was prepared, if it is one.
 
-        :return: What became of it: the refund, or the attempt while it is not booked.
+        :return: The result: the refund, or the attempt while it is not booked.
         """
         if result._name != "payment.transaction":
             return result
@@ -284,7 +284,7 @@ class AccountPayment(models.Model):
         except LockError as error:
             raise UserError(
                 self.env._(
-                    "Somebody else is working on %s right now. Look at what was done, "
+                    "Somebody else is working on %s right now. Look at the changes, "
                     "then try again.",
                     ", ".join(self.mapped("display_name")),
                 )
@@ -308,8 +308,8 @@ class AccountPayment(models.Model):
         :param bool reduces_bill: Whether credit notes are issued when it succeeded.
         :param account.move invoice: The invoice that is reopened or reduced first.
         :param account.move credit_note: The credit note that is paid out by it.
-        :param account.payment credit_payment: What was taken from a credit balance to
-                                               be paid out by it.
+        :param account.payment credit_payment: The payment that took the amount to pay
+                                               out from a credit balance.
         :return: The attempt, in superuser mode.
         :rtype: payment.transaction
         """

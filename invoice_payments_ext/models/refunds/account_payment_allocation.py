@@ -11,14 +11,14 @@ class AccountPayment(models.Model):
     # === BUSINESS METHODS - ALLOCATION === #
 
     def _plan_refund(self, amount, invoice=None):
-        """Return what a refund of this amount undoes.
+        """Return the parts that a refund of this amount undoes.
 
-        The unallocated part of the payment goes first, then what paid the chosen
-        invoice, then what was allocated last.
+        The unallocated part of the payment goes first, then the part that paid the
+        chosen invoice, then the part that was allocated last.
 
         :param float amount: The amount in the payment's currency.
         :param account.move invoice: The invoice to begin with.
-        :return: The unallocated part and what can be traced to nothing, in the
+        :return: The unallocated part and the part that can be traced to nothing, in the
                  payment's currency; between them the parts to undo, as a list of the
                  partial reconciliation, its invoice and the amount in the invoice's
                  currency.
@@ -44,7 +44,7 @@ class AccountPayment(models.Model):
         return self.currency_id.round(unallocated), parts, left
 
     def _get_undoable_partials(self, invoice=None):
-        """Return the reconciliations with what this paid, the first to undo first."""
+        """Return the reconciliations of this payment, the first to undo first."""
         partials = self._get_receivable_lines().matched_debit_ids.filtered(
             lambda partial: (
                 partial.debit_move_id.payment_id.payment_type != "outbound"
@@ -75,13 +75,13 @@ class AccountPayment(models.Model):
         empties the cache, and all that the creation reads would be read once more.
 
         :param float amount: The amount of the refund, in the payment's currency.
-        :param dict credits_planned: Where the bill is reduced too: by invoice, what
-                                     credit notes take off it at the most.
+        :param dict credits_planned: Where the bill is reduced too: by invoice, the most
+                                     that credit notes take off it.
         :param account.move invoice: The invoice to begin with.
         :param account.move credit_note: The credit note that it pays out.
-        :return: What :meth:`_allocate_refund` needs to know: by invoice, what was
-                 allocated and what credit notes take off; and what :meth:`_reopen`
-                 returned, `None` if the credit notes are paid out directly.
+        :return: The data of :meth:`_allocate_refund`: by invoice, the allocated amount
+                 and the amount that credit notes take off; and the result of
+                 :meth:`_reopen`, `None` if the credit notes are paid out directly.
         :rtype: tuple[dict, dict, list | None]
         """
         if credit_note:
@@ -99,11 +99,11 @@ class AccountPayment(models.Model):
         return applied, to_credit, self._reopen([partial for partial, *_rest in parts])
 
     def _allocate_refund(self, refund, reason, undone, credit_note=None):
-        """Reconcile a posted refund with what it undoes, and keep what that was.
+        """Reconcile a posted refund, and keep the allocations that it undoes.
 
         :param account.payment refund: The refund of this payment.
         :param str reason: Why, for the records.
-        :param tuple undone: What :meth:`_undo_allocations` returned.
+        :param tuple undone: The result of :meth:`_undo_allocations`.
         :param account.move credit_note: The credit note that it pays out.
         """
         self = self.sudo()  # As for undoing.
@@ -142,7 +142,7 @@ class AccountPayment(models.Model):
         )
 
     def _limit_credits(self, applied, credits_planned):
-        """Return what credit notes can take off the bills now.
+        """Return the amounts that credit notes can take off the bills now.
 
         Never more than was planned and checked, nor more than is left of the bill;
         either may have changed while the gateway was asked.
@@ -185,7 +185,7 @@ class AccountPayment(models.Model):
             lines = refund._get_receivable_lines()
             refund._reconcile_in_order(
                 [
-                    # The unallocated part first, the rest is what they take.
+                    # The unallocated part goes first; they take the rest.
                     lines | self._get_receivable_lines(),
                     *(
                         lines | credit_note._get_open_receivable_lines()
@@ -196,18 +196,18 @@ class AccountPayment(models.Model):
         return credit_notes
 
     def _reopen(self, partials):
-        """Undo these reconciliations of this payment with what it paid.
+        """Undo these reconciliations of this payment.
 
-        :return: The lines of what it paid.
+        :return: The lines of the entries that it paid.
         :rtype: list
         """
-        # What depends on the reconciled invoices is computed at the end, once: the ORM
-        # would search for it with each change.
+        # Values that depend on the reconciled invoices are computed once, at the end:
+        # the ORM would search for them with each change.
         self = self.with_context(nothing_reconciled_yet=OURS)
         reopened = [partial.debit_move_id for partial in partials]
         partials = self.env["account.partial.reconcile"].union(*partials)
-        # Odoo deletes it after them, and before it does would compute what depends on
-        # them: most of that is about to change again.
+        # Odoo deletes it after them, and would first compute values that depend on
+        # them, most of which change again.
         partials.full_reconcile_id.unlink()
         self._fetch_reconciled(partials.debit_move_id | partials.credit_move_id)
         moves = partials.debit_move_id.move_id
@@ -217,7 +217,7 @@ class AccountPayment(models.Model):
 
     @api.model
     def _fetch_reconciled(self, lines):
-        """Read what depends on the reconciliation of these lines, all at once.
+        """Read the values that depend on these lines' reconciliation at once.
 
         The ORM would read it line by line.
         """
@@ -228,7 +228,7 @@ class AccountPayment(models.Model):
         moves.line_ids.fetch(["matched_debit_ids", "matched_credit_ids"])
 
     def _reconcile_with_refund(self, refund, reopened):
-        """Reconcile this payment with its refund, and what is left with what it paid.
+        """Reconcile this payment with its refund, and the rest with its invoices.
 
         :param account.payment refund: The posted refund of this payment.
         :param list reopened: The lines that :meth:`_reopen` returned.
@@ -240,7 +240,7 @@ class AccountPayment(models.Model):
         self._reconcile_in_order(
             [
                 lines | refund_lines,
-                # What is left of the payment stays where it was; the first to be
+                # The rest of the payment stays where it was; the first to be
                 # reopened is the last to get something back.
                 *(lines | line for line in reversed(reopened)),
             ]
@@ -257,7 +257,7 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         if self.source_payment_id.is_from_credit:
-            # What a credit balance paid was no money: nothing was refunded.
+            # Credit is not money: nothing was refunded.
             parts = [part for part in parts if part[2]]
         self.env["account.refund.allocation"].create(
             [

@@ -49,8 +49,8 @@ class AccountPayment(models.Model):
         elif any(values.values()):
             raise UserError(
                 self.env._(
-                    "A journal, a date and a reference are given for refunds outside "
-                    "the gateway only."
+                    "A journal, a date and a reference are given only for refunds "
+                    "outside the gateway."
                 )
             )
         if credit_note_id:
@@ -68,7 +68,7 @@ class AccountPayment(models.Model):
         if credit_note not in open_amounts:
             raise UserError(
                 self.env._(
-                    "%(credit_note)s is no open credit note of an invoice that "
+                    "%(credit_note)s is not an open credit note of an invoice that "
                     "%(payment)s paid.",
                     credit_note=credit_note.display_name or credit_note_id,
                     payment=self.display_name,
@@ -111,7 +111,8 @@ class AccountPayment(models.Model):
         if not parts:
             raise UserError(
                 self.env._(
-                    "%s pays no bill with this amount, so there is none to reduce.",
+                    "%s does not pay a bill with this amount, so there is no bill to "
+                    "reduce.",
                     self.display_name,
                 )
             )
@@ -150,7 +151,7 @@ class AccountPayment(models.Model):
     def _get_open_credit_notes(self):
         """Return the credit notes of the paid invoices that wait to be paid out.
 
-        :return: By credit note, what of it is open and not being paid out already.
+        :return: By credit note, its open amount that is not being paid out already.
         :rtype: dict[account.move, float]
         """
         self.ensure_one()
@@ -180,12 +181,12 @@ class AccountPayment(models.Model):
         return amounts
 
     def _get_refundable_amount(self, is_of_credit=False):
-        """Return what of this payment can still be given back.
+        """Return the amount of this payment that can still be given back.
 
         That is its amount less the refunds that are done and those in flight.
 
-        :param bool is_of_credit: Whether credit is paid out: what of this payment is
-                                  kept on a balance can go back then, too.
+        :param bool is_of_credit: Whether credit is paid out. The part of this payment
+                                  that is kept on a balance can then go back, too.
         :return: The amount in the payment's currency.
         :rtype: float
         """
@@ -196,11 +197,11 @@ class AccountPayment(models.Model):
         return max(self.currency_id.round(self.amount - given_back), 0.0)
 
     def _get_given_back(self, is_of_credit=False):
-        """Return what of this payment was given back or may still be.
+        """Return the amount of this payment that was given back or may be.
 
         A refund outside that was reset counts until it is cancelled: it may be posted
-        again. What was kept on a credit balance, and then paid out to where it came
-        from, counts once.
+        again. An amount that was kept on a credit balance, and then paid out to where
+        it came from, counts once.
 
         :param bool is_of_credit: See :meth:`_get_refundable_amount`.
         :return: The amount in the payment's currency.
@@ -251,10 +252,10 @@ class AccountPayment(models.Model):
         )
 
     def _get_amount_being_refunded(self):
-        """Return what refunds that are under way will take of this payment.
+        """Return the amount that refunds in flight will take of this payment.
 
-        They begin with what is not allocated. What pays out credit or a credit note
-        takes nothing. A refund outside that was reset may be posted again.
+        They begin with the part that is not allocated. Refunds that pay out credit or a
+        credit note take nothing. A refund outside that was reset may be posted again.
 
         :return: The amount in the payment's currency.
         :rtype: float
@@ -287,7 +288,7 @@ class AccountPayment(models.Model):
         name = self.display_name
         states = dict(self._fields["state"]._description_selection(self.env))
         if self.payment_type != "inbound" or self.partner_type != "customer":
-            return self.env._("%s is no payment of a customer.", name)
+            return self.env._("%s is not a payment of a customer.", name)
         if self.state not in POSTED_STATES or not self.move_id:
             return self.env._(
                 "%(payment)s is not posted, it is %(state)s: nothing can be refunded.",
@@ -311,7 +312,7 @@ class AccountPayment(models.Model):
         return ""
 
     def _get_reversed_reason(self):
-        """Say what reverses this payment, now or later; empty if nothing does."""
+        """Name the entry that reverses this payment, now or later; empty if none."""
         reversals = self.move_id._get_reversals()
         if not reversals:
             return ""

@@ -21,10 +21,10 @@ class AccountPayment(models.Model):
         """Book money that was given back outside any gateway.
 
         On a locked payment, after the checks. Without a payment, it pays out a credit
-        note for what no payment brought.
+        note for an amount that no payment brought.
 
         :param float amount: The amount, in the currency of the payment or credit note.
-        :param dict values: What :meth:`_get_outside_refund_values` returned.
+        :param dict values: The result of :meth:`_get_outside_refund_values`.
         :param str reason: Why, for the records.
         :param bool reduces_bill: Whether credit notes are issued for it.
         :param account.move invoice: The invoice that is reopened or reduced first.
@@ -75,7 +75,7 @@ class AccountPayment(models.Model):
     def _get_outside_refund_values(
         self, company, journal_id=None, date=None, reference=None
     ):
-        """Check what was given for a refund outside the gateway and complete it.
+        """Check and complete the values of a refund outside the gateway.
 
         :return: The values for :meth:`_book_outside_refund`.
         :rtype: dict

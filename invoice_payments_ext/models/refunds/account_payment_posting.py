@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError, UserError
 from ...tools import OURS
 from ..states import POSTED_STATES
 
-# What a posted journal entry books of a payment.
+# The fields of a payment that a posted journal entry books.
 CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
 
 
@@ -16,7 +16,7 @@ class AccountPayment(models.Model):
     # === CHECK METHODS === #
 
     def _check_posted_within_source(self):
-        """Check what a door did not book: that no more is given back than was paid.
+        """Check payments from elsewhere: no more is given back than was paid.
 
         A refund may have been reset, or the payment that it gives back been changed.
         """
@@ -76,10 +76,10 @@ class AccountPayment(models.Model):
                 )
 
     def _check_entry_as_paid(self):
-        """Check that draft entries, which people may edit, book what has a cap.
+        """Check that draft entries, which people may edit, keep to the cap.
 
-        :raise UserError: If one changes the credit balance, or what the customer owes,
-                          by another amount than that of its payment.
+        :raise UserError: If one changes the credit balance, or the debt of the
+                          customer, by another amount than that of its payment.
         """
         for payment in self.filtered("move_id"):
             if payment.journal_id.is_credit_balance:
@@ -105,7 +105,7 @@ class AccountPayment(models.Model):
                 )
 
     def _check_kept_with_entry(self, vals):
-        """Check that what has a cap stays as its posted journal entry books it.
+        """Check that capped payments stay as their posted entry books them.
 
         :raise UserError: Naming the payment.
         """
@@ -139,7 +139,7 @@ class AccountPayment(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
-        """Keep what the cap on refunds depends on.
+        """Keep the values that the cap on refunds depends on.
 
         That is the link to the payment that is given back, and that the payment is
         posted when its journal entry is, by whatever door.
@@ -161,9 +161,9 @@ class AccountPayment(models.Model):
             posting = self.filtered(lambda payment: not payment._is_posted())
         again = posting._filter_posted_again()
         result = super(AccountPayment, self._with_entry()).write(vals)
-        # Of what is written besides, too.
+        # Of the other values that are written, too.
         posting._check_posted_within_source()
-        # Odoo writes the state once more while it makes an entry anew.
+        # Odoo writes the state once more while it makes an entry again.
         again.filtered(lambda payment: payment._is_posted())._match_again()
         return result
 
@@ -173,7 +173,7 @@ class AccountPayment(models.Model):
     # === GETTERS === #
 
     def _match_again(self):
-        """Match what is posted again with what it gives back, or what gives it back.
+        """Match payments that are posted again with their counterparts.
 
         When it was cancelled, or its amount was changed, that is open, unless it was
         used otherwise in the meantime.
@@ -202,8 +202,9 @@ class AccountPayment(models.Model):
             if payment.currency_id.compare_amounts(matched, payment.amount) < 0:
                 raise UserError(
                     self.env._(
-                        "%s cannot be posted: what it gives back is not open any more. "
-                        "Cancel it, and refund or keep as credit anew.",
+                        "%s cannot be posted: the amount that it gives back is not "
+                        "open any more. Cancel it, then refund the amount or keep it "
+                        "as credit again.",
                         payment.display_name,
                     )
                 )
@@ -211,7 +212,7 @@ class AccountPayment(models.Model):
     def _filter_posted_again(self):
         """Return those of these drafts that gave something back, or were given back.
 
-        Not what a gateway gave back, which it did whatever becomes of the books.
+        Not refunds of a gateway: their money went, whatever the books say.
         """
         given_back = self.sudo().filtered("refund_payment_ids")
         return given_back | self._filter_capped().filtered(

@@ -4,8 +4,8 @@ from odoo import fields, models
 class AccountRefundAllocation(models.Model):
     """How much of a refund concerns which invoice.
 
-    The ledger shows what is allocated now; what a refund took away from an invoice is
-    to be seen nowhere in it.
+    The ledger shows only current allocations; an amount that a refund took away is
+    nowhere in it.
     """
 
     _name = "account.refund.allocation"

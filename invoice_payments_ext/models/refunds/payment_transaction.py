@@ -12,8 +12,8 @@ class PaymentTransaction(models.Model):
     refund_credits_planned = fields.Json(
         readonly=True,
         copy=False,
-        help="Where the bill is reduced too when the refund succeeded: what credit "
-        "notes are to take off it, by the invoice's id, in its currency.",
+        help="The amounts that credit notes are to take off the bill when the refund "
+        "succeeded, by the invoice's id, in its currency.",
     )
     refund_credit_note_id = fields.Many2one(
         string="Refunded Credit Note",
@@ -29,8 +29,8 @@ class PaymentTransaction(models.Model):
         readonly=True,
         copy=False,
         index="btree_not_null",
-        help="What was taken from the customer's credit balance to be paid out by this "
-        "refund.",
+        help="The payment that took the amount from the customer's credit balance, "
+        "which this refund pays out.",
     )
 
     # === ACTION METHODS === #
@@ -53,7 +53,7 @@ class PaymentTransaction(models.Model):
         if self._get_captures():
             raise UserError(
                 self.env._(
-                    "%s was captured in parts: refund the payments of these.",
+                    "%s was captured in parts: refund the payments of the parts.",
                     self.reference,
                 )
             )
@@ -85,7 +85,7 @@ class PaymentTransaction(models.Model):
         return refund
 
     def _get_refundable_amount(self):
-        """Return what of this transaction's money can still be given back.
+        """Return the amount of this transaction that can still be given back.
 
         :return: The amount in the currency of the transaction.
         :rtype: float

@@ -3,8 +3,8 @@ from odoo.tools import SQL
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
-# What selects refunds (`tx`) that pay out credit. When it was put back on the balance,
-# what the gateway refunds all the same is an ordinary refund.
+# The condition for refunds (`tx`) that pay out credit. When it was put back on the
+# balance, a later success of the gateway is an ordinary refund.
 PAYS_OUT_CREDIT = SQL(
     """
     (tx.refund_credit_payment_id IS NOT NULL AND NOT EXISTS (
@@ -32,7 +32,7 @@ class PaymentTransaction(models.Model):
         is_matched = (
             payment.state in POSTED_STATES and payment.move_id.state == "posted"
         )
-        # What is to be credited is reserved by this refund itself until it is booked.
+        # The amount to credit is reserved by this refund itself until it is booked.
         is_paid_out = is_matched and self._is_credit_taken()
         is_undone_first = (
             is_matched and not is_paid_out and not self.refund_credits_planned
@@ -54,7 +54,7 @@ class PaymentTransaction(models.Model):
         return refund
 
     def _undo_refunded(self, payment):
-        """Undo what this refund takes the money from; see `account.payment`."""
+        """Undo the matching that this refund takes money from."""
         planned = self.refund_credits_planned or {}
         return payment._undo_allocations(
             abs(self.amount),
@@ -67,7 +67,7 @@ class PaymentTransaction(models.Model):
         )
 
     def _is_credit_taken(self):
-        """Tell if this refund pays out what is still taken from a credit balance.
+        """Tell if this refund pays out credit that is still taken.
 
         If it had been declined before, it went back there.
         """
@@ -88,7 +88,7 @@ class PaymentTransaction(models.Model):
     def _get_refunded_payment(self):
         """Return the payment whose money this refund gives back.
 
-        What the gateway reports on an authorization that was captured in parts is
+        A refund that the gateway reports on an authorization captured in parts is
         counted against the part of which most is left.
         """
         source = self.source_transaction_id
@@ -99,13 +99,13 @@ class PaymentTransaction(models.Model):
         )[:1]
 
     def _get_captures(self):
-        """Return what was captured of this authorization in parts."""
+        """Return the captures of this authorization."""
         return self.child_transaction_ids.filtered(
             lambda tx: not tx._is_refund() and tx.state == "done"
         )
 
     def _prepare_refund_payment_vals(self, source_payment):
-        """Return what a refund has from the payment that it gives back.
+        """Return the values that a refund takes from its payment.
 
         :rtype: dict
         """

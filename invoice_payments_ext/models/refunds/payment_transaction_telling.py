@@ -28,9 +28,9 @@ class PaymentTransaction(models.Model):
                 self.env._("Refund made outside the Payments section"),
                 self.env._(
                     "%(amount)s was refunded at the gateway or on Odoo's own form "
-                    "(%(reference)s). It is booked as %(refund)s, and what it had paid "
-                    "is open again: does the customer still owe it, or is a credit "
-                    "note due?",
+                    "(%(reference)s). It is booked as %(refund)s, and the invoice that "
+                    "it had paid is open again: does the customer still owe it, or is "
+                    "a credit note due?",
                     **values,
                 ),
             )
@@ -38,7 +38,7 @@ class PaymentTransaction(models.Model):
         if self.currency_id.compare_amounts(left, 0) > 0:
             self._schedule_payment_activity(
                 record,
-                self.env._("Refund without what it gives back"),
+                self.env._("Refund not matched with its payment"),
                 self.env._(
                     "%(left)s of the refund %(refund)s (%(reference)s) could not be "
                     "matched with its payment: match it by hand.",
@@ -52,8 +52,8 @@ class PaymentTransaction(models.Model):
                 self.env._("Credit paid out after it was declined"),
                 self.env._(
                     "%(amount)s was paid out after all (%(refund)s, %(reference)s), "
-                    "when the credit was back on the balance. What the refunded "
-                    "payment had paid is open again: apply the credit to it.",
+                    "when the credit was back on the balance. The invoice that the "
+                    "refunded payment had paid is open again: apply the credit to it.",
                     **values,
                 ),
             )
@@ -64,8 +64,8 @@ class PaymentTransaction(models.Model):
                 record,
                 self.env._("Refunded, but the bill was not reduced"),
                 self.env._(
-                    "%(amount)s was refunded (%(refund)s, %(reference)s), but what it "
-                    "had paid changed in the meantime: what no credit note takes off "
+                    "%(amount)s was refunded (%(refund)s, %(reference)s), but the bill "
+                    "changed in the meantime: the amount that no credit note takes off "
                     "the bill is open again.",
                     **values,
                 ),

@@ -7,7 +7,7 @@ CONSENT_FIELDS = ("consent_text", "consent_date", "consent_user_id")
 
 
 class PaymentConsentMixin(models.AbstractModel):
-    """What a customer agreed to when a payment method was saved, kept as evidence."""
+    """The consent of a customer who saved a payment method, as evidence."""
 
     _name = "payment.consent.mixin"
     _description = "Consent to Charges"
@@ -16,8 +16,8 @@ class PaymentConsentMixin(models.AbstractModel):
         string="Agreed To",
         readonly=True,
         copy=False,
-        help="What the customer agreed to when the payment method was saved, as it was "
-        "shown.",
+        help="The text that the customer agreed to when the payment method was saved, "
+        "as it was shown.",
     )
     consent_date = fields.Datetime(string="Agreed On", readonly=True, copy=False)
     consent_user_id = fields.Many2one(
@@ -25,21 +25,21 @@ class PaymentConsentMixin(models.AbstractModel):
         comodel_name="res.users",
         readonly=True,
         copy=False,
-        help="Who was logged in. The public user stands for a visitor who came by a "
-        "link to pay.",
+        help="The user who was logged in. The public user means a visitor who used a "
+        "payment link.",
     )
 
     # === CHECK METHODS === #
 
     def _check_consent_kept_by_us(self, vals_list):
-        """Check that nobody makes up what a customer agreed to, or changes it.
+        """Check that nobody makes up or changes a consent.
 
         :raise UserError: If consent is given in another way than by its own form.
         """
         if any(set(CONSENT_FIELDS) & vals.keys() for vals in vals_list):
             raise UserError(
                 self.env._(
-                    "What a customer agreed to is kept when a payment method is saved. "
+                    "The consent of a customer is kept when a payment method is saved. "
                     "It cannot be entered or changed."
                 )
             )
@@ -63,7 +63,7 @@ class PaymentConsentMixin(models.AbstractModel):
     # === BUSINESS METHODS === #
 
     def _keep_consent(self, text, date=None, user=None):
-        """Keep what a customer agreed to.
+        """Keep the text that a customer agreed to.
 
         :param str text: The text as it was shown.
         :param datetime.datetime date: When; now if not given.

@@ -10,7 +10,7 @@ class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
     def _get_token_consent(self):
-        """Return what a customer agrees to who saves a method of this provider.
+        """Return the consent text for saving a method of this provider.
 
         The version tells the text that was shown from a later one; it proves nothing.
 
@@ -40,8 +40,8 @@ class PaymentProvider(models.Model):
                 return consent["text"]
         raise UserError(
             self.env._(
-                "What you agree to when you save a payment method has changed in the "
-                "meantime. Load the page again and read it before you save one."
+                "The text that you agree to when you save a payment method has changed "
+                "in the meantime. Load the page again and read it before you save one."
             )
         )
 

@@ -6,7 +6,7 @@ class PaymentToken(models.Model):
     _inherit = ["payment.token", "payment.consent.mixin"]
 
     def _get_method_label(self):
-        """Return what tells a person which saved method this is: `Visa •••• 4242`.
+        """Return the label by which a person knows this saved method: `Visa •••• 4242`.
 
         Note: `self.ensure_one()`
 

@@ -8,7 +8,7 @@ from ..states import IN_FLIGHT_OUTCOMES
 
 
 class PaymentToken(models.Model):
-    """Which saved method is charged, and what depends on one that is removed."""
+    """The saved method that is charged, and the effects of removing one."""
 
     _inherit = "payment.token"
 
@@ -63,9 +63,9 @@ class PaymentToken(models.Model):
         return super().unlink()
 
     def _handle_archiving(self):
-        """Keep what is being charged, and tell the staff what is charged no more.
+        """Keep methods in use, and tell the staff about removed ones.
 
-        Who switches off a provider is not kept from it: what is in flight ends anyhow.
+        Who switches off a provider is not kept from it: attempts in flight end anyhow.
 
         :raise UserError: If an attempt by one of these methods is in flight.
         """
@@ -111,7 +111,7 @@ class PaymentToken(models.Model):
         contacts_sudo._message_log_batch(dict.fromkeys(contacts_sudo.ids, body))
 
     def get_linked_records_info(self):
-        """Name what depends on this method, for who is about to remove it.
+        """Name the records that depend on this method, before it is removed.
 
         :raise AccessError: If the user may neither remove nor read the method.
         """
@@ -184,7 +184,7 @@ class PaymentToken(models.Model):
     def _leave_charges(self):
         """Take these methods, which are about to go, off the defaults for charges.
 
-        The staff see on the contact what was removed and what is charged instead.
+        The staff see on the contact which method was removed, and its successor.
         """
         notes = {}
         for company, contacts in self._get_charged_contacts().items():
@@ -214,7 +214,7 @@ class PaymentToken(models.Model):
         )
 
     def _describe_replacement(self, token):
-        """Say what is charged instead of a method that is removed."""
+        """Name the method that is charged instead of a removed one."""
         if token:
             return self.env._(
                 "%(method)s is charged instead.", method=token._get_method_label()
@@ -222,7 +222,7 @@ class PaymentToken(models.Model):
         return self.env._("No saved method is left: nothing can be charged any more.")
 
     def _prepare_charges_info(self):
-        """Return whose charges go to this method, and what is charged instead of it.
+        """Return whose charges go to this method, and its successor.
 
         :rtype: list[dict]
         """
@@ -331,7 +331,7 @@ class PaymentToken(models.Model):
         )
 
     def _prepare_charges_values(self):
-        """Return what the page of saved methods shows of each: what is charged.
+        """Return the charges that the page of saved methods shows for each.
 
         To be called in superuser mode.
 

@@ -8,7 +8,7 @@ class PaymentTransaction(models.Model):
     _inherit = ["payment.transaction", "payment.consent.mixin"]
 
     def _tokenize(self, payment_data):
-        """Give the method that was saved what its owner agreed to."""
+        """Give the saved method the consent of its owner."""
         result = super()._tokenize(payment_data)
         token = self.token_id
         if self.consent_date and token and not token.consent_date:

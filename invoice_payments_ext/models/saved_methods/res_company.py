@@ -10,11 +10,11 @@ class ResCompany(models.Model):
         prefetch=SELDOM_READ,
         string="Consent to Charges",
         translate=True,
-        help="What customers agree to when they save a payment method.",
+        help="The text that customers agree to when they save a payment method.",
     )
 
     def _get_token_consent_text(self):
-        """Return what customers agree to who save a payment method.
+        """Return the text that customers agree to when they save a method.
 
         Where the company has no text of its own it is the standard one, in the language
         of the context.

@@ -54,7 +54,7 @@ class ResPartner(models.Model):
     def _get_tokens_for_charges(self, company, removed=None):
         """Return the saved methods that invoices of these contacts are charged to.
 
-        What depends on the single invoice, as its currency, is left out.
+        Conditions of a single invoice, such as its currency, are left out.
 
         :param res.company company: The company that charges.
         :param payment.token removed: Methods that are not there any more.

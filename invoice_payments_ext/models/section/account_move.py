@@ -26,12 +26,13 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS === #
 
     def get_payment_section(self):
-        """Return what the Payments section of this invoice shows.
+        """Return the values of the Payments section of this invoice.
 
         :return: Amounts in the invoice's currency, whether a payment can be created and
                  why not, and the rows of :meth:`get_payment_rows`.
         :rtype: dict
-        :raise AccessError: If the user is no member of staff who may read the invoice.
+        :raise AccessError: If the user is not a member of staff who may read the
+                            invoice.
         """
         self.ensure_one()
         rows = self.get_payment_rows()
@@ -54,7 +55,7 @@ class AccountMove(models.Model):
         }
 
     def resolve_payment_attempts(self):
-        """Find out what became of the attempts on this invoice without an outcome.
+        """Find the outcome of the attempts on this invoice without one.
 
         Called when the invoice is opened. Commits.
 
@@ -90,7 +91,8 @@ class AccountMove(models.Model):
                  `refunds`, `transaction_id`, `payment_id`, `move_id`, `actions` and
                  more.
         :rtype: list[dict]
-        :raise AccessError: If the user is no member of staff who may read the invoice.
+        :raise AccessError: If the user is not a member of staff who may read the
+                            invoice.
         """
         self.ensure_one()
         self._check_section_rights()

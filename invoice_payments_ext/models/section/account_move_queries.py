@@ -13,7 +13,7 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     def _query_reconciled_entries(self):
-        """Read what is allocated to this invoice, by the move it comes from.
+        """Read the amounts allocated to this invoice, by their entry.
 
         Its credit notes are among them also when they are allocated elsewhere, and its
         write-offs after they were undone.

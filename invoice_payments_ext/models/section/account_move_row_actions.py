@@ -96,7 +96,7 @@ class AccountMove(models.Model):
         action = ACTIONS[name]
         model = action.model
         if name == "keep" and values["line_ids"]:
-            # An entry may be of several customers: what is this one's moves.
+            # An entry may be of several customers: this one's part moves.
             model = "account.move.line"
         return {
             "name": name,

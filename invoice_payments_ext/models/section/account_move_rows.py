@@ -97,7 +97,7 @@ class AccountMove(models.Model):
         return " · ".join(filter(None, parts))
 
     def _prepare_refund(self, **values):
-        """Complete the values of a refund, shown beneath what it gives back."""
+        """Complete the values of a refund, shown beneath its payment."""
         refund = {
             "kind": "refund",
             "reason": "",
@@ -129,9 +129,10 @@ class AccountMove(models.Model):
             payment = payments.get(tx["payment_id"], {})
             entry = entries.get(payment.get("move_id"), {})
             if (
-                # Shown beneath what it gives back, but where it pays a credit note out.
+                # Shown beneath the payment it gives back, except where it pays out a
+                # credit note.
                 (tx["operation"] == "refund" and not entry)
-                # What was captured is shown by the captures, what was voided by the
+                # Captured amounts are shown by the captures, voided ones by the
                 # authorization itself.
                 or (is_ended and tx["id"] in captured)
                 or (tx["source_transaction_id"] and tx["outcome"] == "canceled")
@@ -299,7 +300,7 @@ class AccountMove(models.Model):
         row["amount_refunded"] = sum(
             refund["amount"]
             for refund in row["refunds"]
-            # Credit that is paid out is no refund of what this brought here.
+            # Credit that is paid out is not a refund of money that came here.
             if refund["state"] == "succeeded" and refund["kind"] != "paid_out"
         )
         return row

@@ -32,7 +32,7 @@ class AccountPaymentTieOut(models.AbstractModel):
     """Holds gateway, transactions, payments, balances and ledger against each other.
 
     One SQL statement for each invariant, over all records at once. Each returns the
-    records that break it, with what is expected of them and what was found.
+    records that break it, with the expected and the found amount.
     """
 
     _name = "account.payment.tie.out"
@@ -108,39 +108,50 @@ class AccountPaymentTieOut(models.AbstractModel):
 
     @api.model
     def _get_labels(self):
-        """Return what each invariant says."""
+        """Return the sentence of each invariant."""
         env = self.env
         return {
-            "applied": env._("What is applied and what remains make the total"),
-            "booked": env._("What a provider confirmed is booked once, in full"),
-            "unsettled": env._("What a provider confirmed is booked within minutes"),
+            "applied": env._("The applied and the remaining amount make the total"),
+            "booked": env._(
+                "Each amount that a provider confirmed is booked once, in full"
+            ),
+            "unsettled": env._(
+                "Each amount that a provider confirmed is booked within minutes"
+            ),
             "payment_entry": env._("A payment counts as long as its entry is posted"),
-            "refunded": env._("No more of a payment is given back than it brought"),
-            "refund_matched": env._("A refund is matched with what it gives back"),
+            "refunded": env._("A payment is not given back above its amount"),
+            "refund_matched": env._(
+                "A refund is matched with the entries that it gives back"
+            ),
             "credited": env._("Credit notes do not exceed their invoice"),
             "credited_tax": env._("The last credit note leaves nothing of a tax"),
-            "in_flight": env._("What is applied and in flight is not above the total"),
+            "in_flight": env._(
+                "The applied amount and the amount in flight are not above the total"
+            ),
             "in_flight_together": env._(
-                "What is paid at once is not above what is open"
+                "Invoices that are paid together are not paid above their open amount"
             ),
             "attempts": env._("One attempt holds an invoice at a time"),
-            "balance": env._("A credit balance is its history"),
-            "running": env._("A credit balance is what its last entry says"),
+            "balance": env._("A credit balance is the sum of its history"),
+            "running": env._("A credit balance agrees with its last entry"),
             "marked": env._("Customers with a credit balance are marked so"),
             "ledger": env._("The history of credit is the ledger"),
-            "reversed": env._("What changed credit is reversed once at the most"),
+            "reversed": env._("An entry that changed credit is reversed at most once"),
             "holder": env._("Credit is on the balance of its customer"),
             "entry": env._("Every entry balances"),
-            "matched": env._("What is matched is fully reconciled together or not"),
+            "matched": env._(
+                "Items that are matched are fully reconciled together, or none of them "
+                "is"
+            ),
         }
 
     @api.model
     def _get_statements(self):
-        """Return the statement of each invariant with the model of what it returns.
+        """Return the statement of each invariant with the model of its records.
 
         :return: By invariant a pair of the model's name and a statement that selects
-                 `id`, `company_id`, `currency_id`, `expected` and `found` of what may
-                 break it. It can use the table `companies`.
+                 `id`, `company_id`, `currency_id`, `expected` and `found` of the
+                 records that may break it. It can use the table `companies`.
         :rtype: dict[str, tuple[str, SQL]]
         """
         return {

@@ -68,7 +68,7 @@ class AccountMove(models.Model):
         """Check that this entry is a write-off that can be undone, on a locked one."""
         self.ensure_one()
         if not self.written_off_invoice_id:
-            raise UserError(self.env._("%s is no write-off.", self.display_name))
+            raise UserError(self.env._("%s is not a write-off.", self.display_name))
         if undone_by := self._get_undoing_entry():
             raise UserError(
                 self.env._(
@@ -93,9 +93,9 @@ class AccountMove(models.Model):
     # === ODOO'S OWN RECONCILIATION === #
 
     def _collect_tax_cash_basis_values(self):
-        """Let the tax of what was written off never become due by payments.
+        """Keep the tax of a written-off amount from becoming due by payments.
 
-        With the last payment, Odoo takes what is left of the tax.
+        With the last payment, Odoo takes the rest of the tax.
         """
         values = super()._collect_tax_cash_basis_values()
         if values and values["is_fully_paid"]:
@@ -105,7 +105,7 @@ class AccountMove(models.Model):
         return values
 
     def _mark_write_offs_in_widget(self, contents):
-        """Do not call paid, on the form and in print, what was written off."""
+        """Do not call a written-off amount paid, on the form and in print."""
         entry_ids = self.sudo().write_off_entry_ids.ids
         for values in contents:
             values["is_refund"] |= values["move_id"] in entry_ids
@@ -113,7 +113,7 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def action_write_off(self):
-        """Return the dialog that writes off what remains of this invoice.
+        """Return the dialog that writes off the rest of this invoice.
 
         :rtype: dict
         """
@@ -158,10 +158,10 @@ class AccountMove(models.Model):
         date=None,
         idempotency_key=None,
     ):
-        """Write off what the customer will never pay. Does not commit.
+        """Write off an amount that the customer will never pay. Does not commit.
 
-        The entry is for bad debt: the tax of the bill stays as it is. What was billed
-        wrongly, or is reduced, is corrected by a credit note.
+        The entry is for bad debt: the tax of the bill stays as it is. A bill that was
+        wrong, or is reduced, is corrected by a credit note.
 
         :param float amount: The amount in the invoice's currency; the chargeable amount
                              if not given.
@@ -195,8 +195,8 @@ class AccountMove(models.Model):
         :param str reason: Why, for the records.
         :return: The posted opposite entry, of today.
         :rtype: account.move
-        :raise UserError: If this entry is no write-off, was undone before, or today
-                          lies in a locked period.
+        :raise UserError: If this entry is not a write-off, was undone before, or today
+                          is in a locked period.
         :raise AccessError: If the user has no right to write off.
         """
         return self._pass(UNDO_WRITE_OFF, reason=reason)
@@ -281,7 +281,7 @@ class AccountMove(models.Model):
     def _split_write_off(self, amount):
         """Divide an amount among the open installments, the oldest due first.
 
-        The loss is what the receivable stands at in the books: no money moved, so no
+        The loss is the value of the receivable in the books: no money moved, so no
         exchange difference is made.
 
         :return: For each installment its line, the amount in the invoice's currency and

@@ -4,7 +4,7 @@ from odoo.tools import format_date
 
 from ...tools import get_id
 
-# What these accounts hold is no loss.
+# The amounts on these accounts are not a loss.
 NO_WRITE_OFF_ACCOUNT_TYPES = (
     "asset_receivable",
     "liability_payable",
@@ -29,7 +29,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         if self.move_type != "out_invoice":
             return self.env._(
-                "%s is no customer invoice: only what customers owe is written off.",
+                "%s is not a customer invoice: only amounts that customers owe are "
+                "written off.",
                 self.display_name,
             )
         if self.state != "posted":
@@ -135,7 +136,7 @@ class AccountMove(models.Model):
         company = self.company_id
         journals = self.env["account.journal"]
         company_sudo = company.sudo()
-        # These are for what Odoo books by itself.
+        # These are for entries that Odoo books automatically.
         automatic = (
             company_sudo.currency_exchange_journal_id
             | company_sudo.tax_cash_basis_journal_id

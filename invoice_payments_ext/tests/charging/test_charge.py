@@ -90,7 +90,7 @@ class TestCharge(InvoicePaymentsCommon):
             1000.0,
         )
         activity = self.invoice.sudo().activity_ids
-        self.assertEqual(activity.summary, "Payment above what remained")
+        self.assertEqual(activity.summary, "Payment above the remaining amount")
         self.assertEqual(activity.user_id, self.accountant)
 
     def test_time_out_is_unknown_and_blocks_everything(self):

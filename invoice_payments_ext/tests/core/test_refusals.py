@@ -177,19 +177,21 @@ class TestRefusals(InvoicePaymentsCommon):
                     move_type=move_type, journal_id=self.company_data[journal].id
                 )
                 self._assert_not_collectable(
-                    move, f"{move.name}.* is no customer invoice", "no customer invoice"
+                    move,
+                    f"{move.name}.* is not a customer invoice",
+                    "not a customer invoice",
                 )
 
     def test_journal_entry(self):
         entry = self.env["account.move"].create({"move_type": "entry"})
         entry = entry.with_user(self.accountant)
         self._assert_not_collectable(
-            entry, "is no customer invoice", "no customer invoice"
+            entry, "is not a customer invoice", "not a customer invoice"
         )
 
     def test_credit_note_draft_is_not_issued_by_issue_and_charge(self):
         draft = self.make_invoice(move_type="out_refund", post=False)
-        with self.assertRefused("is no customer invoice"):
+        with self.assertRefused("is not a customer invoice"):
             draft.issue_and_charge(self.token.id)
 
     def test_invoice_of_another_company(self):
@@ -486,7 +488,7 @@ class TestRefusals(InvoicePaymentsCommon):
             with (
                 self.subTest(name),
                 self.assertRefused(
-                    f"{line.name} is no incoming payment method of the journal "
+                    f"{line.name} is not an incoming payment method of the journal "
                     f"{self.bank.name}"
                 ),
             ):
@@ -498,7 +500,7 @@ class TestRefusals(InvoicePaymentsCommon):
         for line_id in (2**30, "Cash", [1]):
             with (
                 self.subTest(line_id),
-                self.assertRefused("no incoming payment method"),
+                self.assertRefused("not an incoming payment method"),
             ):
                 self.invoice.record_external_payment(payment_method_line_id=line_id)
 
@@ -516,12 +518,12 @@ class TestRefusals(InvoicePaymentsCommon):
         self.assertEqual(str(payment.date), "2026-04-01")
 
     def test_date_ahead(self):
-        with self.assertRefused("date 01/01/2999 lies ahead"):
+        with self.assertRefused("date 01/01/2999 is in the future"):
             self.invoice.record_external_payment(date="2999-01-01")
 
     def test_what_is_no_date(self):
         for date in ("2026-13-01", "yesterday", "31.12.2026", 20260101, True, ["x"]):
-            with self.subTest(date), self.assertRefused("is no date"):
+            with self.subTest(date), self.assertRefused("is not a date"):
                 self.invoice.record_external_payment(date=date)
 
     # === RIGHTS === #

@@ -278,7 +278,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.partner.parent_id = company
         bodies = self.partner.message_ids.mapped("body")
         (told,) = [body for body in bodies if "stays with" in body]
-        self.assertIn(f"not that of {company.name}", told)
+        self.assertIn(f"not credit of {company.name}", told)
         self.assertNotIn("100", told)  # Every internal user reads it.
         self.assertFalse(self._balance(company))
         line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
@@ -337,7 +337,10 @@ class TestCreditBalance(CreditBalanceCommon):
             (self.company.currency_id, self.make_invoice(currency_id=euro.id)),
         ):
             self._make_entry(100.0, currency_id=held.id)
-            with self.subTest(held.name), self.assertRefused("own currency only"):
+            with (
+                self.subTest(held.name),
+                self.assertRefused("only amounts in its own currency"),
+            ):
                 self.register_payment(
                     invoice,
                     journal_id=self.company.credit_balance_journal_id.id,
@@ -399,11 +402,11 @@ class TestCreditBalance(CreditBalanceCommon):
         entry = self._make_entry(100.0)
         line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
         other = entry.line_ids - line
-        with self.assertRefused("reset it to draft before you change what it books"):
+        with self.assertRefused("reset it to draft before you change its items"):
             line.account_id = self.company_data["default_account_revenue"]
-        with self.assertRefused("reset it to draft before you change what it books"):
+        with self.assertRefused("reset it to draft before you change its items"):
             line.partner_id = self.other_customer
-        with self.assertRefused("reset it to draft before you change what it books"):
+        with self.assertRefused("reset it to draft before you change its items"):
             other.account_id = self.account
 
     def test_deleting_what_has_history_is_refused(self):
@@ -734,7 +737,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self._balance(company).amount, 10.0)
         self.assertEqual(balance.amount, 40.0)
         taken = paid.source_payment_id
-        with self.assertRefused("paid out what"):
+        with self.assertRefused("paid out the amount that"):
             taken.action_draft()
         paid.action_draft()
         for reset, amount in ((taken.action_draft, 100.0), (taken.action_post, 40.0)):

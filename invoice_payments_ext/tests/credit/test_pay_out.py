@@ -229,7 +229,7 @@ class TestPayOut(CreditCommon):
                 self.gateway.notify(attempt, "done")
                 attempt._post_process()
                 self.assertEqual(self.held(), held)
-                with self.assertRefused("paid out what"):
+                with self.assertRefused("paid out the amount that"):
                     taken.action_draft()
 
     def test_what_was_declined_is_reset_when_it_is_back(self):
@@ -366,14 +366,14 @@ class TestPayOut(CreditCommon):
             self.pay_out_to_card(payment, 101)
         with self.assertRefused("not charged through a gateway"):
             self.pay_out_to_card(self.record(100), 50)
-        with self.assertRefused("outside the gateway only"):
+        with self.assertRefused("outside the gateway"):
             self.pay_out_to_card(payment, 50, reference="CHQ-7")
         other = self.env["res.partner"].create({"name": "Other"})
         self.env["account.move"].flush_model()
         balance = other.with_user(self.supervisor).adjust_credit_balance(
             100, reason="Goodwill"
         )
-        with self.assertRefused("is no payment of Other"):
+        with self.assertRefused("is not a payment of Other"):
             balance.balance_id.pay_out(50, reason="Asked for", payment_id=payment.id)
         euro = self.make_currency("EUR")
         entry = self.customer.adjust_credit_balance(100, euro.id, reason="Goodwill")

@@ -571,7 +571,7 @@ class TestCreditNoteRefusals(CreditNoteCommon):
         with self.assertRefused("is a credit note itself"):
             self.credit(50, credit_note)
         bill = self.make_taxed_invoice(move_type="in_invoice")
-        with self.assertRefused("is no customer invoice"):
+        with self.assertRefused("is not a customer invoice"):
             self.credit(100, bill)
 
     def test_amounts(self):
@@ -603,8 +603,8 @@ class TestCreditNoteRefusals(CreditNoteCommon):
     def test_dates(self):
         for date, message in (
             ("2026-01-14", "lies before that of the invoice"),
-            (fields.Date.add(fields.Date.today(), days=1), "lies ahead"),
-            ("yesterday", "is no date"),
+            (fields.Date.add(fields.Date.today(), days=1), "is in the future"),
+            ("yesterday", "is not a date"),
         ):
             with self.subTest(date=date), self.assertRefused(message):
                 self.credit(100, date=date)
@@ -632,7 +632,7 @@ class TestCreditNoteRefusals(CreditNoteCommon):
             ([{"line_id": line, "amount": 0}], "above zero"),
             ([{"line_id": line, "amount": "1"}], "must be a number"),
             ([{"line_id": line, "amount": 1}] * 2, "given twice"),
-            ([{"line_id": line, "quantity": 2}], "above what is left"),
+            ([{"line_id": line, "quantity": 2}], "above the quantity that is left"),
             ([{"line_id": line, "quantity": 0}], "above zero"),
             ([{"line_id": line, "quantity": "1"}], "above zero"),
             ([{"line_id": line, "quantity": 0.001}], "decimals"),
@@ -651,9 +651,9 @@ class TestCreditNoteRefusals(CreditNoteCommon):
         for destinations, message in (
             (None, r"300.00 of the credit note are above.*say where they go"),
             ([{"to": "outside", "amount": 200}], r"100.00 are missing"),
-            ([{"to": "gift", "amount": 300}], "'gift' is no destination"),
-            ([{"to": ["outside"], "amount": 300}], "is no destination"),
-            ([{"amount": 300}], "None is no destination"),
+            ([{"to": "gift", "amount": 300}], "'gift' is not a destination"),
+            ([{"to": ["outside"], "amount": 300}], "is not a destination"),
+            ([{"amount": 300}], "None is not a destination"),
             ("credit", "given as lists"),
             (["credit"], "given as lists"),
             (7, "given as lists"),
@@ -673,9 +673,12 @@ class TestCreditNoteRefusals(CreditNoteCommon):
                 "does not pay",
             ),
             ([{"to": "refund", "amount": 300}], "There is no refund"),
-            ([{"to": "refund", "amount": 300, "payment_id": payment}], "no posted"),
+            ([{"to": "refund", "amount": 300, "payment_id": payment}], "not a posted"),
             ([{"to": "outside", "amount": 300, "journal_id": 99999}], "no journal"),
-            ([{"to": "outside", "amount": 300, "date": "2099-01-01"}], "lies ahead"),
+            (
+                [{"to": "outside", "amount": 300, "date": "2099-01-01"}],
+                "is in the future",
+            ),
         ):
             with self.subTest(to=destinations), self.assertRefused(message):
                 self.credit(300, destinations=destinations)
@@ -696,7 +699,7 @@ class TestCreditNoteRefusals(CreditNoteCommon):
     def test_a_write_off_is_no_money(self):
         self.record(400)
         self.invoice.write_off(reason="Bankrupt", account_id=self.bad_debt().id)
-        with self.assertRefused("was no money"):
+        with self.assertRefused("was not paid in money"):
             self.credit(600, destinations=[{"to": "outside", "amount": 600}])
         self.credit(400, destinations=[{"to": "outside", "amount": 400}])
 

@@ -49,7 +49,7 @@ class TestCreditNoteDialog(CreditNoteCommon):
         dialog = self.open()
         dialog.what = "lines"
         self.assertEqual(len(dialog.line_ids), 2)
-        self.assertPreview(dialog, "Enter what is to be credited")
+        self.assertPreview(dialog, "Enter the amount to credit")
         with dialog.line_ids.edit(1) as line:
             self.assertEqual(line.creditable_amount, 400)
             line.amount = 60
@@ -106,7 +106,7 @@ class TestCreditNoteDialog(CreditNoteCommon):
 
     def test_quantities_that_cannot_be(self):
         for quantity, message in (
-            (1.5, "above what is left to credit of the line"),
+            (1.5, "above the quantity that is left to credit of the line"),
             (-1, "must be a number above zero"),
         ):
             dialog = self.open()
@@ -125,7 +125,9 @@ class TestCreditNoteDialog(CreditNoteCommon):
         dialog.what = "lines"
         dialog.reason = "Goodwill"
         record = dialog.save()
-        with self.assertRefused("Enter what is to be credited of the lines"):
+        with self.assertRefused(
+            "Enter the amounts or quantities of the lines to credit"
+        ):
             record.action_issue()
 
     def test_amounts_that_cannot_be(self):
@@ -133,7 +135,7 @@ class TestCreditNoteDialog(CreditNoteCommon):
         dialog.amount = 1000.01
         self.assertPreview(dialog, "above the creditable amount of $ 1,000.00")
         dialog.amount = 0
-        self.assertPreview(dialog, "Enter what is to be credited")
+        self.assertPreview(dialog, "Enter the amount to credit")
         dialog.amount = 100
         dialog.date = "2026-01-01"
         self.assertPreview(dialog, "lies before that of the invoice")

@@ -343,7 +343,7 @@ class TestRefundFromElsewhere(RefundCommon):
         self.assertEqual(self.invoice.amount_residual, 1000)
         self.assertEqual(self.receivable(refund.payment_id), 800)
         self.assertIn(
-            "Refund without what it gives back",
+            "Refund not matched with its payment",
             self.invoice.activity_ids.mapped("summary"),
         )
         # The money did come, whatever was given back of it.
@@ -456,7 +456,7 @@ class TestRefundFromElsewhere(RefundCommon):
         self.run_resolver()
         self.assertEqual(refund.payment_id.state, "in_process")
         self.assertIn(
-            "Refund without what it gives back",
+            "Refund not matched with its payment",
             self.invoice.activity_ids.mapped("summary"),
         )
         # The charge itself is not in the books any more: that was a person's wish.
@@ -692,7 +692,7 @@ class TestRefundAllocation(RefundCommon):
         self.refund(payment, 600, to="outside")
         self.assertEqual(self.receivable(payment), -400)
         self.assertEqual(self.invoice.amount_residual, 1000)
-        with self.assertRefused("pays no bill"):
+        with self.assertRefused("does not pay a bill"):
             self.refund(payment, 100, to="outside", reduce_bill=True)
 
     def test_installments(self):
@@ -859,10 +859,10 @@ class TestRefundRefusals(RefundCommon):
         vendor_journal = self.company_data["default_journal_purchase"]
         for values, message in (
             ({"to": "moon"}, "not to 'moon'"),
-            ({"journal_id": 1}, "outside the gateway only"),
-            ({"reference": "x"}, "outside the gateway only"),
-            ({"to": "outside", "date": "2999-01-01"}, "lies ahead"),
-            ({"to": "outside", "date": "soon"}, "is no date"),
+            ({"journal_id": 1}, "outside the gateway"),
+            ({"reference": "x"}, "outside the gateway"),
+            ({"to": "outside", "date": "2999-01-01"}, "is in the future"),
+            ({"to": "outside", "date": "soon"}, "is not a date"),
             ({"to": "outside", "date": "2001-01-01"}, "before that of the payment"),
             ({"to": "outside", "journal_id": -7}, "no journal"),
             ({"to": "outside", "journal_id": vendor_journal.id}, "takes no payments"),
@@ -939,7 +939,7 @@ class TestRefundRefusals(RefundCommon):
     def test_refund_of_a_refund(self):
         payment = self.record()
         refund = self.refund(payment, 10, to="outside")
-        with self.assertRefused("is no payment of a customer"):
+        with self.assertRefused("is not a payment of a customer"):
             self.refund(refund, 10, to="outside")
 
     def test_bill_that_is_credited_already(self):

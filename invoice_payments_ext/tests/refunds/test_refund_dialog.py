@@ -181,7 +181,7 @@ class TestRefundDialog(RefundCommon):
             destinations=[{"to": "original", "amount": 300}],
         )
         values = {"amount": 100, "reason": "Again", "credit_note_id": credit_note.id}
-        with self.assertRefused("is no open credit note"):
+        with self.assertRefused("is not an open credit note"):
             payment.refund(**values)
         refund = payment.sudo().payment_transaction_id.child_transaction_ids
         self.gateway.notify(refund, "error")
@@ -189,7 +189,7 @@ class TestRefundDialog(RefundCommon):
             ({"amount": 300.01}, "above the open amount of"),
             ({"reduce_bill": True}, "neither reopens an invoice nor reduces"),
             ({"invoice_id": self.invoice.id}, "neither reopens an invoice"),
-            ({"credit_note_id": -3}, "is no open credit note"),
+            ({"credit_note_id": -3}, "is not an open credit note"),
         ):
             with self.subTest(more), self.assertRefused(message):
                 payment.refund(**{**values, **more})

@@ -324,12 +324,12 @@ class TestWriteOff(InvoicePaymentsCommon):
     def test_dates_that_do_not_fit(self):
         self.company.fiscalyear_lock_date = "2026-01-31"
         for date, message in (
-            ("2999-01-01", "lies ahead"),
+            ("2999-01-01", "is in the future"),
             ("2026-01-14", "before that of the invoice"),
             ("2026-01-31", "locked period: .*01/31/2026"),
-            ("yesterday", "yesterday is no date"),
-            (5, "5 is no date"),
-            (True, "True is no date"),
+            ("yesterday", "yesterday is not a date"),
+            (5, "5 is not a date"),
+            (True, "True is not a date"),
         ):
             with self.subTest(date), self.assertRefused(message):
                 self.invoice.write_off(reason="Insolvent", date=date)
@@ -357,10 +357,10 @@ class TestWriteOff(InvoicePaymentsCommon):
         cancelled.sudo().button_cancel()
         purchase = self.company_data["default_journal_purchase"]
         for invoice, message in (
-            (self._make_invoice(move_type="out_refund"), "is no customer invoice"),
+            (self._make_invoice(move_type="out_refund"), "is not a customer invoice"),
             (
                 self._make_invoice(move_type="in_invoice", journal_id=purchase.id),
-                "is no customer invoice",
+                "is not a customer invoice",
             ),
             (self._make_invoice(post=False), "is not posted"),
             (cancelled, "is not posted"),
@@ -424,9 +424,9 @@ class TestWriteOff(InvoicePaymentsCommon):
         undone_by = entry.undo_write_off()
         with self.assertRefused(f"was undone already, by {undone_by.name}"):
             entry.undo_write_off()
-        with self.assertRefused("is no write-off"):
+        with self.assertRefused("is not a write-off"):
             undone_by.undo_write_off()
-        with self.assertRefused("is no write-off"):
+        with self.assertRefused("is not a write-off"):
             self.invoice.undo_write_off()
 
     def test_undo_that_does_not_fit(self):
