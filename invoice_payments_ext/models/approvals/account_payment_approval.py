@@ -198,6 +198,10 @@ class AccountPaymentApproval(models.Model):
         """Return the field with the record that requests of a kind are about."""
         return SUBJECTS[get_door_of(kind).model]
 
+    def _get_record_in_company(self):
+        """Return the record of this request, to act on it for its company."""
+        return self._get_record().with_company(self.company_id)
+
     def _get_record(self):
         """Return the payment, invoice or balance that this request is about."""
         self.ensure_one()

@@ -186,12 +186,12 @@ class AccountPaymentApproval(models.Model):
     def _lock_to_approve(self):
         """Lock the record that this request is about, and then the request."""
         door = get_door_of(self.kind)
-        getattr(self._get_record(), door.lock)(**self.arguments)
+        getattr(self._get_record_in_company(), door.lock)(**self.arguments)
         self._lock_request()
 
     def _carry_out_request(self):
         """Carry out this request on locked records, if it still can be."""
-        record = self._get_record().with_company(self.company_id)
+        record = self._get_record_in_company()
         door = get_door_of(self.kind)
         try:
             getattr(record, door.check)(**self.arguments)

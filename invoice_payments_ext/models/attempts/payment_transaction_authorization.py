@@ -96,9 +96,8 @@ class PaymentTransaction(models.Model):
                     reference=busy[0].reference,
                 )
             )
-        if self.outcome != "authorized" or self.currency_id.is_zero(
-            self._get_amount_in_flight()
-        ):
+        left = self.currency_id.compare_amounts(self._get_amount_in_flight(), 0)
+        if self.outcome != "authorized" or left <= 0:
             raise UserError(
                 self.env._(
                     "%(reference)s has no authorized amount left.",

@@ -188,6 +188,7 @@ class AccountMoveLine(models.Model):
 
     def _lock_to_keep(self, **_arguments):
         """Lock the entry of this, and before it the balance that it is kept on."""
+        self._check_outstanding_credit()  # Else there is no balance to lock.
         self._lock_credit_balances()
         self.move_id._lock_for_payment()
         if payment := self.move_id.origin_payment_id:

@@ -44,9 +44,9 @@ class AccountPayment(models.Model):
 
     def _get_given_back_blockers(self, way):
         """Name the payments that gave back what these took of a credit balance."""
-        states = {"reset": POSTED_STATES, "reverse": ("draft", *POSTED_STATES)}.get(
-            way, ()
-        )
+        if way == "unpost":
+            return
+        states = POSTED_STATES if way == "reset" else ("draft", *POSTED_STATES)
         payments = self.filtered("is_from_credit")
         given_back = (
             payments.sudo().refund_payment_ids
@@ -126,7 +126,9 @@ class AccountPayment(models.Model):
                           is left, or the key was used with other values.
         :raise AccessError: If the user has no right to record payments.
         """
-        return self._pass(UNDO_CREDIT_APPLICATION, idempotency_key, reason=reason)
+        return self._pass(
+            UNDO_CREDIT_APPLICATION, idempotency_key, reason=reason or None
+        )
 
     # === BUSINESS METHODS - STEPS === #
 
@@ -141,7 +143,7 @@ class AccountPayment(models.Model):
 
     def _lock_to_undo_credit(self, **_arguments):
         """Lock these payments, and before them the balances that they took from."""
-        self._lock_credit_balances()
+        self.filtered("is_from_credit")._lock_credit_balances()
         self._lock_with_invoices()
 
     def _check_undo_credit(self, reason):
