@@ -214,6 +214,15 @@ class TestCharge(InvoicePaymentsCommon):
             ["charge", "capture", "void"],
         )
 
+    def test_nothing_is_voided_where_more_was_captured(self):
+        attempt = self.start_attempt("authorized")
+        self.gateway.answers = ["done"]
+        attempt.capture(amount=600.0)
+        attempt.sudo().amount = 500.0
+        with self.assertRefused("no authorized amount left"):
+            attempt.void()
+        attempt.sudo().amount = 1000.0
+
     def test_what_cannot_be_booked_is_kept_told_and_booked_later(self):
         with self.force_error_once(
             "payment.transaction", "_settle", ValidationError("No journal")

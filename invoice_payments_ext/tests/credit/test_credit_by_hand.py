@@ -119,6 +119,13 @@ class TestCreditByHand(CreditCommon):
         with self.assertRefused("is refunded already"):
             payment.undo_credit_application()
 
+    def test_undo_is_repeated_with_its_key(self):
+        """An empty reason is none, as keys of earlier versions remember it."""
+        payment = self.invoice.apply_credit_balance(120)
+        undone = payment.undo_credit_application("", idempotency_key="U")
+        again = payment.undo_credit_application(idempotency_key="U")
+        self.assertEqual(again, undone)
+
     def test_undo_gives_no_money(self):
         """It does not count towards the limit for one person."""
         self.company.payment_approval_limit = 100
