@@ -18,6 +18,10 @@ ODOO_LINKED_PACKAGES="libjs-jquery libjs-underscore libjs-jquery-form
 mkdir -p "$LOCAL"
 STEP_LOG="$LOCAL/setup.log"
 
+# Half of a start of Odoo would be compiling.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="$LOCAL/pycache"
+
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() {
   printf '\033[1;31mStopped:\033[0m %s\n' "$*" >&2
@@ -540,7 +544,7 @@ odoo() {
 
 # What the tests and the benchmark need to run servers of their own on copies of the template.
 export_for_tests() {
-  export PYTHONPATH="$ODOO_PYTHONPATH" IPX_PYTHON="$PYTHON_BIN"
+  export PYTHONPATH="$ODOO_PYTHONPATH:$PROJECT/tests" IPX_PYTHON="$PYTHON_BIN"
   export IPX_ODOO_PYTHONPATH="$ODOO_PYTHONPATH" IPX_ADDONS_PATH="$ODOO_ADDONS_PATH"
   export IPX_DATA_DIR="$DATA_DIR"
   export IPX_TEMPLATE_DB="$TEMPLATE_DATABASE" IPX_ARTEFACTS="$LOCAL/artefacts"

@@ -65,7 +65,7 @@ def get_process_environment(**extra):
         # What would choose another configuration, or make another process fail.
         if not name.startswith(("IPX_", "ODOO_", "PYTEST_"))
     }
-    # A server is started for each kill: half of a start would be compiling.
+    # Half of a start would be compiling.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = str(LOCAL / "pycache")
     environment["PYTHONPATH"] = str(ODOO_PYTHONPATH)

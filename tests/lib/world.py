@@ -91,7 +91,7 @@ class World:
 
     def close(self):
         if self.server:
-            self.server.kill()
+            self.server.close()
         self.gateway.close()
         database.drop(self.database)
         log = Path(self.folder.name) / "odoo.log"

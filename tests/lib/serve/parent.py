@@ -1,0 +1,63 @@
+"""The command `odoo server`, but it forks a server whenever it is asked for one.
+
+Loading Odoo and the registry of its database takes seconds, and is the same each time:
+this process does it once and serves nothing. For each line of standard input, an object
+of more environment variables in JSON, it forks a server and tells its process id. Nothing
+is shared afterwards: a server connects to the database on its own, and dies alone.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+
+from odoo import sql_db
+from odoo.cli.server import main
+from odoo.modules.registry import Registry
+from odoo.service import server
+
+PR_SET_PDEATHSIG = 1
+
+
+def fork_servers(preload, stop):
+    """Stand in for the start of a server."""
+    server.load_server_wide_modules()
+    if server.preload_registries(preload):
+        return 1
+    for database in preload:
+        _prepare(Registry(database))
+    # A connection must not be shared, and the collector would copy what is.
+    sql_db.close_all()
+    gc.freeze()
+    # Whoever asked for a server watches it; nobody fetches its exit status.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            _serve(json.loads(line))
+        print(pid, flush=True)
+    return 0
+
+
+def _prepare(registry):
+    """Work out which fields depend on which; else each first request would."""
+    for model in registry.models.values():
+        for field in model._fields.values():
+            registry.get_field_trigger_tree(field)
+
+
+def _serve(environment):
+    """Be a server until a signal ends it."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.environ.update(environment)
+    os._exit(start())
+
+
+start, server.start = server.start, fork_servers
+main(sys.argv[1:])

@@ -1,0 +1,138 @@
+"""A pytest plugin: a database for each worker, and the longest work first."""
+
+import os
+import sys
+from contextlib import contextmanager
+
+import pytest_odoo
+from xdist.scheduler import LoadScopeScheduling
+
+import odoo
+from odoo.api import Environment
+from odoo.models import BaseModel
+from odoo.sql_db import close_db
+
+from . import database
+
+# Rough seconds of a test. With real servers it takes longer, and one is many sequences.
+SECONDS = {"tests/": 3, "TestSequences": 90, "": 1}
+
+
+def pytest_configure():
+    # Those of pytest-odoo share the files of their databases, and collect them.
+    pytest_odoo._worker_db_name = _worker_database
+
+
+# === A DATABASE EACH === #
+
+
+@contextmanager
+def _worker_database():
+    """Give the worker a copy of the template, which nobody may connect to."""
+    template = odoo.tests.common.get_db_name()
+    name = f"invoice_payments_test_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
+    database.clone(template, name)
+    # What rolls back need not wait for the disk. This is this database's own setting: a
+    # copy of the template, as the crash tests make, is durable like any other.
+    database.query("postgres", f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    _use_database(name)
+    try:
+        yield name
+    finally:
+        close_db(name)
+        database.drop(name)
+        _use_database(template)
+
+
+def _use_database(name):
+    odoo.tools.config["db_name"] = name
+    odoo.tools.config["dbfilter"] = f"^{name}$"
+
+
+# === THE LONGEST FIRST === #
+
+
+class LongestFirst(LoadScopeScheduling):
+    """Workers take whole classes, and of tests with real servers whole files.
+
+    What takes longest is started first, so that nobody waits for it in the end.
+    """
+
+    def _split_scope(self, nodeid):
+        path, _colons, _rest = nodeid.partition("::")
+        return path if _has_server(nodeid) else super()._split_scope(nodeid)
+
+    def _assign_work_unit(self, node):
+        longest = max(self.workqueue, key=lambda scope: self._estimate(scope))
+        self.workqueue.move_to_end(longest, last=False)
+        super()._assign_work_unit(node)
+
+    def _estimate(self, scope):
+        kind = next(kind for kind in SECONDS if kind in scope)
+        return SECONDS[kind] * len(self.workqueue[scope])
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return LongestFirst(config, log)
+
+
+def _has_server(nodeid):
+    return nodeid.startswith("tests/")
+
+
+# === WHAT ALL CLASSES START WITH === #
+
+COMMON = "odoo.addons.invoice_payments_ext.tests.common"
+
+
+def pytest_pycollect_makeitem():
+    """Keep what classes start with, before pytest notes how each of them does."""
+    module = sys.modules.get(COMMON)
+    if module and not hasattr(module.InvoicePaymentsCommon, "kept_setup"):
+        _keep_setup(module.InvoicePaymentsCommon)
+
+
+def _keep_setup(common):
+    """Prepare the company of the addon's tests once a worker, and not once a class.
+
+    Its chart of accounts, users and products take seconds. They are made as the first
+    class would make them, and stay in the worker's database for the others.
+    """
+    make = common.setUpClass.__func__
+    attributes = common.kept_setup = {}
+
+    def set_up(cls):
+        from odoo.addons.base.tests.common import BaseCommon
+
+        if not attributes:
+            attributes.update(_make_setup(common, make))
+        # Odoo's own classes up to here open the cursor, and make nothing.
+        super(BaseCommon, cls).setUpClass()
+        for name in attributes.keys() - vars(cls).keys() | {"env"}:
+            setattr(cls, name, _move(attributes[name], cls.cr))
+
+    common.setUpClass = classmethod(set_up)
+
+
+def _make_setup(common, make):
+    """Return what the set-up of a class sets, all of it in the database to stay."""
+    maker = type("Maker", (common,), {"__module__": __name__})
+    make(maker)
+    maker.env.flush_all()
+    # The method of the cursor's class: tests may not call the cursor's own.
+    type(maker.cr).commit(maker.cr)
+    attributes = dict(vars(maker))
+    maker.tearDownClass()
+    maker.doClassCleanups()
+    return attributes
+
+
+def _move(value, cr):
+    """Return a value of one class for another one, whose cursor this is."""
+    if isinstance(value, Environment):
+        return value(cr=cr)
+    if isinstance(value, BaseModel):
+        return value.with_env(value.env(cr=cr))
+    if isinstance(value, dict):
+        return {key: _move(item, cr) for key, item in value.items()}
+    return value
