@@ -179,7 +179,10 @@ class OdooServer:
         return True
 
     def close(self):
-        """End the process and its parent."""
+        """End the process, which may save what it measured, and its parent."""
+        if self.is_running:
+            signal.pidfd_send_signal(self.process, signal.SIGTERM)
+            self.wait_until_dead(15)
         self.kill()
         if self.parent:
             self.parent.kill()
