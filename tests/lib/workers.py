@@ -14,9 +14,6 @@ from odoo.sql_db import close_db
 
 from . import database
 
-# Rough seconds of a test. With real servers it takes longer, and one is many sequences.
-SECONDS = {"tests/": 3, "TestSequences": 90, "": 1}
-
 
 def pytest_configure():
     # Those of pytest-odoo share the files of their databases, and collect them.
@@ -68,8 +65,9 @@ class LongestFirst(LoadScopeScheduling):
         super()._assign_work_unit(node)
 
     def _estimate(self, scope):
-        kind = next(kind for kind in SECONDS if kind in scope)
-        return SECONDS[kind] * len(self.workqueue[scope])
+        """Return roughly the seconds that some tests take; one of them is many."""
+        seconds = 90 if "TestSequences" in scope else 2 if _has_server(scope) else 1
+        return seconds * len(self.workqueue[scope])
 
 
 def pytest_xdist_make_scheduler(config, log):
