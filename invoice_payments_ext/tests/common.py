@@ -87,6 +87,9 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             "default_account_receivable"
         ]
         cls.provider.journal_id = cls.company_data["default_journal_bank"]
+        # Each test starts with these; the class makes them as a test would.
+        cls.token = cls._create_token(cls)
+        cls.invoice = cls.make_invoice(cls)
 
     def setUp(self):
         super().setUp()
@@ -94,10 +97,9 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         self._open_cursor()
         self.late_confirmation = False
         self._script_gateway()
-        self.partner = self.partner.with_env(self.env)
-        self.provider = self.provider.with_env(self.env)
-        self.token = self._create_token()
-        self.invoice = self.make_invoice()
+        for name in ("partner", "provider", "token"):
+            setattr(self, name, getattr(self, name).with_env(self.env))
+        self.invoice = self.invoice.with_env(self.env).with_user(self.accountant)
         self._keep()
 
     def _open_cursor(self):

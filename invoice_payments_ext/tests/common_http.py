@@ -10,11 +10,15 @@ class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
     `ip_employee` a member of staff without accounting rights.
     """
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.make_user(cls, "ip_member", "base.group_portal", partner_id=cls.partner.id)
+        cls.make_user(cls, "ip_stranger", "base.group_portal")
+        cls.make_user(cls, "ip_employee", "base.group_user")
+
     def setUp(self):
         super().setUp()
-        self.make_user("ip_member", "base.group_portal", partner_id=self.partner.id)
-        self.make_user("ip_stranger", "base.group_portal")
-        self.make_user("ip_employee", "base.group_user")
         self._settle_data()
 
     def _settle_data(self):
