@@ -238,8 +238,10 @@ find_python() {
   return 1
 }
 
-get_python() {
+# Begin to get the Python environment; PYTHON_INSTALLATION is then what goes on.
+start_python() {
   local stamp python
+  PYTHON_INSTALLATION=
   VENV="$LOCAL/venv"
   PYTHON_BIN="$VENV/bin/python"
   stamp=$(cksum <"$PROJECT/requirements.txt")
@@ -262,9 +264,21 @@ get_python() {
   "$PYTHON_BIN" -c 'import sys; sys.exit(sys.version_info < (3, 13))' &&
     need_packages libcairo2-dev pkg-config
   say "Installing the Python packages (about a minute)"
+  install_python_packages "$stamp" &
+  PYTHON_INSTALLATION=$!
+}
+
+await_python() {
+  # What failed was said.
+  [ -z "$PYTHON_INSTALLATION" ] || wait "$PYTHON_INSTALLATION" || exit 1
+}
+
+# Installs nothing from Debian, so that Odoo and PostgreSQL can be fetched meanwhile.
+install_python_packages() { # STAMP
+  local STEP_LOG="$LOCAL/setup-python.log"
   run_step "Installing the Python packages" "$PYTHON_BIN" -m pip install \
     --disable-pip-version-check --no-input -r "$PROJECT/requirements.txt"
-  echo "$stamp" >"$VENV/.complete"
+  echo "$1" >"$VENV/.complete"
 }
 
 # Whether the environment works, and is of the version that PYTHON asks for if it is set.
@@ -526,10 +540,11 @@ get_suites_database() { # [ADDON]
 # shellcheck disable=SC2120
 get_everything() { # MORE DEBIAN PACKAGES…
   lock_setup
+  start_python
   get_odoo
-  get_python
   get_postgres
   need_packages wkhtmltopdf "$@"
+  await_python
   mkdir -p "$DATA_DIR/filestore"
   # Odoo takes these from the environment: no configuration file is read, not the one in the
   # home folder either, and nothing listens to other machines unless asked to.
