@@ -96,14 +96,7 @@ class OdooServer:
         """
         if self.process is not None:
             raise ServerError("The server runs already.")
-        if not self.parent:
-            self._start_parent()
-        wish = json.dumps({name: str(value) for name, value in environment.items()})
-        try:
-            print(wish, file=self.parent.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # It ended, and answers nothing.
-        pid = self.parent.stdout.readline()
+        pid = self._fork(environment) or self._fork(environment)
         if not pid:
             raise ServerError(f"Odoo did not start:\n{self.get_log_end()}")
         try:
@@ -112,6 +105,21 @@ class OdooServer:
             raise ServerError(f"Odoo ended:\n{self.get_log_end()}") from error
         self._wait_until_ready()
         return self
+
+    def _fork(self, environment):
+        """Return the process id of a new server; an empty text if its parent ended.
+
+        The next one has a new parent then.
+        """
+        if not self.parent:
+            self._start_parent()
+        wish = json.dumps({name: str(value) for name, value in environment.items()})
+        with suppress(BrokenPipeError):
+            print(wish, file=self.parent.stdin, flush=True)
+        pid = self.parent.stdout.readline()
+        if not pid:
+            self._end_parent()
+        return pid
 
     def _start_parent(self):
         command = _get_command(
@@ -185,9 +193,13 @@ class OdooServer:
             self.wait_until_dead(15)
         self.kill()
         if self.parent:
-            self.parent.kill()
+            self._end_parent()
+
+    def _end_parent(self):
+        self.parent.kill()
+        with suppress(BrokenPipeError):
             self.parent.communicate()
-            self.parent = None
+        self.parent = None
 
     def get_log_end(self, size=6000):
         with self.log_path.open("rb") as log:

@@ -3,7 +3,10 @@
 import os
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
+import psutil
+import pytest
 import pytest_odoo
 from xdist.scheduler import LoadScopeScheduling
 
@@ -18,6 +21,9 @@ from . import database
 def pytest_configure():
     # Those of pytest-odoo share the files of their databases, and collect them.
     pytest_odoo._worker_db_name = _worker_database
+    odoo.tests.common.psutil = SimpleNamespace(
+        Process=ProcessOfClass, wait_procs=psutil.wait_procs
+    )
 
 
 # === A DATABASE EACH === #
@@ -44,6 +50,31 @@ def _worker_database():
 def _use_database(name):
     odoo.tools.config["db_name"] = name
     odoo.tools.config["dbfilter"] = f"^{name}$"
+
+
+# === SERVERS GO ON === #
+
+
+class ProcessOfClass(psutil.Process):
+    """This process, as Odoo asks for it when a class has ended: to end what it left.
+
+    What was there before is not the class's: a gateway, a server and a browser, which
+    serve the tests with real servers before and after.
+    """
+
+    test_class = None
+    older = ()
+
+    def children(self, recursive=False):
+        children = super().children(recursive)
+        return [child for child in children if child not in self.older]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.cls is not ProcessOfClass.test_class:
+        ProcessOfClass.test_class = item.cls
+        ProcessOfClass.older = psutil.Process().children()
 
 
 # === THE LONGEST FIRST === #

@@ -296,10 +296,7 @@ class AccountMove(models.Model):
         )
 
     def _get_credit_owner(self):
-        """Return the key of the customer's balance.
-
-        See `account.credit.balance._lock_or_create`.
-        """
+        """Return the key of the balance: `account.credit.balance._lock_or_create`."""
         self.ensure_one()
         partner = self._get_credit_partner()
         return partner.id, self.company_id.id, self.currency_id.id

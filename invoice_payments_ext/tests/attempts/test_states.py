@@ -12,14 +12,14 @@ from odoo.tests import BaseCase, tagged
 from odoo.tools import mute_logger
 from odoo.tools.translate import LazyGettext, code_translations
 
-from odoo.addons.invoice_payments_ext.models.attempts.outcome_words import (
+from ...models.attempts.outcome_words import (
     CHARGE_WORDS,
     REFUND_WORDS,
 )
-from odoo.addons.invoice_payments_ext.models.attempts.payment_transaction_steps import (
+from ...models.attempts.payment_transaction_steps import (
     GatewayAnswer,
 )
-from odoo.addons.invoice_payments_ext.models.states import (
+from ...models.states import (
     CUSTOMER_STATES,
     IN_FLIGHT_OUTCOMES,
     INITIAL_OUTCOMES,
@@ -35,7 +35,6 @@ from odoo.addons.invoice_payments_ext.models.states import (
     get_diagram,
     get_outcome,
 )
-
 from ..common import InvoicePaymentsCommon
 from ..test_sequences import GENERATED
 

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 from odoo.fields import Command
 from odoo.tests import BaseCase, tagged
 
-from odoo.addons.invoice_payments_ext.proportion import (
+from ...proportion import (
     Part,
     apportion,
     reduce_in_proportion,
 )
-
 from ..common import InvoicePaymentsCommon
 from ..invariants import check_credit_notes
 

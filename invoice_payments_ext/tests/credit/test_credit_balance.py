@@ -8,8 +8,8 @@ from odoo.tests import Form, tagged
 from odoo.tools import SQL, mute_logger
 
 from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
-from odoo.addons.invoice_payments_ext.models.credit import account_credit_balance
 
+from ...models.credit import account_credit_balance
 from .common_credit_balance import CreditBalanceCommon
 
 

@@ -6,8 +6,7 @@ from odoo.fields import Command
 from odoo.tests import HttpCase, JsonRpcException, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.invoice_payments_ext.controllers.portal_credit import PortalCredit
-
+from ...controllers.portal_credit import PortalCredit
 from .common_credit_history import CreditHistoryCommon
 
 

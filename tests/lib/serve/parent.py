@@ -3,7 +3,7 @@
 Loading Odoo and the registry of its database takes seconds, and is the same each time:
 this process does it once and serves nothing. For each line of standard input, an object
 of more environment variables in JSON, it forks a server and tells its process id.
-Nothing is shared afterwards: a server connects to the database on its own, and dies alone.
+Nothing is shared afterwards: a server has its own connections and dies alone.
 """
 
 import ctypes
