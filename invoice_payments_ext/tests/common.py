@@ -186,6 +186,21 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         self.env.flush_all()
         return invoice.with_user(self.accountant)
 
+    def make_invoice_with_instalments(self, amount=1000.0):
+        """Return an invoice that is due in two halves, a month between them."""
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "Half now, half in a month",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 50.0, "nb_days": days}
+                    )
+                    for days in (0, 30)
+                ],
+            }
+        )
+        return self.make_invoice(amount, invoice_payment_term_id=terms.id)
+
     def make_currency(self, code, rate=2.0):
         """Return a currency with one rate, which the provider serves too."""
         currency = self.env["res.currency"].with_context(active_test=False)
@@ -286,6 +301,24 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             .create(values)
         )
         return dialog._create_payments()
+
+    def register_with_token(self, **values):
+        """Charge the saved method in Odoo's own register dialog."""
+        bank = self.company_data["default_journal_bank"].with_env(self.env)
+        line = bank.inbound_payment_method_line_ids.filtered(
+            lambda line: line.payment_provider_id == self.provider
+        )
+        with self.mocked_get_payment_method_information():
+            payment = self.register_payment(
+                self.invoice,
+                journal_id=bank.id,
+                payment_method_line_id=line.id,
+                payment_token_id=self.token.id,
+                **values,
+            )
+        self._keep()
+        self.assertTrue(payment.payment_transaction_id)
+        return payment
 
     def make_credit_note(self, invoice, amount=None):
         """Return a posted credit note of the invoice."""

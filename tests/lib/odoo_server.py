@@ -96,7 +96,12 @@ class OdooServer:
         """
         if self.process is not None:
             raise ServerError("The server runs already.")
-        pid = self._fork(environment) or self._fork(environment)
+        if not self.parent:
+            self._start_parent()
+        wish = json.dumps({name: str(value) for name, value in environment.items()})
+        with suppress(BrokenPipeError):  # It ended, and answers nothing.
+            print(wish, file=self.parent.stdin, flush=True)
+        pid = self.parent.stdout.readline()
         if not pid:
             raise ServerError(f"Odoo did not start:\n{self.get_log_end()}")
         try:
@@ -105,21 +110,6 @@ class OdooServer:
             raise ServerError(f"Odoo ended:\n{self.get_log_end()}") from error
         self._wait_until_ready()
         return self
-
-    def _fork(self, environment):
-        """Return the process id of a new server; an empty text if its parent ended.
-
-        The next one has a new parent then.
-        """
-        if not self.parent:
-            self._start_parent()
-        wish = json.dumps({name: str(value) for name, value in environment.items()})
-        with suppress(BrokenPipeError):
-            print(wish, file=self.parent.stdin, flush=True)
-        pid = self.parent.stdout.readline()
-        if not pid:
-            self._end_parent()
-        return pid
 
     def _start_parent(self):
         command = _get_command(
@@ -193,13 +183,9 @@ class OdooServer:
             self.wait_until_dead(15)
         self.kill()
         if self.parent:
-            self._end_parent()
-
-    def _end_parent(self):
-        self.parent.kill()
-        with suppress(BrokenPipeError):
+            self.parent.kill()
             self.parent.communicate()
-        self.parent = None
+            self.parent = None
 
     def get_log_end(self, size=6000):
         with self.log_path.open("rb") as log:

@@ -65,9 +65,6 @@ def get_process_environment(**extra):
         # What would choose another configuration, or make another process fail.
         if not name.startswith(("IPX_", "ODOO_", "PYTEST_"))
     }
-    # Half of a start would be compiling.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["PYTHONPYCACHEPREFIX"] = str(LOCAL / "pycache")
     environment["PYTHONPATH"] = str(ODOO_PYTHONPATH)
     environment["PYTHONUNBUFFERED"] = "1"
     environment.update({name: str(value) for name, value in extra.items()})

@@ -22,23 +22,6 @@ class TestStockFlows(InvoicePaymentsCommon):
             "account_payment.enable_portal_payment", True
         )
 
-    def _register_with_token(self, **values):
-        """Charge the saved method in Odoo's own register dialog."""
-        line = self.bank.inbound_payment_method_line_ids.filtered(
-            lambda line: line.payment_provider_id == self.provider
-        )
-        with self.mocked_get_payment_method_information():
-            payment = self.register_payment(
-                self.invoice,
-                journal_id=self.bank.id,
-                payment_method_line_id=line.id,
-                payment_token_id=self.token.id,
-                **values,
-            )
-        self._keep()
-        self.assertTrue(payment.payment_transaction_id)
-        return payment
-
     def _get_booked(self, tx):
         return self.env["account.payment"].search(
             [
@@ -48,13 +31,13 @@ class TestStockFlows(InvoicePaymentsCommon):
         )
 
     def test_register_dialog_done_at_once(self):
-        payment = self._register_with_token()
+        payment = self.register_with_token()
         self.assertEqual(self.invoice.amount_residual, 0.0)
         self.assertEqual(self._get_booked(payment.payment_transaction_id), payment)
 
     def test_register_dialog_pending_then_done(self):
         self.gateway.answers = ["pending"]
-        tx = self._register_with_token().payment_transaction_id
+        tx = self.register_with_token().payment_transaction_id
         self.assertEqual(tx.outcome, "pending")
         self.assertEqual(self.invoice.amount_residual, 1000.0)
         self.assertEqual(self.invoice._get_amount_in_flight(), 1000.0)
@@ -68,7 +51,7 @@ class TestStockFlows(InvoicePaymentsCommon):
 
     def test_register_dialog_declined_then_confirmed(self):
         self.gateway.answers = ["error"]
-        tx = self._register_with_token().payment_transaction_id
+        tx = self.register_with_token().payment_transaction_id
         self.assertEqual(tx.outcome, "declined")
         self.gateway.notify(tx, "done")
         self.run_resolver()
@@ -77,7 +60,7 @@ class TestStockFlows(InvoicePaymentsCommon):
 
     def test_register_dialog_timed_out(self):
         self.gateway.answers = [self.transport_error(requests.ReadTimeout("slow"))]
-        tx = self._register_with_token().payment_transaction_id
+        tx = self.register_with_token().payment_transaction_id
         self.assertEqual(tx.outcome, "unknown")
         self.assertFalse(self.invoice._has_to_be_paid())
         with self.assertRefused(f"outcome of {tx.reference} .* is unknown"):
@@ -92,18 +75,18 @@ class TestStockFlows(InvoicePaymentsCommon):
         attempt = self.start_attempt(RuntimeError("cut"))
         self.gateway.answers = ["done"]
         with self.assertRefused(f"outcome of {attempt.reference} .* is unknown"):
-            self._register_with_token()
+            self.register_with_token()
 
     def test_register_dialog_is_refused_while_a_charge_is_pending(self):
         attempt = self.start_attempt("pending", amount=10.0)
         self.gateway.answers = ["done"]
         with self.assertRefused(f"{attempt.reference} .* is in flight"):
-            self._register_with_token()
+            self.register_with_token()
 
     def test_register_dialog_for_a_failed_attempt(self):
         self.start_attempt("error")
         self.gateway.answers = ["done"]
-        self._register_with_token()
+        self.register_with_token()
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
     # === LINKS AND NOTES === #

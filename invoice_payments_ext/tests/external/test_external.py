@@ -150,7 +150,7 @@ class TestExternal(InvoicePaymentsCommon):
         plain = self.make_invoice(10.0)
         foreign = self.make_invoice(20.0, currency_id=euro.id)
         discounted = self._make_discounted_invoice(30.0)
-        instalments = self._make_invoice_with_instalments(40.0)
+        instalments = self.make_invoice_with_instalments(40.0)
         invoices = discounted | foreign | instalments | plain
         payments = invoices.record_external_payment(
             date="2026-01-16", reference="Batch", memo="Together"
@@ -294,14 +294,14 @@ class TestExternal(InvoicePaymentsCommon):
 
     def test_instalments_as_the_dialog(self):
         invoice, _payment = self._assert_same_as_dialog(
-            self._make_invoice_with_instalments, 500.0
+            self.make_invoice_with_instalments, 500.0
         )
         self.assertEqual(
             [residual for _date, residual, _balance in self._open_instalments(invoice)],
             [0.0, 500.0],
             "The earliest instalment is paid first.",
         )
-        self._assert_same_as_dialog(self._make_invoice_with_instalments)
+        self._assert_same_as_dialog(self.make_invoice_with_instalments)
 
     def test_early_payment_discount_as_the_dialog(self):
         invoice, payment = self._assert_same_as_dialog(self._make_discounted_invoice)
@@ -440,20 +440,6 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(invoice.payment_state, "paid")
 
     # === HELPERS === #
-
-    def _make_invoice_with_instalments(self, amount=1000.0):
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "Half now, half in a month",
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 50.0, "nb_days": days}
-                    )
-                    for days in (0, 30)
-                ],
-            }
-        )
-        return self.make_invoice(amount, invoice_payment_term_id=terms.id)
 
     def _make_discounted_invoice(
         self, amount=1000.0, tax=None, computation="included", **values

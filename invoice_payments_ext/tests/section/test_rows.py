@@ -439,7 +439,7 @@ class TestRows(InvoicePaymentsCommon):
         self._assert_adds_up()
 
     def test_entry_on_two_instalments_is_shown_with_its_amount_once(self):
-        self.invoice = self._make_invoice_with_instalments()
+        self.invoice = self.make_invoice_with_instalments()
         self._match(self._make_entry(800.0))
         row = self._get_only_row()
         self.assertEqual(row["amount_applied"], 800.0)
@@ -447,7 +447,7 @@ class TestRows(InvoicePaymentsCommon):
         self._assert_adds_up()
 
     def test_credit_note_on_two_instalments_is_shown_with_its_amount_once(self):
-        self.invoice = self._make_invoice_with_instalments()
+        self.invoice = self.make_invoice_with_instalments()
         credit_note = self.make_credit_note(self.make_invoice(800.0))
         credit_note.line_ids.remove_move_reconcile()
         self._match(credit_note)
@@ -490,7 +490,7 @@ class TestRows(InvoicePaymentsCommon):
     def test_declined_payment_of_odoo_s_own_dialog_is_one_row(self):
         self.gateway.answers = ["error"]
         self.gateway.reason = "Card expired"
-        self._register_with_token()
+        self.register_with_token()
         row = self._get_only_row()
         self.assertEqual((row["kind"], row["state"]), ("attempt", "declined"))
         self.assertEqual(row["reason"], "Card expired")
@@ -498,25 +498,11 @@ class TestRows(InvoicePaymentsCommon):
         self._assert_adds_up()
 
     def test_payment_with_a_token_of_odoo_s_own_dialog_is_one_row(self):
-        self._register_with_token()
+        self.register_with_token()
         row = self._get_only_row()
         self.assertEqual((row["kind"], row["state"]), ("attempt", "succeeded"))
         self.assertEqual(row["amount_applied"], 1000.0)
         self._assert_adds_up()
-
-    def _register_with_token(self):
-        line = self.bank.inbound_payment_method_line_ids.filtered(
-            lambda line: line.payment_provider_id == self.provider
-        )
-        with self.mocked_get_payment_method_information():
-            payment = self.register_payment(
-                self.invoice,
-                journal_id=self.bank.id,
-                payment_method_line_id=line.id,
-                payment_token_id=self.token.id,
-            )
-        self._keep()
-        return payment
 
     # === ADDING UP === #
 
@@ -881,19 +867,3 @@ class TestRows(InvoicePaymentsCommon):
         employee = self.make_user("ip_employee", "base.group_user")
         with self.assertRefused("", AccessError):
             self.invoice.with_user(employee).get_payment_section()
-
-    # === HELPERS === #
-
-    def _make_invoice_with_instalments(self, amount=1000.0):
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "Half now, half in a month",
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 50.0, "nb_days": days}
-                    )
-                    for days in (0, 30)
-                ],
-            }
-        )
-        return self.make_invoice(amount, invoice_payment_term_id=terms.id)
