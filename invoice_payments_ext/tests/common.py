@@ -14,9 +14,9 @@ from .invariants import check_invariants
 
 
 class ScriptedGateway:
-    """Stands in for the gateway of the dummy provider, and keeps what it was asked.
+    """Stands in for the gateway of the dummy provider, and keeps its requests.
 
-    `answers` holds what the next requests get, in order; the last one stays. An answer
+    `answers` lists the next answers, in order; the last one stays. An answer
     is the state to report, an exception to raise, or a function of the transaction.
     """
 
@@ -110,7 +110,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         self.env = self.env(cr=cursor)
 
     def _keep(self):
-        """Commit what the test prepared."""
+        """Commit the records that the test prepared."""
         self.env.flush_all()
         self.env.cr.commit()  # pylint: disable=invalid-commit
 
@@ -214,7 +214,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     def make_other_company(self, **values):
         """Set up another company of the user, whom the test's own cursor knows.
 
-        :return: What Odoo's tests know of a company.
+        :return: The company data of Odoo's tests.
         :rtype: dict
         """
         data = self.setup_other_company(**values)
@@ -343,7 +343,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         return {row["id"]: row for row in invoice.get_payment_rows()}
 
     def ledger(self, payments):
-        """Return the entries of these payments and what was booked with them.
+        """Return the entries of these payments and the entries booked with them.
 
         In a form in which those of twin invoices are equal.
         """
@@ -402,7 +402,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         with self.assertRaisesRegex(error, message):
             yield
             self.env.flush_all()
-        # What a request does that ends with an error.
+        # A request that ends with an error does the same.
         self.env.cr.rollback()
         self.env.invalidate_all()
         self.assertEqual(self._take_snapshot(), before)

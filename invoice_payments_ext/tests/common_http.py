@@ -4,7 +4,7 @@ from .common import InvoicePaymentsCommon
 
 
 class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
-    """What users reach from outside; the doors, which commit, run beside it.
+    """Tests of requests from outside; the doors, which commit, run beside them.
 
     `ip_member` is a portal user of the customer, `ip_stranger` one of nobody's, and
     `ip_employee` a member of staff without accounting rights.
@@ -22,7 +22,7 @@ class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
         self._settle_data()
 
     def _settle_data(self):
-        """Let the requests that follow see what was made."""
+        """Let the requests that follow see the new records."""
         self.env.flush_all()
         self.cr.flush()
         self.cr.clear()
@@ -34,7 +34,7 @@ class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
         self.env.flush_all()
 
     def do(self, work):
-        """Do what commits, on a cursor of its own, and return what it made."""
+        """Run a function that commits on its own cursor, and return its records."""
         self.env.flush_all()
         invoice, env = self.invoice, self.env
         with self.registry.cursor() as cursor:
@@ -66,14 +66,14 @@ class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
         return self.url_open(url, params=params, allow_redirects=False, timeout=60)
 
     def count_queries(self, url, user):
-        """Return how many queries a page needs, when what is read once was read."""
+        """Return how many queries a page needs when the caches are filled."""
         self.open_url(url, user)
         before = self.env.cr.sql_log_count
         self.url_open(url, timeout=60)
         return self.env.cr.sql_log_count - before
 
     def assertTurnedAway(self, response):
-        """Assert that a visitor sees nothing of what was asked for."""
+        """Assert that a visitor sees nothing of the requested page."""
         self.assertIn(response.status_code, (302, 303))
         self.assertNotIn("/receipt", response.headers["Location"])
         self.assertNotIn("invoice_payments", response.text)

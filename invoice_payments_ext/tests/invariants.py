@@ -75,10 +75,10 @@ def _is_late(test, row):
 
 
 def _check_in_flight(test, invoices, applied):
-    """Assert that nothing in flight exceeds what it is for, one invoice or several.
+    """Assert that no amount in flight exceeds that of its invoice or invoices.
 
     :param account.move invoices: The invoices to check, in superuser mode.
-    :param dict applied: By invoice what is applied to it, in its currency.
+    :param dict applied: By invoice the amount applied to it, in its currency.
     """
     in_flight = {
         tx: tx._get_amount_in_flight()
@@ -104,7 +104,7 @@ def _check_in_flight(test, invoices, applied):
 
 
 def _check_booked_once(test, tx):
-    """Assert that what succeeded is booked once, and that nothing else is."""
+    """Assert that each attempt that succeeded is booked once, and no other."""
     payments = tx.env["account.payment"].search(
         [("payment_transaction_id", "=", tx.id)]
     )
@@ -149,8 +149,8 @@ def _check_refunds(test, payment, late_confirmation):
     journal = payment.sudo().company_id.credit_balance_journal_id
     kept = outside.filtered(lambda refund: refund.journal_id == journal)
     of_credit = going.filtered(lambda tx: tx._pays_out_credit())
-    # Money that left; and what was taken off what it paid. What was kept and then paid
-    # out to where it came from is one and the other, not both at once.
+    # First the money that left, then the amounts taken off the invoices. Money that
+    # was kept as credit and then paid out to its source counts once in each.
     for given_back in (
         sum((outside - kept).mapped("amount")) - sum(going.mapped("amount")),
         sum(outside.mapped("amount")) - sum((going - of_credit).mapped("amount")),
@@ -192,7 +192,7 @@ def check_credit_notes(test, invoice):
     is_ended = not currency.compare_amounts(total, invoice.amount_total)
     rates = set((invoice | credit_notes).mapped("invoice_currency_rate"))
     is_same_rate = len(rates) == 1
-    # An ordinary credit note on other accounts leaves what it did not credit.
+    # An ordinary credit note on other accounts leaves the parts that it did not credit.
     is_alike = add_up(credit_notes - ours).keys() <= add_up(invoice).keys()
     if not is_ended or not is_alike or credit_notes[-1] not in ours:
         return
@@ -212,7 +212,7 @@ def check_credit_notes(test, invoice):
 
 
 def add_up(moves):
-    """Add up what is booked, by account, tax and repartition line.
+    """Add up the booked amounts, by account, tax and repartition line.
 
     :return: The amounts in the currency of the documents and in the company's.
     :rtype: dict[tuple, list[float]]
@@ -223,7 +223,7 @@ def add_up(moves):
         tax = repartition.tax_id
         key = (
             line.account_id.code,
-            # What is left of a price without tax is the tax's base.
+            # The rest of a price without tax is the tax's base.
             ",".join(map(str, line.tax_ids.ids)) if not tax else tax.id,
             str(line.tax_tag_ids.ids),
             (tax.invoice_repartition_line_ids.ids.index(repartition.id))
@@ -238,7 +238,7 @@ def add_up(moves):
 
 
 def _check_printed_totals(test, credit_note):
-    """Assert that what is printed on a credit note is what is booked."""
+    """Assert that a credit note is printed as it is booked."""
     currency = credit_note.currency_id
     totals = credit_note.tax_totals
     for key, amount in (
@@ -257,8 +257,8 @@ def _check_printed_totals(test, credit_note):
 def _check_proportion(test, invoice, credit_notes):
     """Assert that a credit note's taxes are within one unit of their proportion.
 
-    The proportion is that of what was left before it; see `credited_shares`. That is
-    known exactly up to the first credit note of another kind.
+    The proportion is that of the rest before it; see `credited_shares`. It is known
+    exactly up to the first credit note of another kind.
     """
     exact = invoice._get_parts()["_currency"]
     for credit_note in credit_notes:

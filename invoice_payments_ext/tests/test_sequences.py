@@ -40,7 +40,7 @@ GENERATED = settings(
 
 MAX_INVOICES = 6
 
-# What is to succeed at least once in a long run; a short one does not come to all.
+# Each door succeeds at least once in a long run; a short run does not reach all.
 DOORS = (
     "issue_and_charge",
     "charge",
@@ -73,7 +73,7 @@ DOORS = (
     "write",
 )
 
-# Which of the records that there are, counted round; and how much of what there is.
+# Which of the existing records, counted round; and how much of the amount.
 which = st.integers(0, 5)
 percent = st.none() | st.sampled_from([100, 50, 33, 1, 120])
 prices = st.sampled_from([100.0, 333.33, 0.03])
@@ -86,7 +86,7 @@ terms = st.sampled_from([None, None, "early", "instalments"])
 
 
 def remembered(method):
-    """Ask the database once a step: each rule wants to know what there is."""
+    """Ask the database once a step, since each rule reads the records."""
 
     @functools.wraps(method)
     def wrapper(self, *args):
@@ -99,12 +99,12 @@ def remembered(method):
 
 
 class Sequence(RuleBasedStateMachine):
-    """What staff and gateways do to the books of one company, in any order."""
+    """The actions of staff and gateways on the books of one company, in any order."""
 
     def __init__(self, test):
         super().__init__()
         self.test = test
-        # What a gateway confirmed after it was called off, and the payments given back.
+        # Attempts confirmed after they were called off, and the payments given back.
         self.late_confirmation = False
         self.refunded_late = set()
         self.memory = {}
@@ -115,7 +115,7 @@ class Sequence(RuleBasedStateMachine):
     def teardown(self):
         self.test.end_sequence()
 
-    # === WHAT THERE IS === #
+    # === RECORDS === #
 
     def find(self, model, *domain):
         """Return records of the customers, as the supervisor sees them."""
@@ -151,7 +151,7 @@ class Sequence(RuleBasedStateMachine):
 
     @remembered
     def payments(self):
-        """Return what was paid and not given back, of which it is what is asked."""
+        """Return the payments that can still be given back, in whole or in part."""
         found = self.find(
             "account.payment",
             ("payment_type", "=", "inbound"),
@@ -179,7 +179,7 @@ class Sequence(RuleBasedStateMachine):
 
     @remembered
     def credits(self):
-        """Return what is open in favour of a customer."""
+        """Return the open items in favour of a customer."""
         return self.find(
             "account.move.line",
             ("account_type", "=", "asset_receivable"),
@@ -193,9 +193,9 @@ class Sequence(RuleBasedStateMachine):
 
     @remembered
     def credit_payments(self):
-        """Return what staff took from balances or kept there, and posted or reset.
+        """Return the credit payments of staff that are not cancelled.
 
-        What a provider brought stays, as with any: the tie-out tells who resets it.
+        A provider's payments are left out, as the tie-out lists those that are reset.
         """
         found = self.find(
             "account.payment",
@@ -232,7 +232,7 @@ class Sequence(RuleBasedStateMachine):
     # === DOORS === #
 
     def do(self, door, *args, answer=None, **values):
-        """Call a door; what it refuses must not have changed anything."""
+        """Call a door; a refusal must not have changed anything."""
         self.script(answer)
         self.memory.clear()
         test = self.test
@@ -293,7 +293,7 @@ class Sequence(RuleBasedStateMachine):
 
     @initialize(currency=currencies, taxed=st.booleans(), answer=answers)
     def begin(self, currency, taxed, answer):
-        """Begin with a paid and an open invoice, with credit and what waits."""
+        """Begin with a paid and an open invoice, with credit and waiting requests."""
         for customer, price in (("company", 100), ("contact", 100), ("person", 333.33)):
             self.issue(customer, currency, price, None, taxed)
         self.charge(0, None, "done")
@@ -361,7 +361,7 @@ class Sequence(RuleBasedStateMachine):
     def capture_or_void(self, attempt, share, is_captured, answer):
         attempt = self.choose(self.attempts("authorized"), attempt)
         amount = self.part(attempt.amount, share, attempt.currency_id)
-        if answer == "authorized":  # That is no answer to these.
+        if answer == "authorized":  # That is not an answer to these.
             answer = "done"
         if is_captured:
             self.do(attempt.capture, amount, answer=answer)
@@ -375,7 +375,7 @@ class Sequence(RuleBasedStateMachine):
         answer=answers,
     )
     def decide(self, request, decision, answer):
-        """Let the second person decide on what is above the limit."""
+        """Let the second person decide on an amount above the limit."""
         request = self.choose(self.requests(), request)
         by_another = request.with_user(self.test.approver)
         if decision == "approve":
@@ -509,7 +509,7 @@ class Sequence(RuleBasedStateMachine):
     @precondition(lambda self: self.credit_payments())
     @rule(payment=which, is_cancelled=st.booleans())
     def reset_credit_payment(self, payment, is_cancelled):
-        """Reset what was taken or kept; then cancel it, or post it again."""
+        """Reset a credit payment; then cancel it, or post it again."""
         payment = self.choose(self.credit_payments(), payment)
         if payment.state != "draft":
             self.do(payment.action_draft)
@@ -639,7 +639,7 @@ class Sequence(RuleBasedStateMachine):
         draft.apply_credit = apply_credit
         self.do(draft.action_post)
 
-    # === WHAT THE GATEWAY SAYS LATER === #
+    # === LATE WORDS OF THE GATEWAY === #
 
     @precondition(lambda self: self.attempts("pending", "unknown"))
     @rule(attempt=which, state=st.sampled_from(["done", "cancel", "error"]))
@@ -657,7 +657,7 @@ class Sequence(RuleBasedStateMachine):
         self.notify(tx, "done")
 
     def notify(self, tx, state):
-        """Let a webhook come, and the schedule book what it brings."""
+        """Let a webhook come, and the schedule book its money."""
         self.memory.clear()
         self.test.gateway.notify(tx, state)
         if tx.state in ("done", "cancel"):
@@ -671,7 +671,7 @@ class Sequence(RuleBasedStateMachine):
         self.test.run_resolver()
         self.test._keep()
 
-    # === WHAT HOLDS AFTER EACH STEP === #
+    # === CHECKS AFTER EACH STEP === #
 
     @invariant()
     def books_agree(self):
@@ -689,7 +689,7 @@ class TestSequences(CreditCommon):
         super().setUpClass()
         account = cls.company_data["default_account_expense"]
         cls.company.write_off_account_id = account
-        # What is more waits for a second person.
+        # An amount above it waits for a second person.
         cls.company.payment_approval_limit = 200
         cls.approver = new_test_user(
             cls.env,
@@ -703,7 +703,7 @@ class TestSequences(CreditCommon):
     def setUp(self):
         super().setUp()
         euro = self.make_currency("EUR")
-        # What is issued in January and paid today makes an exchange difference.
+        # An invoice of January that is paid today makes an exchange difference.
         self.set_rate(euro, "2026-02-01", 2.5)
         self.currencies = {"USD": self.company.currency_id.id, "EUR": euro.id}
         self.customers_by_name = self._make_customers()
@@ -777,12 +777,12 @@ class TestSequences(CreditCommon):
     # === A MEMBER === #
 
     def find_token(self, partner):
-        """Return a saved method that a customer may use, whatever parent it has now."""
+        """Return a saved method that a customer may use under any parent."""
         tokens = self.tokens_by_partner
         return tokens.get(partner.commercial_partner_id.id) or tokens[partner.id]
 
     def pay_as_member(self, invoices, amount, way):
-        """Pay what a member asks for, as the controller of the portal does."""
+        """Pay the amount that a member asks for, as the portal's controller does."""
         partner = invoices[0].sudo().partner_id
         member = self.members[partner.id].with_env(self.env)
         env = self.env(user=member.id, su=True)
@@ -825,7 +825,7 @@ class TestSequences(CreditCommon):
     # === ONE SEQUENCE === #
 
     def check_sequence(self, invoices, late_confirmation, refunded_late):
-        """Assert that the books agree, and that only what came late is too much."""
+        """Assert that the books agree, and that only late money is too much."""
         check_invariants(self, invoices.with_env(self.env), late_confirmation)
         if late_confirmation:
             found = self.env["account.payment.tie.out"].sudo().check()
@@ -851,7 +851,7 @@ class TestSequences(CreditCommon):
         def make():
             return Sequence(self)
 
-        self.doors = {}  # How often each of them did what it was asked for.
+        self.doors = {}  # How often each of them succeeded.
         run_state_machine_as_test(
             seed(int(SEED))(make) if SEED else make, settings=GENERATED
         )

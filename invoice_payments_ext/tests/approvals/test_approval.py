@@ -14,7 +14,7 @@ GROUPS = (
 
 @tagged("post_install", "-at_install")
 class TestApproval(InvoicePaymentsCommon):
-    """What is above the limit waits for a second person, and is checked again."""
+    """An amount above the limit waits for a second person and is checked again."""
 
     @classmethod
     def setUpClass(cls):
@@ -53,7 +53,7 @@ class TestApproval(InvoicePaymentsCommon):
     def _notes(self, record):
         return " ".join(str(body) for body in record.sudo().message_ids.mapped("body"))
 
-    # === WHAT WAITS === #
+    # === WAITING REQUESTS === #
 
     def test_above_the_limit_it_waits(self):
         request = self._request(100.01)
@@ -160,7 +160,7 @@ class TestApproval(InvoicePaymentsCommon):
                 self.invoice.write_off(amount, "Insolvent")
         with self.assertRefused("waits for approval already"):
             self.invoice.with_user(self.approver).write_off(150.0, "Insolvent")
-        # What needs no approval is not held up by it.
+        # It does not delay an action that needs no approval.
         self.invoice.write_off(50.0, "Insolvent")
         request.with_user(self.supervisor).withdraw()
         self._request(150.0)
@@ -554,7 +554,7 @@ class TestApproval(InvoicePaymentsCommon):
         with self.assertRefused("withdrawn by"):
             request.approve()
 
-    # === WHAT IS KEPT === #
+    # === RECORDS THAT ARE KEPT === #
 
     def test_nobody_writes_requests(self):
         request = self._request()

@@ -21,7 +21,7 @@ TIMEOUT = 0.3
 
 @tagged("post_install", "-at_install")
 class TestSeams(InvoicePaymentsCommon):
-    """What a provider's code meets: errors of the HTTP client, the resolver's question.
+    """A provider's code meets errors of the HTTP client and the resolver's question.
 
     The errors are real ones: the requests go to sockets of this machine.
     """

@@ -116,7 +116,7 @@ class TestStates(BaseCase):
         self.assertEqual(block[1], get_diagram())
 
 
-# What may happen to an attempt: each is given the test and the transaction.
+# The events of an attempt: each function takes the test and the transaction.
 EVENTS = {
     **{
         state: lambda test, tx, state=state: test.gateway.notify(tx, state)
@@ -132,7 +132,7 @@ EVENTS = {
     "charged": lambda test, tx: test.resolve(tx, True),
     "not charged": lambda test, tx: test.resolve(tx, False),
 }
-# Together these come to each transition of the table, whatever is generated.
+# Together these reach each transition of the table, without the generated ones.
 LEFT_OPEN = ["send", "no answer"]
 TOUR = (
     ("form", ["send", "pending", "authorized", "cancel", "done"]),
@@ -207,19 +207,19 @@ class TestStatesInUse(InvoicePaymentsCommon):
             tx._record_answer(tx._refuse(GatewayAnswer(tx), refusal, "No"))
 
     def resolve_stale(self, tx):
-        """Let the resolver find what a crash left."""
+        """Let the resolver find the attempt that a crash left."""
         delay = timedelta(days=-1)
         with patch.object(type(tx), "_get_stale_delay", lambda tx: delay):
             tx._end_stale_request()
 
     def ask_provider(self, tx, payment_data):
-        """Let the gateway say what became of a request, when it is asked."""
+        """Let the gateway tell the outcome of a request when it is asked."""
         providers = self.env.registry["payment.provider"]
         with patch.object(providers, "_fetch_outcome", lambda *_args: payment_data):
             tx._ask_provider()
 
     def resolve(self, tx, charged):
-        """Let a person say what became of it, which only the unknown allows."""
+        """Let a person say the outcome, which only an unknown attempt allows."""
         attempt = tx.with_user(self.supervisor)
         if tx.outcome == "unknown":
             attempt.resolve(charged, "Seen in the backend")
@@ -230,7 +230,7 @@ class TestStatesInUse(InvoicePaymentsCommon):
     # === CHECKS === #
 
     def check_step(self, tx, before, held):
-        """Assert that a step led where the table says, and what follows from it."""
+        """Assert that a step and its effects are those of the table."""
         state = OUTCOMES[tx.outcome]
         if tx.outcome != before:
             self.assertIn(tx.outcome, OUTCOMES[before].next, f"After {before}")
@@ -282,7 +282,7 @@ class TestStatesInUse(InvoicePaymentsCommon):
         "odoo.sql_db",
     )
     def test_generated_sequences(self):
-        """What happens is in the table, and what is in the table happens."""
+        """The transitions that happen are exactly those of the table."""
 
         def check(start, events):
             self.begin_sequence()

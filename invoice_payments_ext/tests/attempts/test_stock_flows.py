@@ -164,7 +164,7 @@ class TestStockFlows(InvoicePaymentsCommon):
         }
         with patch(f"{processing}.request", SimpleNamespace()):
             self._create_transaction("token", **values)._charge_with_token()
-            self.env.cr.rollback()  # What Odoo does before it replays a request.
+            self.env.cr.rollback()  # Odoo does the same before it replays a request.
             replayed = self._create_transaction("token", **values)
             replayed._charge_with_token()
         self.assertEqual(len(self.gateway.requests), 1)
@@ -262,7 +262,7 @@ class TestStockFlows(InvoicePaymentsCommon):
 
     def test_webhook_before_the_answer(self):
         def answer(tx):
-            # What another server process stores, while this one waits for the answer.
+            # Another server process stores this while this one waits for the answer.
             self.gateway.apply(
                 tx.with_context(gateway_answer=None),
                 self.gateway.payment_data(tx, "done"),

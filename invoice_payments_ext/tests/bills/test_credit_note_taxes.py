@@ -231,7 +231,7 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         return credit_note
 
     def credit_bit_by_bit(self, invoice, steps):
-        """Credit an invoice in these steps, and then what is left."""
+        """Credit an invoice in these steps, and then the rest."""
         currency = invoice.currency_id
         for way, fraction in steps:
             left = invoice._get_creditable_amount()

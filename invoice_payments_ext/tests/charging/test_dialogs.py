@@ -7,7 +7,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestDialogs(InvoicePaymentsCommon):
-    """The dialogs propose what fits and hand over to the doors."""
+    """The dialogs propose fitting values and call the doors."""
 
     def setUp(self):
         super().setUp()

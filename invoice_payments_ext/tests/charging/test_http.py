@@ -6,7 +6,7 @@ from ..common_http import InvoicePaymentsHttpCommon
 
 @tagged("post_install", "-at_install")
 class TestHttp(InvoicePaymentsHttpCommon):
-    """What users reach from outside: the doors by RPC, receipts in the portal."""
+    """Users reach the doors by RPC, and receipts in the portal."""
 
     def setUp(self):
         super().setUp()

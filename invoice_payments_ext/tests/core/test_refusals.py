@@ -12,7 +12,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestRefusals(InvoicePaymentsCommon):
-    """What is refused: with a message that names it, changing nothing."""
+    """A refusal names its reason and changes nothing."""
 
     @classmethod
     def setUpClass(cls):

@@ -12,7 +12,7 @@ REFUND = "invoice_payments_ext.group_payment_refund"
 
 @tagged("post_install", "-at_install")
 class TestRights(InvoicePaymentsCommon):
-    """The levels of the privilege *Invoice payments*, and what each may do."""
+    """The levels of the privilege *Invoice payments*, and the rights of each."""
 
     @classmethod
     def setUpClass(cls):
@@ -32,7 +32,7 @@ class TestRights(InvoicePaymentsCommon):
     # === HELPERS === #
 
     def _take_level(self, group, level):
-        """Take from a group what the installation gave to it."""
+        """Take from a group the level that the installation gave to it."""
         self.env.ref(group).implied_ids = [Command.unlink(self.env.ref(level).id)]
         self._keep()
 
@@ -137,7 +137,7 @@ class TestRights(InvoicePaymentsCommon):
             with self.subTest(level), self.assertRefused("", ValidationError):
                 user.group_ids = [Command.link(self.env.ref(level).id)]
 
-    # === WHAT THE LEVELS MAY DO === #
+    # === RIGHTS OF THE LEVELS === #
 
     def test_users_without_a_level(self):
         self._take_level("account.group_account_invoice", RECORD)
@@ -237,7 +237,7 @@ class TestRights(InvoicePaymentsCommon):
 
 @tagged("post_install", "-at_install")
 class TestDialogRights(CreditCommon):
-    """A dialog tells nothing of what its user cannot read."""
+    """A dialog tells nothing of records that its user cannot read."""
 
     def setUp(self):
         super().setUp()
@@ -281,7 +281,7 @@ class TestDialogRights(CreditCommon):
         self._keep()
 
     def _get_dialog(self, model, **context):
-        """Return the model and what a form asks of it, as the stranger."""
+        """Return the model, as the stranger, and the fields that a form asks for."""
         dialogs = self.env[model].with_user(self.stranger).with_context(**context)
         names = dialogs.fields_get(attributes=[]).keys() - {"id"}
         spec = {
@@ -293,7 +293,7 @@ class TestDialogRights(CreditCommon):
         return dialogs, spec
 
     def _get_ways_in(self, model, given):
-        """Return how a client may ask what a dialog says of a record."""
+        """Return the ways in which a client may ask a dialog about a record."""
         reason = {"reason": "x"} if "reason" in self.env[model]._fields else {}
         defaults = {f"default_{name}": value for name, value in given.items()}
         dialogs, spec = self._get_dialog(model)

@@ -1,4 +1,4 @@
-"""The rooms of `models/` stay what they are: read from the code, without running it."""
+"""The rooms of `models/` call only down: read from the code, without running it."""
 
 import ast
 from pathlib import Path
@@ -24,7 +24,7 @@ def is_super(node):
 
 
 def extends(method):
-    """Tell if a method calls what it overrides."""
+    """Tell if a method calls the method that it overrides."""
     return any(
         isinstance(node, ast.Attribute)
         and (node.attr, is_super(node.value)) == (method.name, True)
@@ -75,7 +75,7 @@ class TestRooms(BaseCase):
         ]
 
     def test_no_room_calls_up(self):
-        lowest = {}  # What extends Odoo's own method is called through that.
+        lowest = {}  # An extension of Odoo's own method is called through that method.
         for path, _model, method in self.methods:
             rank = (get_floor(path), not extends(method))
             lowest[method.name] = min(rank, lowest.get(method.name, rank))

@@ -73,13 +73,13 @@ class CreditCommon(RefundCommon):
         self.assertEqual(first - later, set(), "locked, but not changed")
 
     def move_contact(self):
-        """Give the customer a parent: what is held stays the customer's own."""
+        """Give the customer a parent: existing credit stays the customer's own."""
         self.partner.parent_id = self.env["res.partner"].create(
             {"name": "Parent", "is_company": True}
         )
 
     def held(self, currency=None):
-        """Return what is held for the customer."""
+        """Return the credit that is held for the customer."""
         return self._balance(currency=currency).amount
 
     def balance(self):

@@ -4,7 +4,7 @@ from ..common import InvoicePaymentsCommon
 
 
 class CreditBalanceCommon(InvoicePaymentsCommon):
-    """What is held for a customer, seen from the ledger."""
+    """Tests of the credit of a customer, seen from the ledger."""
 
     @classmethod
     def setUpClass(cls):

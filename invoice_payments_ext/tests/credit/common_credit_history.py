@@ -8,7 +8,7 @@ REPORT = "invoice_payments_ext.action_report_credit_statement"
 
 
 class CreditHistoryCommon(CreditCommon):
-    """A customer with a history of credit: 300 now, and what a test adds."""
+    """A customer with a history of credit: 300 now, and the entries of a test."""
 
     def setUp(self):
         with freeze_time("2026-01-10 12:00:00"):

@@ -68,7 +68,7 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_several_at_once_share_the_balance(self):
-        """In whatever order they are chosen: what is due first is paid first."""
+        """The invoice that is due first is paid first, in any order of choice."""
         drafts = self.env["account.move"].union(
             *(
                 self.make_invoice(200.0, post=False, invoice_date_due=due)
@@ -162,7 +162,7 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual((form.applied_credit, form.amount), (300, 200))
 
     def test_issue_and_charge_of_what_a_method_can_take(self):
-        """The limit of the payment provider is for what is left."""
+        """The limit of the payment provider applies to the amount that is left."""
         self.provider.maximum_amount = 250
         draft = self.make_invoice(500.0, post=False)
         attempt = draft.issue_and_charge(self.token.id)

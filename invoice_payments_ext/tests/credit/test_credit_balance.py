@@ -15,7 +15,7 @@ from .common_credit_balance import CreditBalanceCommon
 
 @tagged("post_install", "-at_install")
 class TestCreditBalance(CreditBalanceCommon):
-    """What is held for a customer is what the ledger says on the credit account."""
+    """The balance of a customer equals the ledger's amount on the credit account."""
 
     # === THE BOOKS === #
 
@@ -41,7 +41,7 @@ class TestCreditBalance(CreditBalanceCommon):
         )
 
     def test_books_go_with_the_chart_of_accounts(self):
-        """Odoo deletes what a chart created before it loads another one."""
+        """Odoo deletes the records of a chart before it loads another one."""
         company = self.make_other_company(name="Other Chart")["company"]
         account = company.credit_balance_account_id
         books = company.credit_balance_journal_id, account
@@ -54,7 +54,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertTrue(company.credit_balance_journal_id)
 
     def test_books_of_whatever_chart_of_accounts(self):
-        """Whatever its codes look like, and those of its journals."""
+        """The codes of accounts and journals may have any form."""
         for name, codes, taken in (
             ("Long codes", {"liability_current": "44551100"}, []),
             ("Letters", {"liability_current": "B.2.1"}, ["CRED"]),
@@ -128,7 +128,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self._balance().amount, 0.0)
 
     def test_journal_with_entries_is_kept(self):
-        """Otherwise what was paid from credit would pass for money from then on."""
+        """Otherwise payments from credit would count as money from then on."""
         other = self.company.credit_balance_journal_id.copy()
         self.customer.adjust_credit_balance(100.0, reason="Goodwill")
         with self.assertRefused("cannot be changed: there are entries in"):
@@ -527,7 +527,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self._balance().amount, 0.0)
 
     def _merge_after_spending(self, *targets):
-        """Merge a customer, and what it was merged into, with each of these in turn.
+        """Merge a customer, and then the merged contact, with each of these in turn.
 
         :return: The entry that added 100, and the payment that spent 40 of it.
         """
@@ -545,7 +545,7 @@ class TestCreditBalance(CreditBalanceCommon):
         return company, company.create({"name": "Contact", "parent_id": company.id})
 
     def test_merged_into_a_contact_of_a_customer(self):
-        """It is its customer's from then on, and so is what is undone later."""
+        """The credit is that customer's from then on, also the credit undone later."""
         company, contact = self._make_company_with_contact()
         entry, payment = self._merge_after_spending(contact)
         self.assertEqual(self._balance(company).amount, 60.0)
@@ -596,7 +596,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self._history(company)[-1], ("reversal", 40.0, 100.0))
 
     def test_merged_on_into_another_customer(self):
-        """What became the first parent's stays so; see contacts that are moved."""
+        """The first parent's credit stays there, as for contacts that are moved."""
         company, contact = self._make_company_with_contact()
         other_company, other_contact = self._make_company_with_contact()
         entry, payment = self._merge_after_spending(contact, other_contact)
@@ -720,7 +720,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self._balance().amount, 0.0)
 
     def test_doors_after_a_move_to_another_parent(self):
-        """What is held stays with the contact; its invoices are the new parent's."""
+        """The credit stays with the contact; its invoices are the new parent's."""
         self._make_entry(100.0)
         balance = self._balance().with_user(self.supervisor)
         company = self.env["res.partner"].create({"name": "C", "is_company": True})
@@ -758,7 +758,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(balance.amount, 100.0)
 
     def _own(self):
-        """Return what the customer holds itself, whatever parent it has."""
+        """Return the customer's own credit, without that of its parent."""
         self.env.flush_all()
         balance = self.env["account.credit.balance"].search(
             [("partner_id", "=", self.partner.id), ("merged_into_id", "=", False)]

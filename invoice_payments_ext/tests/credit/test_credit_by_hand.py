@@ -135,7 +135,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(refund._name, "account.payment")
 
     def test_added_to_another_invoice(self):
-        """What was taken off an invoice pays another one by the same rules."""
+        """Credit that was taken off an invoice pays another one by the same rules."""
         applied = self.invoice.apply_credit_balance(100).sudo()
         applied.move_id.line_ids.remove_move_reconcile()
         line = applied._get_receivable_lines()

@@ -55,7 +55,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
         return response.text.replace("\xa0", " ").replace("\ufeff", "")
 
     def _amounts(self, page):
-        """Return what the cells of the history say, row by row."""
+        """Return the texts of the cells of the history, row by row."""
         rows = fromstring(page).xpath("//table//tbody/tr")
         return [
             ["".join(cell.text_content().split()) for cell in row.xpath("./td")]
@@ -73,7 +73,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
             f"/my/credit/{balance.id}/statement",
         )
 
-    # === WHAT A MEMBER SEES === #
+    # === PAGES OF A MEMBER === #
 
     def test_page(self):
         page = self._page()

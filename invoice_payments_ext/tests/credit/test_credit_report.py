@@ -13,7 +13,7 @@ TODAY = "2026-07-15 12:00:00"
 
 @tagged("post_install", "-at_install")
 class TestCreditReport(CreditHistoryCommon):
-    """What is held is the money that came in last."""
+    """The credit that is held is the money that came in last."""
 
     def setUp(self):
         super().setUp()  # On 2026-01-10, 300 came in.
@@ -31,7 +31,7 @@ class TestCreditReport(CreditHistoryCommon):
     # === HELPERS === #
 
     def _rows(self, partner=None, **domain):
-        """Return what is held: the day that it came in, its bucket, the amount."""
+        """Return the day, the bucket and the amount of the credit that is held."""
         self.env.flush_all()
         rows = self.report.search(
             [
@@ -124,7 +124,7 @@ class TestCreditReport(CreditHistoryCommon):
             }
         )
 
-    # === WHAT IS GIVEN BACK === #
+    # === CREDIT THAT IS GIVEN BACK === #
 
     def test_application_undone(self):
         """The credit is as old as before."""
@@ -137,7 +137,7 @@ class TestCreditReport(CreditHistoryCommon):
         )
 
     def test_entry_reset_and_posted_again(self):
-        """What was taken back is not there any more, newer as it may be."""
+        """Credit that was taken back is not listed any more, even if it is newer."""
         move = self._enter("2026-07-01", 25.0)
         move.action_post()
         self.assertEqual(self._rows()[0], ("2026-07-01", "0", 25.0))
@@ -154,7 +154,7 @@ class TestCreditReport(CreditHistoryCommon):
         self.assertEqual(self._rows(), [("2026-01-10", "3", 300.0)])
 
     def test_more_given_back_than_came_in(self):
-        """Then that is what is held: the report never leaves anything out.
+        """All of it is held then: the report never leaves anything out.
 
         It cannot be booked any more, but may have been before.
         """
@@ -260,7 +260,7 @@ class TestCreditReport(CreditHistoryCommon):
         )
 
     def test_list_of_all_entries(self):
-        """It stands alone as well as in a form: there is no parent to look at."""
+        """The list of entries opens alone as well as in a form, without a parent."""
         entries = self.env["account.credit.balance.entry"].with_user(self.accountant)
         views = entries.get_views([(False, "list"), (False, "search")])
         self.assertNotIn("parent.", views["views"]["list"]["arch"])

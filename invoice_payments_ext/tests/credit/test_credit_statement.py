@@ -36,7 +36,7 @@ class TestCreditStatement(CreditHistoryCommon):
             statement["closing_balance"],
         )
 
-    # === WHAT IT SAYS === #
+    # === CONTENT === #
 
     def test_period(self):
         self.assertEqual(
@@ -133,7 +133,7 @@ class TestCreditStatement(CreditHistoryCommon):
         self.assertEqual(entry.balance_after, 249.5)
 
     def test_clock_that_went_back(self):
-        """A line moves by what the clock was wrong; the statements still add up."""
+        """A line moves by the error of the clock; the statements still add up."""
         self.adjust("2026-05-01 00:00:05", 7, "Late")
         self.adjust("2026-04-30 23:59:58", 3, "Early")
         opening, lines, closing = self._get("2026-04-11", "2026-04-30")
@@ -179,7 +179,7 @@ class TestCreditStatement(CreditHistoryCommon):
         with self.assertRefused("", AccessError):
             self.balance.get_statement()
 
-    # === WHAT IT COSTS === #
+    # === QUERIES === #
 
     def test_history_before_the_period_costs_nothing(self):
         read = []
@@ -238,7 +238,7 @@ class TestCreditStatement(CreditHistoryCommon):
             self.assertNotIn("They asked", str(line))
 
     def test_reason_of_the_staff_is_not_printed(self):
-        """Neither when what it was given for is undone, nor when it is posted again."""
+        """The reason is not printed after an undo or a second posting either."""
         paid = self._balance().with_user(self.supervisor).pay_out(10, "A loud man")
         taken = paid.sudo().source_payment_id
         paid.action_draft()

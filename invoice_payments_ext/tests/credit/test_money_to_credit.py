@@ -66,7 +66,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 354)
 
     def test_excess_beside_an_early_payment_discount(self):
-        """What is above the discounted amount is kept: the discount is granted."""
+        """The excess over the discounted amount is kept: the discount is granted."""
         self.company.credit_applied_at_issue = False
         for amount, kept in ((250, 54), (200, 4), (197.5, 1.5)):
             with self.subTest(amount):
@@ -143,7 +143,7 @@ class TestMoneyToCredit(CreditCommon):
         yen = self.make_currency("JPY", 100.0)
         self.set_rate(yen, "2026-01-02", 150.0)
         # 900 in the company's currency when issued, as 2,700 euro are; the payments are
-        # what the yen are on the day, in euro.
+        # the value of the yen on the day, in euro.
         for rate, amount, paid, remaining, kept in (
             (150.0, 150000, 3000, 0, 300),
             (150.0, 120000, 2400, 10000, 0),
@@ -294,7 +294,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_state_that_is_written(self):
-        """By whatever door: credit is not given back twice."""
+        """Credit is not given back twice, by any door."""
         applied = self.invoice.apply_credit_balance(100)
         undone = applied.undo_credit_application()
         for call_off in (
@@ -325,7 +325,7 @@ class TestMoneyToCredit(CreditCommon):
             applied.write({"amount": 200})
 
     def test_refund_that_was_cancelled_is_not_confirmed(self):
-        """What is given back by another one is counted with it."""
+        """The amount that another refund gives back is counted with it."""
         payment = self.record(100)
         first = payment.refund(100, to="outside", reason="Less")
         first.action_draft()
@@ -375,7 +375,7 @@ class TestMoneyToCredit(CreditCommon):
             self.assertEqual(self.held(), 500)
 
     def test_what_was_cancelled_is_given_back_anew(self):
-        """What it gave back may have paid another invoice since."""
+        """The credit that it gave back may have paid another invoice since."""
         applied = self.invoice.apply_credit_balance(100)
         paid = self.balance().pay_out(100, reason="Asked for")
         for source, given in (
@@ -420,7 +420,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), held)
 
     def test_credit_note_of_what_credit_paid_that_is_corrected(self):
-        """What it gave back is taken again first."""
+        """The credit that it gave back is taken again first."""
         self.invoice.apply_credit_balance(300)
         self.record(700)
         credit_note = self.make_credit_note(self.invoice, 200).sudo()
@@ -460,7 +460,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 450)
 
     def test_money_of_what_is_kept_that_is_corrected(self):
-        """It is matched with what is kept before anything else can take it."""
+        """The money is matched with the kept credit first."""
         payment = self.record(1200, excess="credit").sudo()
         kept = payment.refund_payment_ids
         payment.action_draft()
@@ -483,7 +483,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 0)
 
     def test_refund_outside_with_a_fee(self):
-        """What the bank takes is booked in its entry; and it is deleted as before."""
+        """The bank's fee is booked in the refund's entry, which can be deleted."""
         refund = self.record(500).refund(100, to="outside", reason="Less").sudo()
         refund.action_draft()
         paid, owed = refund.move_id.line_ids.sorted("amount_currency")
@@ -504,7 +504,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertFalse(refund.exists())
 
     def test_journal_entry_of_what_takes_credit_or_gives_it_back(self):
-        """It is posted and reset by its payment, and books what that is about."""
+        """The entry follows its payment and books the payment's amount."""
         applied = self.invoice.apply_credit_balance(300)
         undone = applied.undo_credit_application()
         entry = undone.sudo().move_id
@@ -534,7 +534,7 @@ class TestMoneyToCredit(CreditCommon):
             refund.move_id.button_draft()
 
     def test_what_a_refund_is_taking(self):
-        """What goes back to the card is not kept as credit, too."""
+        """Money that goes back to the card is not also kept as credit."""
         payment = self.charge(500)
         self.charge(300)
         self.record(200)  # The invoice is paid.
@@ -633,7 +633,7 @@ class TestMoneyToCredit(CreditCommon):
                 if is_cancelled:
                     continue
                 with self.assertRefused("is not posted"):
-                    # What was reset before there was a reversal, as of old.
+                    # An entry that was reset before there was a reversal.
                     self.env.cr.execute(
                         "UPDATE account_move SET state = 'draft' WHERE id = %s",
                         [entry.id],
@@ -730,7 +730,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_rows_of_a_credit_note(self):
-        """What went out is neither undone nor refunded there."""
+        """A payment that went out is neither undone nor refunded there."""
         self.record(1000)
         credit_note = self.invoice.issue_credit_note(
             amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
@@ -741,7 +741,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(names, {"receipt", "open_payment"})
 
     def test_entry_of_two_customers_by_one_click(self):
-        """The row moves what is open of this invoice's customer."""
+        """The row moves the open amount of this invoice's customer."""
         stranger = self.env["res.partner"].create({"name": "Stranger"})
         receivable = self.partner.property_account_receivable_id
         entry = self.env["account.move"].create(
@@ -801,7 +801,7 @@ class TestMoneyToCredit(CreditCommon):
             payment.with_user(self.accountant).action_move_to_credit_balance()
 
     def test_bank_match_by_one_click(self):
-        """What a bank match leaves open is moved from the list of journal items."""
+        """The rest of a bank match is moved from the list of journal items."""
         statement_line = self.env["account.bank.statement.line"].create(
             {
                 "journal_id": self.company_data["default_journal_bank"].id,
@@ -985,7 +985,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_credit_note_that_is_paid_from_both(self):
-        """What credit paid goes back there first, the rest where somebody says."""
+        """The part that credit paid goes back first, the rest as a person chooses."""
         self.invoice.apply_credit_balance()
         self.charge()
         with self.assertRefused("say where they go"):

@@ -158,7 +158,7 @@ class TestPayOut(CreditCommon):
         self.assertIn("Credit was not paid out", payment.activity_ids.mapped("summary"))
 
     def test_card_without_an_answer(self):
-        """What may have gone out is not held any more, until somebody knows."""
+        """Money that may have gone out is not held until the outcome is known."""
         payment = self.charge()
         attempt = self.pay_out_to_card(payment, 200, requests.Timeout()).sudo()
         self.assertEqual(attempt.outcome, "unknown")
@@ -246,7 +246,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_above_the_limit_it_waits(self):
-        """Otherwise what may not be refunded alone was given as credit and paid out."""
+        """A pay-out above the limit waits, so that it is not a way around approval."""
         self.company.payment_approval_limit = 100
         groups = (
             "account.group_account_invoice,invoice_payments_ext.group_payment_refund"
@@ -274,7 +274,7 @@ class TestPayOut(CreditCommon):
         # Who approved it did not give it alone.
         alone = balance.with_user(approver).pay_out(100, reason="Asked")
         self.assertEqual(alone._name, "account.payment")
-        # What was not paid out counts no more.
+        # A cancelled pay-out does not count any more.
         alone.sudo().action_draft()
         alone.sudo().action_cancel()
         alone.sudo().source_payment_id.undo_credit_application()
@@ -284,7 +284,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(last.state, "waiting")
 
     def test_contact_that_got_a_parent(self):
-        """What stays its own is adjusted, spent and paid out there too."""
+        """The contact's own credit is adjusted, spent and paid out there too."""
         card_payment = self.charge(400)
         applied = self.invoice.apply_credit_balance(100)
         parent = self.env["res.partner"].create({"name": "P", "is_company": True})
@@ -323,7 +323,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(self._balance(heir).amount, 120)
 
     def test_the_reason_is_not_for_the_customer(self):
-        """Whatever becomes of the entries: the reason stands on their journal items."""
+        """The history keeps the reason in its notes, and no receipt shows it."""
         secret = "Moaned for weeks"
         payment = self.balance().pay_out(200, reason=secret)
         taken = payment.source_payment_id

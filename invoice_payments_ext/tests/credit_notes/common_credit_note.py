@@ -80,7 +80,7 @@ class CreditNoteCommon(InvoicePaymentsCommon):
         return entry
 
     def open_amount(self, move):
-        """Return what is open of an invoice, a credit note or a payment."""
+        """Return the open amount of an invoice, a credit note or a payment."""
         move.env.flush_all()
         move.env.invalidate_all()
         entry = move.sudo().move_id if move._name == "account.payment" else move.sudo()

@@ -209,7 +209,7 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(self.invoice.payment_state, "reversed")
 
     def test_after_an_unlike_credit_note(self):
-        """What was credited on other accounts and taxes counts as well."""
+        """Amounts that were credited on other accounts and taxes count as well."""
         other = self.env["account.move"].create(
             {
                 "move_type": "out_refund",
@@ -235,7 +235,7 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
 
     def test_edited_by_hand(self):
-        """What counts is what was posted, not what the door had in mind."""
+        """The posted amounts count, not the amounts that the door proposed."""
         credit_note = self.credit(120).sudo()
         credit_note.button_draft()
         credit_note.invoice_line_ids[0].price_unit = 160
@@ -274,7 +274,7 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(self.credit(date="2026-02-02").amount_total, 800)
 
     def test_cash_basis(self):
-        """Tax that is due when paid is taken back with what the credit note pays."""
+        """Tax that is due when paid is taken back as far as the credit note pays."""
         self.company.tax_exigibility = True
         transition, due = self.env["account.account"].create(
             [
@@ -340,7 +340,7 @@ class TestCreditNote(CreditNoteCommon):
 
 @tagged("post_install", "-at_install")
 class TestCreditNoteDestinations(CreditNoteCommon):
-    """What was paid already goes somewhere."""
+    """The amount that was paid already goes to destinations."""
 
     def test_original(self):
         payment = self.charge()
@@ -558,7 +558,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
 
 @tagged("post_install", "-at_install")
 class TestCreditNoteRefusals(CreditNoteCommon):
-    """What cannot be credited is refused in words, and changes nothing."""
+    """A credit note that is not possible is refused in words and changes nothing."""
 
     def test_documents(self):
         draft = self.make_taxed_invoice(post=False)

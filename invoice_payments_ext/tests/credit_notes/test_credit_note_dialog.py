@@ -6,7 +6,7 @@ from .common_credit_note import CreditNoteCommon
 
 @tagged("post_install", "-at_install")
 class TestCreditNoteDialog(CreditNoteCommon):
-    """The dialog proposes what fits, says what will happen, and calls the door."""
+    """The dialog proposes fitting values, shows a preview and calls the door."""
 
     def open(self, invoice=None):
         action = (invoice or self.invoice).action_create_credit_note()

@@ -15,7 +15,7 @@ TEMPLATES = ("receipt", "declined", "refund")
 
 @tagged("post_install", "-at_install")
 class TestMail(InvoicePaymentsCommon):
-    """Customers are told of charges and refunds by mail: once, and what is true."""
+    """Customers are told of charges and refunds by mail, once and truthfully."""
 
     def setUp(self):
         super().setUp()
@@ -381,7 +381,7 @@ class TestMail(InvoicePaymentsCommon):
         self._refund(payment, "done")
         self._charge("error", amount=10.0)
         self.assertFalse(self._queue())
-        # What was not told then is not told when the mails are switched on later.
+        # Mails that were not sent then are not sent when they are switched on later.
         company._set_default_mail_templates()
         self._keep()
         self.assertFalse(self._queue())

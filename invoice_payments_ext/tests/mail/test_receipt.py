@@ -5,7 +5,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestReceipt(InvoicePaymentsCommon):
-    """Every receipt says what was paid, how, for what, and what is left."""
+    """Every receipt shows the amount paid, the method, the invoices and the rest."""
 
     REPORT = "account.action_report_payment_receipt"
 

@@ -47,7 +47,7 @@ class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
     # === HELPERS === #
 
     def request(self, route, **params):
-        """Call a route as the browser does; raise what the person is told."""
+        """Call a route as the browser does; raise the error that a person sees."""
         answer = self.url_open(route, json={"params": params}).json()
         if "error" in answer:
             error = answer["error"]
@@ -62,7 +62,7 @@ class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
         self._keep()
 
     def held(self, partner=None):
-        """Return what is held for the customer."""
+        """Return the credit that is held for the customer."""
         self.env.invalidate_all()
         return (
             self.env["account.credit.balance"]

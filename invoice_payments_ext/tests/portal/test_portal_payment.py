@@ -65,7 +65,7 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(self.held(), 300)
 
     def test_forged_validation(self):
-        """What only saves a method would be taken or charged, and never booked."""
+        """A request that only saves a method moves no money and no credit."""
         self.give_credit(1000)
         for pay in (self.pay_by_credit, self.charge):
             with self.subTest(pay=pay.__name__):
@@ -424,7 +424,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assertEqual((self.held(), self.held(stranger)), (250, 300))
 
     def _book_beside_another(self):
-        """Return what brought the rest, and another one for which credit waits."""
+        """Return the attempt for the rest, and another one for which credit waits."""
         self.give_credit(300)
         self.gateway.answers = ["pending"]
         tx = self.charge(1000, use_credit=True)
@@ -483,7 +483,7 @@ class TestCreditFirst(PortalPaymentCommon):
 
 @tagged("post_install", "-at_install")
 class TestPortalPayment(PortalPaymentCommon):
-    """What members may pay, and that it is paid once."""
+    """Members pay only allowed amounts, and each once."""
 
     def test_saved_method_in_four_steps(self):
         tx = self.charge(1000)
@@ -623,7 +623,7 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assert_refused("cannot be used for", self.charge, 100)
 
     def test_form(self):
-        """Providers are offered by what can be paid, each up to what it takes."""
+        """Each provider is offered if it takes an amount that can be paid."""
         self.company.portal_amount_choice = True
         self.company.portal_minimum_amount = 25
         self.give_credit(300)
@@ -650,7 +650,7 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assertNotIn("credit_balance", page)
 
     def test_form_for_what_credit_leaves(self):
-        """Where there is no choice of the amount, the card may be for the rest."""
+        """Without a choice of the amount, the card may pay the rest."""
         self.give_credit(300)
         for maximum, is_offered in ((700, True), (699, False)):
             self.provider.maximum_amount = maximum

@@ -329,7 +329,7 @@ class TestPortalSectionHttp(InvoicePaymentsHttpCommon):
         self._settle_data()
 
     def _get_guesses(self):
-        """Return what somebody could try instead of the invoice's access token."""
+        """Return values to try instead of the invoice's access token."""
         foreign = self.make_invoice().sudo()._portal_ensure_token()
         self._settle_data()
         token = self.access_token

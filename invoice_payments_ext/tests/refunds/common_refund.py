@@ -39,7 +39,7 @@ class RefundCommon(InvoicePaymentsCommon):
         )
 
     def receivable(self, payment):
-        """Return what is open of a payment on the receivable account."""
+        """Return the open amount of a payment on the receivable account."""
         payment.env.flush_all()
         payment.env.invalidate_all()
         return sum(

@@ -346,7 +346,7 @@ class TestRefundFromElsewhere(RefundCommon):
             "Refund not matched with its payment",
             self.invoice.activity_ids.mapped("summary"),
         )
-        # The money did come, whatever was given back of it.
+        # The money did come, even if some of it was given back.
         payment.action_draft()
         payment.action_post()
         self.assertEqual(payment.state, "in_process")
@@ -622,7 +622,7 @@ class TestRefundOutside(RefundCommon):
 
 @tagged("post_install", "-at_install")
 class TestRefundAllocation(RefundCommon):
-    """What a refund undoes: the unallocated part first, then the chosen invoice."""
+    """A refund undoes the unallocated part first, then the chosen invoice."""
 
     def pay_two(self):
         """Return a payment of 1500 that paid two invoices, and the second of them."""
@@ -831,7 +831,7 @@ class TestRefundAllocation(RefundCommon):
 
 @tagged("post_install", "-at_install")
 class TestRefundRefusals(RefundCommon):
-    """What is no refund is refused in words, and changes nothing."""
+    """A request that is not a refund is refused in words and changes nothing."""
 
     def test_amounts(self):
         payment = self.charge()

@@ -6,7 +6,7 @@ from .common_refund import RefundCommon
 
 @tagged("post_install", "-at_install")
 class TestRefundDialog(RefundCommon):
-    """The dialog proposes what fits, says what will happen, and calls the door."""
+    """The dialog proposes fitting values, shows a preview and calls the door."""
 
     def open(self, payment):
         action = self.action(self.row(payment), "refund")

@@ -58,7 +58,7 @@ class PortalTokenCommon(PortalPaymentCommon):
         return fromstring(response.text)
 
     def options(self):
-        """Return what the page says of each saved method, by its digits."""
+        """Return the text of each saved method on the page, by its digits."""
         options = {}
         for option in self.page().xpath(
             "//li[.//button[@name='o_payment_delete_token']]"
@@ -176,7 +176,7 @@ class TestTokensForCharges(PortalTokenCommon):
         self.assertEqual(self.default_of(self.member), company_token)
         self.assertFalse(self.default_of(self.colleague))
         self.assertIn("Mia Member, ", self.options()["8888"])
-        # The company's invoices cannot be charged to what is the member's own.
+        # The company's invoices cannot be charged to the member's own method.
         self.choose(self.token.id)
         self.assertEqual(self.default_of(self.partner), company_token)
         self.assertEqual(self.default_of(self.member), self.token)
@@ -295,7 +295,7 @@ class TestTokenRemoval(PortalTokenCommon):
     """A method that something depends on does not vanish silently."""
 
     def names(self, token, user="ip_member"):
-        """Return what the dialog lists that asks whether to remove a method."""
+        """Return the list in the dialog that asks whether to remove a method."""
         self.authenticate(user, user)
         info = self.call("get_linked_records_info", token.id)
         for record in info:
@@ -454,7 +454,7 @@ class TestTokenRemoval(PortalTokenCommon):
 
 @tagged("post_install", "-at_install")
 class TestTokenConsent(PortalTokenCommon):
-    """What a member agreed to is kept with the method, as it was shown."""
+    """The text that a member agreed to is kept with the method, as it was shown."""
 
     def setUp(self):
         super().setUp()
@@ -467,7 +467,7 @@ class TestTokenConsent(PortalTokenCommon):
     # === HELPERS === #
 
     def shown(self, page=None):
-        """Return what the page shows beside *Save*: the text and its version."""
+        """Return the text that the page shows beside *Save*, and its version."""
         page = self.page() if page is None else page
         [element] = page.find_class("o_token_consent")
         return element.text, element.get("data-consent-version")
@@ -506,7 +506,7 @@ class TestTokenConsent(PortalTokenCommon):
     def kept(self, record):
         return record.consent_text, record.consent_date, record.consent_user_id
 
-    # === WHAT IS KEPT === #
+    # === STORED CONSENT === #
 
     @freeze_time("2026-03-12 10:30:00", tick=True)
     def test_added_on_the_page(self):
@@ -565,7 +565,7 @@ class TestTokenConsent(PortalTokenCommon):
         self.company.token_consent_text = "Another text."
         self.assert_refused("has changed", self.add, consent_version=version)
 
-    # === WHAT IS MADE UP === #
+    # === FORGED REQUESTS === #
 
     def test_forged_by_the_browser(self):
         for forged in ("I agree to nothing", "0" * 64, 7, ["x"], {"text": "x"}, True):

@@ -8,7 +8,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestBus(InvoicePaymentsCommon):
-    """Open forms hear of what changed, and nobody else does."""
+    """Open forms hear of the changed invoices, and nobody else does."""
 
     def _listen(self):
         """Return the list that notifications are put in from now on."""

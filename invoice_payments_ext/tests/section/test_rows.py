@@ -537,7 +537,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["currency_id"], self.company.currency_id.id)
         self.assertEqual(row["amount"], 100.0)
         self.assertAlmostEqual(row["amount_applied"], 370.0)
-        self.assertEqual(len(rows), 3, "Exchange differences are no rows.")
+        self.assertEqual(len(rows), 3, "Exchange differences are not rows.")
         self._assert_adds_up()
         self.invoice.record_external_payment(date="2026-01-20")
         self.assertEqual(self._assert_adds_up()["amount_remaining"], 0.0)

@@ -10,7 +10,7 @@ from ..credit.common_credit_balance import CreditBalanceCommon
 
 @tagged("post_install", "-at_install")
 class TestTieOut(CreditCommon):
-    """Whatever is broken in the database is listed, by its record."""
+    """Each fault in the database is listed, by its record."""
 
     def setUp(self):
         super().setUp()
@@ -20,7 +20,7 @@ class TestTieOut(CreditCommon):
         self._keep()
 
     def tie_out(self, **values):
-        """Return the invariant, the record and the amounts of what is found."""
+        """Return the invariant, the record and the amounts of each finding."""
         self.env.invalidate_all()
         return [
             (
@@ -40,7 +40,7 @@ class TestTieOut(CreditCommon):
         return savepoint
 
     def assert_found(self, savepoint, *wanted):
-        """Assert that this and nothing else is found, and undo what was broken."""
+        """Assert that this and nothing else is found, and undo the damage."""
         found = self.tie_out()
         savepoint.rollback()
         self.assertEqual(found, list(wanted))
@@ -298,7 +298,7 @@ class TestTieOut(CreditCommon):
         self.assertEqual(found, [("holder", line, 50.0, 0)])
 
     def test_contact_that_changed_its_parent(self):
-        """What it was given stays with the parent of then, whatever it gets later."""
+        """Credit stays with the former parent of a contact, also when more comes."""
         contact = self.env["res.partner"].create(
             {"name": "Contact", "parent_id": self.partner.id}
         )
@@ -317,7 +317,7 @@ class TestTieOut(CreditCommon):
         self.assertEqual(self.tie_out(), [])
 
     def test_contact_whose_own_balance_was_emptied(self):
-        """What is new is on its parent's then; what is given back where it was."""
+        """New credit is on the parent's balance; credit given back on the former."""
         contact, given = self._hold(50)
         taken = self._enter(contact, -50)
         contact.sudo().parent_id = self.partner
@@ -338,7 +338,7 @@ class TestTieOut(CreditCommon):
         self.assertEqual(self.tie_out(), [])
 
     def test_contacts_that_were_merged(self):
-        """What a contact was given on its parent's balance stays there."""
+        """Credit that a contact was given on its parent's balance stays there."""
         twin = self._hold(50, "Twin")[0].with_env(self.env)
         contact = self.env["res.partner"].create(
             {"name": "Contact", "parent_id": self.partner.id}
@@ -414,7 +414,7 @@ class TestTieOut(CreditCommon):
         self.assertEqual(found, [("matched", line, 0, -1)])
 
     def _find_after(self, statement, *values):
-        """Return what is found when the database is broken so, and undo that."""
+        """Return the findings when the database is damaged so, and undo the damage."""
         savepoint = self.break_it(statement, *values)
         found = self.tie_out()
         savepoint.rollback()

@@ -8,7 +8,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestWriteOff(InvoicePaymentsCommon):
-    """What will never be paid is written off, without tax, and can be undone."""
+    """An amount that will never be paid is written off without tax, and undone."""
 
     @classmethod
     def setUpClass(cls):
@@ -46,7 +46,7 @@ class TestWriteOff(InvoicePaymentsCommon):
         return self._make_invoice(invoice_payment_term_id=term.id, **values)
 
     def _lines(self, entry):
-        """Return what the lines of an entry book, the credits first."""
+        """Return the amounts of the lines of an entry, the credits first."""
         return [
             (
                 line.account_id,
@@ -59,7 +59,7 @@ class TestWriteOff(InvoicePaymentsCommon):
         ]
 
     def _residuals(self, invoice):
-        """Return what is open of the installments, the oldest due first."""
+        """Return the open amounts of the installments, the oldest due first."""
         lines = invoice.sudo().line_ids.filtered(
             lambda line: line.display_type == "payment_term"
         )
@@ -248,7 +248,7 @@ class TestWriteOff(InvoicePaymentsCommon):
         )
         self.assertEqual(invoice.write_off(reason="Insolvent").move_type, "entry")
 
-    # === WHAT IS REFUSED === #
+    # === REFUSALS === #
 
     def test_amounts_that_are_none(self):
         for amount in ("1", True, float("nan"), float("inf"), [], {}):
