@@ -4,13 +4,13 @@
     python3 tests/crash_run.py --kills 100
 
 Several clients charge invoices and give money back: with and without reducing the bill,
-by credit notes, outside the gateway, and as credit, which is then spent on what is open
-again or paid out to the card. Meanwhile the gateway succeeds, declines,
+by credit notes, outside the gateway, and as credit. This is then spent on open invoices
+or paid out to the card. Meanwhile the gateway succeeds, declines,
 delays, and drops connections, and the resolver runs. The server process is killed, half
 of the times at a named point of the steps and half of the times at any moment. Clients
 whose call was cut off ask again after the restart, with their idempotency key. Every
 five kills, and at the end, everything is resolved and the books must agree with the
-gateway, in what was captured and in what was refunded, and the tie-out must be empty.
+gateway on captures and on refunds, and the tie-out must be empty.
 Prints one line of JSON, after Ctrl+C too; the exit status is 1 if anything differs. A
 seed makes the choices, not the timing, repeatable.
 """
@@ -42,7 +42,7 @@ POINTS = [
     "during-send",
     "after-answer",
 ]
-# What the gateway does, and how often.
+# The behaviours of the gateway, and how often each occurs.
 BEHAVIOURS = {
     "tok_succeed": 10,
     "tok_pause": 6,
@@ -66,9 +66,9 @@ REFUND_BEHAVIOURS = {
     "webhook_before": 2,
     "webhook_twice": 2,
 }
-# How what was charged is given back, and how often.
+# The ways to give charges back, and how often each occurs.
 REFUNDS = {"reopen": 4, "reduce": 4, "outside": 2, "credit_note": 3, "credit": 3}
-# What is done with it where it is held as credit.
+# The uses of money that is held as credit.
 CREDIT = ("pay_out", "apply")
 # The resolver runs beside live senders here: it must tell them from dead ones.
 STALE_DELAY = 2
@@ -101,7 +101,7 @@ class CrashRun:
                         self._compare()
                         self._say()
             except KeyboardInterrupt:
-                # Enough: compare what there is.
+                # Enough: compare the books as they are.
                 self.over.set()
                 self.world.clear_faults()
                 self.world.server.kill()
@@ -112,7 +112,7 @@ class CrashRun:
         return self._summarize(time.monotonic() - started)
 
     def _script_gateway(self):
-        """Say what refunds meet: the token would decide on the charge only."""
+        """Script the answers to refunds: the token would decide on the charge only."""
         for method, refund in itertools.product(BEHAVIOURS, REFUND_BEHAVIOURS):
             token = f"{method}-{refund}"
             if method == "tok_pause":
@@ -199,9 +199,9 @@ class CrashRun:
         )
 
     def _choose_refund(self, chance, client, invoice_id):
-        """Return a call that gives back what was charged, if it was, or a part of it.
+        """Return a call that gives a charge back, in whole or in part, if there is one.
 
-        Some of it may have been given back before: what is too much is refused.
+        Some of it may have been given back before: an excess is refused.
         """
         payments = self.world.query(
             """
@@ -297,7 +297,7 @@ class CrashRun:
                 pass  # It died with the server, or another one runs.
 
     def _repeat_calls(self):
-        """Ask again for what was cut off: the same request, or somebody else's."""
+        """Repeat the calls that were cut off: the same request, or somebody else's."""
         calls, self.unfinished = self.unfinished, []
         for kind, call in calls:
             self._call(kind, call)
@@ -305,7 +305,7 @@ class CrashRun:
     # === THE END === #
 
     def _finish(self):
-        """Let the gateway say what it held back, resolve all, and compare."""
+        """Let the gateway answer pending requests, resolve all, and compare."""
         for row in self.world.query(
             "SELECT reference FROM payment_transaction WHERE outcome = 'pending'"
         ):

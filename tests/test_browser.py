@@ -118,7 +118,7 @@ def test_amount_above_what_remains(accountant, world, customer):
     error = accountant.page.locator(".modal", has_text="above the remaining amount")
     expect(error).to_be_visible()
     error.get_by_role("button", name="Close").last.click()
-    # What was entered is still there, to be put right.
+    # The entered values are still there, to be put right.
     accountant.enter("amount", "100")
     accountant.press("Charge")
     accountant.expect_notification("Payment succeeded")

@@ -1,4 +1,4 @@
-"""An accountant puts right what went wrong in a browser, with a real gateway."""
+"""An accountant corrects payments in a browser, with a real gateway."""
 
 import pytest
 from browser.accountant import Accountant
@@ -170,7 +170,7 @@ def test_refund_above_the_limit_waits_for_a_second_person(accountant, world, pai
             "account.payment.approval", [("state", "=", "waiting")], ["id"]
         )
         second.call("account.payment.approval", "approve", [request["id"]])
-        # The open form follows by itself.
+        # The open form is updated automatically.
         accountant.expect_remaining("$ 100.00")
         accountant.expect_refund("Succeeded", "Never delivered", "− $ 100.00")
     finally:

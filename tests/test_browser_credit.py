@@ -61,7 +61,7 @@ def test_pages(accountant, invoice_id):
 
 
 def test_credit_of_no_invoice(accountant, world):
-    """What no invoice shows is moved on a payment or in a list of journal items."""
+    """Money without an invoice is moved on a payment or in a list of journal items."""
     partner_id = world.make_customer()
     values = {
         "payment_type": "inbound",

@@ -123,7 +123,7 @@ def test_declined(member, world):
 
 
 def test_amount_below_the_least(member, world):
-    """Nothing can be paid while what is entered cannot be paid."""
+    """Nothing can be paid while the entered amount is not allowed."""
     [invoice_id] = world.make_invoices([member.partner_id], 50)
     world.make_token(member.partner_id)
     form = member.open_payment_form(invoice_id)

@@ -1,4 +1,4 @@
-"""A member looks at what was paid: the invoice page and the list of payments."""
+"""A member looks at payments: on the invoice page and in the list of payments."""
 
 import pytest
 from browser.member import Member
@@ -87,7 +87,7 @@ def test_my_payments(member, world, invoice_id):
 
 
 def test_nothing_keeps_people_out(member, invoice_id):
-    """What axe-core calls serious is on none of the member's pages."""
+    """None of the member's pages has a barrier that axe-core calls serious."""
     for path in (
         "/my/payments",
         "/my/credit",

@@ -5,7 +5,7 @@ from lib.rpc import ConnectionLost, RpcError
 
 pytest_plugins = ["lib.fixtures"]
 
-# Where the process dies, and what the attempt has become when the resolver was there.
+# The points at which the process dies, and the outcome after the resolver has run.
 # Nothing is left of an attempt that was not stored.
 NOTHING, NEVER_SENT, NEVER_RECEIVED, CAPTURED = None, "canceled", "failed", "succeeded"
 BOUNDARIES = {
@@ -62,7 +62,7 @@ def test_client_repeats_its_request(world, boundary):
     world.run_resolver()
     expected = BOUNDARIES[boundary]
     if expected in (NOTHING, NEVER_SENT):
-        expected = CAPTURED  # What was never sent is sent by the repeated request.
+        expected = CAPTURED  # The repeated request sends the unsent attempt.
     assert_resolved(world, invoice_id, expected)
 
 
@@ -141,7 +141,7 @@ def test_unknown_is_never_sent_again(world):
 
 @pytest.mark.parametrize("failure", ["garbage_before", "odd_before"])
 def test_gateway_that_talks_nonsense_after_a_crash(world, failure):
-    """Whatever the question about the outcome leads to, a person can resolve it."""
+    """A person can resolve it, with any answer to the question about the outcome."""
     invoice_id, token_id = world.make_case()
     world.kill_at("after-answer")
     world.expect_death(world.charge, invoice_id, token_id)

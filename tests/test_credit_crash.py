@@ -5,7 +5,7 @@ from lib.rpc import RpcError
 
 pytest_plugins = ["lib.fixtures"]
 
-# Where the process dies, and what the attempt has become when the resolver was there.
+# The points at which the process dies, and the outcome after the resolver has run.
 # Nothing is left of an attempt that was not stored.
 NOTHING, NOT_SENT, MOVED = None, "not sent", "succeeded"
 BOUNDARIES = {
@@ -20,7 +20,7 @@ BOUNDARIES = {
     "before-settled": MOVED,
     "after-settled": MOVED,
 }
-# What was never marked as sent can be sent by a repeated request.
+# A repeated request can send an attempt that was never marked as sent.
 STILL_TO_SEND = ("before-prepared", "after-prepared", "before-sent")
 HELD, PAID_OUT = 50.0, 40.0
 
@@ -44,7 +44,7 @@ def partner_id(world, charged):
 
 @pytest.fixture
 def pay_out(world, charged, partner_id):
-    """Return what pays 40 of the balance out to the card."""
+    """Return the call that pays 40 of the balance out to the card."""
 
     def pay_out(**values):
         return world.pay_out(
@@ -56,7 +56,7 @@ def pay_out(world, charged, partner_id):
 
 
 def assert_paid_out(world, charged, partner_id, expected):
-    """Check the one attempt, that it was sent at most once, and what it moved."""
+    """Check that the one attempt was sent at most once, and the money it moved."""
     is_moved = expected == MOVED
     refunds = world.get_refunds(charged.attempt_id)
     outcomes = {NOTHING: [], NOT_SENT: ["failed"], MOVED: ["succeeded"]}
@@ -67,7 +67,7 @@ def assert_paid_out(world, charged, partner_id, expected):
     paid_out = PAID_OUT if is_moved else 0
     assert world.gateway.get_refunded(charged.reference) == paid_out
     assert world.get_refundable(charged.payment_id) == 100 - paid_out
-    # What the card had paid stays paid.
+    # The invoice that the card had paid stays paid.
     assert world.get_invoice(charged.invoice_id)["amount_residual"] == 0
     assert world.get_credit_balance(partner_id)["amount"] == HELD - paid_out
     history = [("adjustment", HELD)]
@@ -84,14 +84,14 @@ def test_pay_out_resolver_finds_out(world, charged, partner_id, pay_out, boundar
     world.kill_at(boundary)
     world.expect_death(pay_out)
     if expected is not NOTHING:
-        # Whatever is known of it: it is neither there to be spent nor to be refunded.
+        # The amount can neither be spent nor refunded, with any outcome.
         assert world.get_credit_balance(partner_id)["amount"] == HELD - PAID_OUT
         with pytest.raises(RpcError, match="above the credit balance"):
             pay_out()
         assert world.get_refundable(charged.payment_id) == 100 - PAID_OUT
     world.run_resolver()
     assert_paid_out(world, charged, partner_id, expected)
-    # What is held in the end can be paid out.
+    # The credit that is held in the end can be paid out.
     left = world.get_credit_balance(partner_id)["amount"]
     pay_out(amount=left)
     assert world.get_credit_balance(partner_id)["amount"] == 0
@@ -126,7 +126,7 @@ def test_pay_out_resolver_dies_as_well(world, charged, partner_id, pay_out):
 
 @pytest.mark.parametrize("point", ["before-resolved", "before-settled"])
 def test_pay_out_comes_back_once(world, charged, partner_id, pay_out, point):
-    """The resolver dies while it gives back what did not go out."""
+    """The resolver dies while it gives back an amount that did not go out."""
     world.kill_at("during-send")
     world.expect_death(pay_out)
     world.kill_at(point)

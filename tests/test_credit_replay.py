@@ -21,7 +21,7 @@ def partner_id(world, charged):
 
 
 def assert_paid_out_once(world, charged, partner_id, moved):
-    """Check what came of 40 that were to be paid out of 50."""
+    """Check the books after 40 of 50 were to be paid out."""
     paid_out = 40 if moved else 0
     assert world.gateway.get_refunded(charged.reference) == paid_out
     assert world.get_refundable(charged.payment_id) == 100 - paid_out
@@ -53,7 +53,7 @@ def test_with_key(world, charged, partner_id, point):
 
 @pytest.mark.parametrize("point", POINTS)
 def test_without_key(world, charged, partner_id, point):
-    """By a client that has no key: a replayed request is a new one, or the same."""
+    """A replayed request of a client without a key is a new one, or the same."""
     balance_id = world.get_credit_balance(partner_id)["id"]
     values = {"amount": 40.0, "payment_id": charged.payment_id}
     world.fail_serialization_at(point)
@@ -76,7 +76,7 @@ def test_without_key(world, charged, partner_id, point):
 )
 @pytest.mark.parametrize("moved", [True, False], ids=["paid", "declined"])
 def test_resolver(world, charged, partner_id, point, moved):
-    """The resolver meets one, and books what became of it once."""
+    """The resolver meets a replay, and books the outcome once."""
     balance_id = world.get_credit_balance(partner_id)["id"]
     world.kill_at("after-answer" if moved else "during-send")
     world.expect_death(

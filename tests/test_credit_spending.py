@@ -51,7 +51,7 @@ def test_different_invoices(world, clients, invoices, partner_id):
 
 
 def spend_what_is_left(world, invoices):
-    """Apply what is left, invoice by invoice: some were told to try again."""
+    """Apply the rest, invoice by invoice: some were told to try again."""
     for invoice_id in invoices:
         try:
             apply_credit(world.accountant, invoice_id, None)

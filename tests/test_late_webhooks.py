@@ -1,4 +1,4 @@
-"""What the gateway says late, early, twice or against a person is booked, once."""
+"""Webhooks that are late, early, doubled or against a person are booked once."""
 
 import time
 
@@ -43,7 +43,7 @@ def assert_paid(world, invoice_id, attempt_id):
     ],
 )
 def test_confirmed_later(world, method, outcome):
-    """Whatever was known first: a confirmation is booked and pays the invoice."""
+    """A confirmation is booked and pays the invoice, after any first outcome."""
     invoice_id, token_id = world.make_case(method)
     attempt_id = world.charge(invoice_id, token_id)
     assert world.get_attempt(attempt_id)["outcome"] == outcome
@@ -54,7 +54,7 @@ def test_confirmed_later(world, method, outcome):
 
 @pytest.mark.parametrize("charged", [True, False])
 def test_confirmed_after_a_person_resolved(world, charged):
-    """A person said what became of it; then the gateway says that it was charged."""
+    """A person resolved the attempt; then the gateway says that it was charged."""
     invoice_id, token_id = world.make_case("tok_error_after")
     attempt_id = world.charge(invoice_id, token_id)
     world.act(attempt_id, "resolve", charged=charged, reason="The customer told us")
@@ -162,7 +162,7 @@ def test_gateway_out_of_reach(world):
 
 @pytest.mark.parametrize("failure", ["error_before", "garbage_before", "odd_before"])
 def test_gateway_cannot_be_asked(world, failure):
-    """An answer that is no answer to the resolver's question leaves it to a person."""
+    """An answer that does not fit the resolver's question leaves it to a person."""
     invoice_id, token_id = world.make_case("tok_drop_after")
     attempt_id = world.charge(invoice_id, token_id)
     reference = world.get_attempt(attempt_id)["reference"]

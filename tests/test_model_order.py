@@ -30,7 +30,7 @@ def books():
 def test_any_order_of_model_files(books):
     usual, *permuted = books
     assert len(permuted) == 3
-    # The credit note of 40 is back on the balance; of what was reset, nothing was paid.
+    # The credit note of 40 is back on the balance; the reset one paid nothing.
     assert usual["credit"] == [40.0]
     assert not usual["tie_out"]
     for other in permuted:

@@ -40,7 +40,7 @@ def open_tab(member):
 
 
 def pay(tab, world, invoice_id, amount, token_id=None, **values):
-    """Send what the payment form sends."""
+    """Send the same request as the payment form."""
     provider_id, method_id = world.facts["provider_id"], None
     if not token_id:
         [credit] = world.query(
@@ -152,7 +152,7 @@ def test_one_key(world, tabs, partner_id):
     ),
 )
 def test_killed_while_a_member_pays(world, tabs, partner_id, point, is_charged):
-    """A charge beside credit: what the gateway took is booked, the credit once."""
+    """A charge beside credit: the gateway's money is booked, the credit once."""
     invoices = world.make_invoices([partner_id])
     token_id = world.make_token(partner_id)
     world.adjust_credit(partner_id, 30.0)

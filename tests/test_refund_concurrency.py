@@ -121,7 +121,7 @@ def test_gateway_and_outside(world, clients):
 def test_beside_charges_and_credit_notes(world, clients):
     """A part-paid invoice: its payment goes back while the rest is charged or credited.
 
-    Whatever comes first, every part of the bill is paid, credited or open once.
+    In any order, every part of the bill is paid, credited or open once.
     """
     charged = world.make_charged(charged=60.0)
     invoice_id = charged.invoice_id

@@ -5,7 +5,7 @@ from lib.rpc import ConnectionLost, RpcError
 
 pytest_plugins = ["lib.fixtures"]
 
-# Where the process dies, and what the attempt has become when the resolver was there.
+# The points at which the process dies, and the outcome after the resolver has run.
 # Nothing is left of an attempt that was not stored.
 NOTHING, NOT_SENT, REFUNDED = None, "failed", "succeeded"
 BOUNDARIES = {
@@ -20,14 +20,14 @@ BOUNDARIES = {
     "before-settled": REFUNDED,
     "after-settled": REFUNDED,
 }
-# What was never marked as sent can be sent by a repeated request.
+# A repeated request can send an attempt that was never marked as sent.
 STILL_TO_SEND = ("before-prepared", "after-prepared", "before-sent")
 
 
 def assert_refunded(world, charged, amount, reduce_bill=False):
-    """Check what became of refunds outside the bill, at the gateway and in the books.
+    """Check the refunds and the bill, at the gateway and in the books.
 
-    :param float amount: What is to be refunded of the 100 that were charged.
+    :param float amount: The amount to be refunded of the 100 that were charged.
     """
     assert world.gateway.get_refunded(charged.reference) == amount
     assert world.get_refundable(charged.payment_id) == 100 - amount
@@ -67,7 +67,7 @@ def test_resolver_finds_out(world, boundary, reduce_bill):
     )
     expected = BOUNDARIES[boundary]
     if expected is not NOTHING:
-        # Whatever is known of it: its amount is not there for another refund.
+        # Its amount is not there for another refund, with any outcome.
         assert world.get_refundable(charged.payment_id) == 40
         with pytest.raises(RpcError, match="40"):
             world.refund(charged.payment_id, amount=60.0)
@@ -123,7 +123,7 @@ def test_unknown_stays_reserved(world, refunded):
     for _ in range(2):
         world.run_resolver()
         assert world.get_attempt(refund["id"])["outcome"] == "unknown"
-    # The same request again is the same attempt; another one gets what is left.
+    # The same request again is the same attempt; another one gets the rest.
     assert world.refund(charged.payment_id, **values) == refund["id"]
     assert world.get_refundable(charged.payment_id) == 40
     with pytest.raises(RpcError, match="40"):

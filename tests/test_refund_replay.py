@@ -48,7 +48,7 @@ def test_with_key(world, point):
 
 @pytest.mark.parametrize("point", POINTS)
 def test_without_key(world, point):
-    """A refund that reopens the invoice, by a client that has no key."""
+    """A client without a key refunds, which reopens the invoice."""
     charged = world.make_charged()
     world.fail_serialization_at(point)
     if point == "after-prepared":
@@ -99,7 +99,7 @@ def test_credit_note(world, point):
     "point", ["before-resolved", "after-resolved", "before-settled"]
 )
 def test_resolver(world, point):
-    """The resolver meets one, and still books what the gateway refunded, once."""
+    """The resolver meets a replay, and still books the gateway's refund once."""
     charged = world.make_charged("tok_succeed-dropped_refund")
     world.gateway.script(
         "drop_after", kind="refund", token="tok_succeed-dropped_refund"

@@ -1,4 +1,4 @@
-"""What the gateway says of refunds late, early, twice, unasked or against a person."""
+"""Webhooks of refunds are booked once, also if late, early, doubled or unasked."""
 
 import itertools
 
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 def make_charged(world, refund_behaviour):
-    """Return a charge of 100, and what the gateway does with refunds of it."""
+    """Return a charge of 100 whose refunds meet this behaviour at the gateway."""
     token = f"tok_succeed-webhooks-{next(_numbers)}"
     charged = world.make_charged(token)
     world.gateway.script(refund_behaviour, kind="refund", token=token)
@@ -72,7 +72,7 @@ def assert_nothing_refunded(world, charged):
     ],
 )
 def test_confirmed_later(world, behaviour, outcome, reduce_bill):
-    """Whatever was known first: a confirmation is booked, once."""
+    """A confirmation is booked once, after any first outcome."""
     charged, refund = start_refund(world, behaviour, outcome, reduce_bill=reduce_bill)
     reserved = 0 if outcome == "declined" else 60
     assert world.get_refundable(charged.payment_id) == 100 - reserved
@@ -109,7 +109,7 @@ def test_pending_fails_later(world):
     "refunded, of", [(True, "refund"), (True, "charge"), (False, "refund")]
 )
 def test_confirmed_after_a_person_resolved(world, refunded, of):
-    """A person said what became of it; then the gateway says that it was refunded."""
+    """A person resolved the attempt; then the gateway says that it was refunded."""
     charged, refund = start_refund(world, "error_after", "unknown", reduce_bill=True)
     world.act(refund["id"], "resolve", charged=refunded, reason="They told us")
     assert len(world.get_credit_notes(charged.invoice_id)) == refunded
@@ -159,7 +159,7 @@ def test_around_the_answer(world, webhook, of):
 @pytest.mark.parametrize("of", ["refund", "charge"])
 @pytest.mark.parametrize("webhook", ["before", "later"])
 def test_answer_lost(world, webhook, of):
-    """The answer never comes: what the gateway reports is the refund we sent."""
+    """The answer never comes: the refund in the gateway's report is the one we sent."""
     charged, refund = start_refund(
         world,
         {"webhook": webhook, "webhook_of": of, "failure": "drop_after"},
@@ -216,7 +216,7 @@ def test_several_made_at_the_gateway(world):
 
 @pytest.mark.parametrize("status", ["succeeded", "declined"])
 def test_made_at_the_gateway_and_pending(world, status):
-    """It reserves its amount until the gateway says what became of it."""
+    """The refund reserves its amount until the gateway tells its outcome."""
     charged = world.make_charged()
     operation = world.gateway.refund_in_dashboard(
         charged.reference, 60, status="pending", times=2
@@ -245,7 +245,7 @@ def test_made_at_the_gateway_and_not_told(world):
     world.referee.expected_over_refunds.add(refund["reference"])
     assert world.get_invoice(charged.invoice_id)["amount_residual"] == 0
     assert not world.get_credit_notes(charged.invoice_id)
-    # With the next refund, or when it sends what it had not.
+    # The earlier refund is booked with the next one, or when its webhook is sent.
     world.gateway.refund_in_dashboard(charged.reference, 10)
     world.run_resolver()
     assert_refunded(world, charged, 70, number=2)

@@ -105,7 +105,7 @@ def test_register_dialog(world, point):
     "point", ["before-resolved", "after-resolved", "before-settled"]
 )
 def test_resolver(world, point):
-    """The resolver meets one, and still books what the gateway captured, once."""
+    """The resolver meets a replay, and still books the gateway's capture once."""
     invoice_id, token_id = world.make_case("tok_drop_after")
     world.charge(invoice_id, token_id)
     assert world.get_only_attempt(invoice_id)["outcome"] == "unknown"

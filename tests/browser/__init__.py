@@ -1,1 +1,1 @@
-"""What an accountant sees and does in a browser."""
+"""An accountant and a member at work in a browser."""

@@ -1,4 +1,4 @@
-"""An accountant at work: opens invoices, presses buttons, reads what is there."""
+"""An accountant at work: opens invoices, presses buttons, reads the page."""
 
 import re
 
@@ -17,7 +17,7 @@ class Accountant(Person):
         self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
 
     def start_again(self):
-        """Leave behind whatever the last test left open."""
+        """Close the dialogs and notifications that the last test left open."""
         self.page.set_viewport_size(WIDE)
         if self.page.locator(".modal, .o_notification").count():
             self.page.goto("/odoo")
@@ -126,10 +126,10 @@ class Accountant(Person):
         self.page.get_by_role("menuitem", name=label, exact=True).click()
 
     def get_text(self, locator):
-        """Return a text as a person reads it, whatever blanks it is made of."""
+        """Return a text as a person reads it, with plain blanks."""
         return SPACES.sub(" ", locator.inner_text()).strip()
 
-    # === WHAT IS EXPECTED === #
+    # === EXPECTATIONS === #
 
     def expect_remaining(self, amount):
         expect(self.section.locator(".o_payments_remaining dd")).to_have_text(
@@ -154,7 +154,7 @@ class Accountant(Person):
         expect(notification).to_have_count(0)
 
     def expect_sum(self):
-        """Expect that the total less what is applied is what remains."""
+        """Expect that the applied amounts and the remaining amount make the total."""
 
         def read(locator):
             number = re.sub(r"[^\d.-]", "", self.get_text(locator).replace("−", "-"))
@@ -172,7 +172,7 @@ class Accountant(Person):
         assert remaining == read(self.section.locator(".o_payments_remaining dd"))
 
     def expect_preview(self, *texts):
-        """Expect the dialog to say what will happen."""
+        """Expect these texts in the preview of the dialog."""
         for text in texts:
             expect(self.page.locator(".modal [name=preview]")).to_contain_text(
                 _as_pattern(text)

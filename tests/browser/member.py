@@ -1,4 +1,4 @@
-"""A customer at work in the portal: pays, looks at what was paid."""
+"""A customer at work in the portal: pays, and looks at payments."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -45,7 +45,7 @@ class Member(Person):
     # === LOOKING === #
 
     def find_barriers(self, selector):
-        """Return what keeps people from using a part of the page, as axe-core sees it.
+        """Return the barriers that axe-core finds in a part of the page.
 
         :return: Serious and critical findings, each with the elements.
         """

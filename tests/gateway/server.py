@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A payment gateway for tests: the referee of what was really captured.
+"""A payment gateway for tests: the referee of real captures and refunds.
 
 It runs as a process of its own and writes every request and every movement of money to
 an SQLite file (``synchronous=FULL``) before it answers, so its record survives the end
-of the Odoo server that it talks to, and its own. It never removes duplicates by itself:
+of the Odoo server that it talks to, and its own. It never removes duplicates:
 a second request with the same reference captures a second time, and the ledger says so.
 It refuses to refund more than was captured, as real ones do, and the ledger says how
 often that was asked for.
@@ -20,12 +20,12 @@ POST /v1/charges/<id>/refund    reference, amount
 GET  /v1/charges?reference=R    the operations known under that reference, of any
                                 kind; an empty list when none was ever received
 GET  /v1/ledger[?reference=R]   captures, refunds, requests, totals, violations
-GET  /v1/requests               every request, what it met and what was answered
-POST /v1/script                 what a coming request meets, see `Handler._script`
+GET  /v1/requests               every request, its behaviour and its answer
+POST /v1/script                 the behaviour of coming requests: `Handler._script`
 POST /v1/webhooks/send          reference, status: the outcome changes, and is sent
 POST /v1/dashboard/refund       charge (its reference), amount: a refund that somebody
                                 makes in the gateway's own pages, and its webhooks
-GET  /v1/webhooks               what was sent, and what the other side answered
+GET  /v1/webhooks               the sent webhooks, and the other side's answers
 GET  /v1/held                   the tokens of requests that wait to be released
 POST /v1/release                token: its request is decided now
 POST /v1/settings               webhook_url, honour_idempotency_keys
@@ -33,7 +33,7 @@ POST /v1/reset                  forget everything but the settings
 GET  /v1/health
 ==============================  ==================================================
 
-What a request meets is a behaviour: the name of one of ``BEHAVIOURS``, or a dictionary
+A request meets a behaviour: the name of one of ``BEHAVIOURS``, or a dictionary
 that overrides ``PLAIN``. The first of these decides: a script for its reference, a
 script for its token, a script for any request, the token itself (``tok_decline``, or
 ``tok_decline-2`` where two are wanted), success.
@@ -66,10 +66,10 @@ PLAIN = {
     "answer_delay": 0,
     # Whether the outcome is not decided before the request's token is released.
     "held": False,
-    # What fails before ("..._before") or after ("..._after") the outcome is decided.
+    # The failure before ("..._before") or after ("..._after") the outcome is decided.
     # Before it, nothing is left but the line in the log of requests.
     # "drop_...": the connection ends; "error_...": `status` is answered;
-    # "garbage_...": a page in HTML; "odd_...": JSON without a word of what was asked;
+    # "garbage_...": a page in HTML; "odd_...": JSON that does not answer the question;
     # "truncate_...": the beginning of an answer.
     "failure": "",
     "status": 503,
@@ -79,8 +79,8 @@ PLAIN = {
     "webhook": "",
     # Seconds between the answer and the webhooks that follow it.
     "webhook_delay": 0,
-    # What a webhook on a refund tells of: the 'refund', or, as Stripe does, its
-    # 'charge' with all its refunds, which says nothing of our reference.
+    # The subject of a webhook on a refund: the 'refund', or, as Stripe does, its
+    # 'charge' with all its refunds, which does not contain our reference.
     "webhook_of": "refund",
 }
 BEHAVIOURS = {
@@ -167,7 +167,7 @@ class Refused(Exception):
 
 
 class Garbage(Exception):
-    """What is answered is not what the client expects."""
+    """An answer that the client does not expect."""
 
     def __init__(self, content, missing=0):
         super().__init__("garbage")
@@ -225,7 +225,7 @@ class Store:
         )
 
     def take_behaviour(self, kind, reference, token):
-        """Return what the request meets, and use up the script that says so."""
+        """Return the behaviour of the request, and use up its script."""
         with self.together():
             script = self.row(
                 """
@@ -285,7 +285,7 @@ class Store:
             raise Refused(409, f"only {left} are left of the charge")
 
     def get_refundable(self, charge_id, but_for=None):
-        """Return what is left of a charge, less what may still go back.
+        """Return the rest of a charge, less the refunds that are in flight.
 
         :param int but_for: The refund that does not count.
         """
@@ -366,7 +366,7 @@ class Store:
     # === LEDGER === #
 
     def ledger(self, reference=None):
-        """Return what moved, and all that a careful client would not have caused."""
+        """Return the movements, and all that a careful client would not have caused."""
         where, values = "", ()
         if reference:
             where, values = (
@@ -448,7 +448,7 @@ def _violations(captures, refunds, authorized):
     for kind, rows in (("captured", captures), ("refunded", refunds)):
         numbers = {}
         for row in rows:
-            # What was made in its own pages has none.
+            # An operation made in the gateway's own pages has none.
             if row["reference"]:
                 numbers[row["reference"]] = numbers.get(row["reference"], 0) + 1
         violations += [
@@ -474,7 +474,7 @@ def _violations(captures, refunds, authorized):
 
 
 class Webhooks:
-    """Send the outcomes, as often as it takes, and note what came back."""
+    """Send the outcomes, as often as it takes, and note the answers."""
 
     def __init__(self, store):
         self.store = store
@@ -626,14 +626,14 @@ class Handler(BaseHTTPRequestHandler):
         return {}
 
     def _send_webhook(self, body):
-        """Change the outcome of what is known under a reference, and send it.
+        """Change the outcome of the operation with a reference, and send it.
 
-        What was made in the gateway's own pages is named by its id instead.
+        An operation made in the gateway's own pages is named by its id instead.
 
         A reference that is not known becomes a charge when an amount is given, or a
-        refund of the `charge` that is named: what a bank finds out later need not be
-        what the gateway had answered. `times` says how often it is sent, `of` what the
-        webhook tells of, see `webhook_of` in `PLAIN`.
+        refund of the `charge` that is named: a bank may find out later that the
+        gateway's answer was wrong. `times` says how often it is sent, `of` the
+        subject of the webhook, see `webhook_of` in `PLAIN`.
         """
         reference, status = body["reference"], body.get("status")
         operation = self.store.row(
@@ -777,7 +777,7 @@ class Handler(BaseHTTPRequestHandler):
         return charge
 
     def _repeated(self, kind, key):
-        """Return what the key's first request led to, if the settings ask for that."""
+        """Return the result of the key's first request, if the settings ask for it."""
         if not key or not self.store.setting("honour_idempotency_keys"):
             return None
         row = self.store.row(
@@ -895,7 +895,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
             self.wfile.flush()
         except OSError:
-            pass  # The client has gone; what happened is in the record.
+            pass  # The client has gone; the record has the outcome.
 
     def _drop(self, end):
         self.close_connection = True

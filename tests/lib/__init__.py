@@ -1,1 +1,1 @@
-"""What tests with real servers need: processes, databases, clients, the referee."""
+"""Help for tests with real servers: processes, databases, clients, the referee."""

@@ -11,7 +11,7 @@ CLIENTS = 16
 def act_at_once(calls):
     """Start all calls at the same moment, each in its own thread.
 
-    :return: A pair of lists: what was returned, and the `RpcError`s that were raised.
+    :return: A pair of lists: the results, and the `RpcError`s that were raised.
     """
     barrier = threading.Barrier(len(calls))
 

@@ -77,7 +77,7 @@ def exclusive():
 
 
 def get_fingerprint(*folders):
-    """Return a short digest of what a template is made of."""
+    """Return a short digest of the sources of a template."""
     digest = hashlib.sha1(settings.BASE_DATABASE.encode())
     for folder in folders:
         for path in sorted(folder.rglob("*")):

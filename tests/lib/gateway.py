@@ -1,4 +1,4 @@
-"""The gateway process, and what a test says to it."""
+"""The gateway process, and the instructions of a test to it."""
 
 import subprocess
 import sys
@@ -55,7 +55,7 @@ class Gateway:
         self.stop()
         self.folder.cleanup()
 
-    # === WHAT A TEST SAYS === #
+    # === INSTRUCTIONS OF A TEST === #
 
     def get(self, path, **params):
         return self._answer(requests.get(f"{self.url}/v1/{path}", params, timeout=60))
@@ -71,11 +71,11 @@ class Gateway:
         return response.json()
 
     def script(self, behaviour, **conditions):
-        """Say what a coming request meets, see the server's `Handler._script`."""
+        """Script the behaviour of coming requests, see `Handler._script`."""
         return self.post("script", behaviour=behaviour, **conditions)
 
     def send_webhook(self, reference, status=None, **values):
-        """Change an outcome, send it, and return what the other side answered."""
+        """Change an outcome, send it, and return the other side's answer."""
         return self.post("webhooks/send", reference=reference, status=status, **values)
 
     def refund_in_dashboard(self, charge, amount, **values):
@@ -88,7 +88,7 @@ class Gateway:
         return self.get("ledger", **({"reference": reference} if reference else {}))
 
     def get_refunded(self, reference):
-        """Return what was given back of a charge, in major units."""
+        """Return the refunded amount of a charge, in major units."""
         refunds = self.get_ledger(reference)["refunds"]
         return sum(row["amount"] for row in refunds) / 100
 

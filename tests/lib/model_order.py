@@ -29,7 +29,7 @@ def order_classes(seed):
 def work(env):
     """Let credit pay, be given back and written off, in the ways that rooms share.
 
-    :return: What is in the books then.
+    :return: The state of the books afterwards.
     """
     company = env.ref("base.main_company")
     env = env(context={"allowed_company_ids": company.ids, "tracking_disable": True})

@@ -21,7 +21,7 @@ PARENT = (settings.TESTS / "lib/serve/parent.py",)
 
 
 class ServerError(Exception):
-    """The process did not do what it was started for; the message has its log's end."""
+    """The process failed at its task; the message has the end of its log."""
 
 
 def get_free_port():
@@ -53,7 +53,7 @@ def _get_command(program, database, *arguments):
 def run_odoo(subcommand, database, *arguments, script=None, timeout=900):
     """Run an Odoo command to its end.
 
-    :param str script: Standard input: what `odoo shell` executes.
+    :param str script: Standard input: the script that `odoo shell` executes.
     :return: Standard output.
     """
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ class OdooServer:
             self.wait_until_dead(None)
 
     def wait_until_dead(self, timeout=60):
-        """Wait for the process to die by itself.
+        """Wait until the process has died without being ended.
 
         :return: Whether it did.
         """
@@ -177,7 +177,7 @@ class OdooServer:
         return True
 
     def close(self):
-        """End the process, which may save what it measured, and its parent."""
+        """End the process, which may save its measurements, and its parent."""
         if self.is_running:
             signal.pidfd_send_signal(self.process, signal.SIGTERM)
             self.wait_until_dead(15)

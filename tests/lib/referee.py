@@ -53,8 +53,8 @@ class Referee:
 
     def _compare_payments(self, ledger):
         """One capture or refund at the gateway is one posted and allocated payment."""
-        # By the gateway's id first: what was made in its own pages has no reference,
-        # and may be what one of ours was taken for.
+        # By the gateway's id first: an operation made in the gateway's pages lacks a
+        # reference, and one of ours may have been taken for it.
         references = {
             row["provider_reference"]: row["reference"]
             for row in self._query(
@@ -92,7 +92,7 @@ class Referee:
             yield f"{reference}: booked, but the gateway moved nothing"
 
     def _compare_charges(self, ledger):
-        """Of each charge, the gateway gave back what the books say, and no more."""
+        """Of each charge, the gateway gave back exactly the amount in the books."""
         moved = {}
         for row in ledger["refunds"]:
             reference = row["charge_reference"]
@@ -127,8 +127,8 @@ class Referee:
 
     def _check_refunds(self):
         """Of no payment more is given back than it brought; each refund is matched."""
-        # What was kept on a balance and then paid out to where it came from left once,
-        # and was taken once off what the payment had paid.
+        # Money that was kept on a balance and then paid out to its source left once,
+        # and was taken off the invoices of the payment once.
         for counts in (
             "refund.journal_id IS DISTINCT FROM company.credit_balance_journal_id",
             "tx.refund_credit_payment_id IS NULL",
@@ -191,7 +191,7 @@ class Referee:
                 yield f"{reference} is {outcome}, but still holds its invoice"
 
     def _check_invoices(self):
-        """What is applied to an invoice and what remains add up to its total."""
+        """The applied and the remaining amount of an invoice add up to its total."""
         for row in self._query(
             """
             SELECT move.name, move.amount_total, move.amount_residual,
@@ -229,7 +229,7 @@ class Referee:
             yield f"{row['name']} does not balance: {row['balance']}"
 
     def _check_matching(self):
-        """What is matched is fully reconciled together or not at all."""
+        """Matched lines are fully reconciled together or not at all."""
         for row in self._query(
             """
             SELECT part.id, line.id AS line_id, line.matching_number

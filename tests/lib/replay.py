@@ -1,8 +1,8 @@
-"""What the tests of replayed requests have in common."""
+"""Common parts of the tests of replayed requests."""
 
 EDITS = 8
 
-# Where a serialization failure strikes, and what the attempt has become when the
+# The points of a serialization failure, and the outcome of the attempt when the
 # caller has its answer.
 POINTS = {
     "before-prepared": "succeeded",
@@ -17,7 +17,7 @@ POINTS = {
     "before-settled": "succeeded",
     "after-settled": "succeeded",
 }
-# What the resolver then makes of what was not known.
+# The points after which the resolver finds that the gateway received nothing.
 NEVER_RECEIVED = ("after-sent", "during-send")
 
 

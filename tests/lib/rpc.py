@@ -6,7 +6,7 @@ import requests
 
 
 class RpcError(Exception):
-    """What the server refused, with the message that a person would read."""
+    """The server refused a call; the message is the one that a person would read."""
 
     def __init__(self, name, message, details=""):
         super().__init__(message)
@@ -20,7 +20,7 @@ class ConnectionLost(Exception):
 
 
 class Client:
-    """What both protocols have in common."""
+    """The common parts of both protocols."""
 
     def __init__(self, url, timeout=120):
         self.url = url

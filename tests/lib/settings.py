@@ -1,10 +1,10 @@
 """Where the tests find Odoo, its database server and their own files.
 
-The set-up gives all of it in the environment; without it, the places are used in which
-the set-up puts things.
+The set-up gives all of it in the environment. Without it, the usual places of the
+set-up are used.
 
 ======================  =============================================================
-IPX_PYTHON              interpreter that has what Odoo needs (this one)
+IPX_PYTHON              interpreter that has Odoo's requirements (this one)
 IPX_ODOO_PYTHONPATH     folder that contains Odoo's package ``odoo``
 IPX_ADDONS_PATH         addons folders, comma-separated
 IPX_TEMPLATE_DB         database with account_payment and demo data; created if missing
@@ -62,7 +62,7 @@ def get_process_environment(**extra):
     environment = {
         name: value
         for name, value in os.environ.items()
-        # What would choose another configuration, or make another process fail.
+        # These would choose another configuration, or make another process fail.
         if not name.startswith(("IPX_", "ODOO_", "PYTEST_"))
     }
     environment["PYTHONPATH"] = str(ODOO_PYTHONPATH)

@@ -39,7 +39,7 @@ def _drop_outdated(template):
 
 
 def _drop_orphans():
-    """Drop what a test run that was killed has left: its databases carry its pid."""
+    """Drop the databases of a test run that was killed: their names carry its pid."""
     for row in database.query(
         "postgres",
         "SELECT datname FROM pg_database WHERE datname LIKE %s",
@@ -93,7 +93,7 @@ def get_base_database():
 
 
 def get_facts(name):
-    """Return what the preparation noted: ids, users and keys."""
+    """Return the notes of the preparation: ids, users and keys."""
     [row] = database.query(
         name,
         "SELECT value FROM ir_config_parameter WHERE key = %s",

@@ -35,7 +35,7 @@ def _worker_database():
     template = odoo.tests.common.get_db_name()
     name = f"invoice_payments_test_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     database.clone(template, name)
-    # What rolls back need not wait for the disk. This is this database's own setting: a
+    # Tests that roll back need not wait for the disk. Only this database is set so: a
     # copy of the template, as the crash tests make, is durable like any other.
     database.query("postgres", f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     _use_database(name)
@@ -56,9 +56,9 @@ def _use_database(name):
 
 
 class ProcessOfClass(psutil.Process):
-    """This process, as Odoo asks for it when a class has ended: to end what it left.
+    """This process, as Odoo sees it when it ends the child processes of a class.
 
-    What was there before is not the class's: a gateway, a server and a browser, which
+    Older child processes are not the class's: a gateway, a server and a browser, which
     serve the tests with real servers before and after.
     """
 
@@ -83,7 +83,7 @@ def pytest_runtest_setup(item):
 class LongestFirst(LoadScopeScheduling):
     """Workers take whole classes, and of tests with real servers whole files.
 
-    What takes longest is started first, so that nobody waits for it in the end.
+    The longest is started first, so that nobody waits for it in the end.
     """
 
     def _split_scope(self, nodeid):
@@ -109,13 +109,13 @@ def _has_server(nodeid):
     return nodeid.startswith("tests/")
 
 
-# === WHAT ALL CLASSES START WITH === #
+# === COMMON SET-UP OF ALL CLASSES === #
 
 COMMON = "odoo.addons.invoice_payments_ext.tests.common"
 
 
 def pytest_pycollect_makeitem():
-    """Keep what classes start with, before pytest notes how each of them does."""
+    """Keep the common set-up of classes, before pytest notes that of each."""
     module = sys.modules.get(COMMON)
     if module and not hasattr(module.InvoicePaymentsCommon, "kept_setup"):
         _keep_setup(module.InvoicePaymentsCommon)
@@ -144,7 +144,7 @@ def _keep_setup(common):
 
 
 def _make_setup(common, make):
-    """Return what the set-up of a class sets, all of it in the database to stay."""
+    """Return the attributes that the set-up of a class sets; its records stay."""
     maker = type("Maker", (common,), {"__module__": __name__})
     make(maker)
     maker.env.flush_all()

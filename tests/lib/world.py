@@ -1,4 +1,4 @@
-"""One company in a running Odoo, with its gateway: what the tests act on."""
+"""One company in a running Odoo, with its gateway, on which the tests act."""
 
 import itertools
 import os
@@ -81,7 +81,7 @@ class World:
 
     def ensure_running(self):
         if not self.server.is_running:
-            self.server.kill()  # What is left of it.
+            self.server.kill()  # Also its remains.
             self.start_server()
 
     def wait_for_death(self, timeout=30):
@@ -112,7 +112,7 @@ class World:
         self.serialization_file.write_text(point)
 
     def clear_faults(self):
-        """Remove what was not used up.
+        """Remove the faults that were not used up.
 
         :return: Whether there was something.
         """
@@ -208,7 +208,7 @@ class World:
         return self.make_tokens([partner_id], provider_ref)[0]
 
     def make_tokens(self, partner_ids, provider_ref="tok_succeed"):
-        """Create saved methods; their `provider_ref` decides what the gateway does."""
+        """Create saved methods whose `provider_ref` decides the gateway's behaviour."""
         return self.admin.call(
             "payment.token",
             "create",
@@ -277,7 +277,7 @@ class World:
     def make_charged(self, provider_ref="tok_succeed", amount=100.0, charged=None):
         """Return a new invoice that was charged.
 
-        :param float charged: What was charged of it; all of it if not given.
+        :param float charged: The charged amount; all of it if not given.
         """
         invoice_id, token_id = self.make_case(provider_ref, amount)
         arguments = {} if charged is None else {"amount": charged}
@@ -338,7 +338,7 @@ class World:
         """Refund a payment.
 
         The answer is the id of the refund or, while it is not booked, of the attempt:
-        :meth:`get_refunds` tells what came of it.
+        :meth:`get_refunds` tells its outcome.
         """
         result = (client or self.accountant).call(
             "account.payment",
@@ -375,7 +375,7 @@ class World:
         return self.get_credit_balance(partner_id)["id"]
 
     def get_spent(self, invoices, partner_id):
-        """Return what is left of a balance, and what was paid on the invoices."""
+        """Return the rest of a balance, and the amount paid on the invoices."""
         [paid] = self.query(
             "SELECT sum(amount_total - amount_residual) AS paid FROM account_move "
             "WHERE id IN %s",
@@ -397,7 +397,7 @@ class World:
         return _get_id(result)
 
     def confirm(self, attempt_id, status="succeeded", **values):
-        """Let the gateway say what became of an attempt, and the schedule run."""
+        """Let the gateway tell the outcome of an attempt, and the schedule run."""
         reference = self.get_attempt(attempt_id)["reference"]
         answer = self.gateway.send_webhook(reference, status, **values)
         assert set(answer["answers"]) == {"200"}
@@ -417,7 +417,7 @@ class World:
         if result is not True:
             raise AssertionError(f"The scheduled action failed: {result}")
 
-    # === WHAT IS IN THE BOOKS === #
+    # === BOOKS === #
 
     def get_attempts(self, invoice_id):
         """Return the attempts on an invoice, oldest first, as the database has them."""
@@ -455,7 +455,7 @@ class World:
         return row
 
     def get_refundable(self, payment_id):
-        """Return what Odoo says can still be given back of a payment."""
+        """Return the amount of a payment that Odoo says can still be refunded."""
         [values] = self.accountant.read(
             "account.payment", [payment_id], ["amount_available_for_refund"]
         )
@@ -477,7 +477,7 @@ class World:
         return row
 
     def get_credit_history(self, partner_id):
-        """Return the type and amount of what changed the balance, oldest first."""
+        """Return the type and amount of the changes of the balance, oldest first."""
         rows = self.query(
             """
             SELECT entry.entry_type, entry.amount
@@ -491,7 +491,7 @@ class World:
         return [(row["entry_type"], float(row["amount"])) for row in rows]
 
     def get_tie_out(self):
-        """Return what the tie-out of payments lists, as sentences."""
+        """Return the findings of the tie-out of payments, as sentences."""
         return [
             f"{row['name']}: {row['label']}: {row['expected']} is expected, "
             f"{row['found']} found"
@@ -499,7 +499,7 @@ class World:
         ]
 
     def get_activities(self, model, record_id):
-        """Return what people were asked to look at on a record."""
+        """Return the activities of a record, each with its summary and note."""
         return self.query(
             "SELECT summary, note FROM mail_activity WHERE res_model = %s "
             "AND res_id = %s ORDER BY id",
@@ -516,7 +516,7 @@ class World:
 
 
 def _get_id(result):
-    """Return the id in what a door returned, whatever the protocol made of it."""
+    """Return the id in a door's result, as either protocol gives it."""
     if isinstance(result, list):
         [result] = result
     if isinstance(result, dict):

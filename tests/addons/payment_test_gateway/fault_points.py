@@ -14,7 +14,7 @@ The points: ``before-<step>`` and ``after-<step>`` around the commit of each ste
 (prepared, sent, recorded, settled, resolved), ``during-send`` just before the request
 to the gateway, and ``after-answer`` when its answer is there and nothing was done with
 it. ``before-booked`` and ``after-booked`` stand around the commit of payments that were
-posted, also by what leaves the commit to Odoo.
+posted, also if Odoo commits them.
 A point may carry a number, as in ``after-settled:3``: the third passage fails, counted
 from when the wish was there.
 """

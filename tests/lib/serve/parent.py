@@ -28,7 +28,7 @@ def fork_servers(preload, stop):
         return 1
     for database in preload:
         _prepare(Registry(database))
-    # A connection must not be shared, and the collector would copy what is.
+    # A connection must not be shared, and the collector would copy shared memory.
     sql_db.close_all()
     gc.freeze()
     # Whoever asked for a server watches it; nobody fetches its exit status.

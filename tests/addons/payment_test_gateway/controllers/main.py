@@ -14,16 +14,16 @@ class TestGatewayController(http.Controller):
 
     @http.route(_webhook_url, type="http", methods=["POST"], auth="public", csrf=False)
     def test_gateway_webhook(self):
-        """Process what the gateway says without being asked.
+        """Process the notifications that the gateway sends.
 
-        As real providers' webhooks do, acknowledge also what cannot be processed, so
-        that it is not sent again for ever. There is no signature: the gateway is a
-        process of the tests on the same machine.
+        Acknowledge also a notification that cannot be processed, as real providers'
+        webhooks do: otherwise it is sent again for ever. There is no signature: the
+        gateway is a process of the tests on the same machine.
         """
         event = request.get_json_data()
         data = event["data"]
         _logger.info("Webhook: %s, %s", event["type"], data["reference"] or data["id"])
-        # In superuser mode, because a gateway is no user.
+        # In superuser mode, because a gateway is not a user.
         tx_sudo = request.env["payment.transaction"].sudo()
         try:
             if event["type"] == "charge.refunded":
@@ -38,8 +38,8 @@ class TestGatewayController(http.Controller):
     def _import_refunds(tx_sudo, charge):
         """Create and process the refunds of a charge that are not known.
 
-        As the controller of payment_stripe does: the notification says nothing of our
-        references, so that only what was answered is known.
+        The controller of payment_stripe does the same. The notification does not
+        contain our references, so only refunds with an answer are known.
         """
         source_sudo = tx_sudo._search_by_reference("test_gateway", charge)
         known = source_sudo.child_transaction_ids.filtered(

@@ -7,7 +7,7 @@ class AccountPayment(models.Model):
     _inherit = "account.payment"
 
     def action_post(self):
-        """Override of `account` to fail around the commit of what was posted."""
+        """Override of `account` to fail around the commit of posted payments."""
         result = super().action_post()
         cr = self.env.cr
         cr.precommit.add(lambda: pass_point(cr, "before-booked"))

@@ -73,7 +73,7 @@ class PaymentProvider(models.Model):
     # === OUTCOME OF A REQUEST === #
 
     def _fetch_outcome(self, transaction):
-        """Ask the gateway what became of a request, by its reference.
+        """Ask the gateway for the outcome of a request, by its reference.
 
         Part of `invoice_payments_ext`, which this addon does not depend on.
 

@@ -77,7 +77,7 @@ class PaymentTransaction(models.Model):
     # === PROCESSING === #
 
     def _search_by_reference(self, provider_code, payment_data):
-        """Override of `payment` to find what was made in the gateway's own pages."""
+        """Override of `payment` to find operations made in the gateway's own pages."""
         if provider_code != "test_gateway" or payment_data["reference"]:
             return super()._search_by_reference(provider_code, payment_data)
         return self.search(
