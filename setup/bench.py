@@ -7,8 +7,8 @@ options:
 
 DATABASE has this addon and `payment_demo`, STOCK_DATABASE has `payment_demo` without
 this addon. Stock's side runs in STOCK_DATABASE, so that nothing of this addon is in
-it; where it is not given, in DATABASE. Both are filled with the same data, and with
-what the benchmarks do: take clones. No server must be running on them.
+it; where it is not given, in DATABASE. Both are filled with the same data, and the
+benchmarks change them: take clones. No server must be running on them.
 
 How it is measured:
 * Each run is one request of an accountant: a new cursor and environment (so an empty
@@ -16,14 +16,14 @@ How it is measured:
   is. Posting is flushed and rolled back, so that each run issues the same drafts.
 * Ours and stock's take turns, in random order, after one run of each that is not
   counted. The figures are medians; the ratios are medians of the ratios of
-  neighbouring runs, as whatever else the machine does meets both alike. With six runs
+  neighbouring runs, as other work of the machine slows both alike. With six runs
   or more comes the interval in which the median of endless runs would be, 19 times out
   of 20. Posting, where two per cent count, has the ratio of the function calls beside
   it, which are the same in each run.
 * Stock's side is only the `create` of its register dialog, with all the values, and
   `action_create_payments`: none of the web client's calls before them.
 * `queries` are all the statements sent to PostgreSQL, those of other cursors too.
-  Commits are counted by themselves.
+  Commits are counted separately.
 
 Environment: BENCH_ROUNDS (runs of a figure, 15; posting has 400 at least), BENCH_BATCH
 (invoices in a batch, 100), BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice,
@@ -68,7 +68,7 @@ WARM_UP_BATCH = 5
 MIN_INTERVAL_ROUNDS = 6
 
 ADDON = "invoice_payments_ext"
-# What was asked for, see the figures.
+# The limits that the figures must keep.
 MAX_BATCH_QUERIES = 30
 MIN_BATCH_SPEED = 3
 MAX_ROWS_QUERIES = 8
@@ -81,7 +81,7 @@ POSTING_BATCH = 10
 MAX_APPLICATION_QUERIES = 30
 MAX_TIE_OUT_SECONDS = 10
 MAX_HISTORY_RATIO = 1.5
-# What is refunded or credited of an invoice of 100.
+# The amount that is refunded or credited of an invoice of 100.
 REFUND = 30.0
 
 
@@ -216,7 +216,7 @@ class Side:
             cr._cnx.autocommit = False
 
     def time(self, work, undo=False):
-        """Run one request of the accountant, and return what it took.
+        """Run one request of the accountant, and return its cost.
 
         :param bool undo: Whether it is flushed and rolled back, not committed.
         """
@@ -333,7 +333,7 @@ def compare(
         if undo:
             side.vacuum()
             run(number, invoice_ids[number], undo)
-    gc.freeze()  # What stays need not be collected before each run.
+    gc.freeze()  # Records that stay need not be collected before each run.
     for start in range(0, batch * rounds, batch):
         for number in random.sample((0, 1), 2):
             ids = invoice_ids[number]
@@ -604,7 +604,7 @@ def check_posted(side, invoice_ids):
 
 
 def check_credit_applied(side, invoice_ids):
-    """Check that what was held has paid a part."""
+    """Check that the credit that was held has paid a part."""
     with side.open() as env:
         for invoice in env["account.move"].browse(invoice_ids):
             if side.has_addon and invoice.amount_residual != 100 - REFUND:
@@ -660,9 +660,9 @@ def bench_posting(ours, stock):
 
 
 def bench_credit_at_issue(ours, stock):
-    """Issuing invoices that credit pays a part of, in one call, per invoice.
+    """Issuing invoices that credit pays in part, in one call, per invoice.
 
-    Beside stock, which issues them only: what is more is the application.
+    Beside stock, which issues them only: the difference is the application.
     """
 
     def make(side, count):
@@ -865,7 +865,7 @@ def bench_credit_history(ours, _stock):
 def fill(env, seeds, copies):
     """Copy records by SQL, as often as wanted, with all that they refer to in `seeds`.
 
-    What refers to another one of the seeds refers to its copy in each copy.
+    In each copy, references to another seed become references to its copy.
 
     :param dict seeds: Ids by table.
     """
@@ -887,7 +887,7 @@ def fill(env, seeds, copies):
         first[table] = cr.fetchone()[0] or 0
 
     def renumber(value, table):
-        """Return the id in the copy `k` of what has an id in the seeds."""
+        """Return the id that a record of the seeds has in the copy `k`."""
         ids = seeds.get(table)
         if not ids:
             return value
@@ -956,7 +956,7 @@ def fill(env, seeds, copies):
     env.invalidate_all()
 
 
-# What must be another one in each copy of these tables.
+# The columns of these tables that must differ in each copy.
 UNIQUE_COLUMNS = {
     "account_move": ("name",),
     "account_payment": ("name",),

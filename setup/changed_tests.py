@@ -1,4 +1,4 @@
-"""Print the tests of what differs from a revision: those of its rooms.
+"""Print the tests of the rooms whose files differ from a revision.
 
 A change of a room runs the tests of that room. A file that all rooms share runs all
 tests of the addon, and a file that the tests with real servers share runs all of these.
@@ -64,7 +64,7 @@ def find_tests(path):
 def main(base):
     found = set().union(*map(find_tests, list_changed(base)))
     found = {path for path in found if path.exists()}
-    # A folder brings what is in it.
+    # A folder brings its files.
     for path in sorted(found):
         if not found.intersection(path.parents):
             print(path)

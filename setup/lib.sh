@@ -1,4 +1,4 @@
-# Shared by demo, test, odoo and bench: gets what they need and says what it does.
+# Shared by demo, test, odoo and bench: gets their requirements and reports each step.
 # Each step is skipped when its result is there, and builds under a temporary name that is
 # renamed at the end, so that an interrupted run simply goes on.
 # shellcheck shell=bash
@@ -121,7 +121,7 @@ need_packages() {
   command -v apt-get >/dev/null || die "This set-up needs Debian's apt-get."
   refresh_package_lists
   say "Installing from Debian: ${missing[*]}"
-  # Ends what an interrupted installation left half done; does nothing otherwise.
+  # Completes an interrupted installation; does nothing otherwise.
   run_step "Completing an earlier installation" as_root env DEBIAN_FRONTEND=noninteractive \
     dpkg --configure -a
   run_step "Installing ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive \
@@ -238,7 +238,7 @@ find_python() {
   return 1
 }
 
-# Begin to get the Python environment; PYTHON_INSTALLATION is then what goes on.
+# Begin to get the Python environment; PYTHON_INSTALLATION is then the process that goes on.
 start_python() {
   local stamp python
   PYTHON_INSTALLATION=
@@ -269,7 +269,7 @@ start_python() {
 }
 
 await_python() {
-  # What failed was said.
+  # The failure was reported before.
   [ -z "$PYTHON_INSTALLATION" ] || wait "$PYTHON_INSTALLATION" || exit 1
 }
 
@@ -432,7 +432,7 @@ run_script() { # DATABASE FILE
 }
 odoo_script() { odoo shell -d "$1" --no-http --shell-interface=python <"$2"; }
 
-# A digest of the files below the folders that change what is installed.
+# A digest of those files below the folders that change the installation.
 files_digest() { # FOLDER…
   (cd "$PROJECT" && find "$@" -type f ! -name '*.pyc' ! -path "$ADDON/tests/*" ! -path "$ADDON/readme/*" \
     -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-10)
@@ -478,7 +478,7 @@ get_demo_database() {
   note_demo_digest
 }
 
-# The database keeps what was entered in it. The digest of the addon that is installed in it is
+# The database keeps the entered data. The digest of the addon that is installed in it is
 # its comment, so that a start updates it only when the addon's files have changed.
 update_demo_database() {
   local installed
@@ -557,7 +557,7 @@ odoo() {
   PYTHONPATH="$ODOO_PYTHONPATH${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON_BIN" -m odoo "$@"
 }
 
-# What the tests and the benchmark need to run servers of their own on copies of the template.
+# Settings with which the tests and the benchmark run servers on copies of the template.
 export_for_tests() {
   export PYTHONPATH="$ODOO_PYTHONPATH:$PROJECT/tests" IPX_PYTHON="$PYTHON_BIN"
   export IPX_ODOO_PYTHONPATH="$ODOO_PYTHONPATH" IPX_ADDONS_PATH="$ODOO_ADDONS_PATH"

@@ -1,4 +1,4 @@
-"""Run Odoo's own test suites and hold what passed against what is expected.
+"""Run Odoo's own test suites and compare the passed tests with the expected ones.
 
 Called by `setup/odoo-tests`. A test that is skipped is silent, and so is one that is no
 longer collected: the passed tests are counted, for each of the paths below.
@@ -22,7 +22,7 @@ EXPECTED = {
     "payment_stripe": 18,
     "payment_custom": 2,  # One skips itself, because sale is not installed.
     "portal": 24,
-    # Skipped where there is no browser.
+    # Skipped without a browser.
     "portal/tests/test_tours.py": 3,
     "account/tests/test_account_payment.py": 24,  # One is for Odoo Enterprise.
     "account/tests/test_account_payment_duplicate.py": 5,
@@ -48,7 +48,7 @@ CHANGED_ON_PURPOSE = {
     ),
     "account_payment/tests/test_payment_flows.py::TestFlows"
     "::test_invoice_payment_flow": (
-        "Members pay issued invoices only, and what they are offered; the test pays "
+        "Members pay issued invoices only, and offered amounts only; the test pays "
         "1,111.11 of a draft entry of 200."
     ),
     "account_payment/tests/test_account_payment.py::TestAccountPayment"
@@ -167,7 +167,7 @@ def count_wanted(changed):
 
 
 def find_problems(results, changed):
-    """Return in words what is not as expected."""
+    """Return the differences from the expected results in words."""
     problems = [
         f"{name} failed"
         for name, result in results.items()
