@@ -56,11 +56,11 @@ class PaymentPortal(payment.PaymentPortal):
         is_validation=False,
         **kwargs,
     ):
-        """Check what the browser asks for, and keep it from being done twice.
+        """Check the browser's request, and keep it from being done twice.
 
         :param str idempotency_key: Made by the form for each submission.
         :param str link_amount: The amount of the payment link that was followed.
-        :param str link_token: What proves it.
+        :param str link_token: The token that proves it.
         :param str tab: The id of the browser tab, for as long as it is open.
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the chosen method the rest.
@@ -111,7 +111,7 @@ class PaymentPortal(payment.PaymentPortal):
 
         :param account.move invoices_sudo: The invoices to be paid.
         :param dict wishes: See `account.move._prepare_member_transaction_vals`.
-        :param dict kwargs: What Odoo's own method creates the transaction from.
+        :param dict kwargs: The arguments of Odoo's own method.
         :rtype: payment.transaction
         """
         is_token_flow = kwargs.get("flow") == "token"
@@ -136,7 +136,7 @@ class PaymentPortal(payment.PaymentPortal):
             **{
                 **kwargs,
                 "amount": custom_values["amount"],
-                # A saved method is its own provider's, whatever the browser says.
+                # The saved method, not the browser, decides the provider.
                 "provider_id": provider_sudo.id,
             },
         )
@@ -151,7 +151,7 @@ class PaymentPortal(payment.PaymentPortal):
     def _get_extra_payment_form_values(
         self, providers_sudo=None, partner_id=None, currency_id=None, **kwargs
     ):
-        """Say how much credit there is where it is offered for whatever document."""
+        """Say how much credit there is, for any document that it is offered for."""
         values = super()._get_extra_payment_form_values(
             providers_sudo=providers_sudo,
             partner_id=partner_id,

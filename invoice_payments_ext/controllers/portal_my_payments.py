@@ -101,11 +101,11 @@ class PortalMyPayments(CustomerPortal):
         )._prepare_portal_rows()
 
     def _get_my_payments(self):
-        """Return the model of payments; the domains say what the customer may see."""
+        """Return the model of payments; the domains limit it to the customer's own."""
         return request.env["account.payment"].sudo().with_context(active_test=False)
 
     def _get_my_attempts(self):
-        """Return the model of attempts; the domains say what the customer may see."""
+        """Return the model of attempts; the domains limit it to the customer's own."""
         return request.env["payment.transaction"].sudo().with_context(active_test=False)
 
     def _get_my_payments_domain(self, records, domain, search="", search_in="all"):
@@ -127,7 +127,7 @@ class PortalMyPayments(CustomerPortal):
         }
 
     def _get_my_payments_filters(self):
-        """Return the kinds of payments that can be listed by themselves."""
+        """Return the kinds of payments that can be listed separately."""
         return {
             "all": {"label": request.env._("All"), "domain": []},
             "payments": {

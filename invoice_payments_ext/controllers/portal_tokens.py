@@ -7,7 +7,7 @@ from . import payment
 
 
 class PaymentTokenPortal(payment.PaymentPortal):
-    """Saved payment methods: which one is charged, and what was agreed to."""
+    """Saved payment methods: the one that is charged, and the stored consent."""
 
     @staticmethod
     def _validate_transaction_kwargs(kwargs, additional_allowed_keys=()):

@@ -54,7 +54,7 @@ class AccountCreditBalanceAdjust(models.TransientModel):
     # === ACTION METHODS === #
 
     def action_adjust(self):
-        """Adjust the balance and tell what it is now.
+        """Adjust the balance and tell the new amount.
 
         :return: The notification to show.
         :rtype: dict

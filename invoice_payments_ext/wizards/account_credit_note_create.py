@@ -181,7 +181,7 @@ class AccountCreditNoteCreate(models.TransientModel):
             date = invoice._get_credit_note_date(self.date)
             return invoice._get_credit_total(None, self._prepare_lines(), date)
         except UserError:
-            return amount  # The preview says what is wrong.
+            return amount  # The preview says the error.
 
     @api.depends("total", "chargeable_amount")
     def _compute_excess_amount(self):
@@ -295,7 +295,7 @@ class AccountCreditNoteCreate(models.TransientModel):
     # === THE PREVIEW === #
 
     def _get_preview_lines(self):
-        """Say in words what the credit note will do.
+        """Say in words the effects of the credit note.
 
         :rtype: list[str]
         """
@@ -323,7 +323,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         ]
 
     def _describe_tax(self, credit, total):
-        """Say what the credit note is made of."""
+        """Say the parts of the credit note."""
         format_amount = self.currency_id.format
         get_amount = self.move_id._get_amount
         by_tax = {}
@@ -352,7 +352,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         )
 
     def _describe_remaining(self, total):
-        """Say what remains to be paid afterwards."""
+        """Say the amount that remains to be paid afterwards."""
         format_amount = self.currency_id.format
         remaining = self.move_id.amount_residual
         after = self.currency_id.round(remaining - (total - self.excess_amount))
@@ -373,7 +373,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         )
 
     def _describe_destinations(self):
-        """Say what goes back where."""
+        """Say which amount goes back where."""
         if not self.has_excess:
             return []
         format_amount = self.currency_id.format
@@ -505,7 +505,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         return destinations
 
     def action_issue(self):
-        """Issue the credit note and tell what came of it.
+        """Issue the credit note and tell the result.
 
         :return: The notification to show.
         :rtype: dict
@@ -524,7 +524,7 @@ class AccountCreditNoteCreate(models.TransientModel):
         )
         if result._name == "account.payment.approval":
             return result._get_waiting_notification()
-        # In superuser mode: the staff may not read all of what providers know.
+        # In superuser mode: the staff may not read all data of providers.
         attempts_sudo = (
             self.env["payment.transaction"]
             .sudo()
@@ -601,7 +601,7 @@ class AccountCreditNoteCreateLine(models.TransientModel):
         try:
             return invoice._get_credit_total(None, [self._prepare_line()], date)
         except UserError:
-            return 0.0  # The preview says what is wrong.
+            return 0.0  # The preview says the error.
 
     def _prepare_line(self):
         """Return this line as the door takes it.

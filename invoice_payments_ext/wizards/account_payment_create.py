@@ -156,7 +156,7 @@ class AccountPaymentCreate(models.TransientModel):
         """List the saved methods: those that can be charged, then those that cannot."""
         self.ensure_one()
         tokens = self.move_id._get_saved_tokens()
-        # Whatever part is paid: an amount of the smallest unit fits every maximum.
+        # For any part that is paid: an amount of the smallest unit fits every maximum.
         reasons = tokens._get_unusable_reasons(self.move_id, self.currency_id.rounding)
         return [
             {
@@ -244,7 +244,7 @@ class AccountPaymentCreate(models.TransientModel):
     # === ACTION METHODS === #
 
     def action_charge(self):
-        """Charge the chosen saved method and tell what came of it.
+        """Charge the chosen saved method and tell the outcome.
 
         :return: The notification to show.
         :rtype: dict

@@ -163,7 +163,7 @@ class AccountPaymentRefund(models.TransientModel):
             )
 
     def _get_preview_lines(self):
-        """Say in words what the refund will do.
+        """Say in words the effects of the refund.
 
         :rtype: list[str]
         """
@@ -243,7 +243,7 @@ class AccountPaymentRefund(models.TransientModel):
         )
 
     def _describe_invoice(self, invoice, applied):
-        """Say what becomes of an invoice that the payment had paid."""
+        """Say the effect on an invoice that the payment had paid."""
         format_amount = invoice.currency_id.format
         if self.bill == "reduced":
             return self.env._(
@@ -261,7 +261,7 @@ class AccountPaymentRefund(models.TransientModel):
         )
 
     def _describe_entry(self, amount):
-        """Say what is booked, and when."""
+        """Say which entry is booked, and when."""
         payment = self.payment_id
         money_account = payment.outstanding_account_id
         date = fields.Date.context_today(self)
@@ -299,7 +299,7 @@ class AccountPaymentRefund(models.TransientModel):
     # === ACTION METHODS === #
 
     def action_refund(self):
-        """Refund the payment and tell what came of it.
+        """Refund the payment and tell the outcome.
 
         :return: The notification to show.
         :rtype: dict

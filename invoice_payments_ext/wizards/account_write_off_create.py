@@ -71,7 +71,7 @@ class AccountWriteOffCreate(models.TransientModel):
     # === ACTION METHODS === #
 
     def action_write_off(self):
-        """Write off and tell what came of it.
+        """Write off and tell the result.
 
         :return: The notification to show.
         :rtype: dict

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class PaymentAttemptResolve(models.TransientModel):
-    """The dialog in which a person says what became of an unknown attempt."""
+    """The dialog in which a person says the outcome of an unknown attempt."""
 
     _name = "payment.attempt.resolve"
     _inherit = "payment.dialog.rights.mixin"

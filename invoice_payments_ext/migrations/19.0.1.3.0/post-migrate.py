@@ -2,7 +2,7 @@ from odoo import SUPERUSER_ID, Command, api
 
 
 def migrate(cr, version):
-    """Match again what refunds in part were matched with.
+    """Match partial refunds again with their payments.
 
     Before, a payment that was given back in part counted as fully reconciled with its
     refund, though the rest of it still paid an open invoice. No amount was wrong.

@@ -6,7 +6,7 @@ import {standardFieldProps} from "@web/views/fields/standard_field_props";
 
 /**
  * The choice of how a payment is made, from the options that the server computed on the
- * same record. What cannot be chosen is listed too, with the reason.
+ * same record. A method that cannot be chosen is listed too, with the reason.
  */
 export class PaymentMethodChoice extends Component {
     static template = "invoice_payments_ext.PaymentMethodChoice";

@@ -12,7 +12,7 @@ const REASON_ICONS = {
 };
 
 /**
- * What can be done with a row or a refund now; what cannot is listed with its reason.
+ * The actions on a row or a refund now; a blocked one is listed with its reason.
  */
 export class PaymentMenu extends Component {
     static template = "invoice_payments_ext.PaymentMenu";
@@ -57,14 +57,14 @@ export class PaymentRow extends Component {
     }
 
     /**
-     * What the payment is called where: the document's number, the memo.
+     * The names of the payment: the document's number, the memo.
      */
     getFacts({memo, reference}) {
         return [reference, memo !== reference && memo].filter(Boolean).join(" · ");
     }
 
     /**
-     * How it came here: what it is, who started it and where.
+     * The origin of the payment: its kind, who started it and where.
      */
     get origin() {
         const {kind_label, method, provider, user, channel} = this.props.row;

@@ -73,8 +73,8 @@ export class PaymentsSection extends Component {
     // === READING === //
 
     /**
-     * Read the section. When an invoice is opened, find out as well what became of its
-     * attempts without an outcome.
+     * Read the section. When an invoice is opened, ask as well for the outcomes of its
+     * attempts without one.
      *
      * @param {Number} resId
      */
@@ -128,7 +128,7 @@ export class PaymentsSection extends Component {
             return;
         }
         if (await record.isDirty()) {
-            // Reading the record would throw away what is being entered.
+            // Reading the record would throw away values that are being entered.
             await this.read();
         } else {
             await record.load();
@@ -168,7 +168,7 @@ export class PaymentsSection extends Component {
     }
 
     /**
-     * Return what to ask before an action that moves or releases money at once.
+     * Return the question before an action that moves or releases money at once.
      */
     getConfirmation(row, rowAction) {
         const values = {
@@ -205,7 +205,7 @@ export class PaymentsSection extends Component {
     }
 
     /**
-     * Call a method that may return an action, and show what came of it.
+     * Call a method that may return an action, and show its result.
      *
      * @param {String} model
      * @param {String} method
@@ -231,7 +231,7 @@ export class PaymentsSection extends Component {
             await this.refresh();
         } catch (error) {
             if (error instanceof RPCError) {
-                // What was refused may have changed since it was read.
+                // The record may have changed since it was read.
                 this.refresh();
             }
             throw error;

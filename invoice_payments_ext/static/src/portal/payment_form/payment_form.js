@@ -7,8 +7,8 @@ import {uuid} from "@web/core/utils/strings";
 import {PaymentForm} from "@payment/interactions/payment_form";
 
 /**
- * The amount that a member chooses, and the credit that pays first. What is chosen here
- * is a wish: the server checks it.
+ * The amount that a member chooses, and the credit that pays first. The choice is only
+ * a wish: the server checks it.
  */
 patch(PaymentForm.prototype, {
     setup() {
@@ -26,7 +26,7 @@ patch(PaymentForm.prototype, {
         }
     },
 
-    // === What the member chose === //
+    // === Choices of the member === //
 
     _onMemberPaymentInput(ev) {
         if (ev.target.name === "o_member_amount_chosen") {
@@ -54,7 +54,7 @@ patch(PaymentForm.prototype, {
         return parseFloat(this.memberPaymentEl.dataset.credit) || 0;
     },
 
-    /** Offer the methods that fit the amount, and say what each of the two pays. */
+    /** Offer the methods that fit the amount, and say the amount that each of the two pays. */
     _updateMemberPayment() {
         const amount = this._getMemberAmount();
         const useCredit = this._updateMemberCredit(amount);
@@ -78,7 +78,7 @@ patch(PaymentForm.prototype, {
         }
     },
 
-    /** Unfold what stands below the saved methods: the credit is among it. */
+    /** Unfold the part below the saved methods, which contains the credit. */
     _showOtherMethods() {
         this.el.querySelector("#o_payment_methods")?.classList.add("show");
         this.el
@@ -133,10 +133,10 @@ patch(PaymentForm.prototype, {
         }
     },
 
-    // === What is sent === //
+    // === Request === //
 
     /**
-     * Send the same key for the same request, until it was refused: what is sent twice
+     * Send the same key for the same request, until it was refused: a request sent twice
      * is done once.
      * @override
      */
@@ -163,7 +163,7 @@ patch(PaymentForm.prototype, {
         return params;
     },
 
-    /** @returns {String} what stays the same in this tab, also when one comes back */
+    /** @returns {String} an id that stays the same in this tab, also after coming back */
     _getTab() {
         if (!browser.sessionStorage.getItem("invoice_payments_ext.tab")) {
             browser.sessionStorage.setItem("invoice_payments_ext.tab", uuid());
