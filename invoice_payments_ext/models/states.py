@@ -1,4 +1,4 @@
-"""The outcomes of an attempt and the states of rows: what each implies, in one table.
+"""The outcomes of an attempt and the states of rows, with their effects, in one table.
 
 Nothing here needs a record. Odoo translates the label of an outcome as that of the
 field `outcome`; other words are translated where they are used: `env._(state.label)`.
@@ -20,12 +20,12 @@ WAIVED = "waived"  # No money moved, and none is expected.
 
 
 class State(NamedTuple):
-    """A state, its words and what it implies."""
+    """A state, its words and its effects."""
 
     phase: str
     label: str
     color: str  # Of Bootstrap: `text-bg-{color}` is the badge.
-    # What a customer is told, see `CUSTOMER_STATES`; nothing where it is hidden.
+    # The state told to a customer, see `CUSTOMER_STATES`; empty where it is hidden.
     customer_state: str = ""
     # The outcomes that may follow. Only attempts change from one to the next.
     next: tuple = ()
@@ -59,8 +59,8 @@ class State(NamedTuple):
         return self.phase == UNSUCCESSFUL
 
 
-# What a notification of the gateway may say, also before the answer to the request. It
-# names another amount or currency: that is `unknown`, for a person to judge.
+# The outcomes that a notification of the gateway may report, also before the answer to
+# the request. If it names another amount or currency, that is `unknown`, for a person.
 _ANSWERS = ("pending", "authorized", "succeeded", "declined", "canceled", "unknown")
 # The gateway's late confirmation is always true, and a void that was called failed may
 # turn out to be carried out.
@@ -90,7 +90,7 @@ OUTCOMES = {
 }
 INITIAL_OUTCOMES = ("draft", "ready")
 
-# What rows of the Payments section may be besides: payments, and write-offs.
+# Further states of rows of the Payments section: payments, and write-offs.
 OTHER_STATES = {
     "rejected": State(UNSUCCESSFUL, _lt("Rejected"), "danger", "declined"),
     "written_off": State(WAIVED, _lt("Written off"), "dark", "succeeded"),
@@ -141,7 +141,7 @@ STATE_BY_ENTRY = {"draft": "draft", "cancel": "canceled"}
 
 
 def get_outcome(state, request_state):
-    """Return what is known of an attempt.
+    """Return the known state of an attempt.
 
     :param str state: Odoo's own state of the transaction.
     :param str request_state: How far its request came, if this addon sent it.

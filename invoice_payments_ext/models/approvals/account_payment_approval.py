@@ -171,7 +171,7 @@ class AccountPaymentApproval(models.Model):
     # === ACTION METHODS === #
 
     def _get_waiting_notification(self):
-        """Return the client action that tells the requester what happens now.
+        """Return the client action that tells the requester the next step.
 
         :rtype: dict
         """

@@ -217,7 +217,7 @@ class AccountPaymentApproval(models.Model):
         return result
 
     def _complete_request(self, result):
-        """Complete what this request led to, as its door does."""
+        """Complete the result of this request, as its door does."""
         door = get_door_of(self.kind)
         if not door.complete:
             return result

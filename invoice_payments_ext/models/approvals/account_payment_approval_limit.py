@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
-# What counts towards the limit where it is not what was given on invoices.
+# The amounts that count towards the limit, if they are not those given on invoices.
 GIVEN_ALONE_METHODS = {"pay_out": "_get_paid_out_alone"}
 
 

@@ -1,7 +1,7 @@
-"""What the staff is told of an attempt: a title, a sentence and a kind of notification.
+"""The words on an attempt for staff: a title, a sentence, a kind of notification.
 
-The key is the outcome, or more exact: `unbooked` for what succeeded, but is not booked
-yet, and `voided` for what was canceled by a void.
+The key is the outcome, or more exact: `unbooked` for an attempt that succeeded, but is
+not booked yet, and `voided` for one that was canceled by a void.
 """
 
 from typing import NamedTuple

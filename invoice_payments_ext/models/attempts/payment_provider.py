@@ -13,7 +13,7 @@ class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
     def _fetch_outcome(self, transaction):
-        """Ask the gateway what became of a request whose answer was lost.
+        """Ask the gateway for the outcome of a request whose answer was lost.
 
         A provider overrides this when its gateway can be asked by reference. It is
         called with the transaction's row locked and never sends a payment request.

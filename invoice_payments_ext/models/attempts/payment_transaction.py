@@ -117,7 +117,7 @@ class PaymentTransaction(models.Model):
         ours and ours imported as the other one. When the gateway then names ours, the
         two change ids: an id that nobody has any more would be imported again.
 
-        :param dict vals: What is to be written on these.
+        :param dict vals: The values to be written on these.
         :return: The other refund and its new id, for each that it concerns.
         :rtype: Iterator[tuple[payment.transaction, str]]
         """
@@ -148,7 +148,7 @@ class PaymentTransaction(models.Model):
         }
 
     def _get_outcome_notification(self):
-        """Return the client action that tells a person what came of this attempt.
+        """Return the client action that tells a person the outcome of this attempt.
 
         Note: `self.ensure_one()`
 
@@ -158,7 +158,7 @@ class PaymentTransaction(models.Model):
         return prepare_notification(*self._describe_outcome())
 
     def _describe_outcome(self):
-        """Say in words what came of this attempt and what happens next.
+        """Say in words the outcome of this attempt and the next step.
 
         :return: A title, a sentence and the kind of notification.
         :rtype: tuple[str, str, str]

@@ -130,7 +130,7 @@ class PaymentTransaction(models.Model):
         return self._prepare_part("capture", amount)
 
     def _prepare_void(self, amount=None):
-        """Create the attempt to void what is left of this authorization."""
+        """Create the attempt to void the rest of this authorization."""
         return self._prepare_part("void", self._get_amount_in_flight())
 
     def _prepare_part(self, kind, amount):

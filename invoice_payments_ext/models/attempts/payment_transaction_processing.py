@@ -11,7 +11,7 @@ from .payment_transaction_steps import GatewayAnswer
 
 _logger = logging.getLogger(__name__)
 
-# What books an attempt (see `_book`), by whether it is a refund and whether a credit
+# The methods that book an attempt (see `_book`): by whether it is a refund and a credit
 # balance paid it.
 BOOKING_METHODS = {
     (False, False): "_book",
@@ -20,7 +20,7 @@ BOOKING_METHODS = {
     (True, True): "_book_credit_given_back",
 }
 
-# What follows, in this order, when an attempt was booked and whenever it was processed.
+# The methods that follow, in this order, a booking and any processing of an attempt.
 # Each method sees whether the attempt is its concern.
 AFTER_BOOKING_METHODS = ("_report_excess", "_report_refund")
 
@@ -181,7 +181,7 @@ class PaymentTransaction(models.Model):
     def _book(self, values):
         """Let Odoo create, post and reconcile the payment.
 
-        :param dict values: What the payment has besides Odoo's own values.
+        :param dict values: The payment's values besides Odoo's own.
         :return: The payment.
         :rtype: account.payment
         """

@@ -22,7 +22,7 @@ RESOLVE = Door(
     complete="_complete_resolution",
 )
 
-# What finds the attempts that the schedule still has to settle.
+# The methods that find the attempts that the schedule still has to settle.
 UNSETTLED_DOMAIN_METHODS = (
     "_get_unbooked_domain",
     "_get_untold_refunds_domain",
@@ -38,7 +38,7 @@ class PaymentTransaction(models.Model):
     # === ACTION METHODS === #
 
     def action_resolve(self):
-        """Return the dialog in which a person says what became of this attempt.
+        """Return the dialog in which a person says the outcome of this attempt.
 
         :rtype: dict
         """
@@ -55,10 +55,10 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS - DOORS === #
 
     def resolve(self, charged, reason):
-        """Say what became of an attempt whose outcome is unknown.
+        """Resolve an attempt whose outcome is unknown.
 
-        Who said it, when and why is kept in the invoice's chatter. Whatever the gateway
-        still says later is booked all the same. Commits.
+        Who said it, when and why is kept in the invoice's chatter. If the gateway
+        confirms money later, it is booked all the same. Commits.
 
         :param bool charged: Whether the gateway carried the request out: whether it
                              charged, captured or voided.
@@ -146,7 +146,7 @@ class PaymentTransaction(models.Model):
             self._set_unknown(self.env._("The server stopped before the answer came."))
 
     def _ask_provider(self):
-        """Ask the gateway what became of the request, and write what it says."""
+        """Ask the gateway for the outcome of the request, and write its answer."""
         if (
             self.outcome != "unknown"
             or self.state
@@ -242,7 +242,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _complete_resolution(self, attempt):
-        """Store a person's word, and book what it says; return the attempt."""
+        """Store a person's word, and book it; return the attempt."""
         attempt_sudo = attempt.sudo()
         attempt_sudo._commit_step("resolved")
         attempt_sudo._try_to_settle()

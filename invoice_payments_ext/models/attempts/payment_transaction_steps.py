@@ -66,7 +66,7 @@ class PaymentTransaction(models.Model):
         """Take a prepared attempt through sending, recording and settling.
 
         May be called again at any time: it goes on from where the attempt stands, and
-        sends only what was never sent.
+        sends only an attempt that was never sent.
 
         Note: `self.ensure_one()`
         """
@@ -84,7 +84,7 @@ class PaymentTransaction(models.Model):
     def _commit_step(self, name):
         """End a step: the only place where this addon commits.
 
-        The work of a step must outlive whatever breaks in the next one. This makes the
+        The work of a step must outlive any failure of the next one. This makes the
         gateway and the books agree after a crash.
 
         :param str name: `prepared`, `sent`, `recorded`, `settled`, `resolved` or
@@ -204,7 +204,7 @@ class PaymentTransaction(models.Model):
     def _collect_refusal(self, answer, error):
         """Store the meaning of an error that was raised while sending.
 
-        Whatever a provider's code raises, the request may have left before.
+        The request may have left before any error that a provider's code raises.
         """
         _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
         refusal = self.provider_id._classify_refusal(self, error)
@@ -278,7 +278,7 @@ class PaymentTransaction(models.Model):
         )
 
     def _try_to_settle(self):
-        """Settle what the attempt brought, as far as that can be done now."""
+        """Settle the attempt's money, as far as that can be done now."""
         for name in SETTLING_METHODS:
             getattr(self, name)()
 
@@ -292,8 +292,8 @@ class PaymentTransaction(models.Model):
             if is_concurrency_error(error):
                 self.env.cr.rollback()  # Another one is at it, or the schedule will be.
                 return
-            # The money moved and that is stored: a person must hear of it, whatever
-            # kept the books from following (a locked period, a missing journal…).
+            # The money moved and that is stored. A person must hear of it, for any
+            # reason that keeps the books behind (a locked period, no journal…).
             _logger.exception("Transaction %s could not be booked", self.reference)
             self.env.cr.rollback()
             message = str(error) if isinstance(error, UserError) else repr(error)

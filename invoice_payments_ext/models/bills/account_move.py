@@ -132,7 +132,7 @@ class AccountMove(models.Model):
         return self.with_company(self.company_id)._search_default_journal()
 
     def _log_credit_note(self, credit_note, reason, note):
-        """Note a credit note in the chatter of the invoice, and what it is for."""
+        """Note a credit note and its reason in the chatter of the invoice."""
         self.sudo()._message_log(
             body=self.env._(
                 "Credit note %(credit_note)s of %(amount)s: %(reason)s",

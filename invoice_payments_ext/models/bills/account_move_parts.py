@@ -14,7 +14,7 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    # === WHAT A DOCUMENT CONSISTS OF === #
+    # === PARTS OF A DOCUMENT === #
 
     def _get_units(self, amount, suffix=DOCUMENT):
         """Return an amount in smallest units of the document's or company's currency.
@@ -117,7 +117,7 @@ class AccountMove(models.Model):
                     shares = scale([amounts[part] for part in own], booked)
                     amounts.update(zip(own, shares, strict=True))
 
-    # === WHAT WAS CREDITED === #
+    # === CREDITED PARTS === #
 
     def _get_credit_notes(self):
         """Return the posted credit notes of this invoice, oldest first."""

@@ -9,7 +9,7 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    # === WHAT A FURTHER CREDIT NOTE TAKES === #
+    # === PARTS OF A FURTHER CREDIT NOTE === #
 
     def _plan_credit(self, date, amount=None, lines=None):
         """Return the parts that a credit note takes, for an amount or for lines.

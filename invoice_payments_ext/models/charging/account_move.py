@@ -23,7 +23,7 @@ ISSUE_AND_CHARGE = Door(
     complete="_complete_charge",
 )
 
-# What is locked before a draft that is issued, as it may pay it.
+# The methods that lock, before a draft is issued, the records that may pay it.
 LOCKED_BEFORE_ISSUE = ("_lock_credit_balances",)
 
 
@@ -94,7 +94,7 @@ class AccountMove(models.Model):
         The amount that the customer's credit balance pays at issue is not charged.
 
         The invoice gets its number in the same step as the attempt is stored. It stays
-        issued, whatever becomes of the charge.
+        issued, with any outcome of the charge.
 
         :param int token_id: The saved payment method; the customer's default if not
                              given.

@@ -8,7 +8,7 @@ from ...tools import OURS, without_defaults
 # The fields of an entry that rooms keep to: whether it is posted, and whose it is.
 WATCHED_FIELDS = frozenset(("state", "partner_id", "company_id", "currency_id"))
 
-# What rooms do around a change of these, in this order.
+# The methods of rooms around a change of these, in this order.
 BEFORE_CHANGE = (
     "_check_changed_by_payment",
     "_check_credit_holder_kept",
@@ -17,13 +17,13 @@ BEFORE_CHANGE = (
 
 AFTER_CHANGE = ("_enter_credit_lines",)
 
-# What rooms do around the undoing of entries: each is a context manager.
+# The methods of rooms around the undoing of entries: each is a context manager.
 AROUND_UNDOING = ("_giving_credit_back",)
 
-# What rooms do with a credit note that Odoo matched with its invoice.
+# The methods of rooms for a credit note that Odoo matched with its invoice.
 AFTER_CREDIT_NOTE = ("_give_credit_back",)
 
-# What rooms add to the payments that are shown and printed on an invoice.
+# The methods of rooms that add to the payments shown and printed on an invoice.
 WIDGET_DETAILS = ("_mark_credit_in_widget", "_mark_write_offs_in_widget")
 
 
@@ -52,7 +52,7 @@ class AccountMove(models.Model):
     # === COMPUTE METHODS === #
 
     def _compute_payments_widget_reconciled_info(self):
-        """Let the rooms say what the payments of an invoice are."""
+        """Let the rooms describe the payments of an invoice."""
         result = super()._compute_payments_widget_reconciled_info()
         for move in self.filtered("invoice_payments_widget"):
             widget = move.invoice_payments_widget

@@ -148,7 +148,7 @@ class AccountMove(models.Model):
             "credit_move_id": credit_line.id,
         }
 
-    # === WHAT THERE IS TO GIVE BACK === #
+    # === MONEY TO GIVE BACK === #
 
     def _to_own_currency(self, currency, amount, date=None):
         """Convert an amount into the currency of this invoice."""

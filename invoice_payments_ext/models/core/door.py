@@ -60,9 +60,9 @@ class Door:
         return self.name.rpartition(".")[0]
 
     def get_key_arguments(self, records, arguments):
-        """Return what an idempotency key of this door remembers, as JSON can hold it.
+        """Return the request that an idempotency key remembers, as JSON can hold it.
 
-        :param recordset records: What the request is about.
+        :param recordset records: The subject of the request.
         :param dict arguments: The arguments of the request.
         :rtype: dict
         """

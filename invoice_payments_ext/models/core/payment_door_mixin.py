@@ -42,7 +42,7 @@ class PaymentDoorMixin(models.AbstractModel):
         :param str idempotency_key: A text that makes the request unique: called again
                                     with it, the first one is completed and returned.
         :param arguments: The arguments of the door.
-        :return: What the request led to; a request for approval where it needs a second
+        :return: The result of the request; a request for approval if it needs a second
                  person.
         :rtype: recordset
         :raise AccessError: If the user may not ask for it.
@@ -68,7 +68,7 @@ class PaymentDoorMixin(models.AbstractModel):
 
         :param Door door: The declaration of the door.
         :param dict arguments: The arguments of the door; the amount is completed.
-        :return: What the work led to, or the request for approval that it became.
+        :return: The result of the work, or the request for approval that it became.
         :rtype: recordset
         """
         getattr(self, door.lock)(**arguments)

@@ -5,12 +5,12 @@ from odoo.exceptions import UserError
 class PaymentUndoMixin(models.AbstractModel):
     """Records that are undone only as long as no money or credit depends on them.
 
-    What may be undone is one question with one answer: each room names its blockers, in
+    One list decides whether a record may be undone: each room names its blockers, in
     a generator method that the record's `_undo_blockers` lists. The ways of undoing:
 
     * `reset`: to draft, by cancelling or by rejecting, on the record itself;
     * `reverse`: by another entry, now or later;
-    * `unpost`: the entry is not posted any more, by whatever door.
+    * `unpost`: the entry is not posted any more, by any door.
     """
 
     _name = "payment.undo.mixin"

@@ -219,7 +219,7 @@ class AccountCreditBalance(models.Model):
         partners.invalidate_recordset(["has_credit_balance"], flush=False)
 
     def _get_owner(self):
-        """Return what tells this balance from others; see :meth:`_lock_or_create`.
+        """Return the key of this balance, its owner; see :meth:`_lock_or_create`.
 
         Of one that was merged, it is that of the balance where its amount is now.
         """
@@ -238,7 +238,7 @@ class AccountCreditBalance(models.Model):
 
         :param iterable[tuple] contacts: The ids of the contact, the company and the
                                          currency.
-        :return: By these, what tells the balance; see :meth:`_lock_or_create`.
+        :return: By these, the key of the balance; see :meth:`_lock_or_create`.
         :rtype: dict[tuple, tuple]
         """
         contacts = set(contacts)

@@ -107,7 +107,7 @@ class AccountCreditBalanceEntry(models.Model):
     _day_idx = models.Index("(balance_id, made_at, id)")
 
     def init(self):
-        """Keep the history as it is in the database too, whatever SQL is run on it."""
+        """Keep the history unchanged in the database too, against any SQL."""
         self.env.cr.execute(
             """
             CREATE OR REPLACE FUNCTION account_credit_balance_entry_keep()
@@ -228,7 +228,7 @@ class AccountCreditBalanceEntry(models.Model):
         """Return whose balance each journal item changes; refuse those of nobody.
 
         An entry that gives another one back, or makes it again, is on the balance of
-        that entry, whatever parent the contact has now.
+        that entry, also if the contact has another parent now.
 
         :param dict latest: The result of :meth:`_get_latest` for these.
         :rtype: dict[account.move.line, tuple]

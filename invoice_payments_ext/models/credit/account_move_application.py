@@ -94,7 +94,7 @@ class AccountMove(models.Model):
             )
 
     def _mark_credit_in_widget(self, contents):
-        """Tell what credit paid from money, for what is printed of this invoice."""
+        """Tell payments by credit from money, for the print of this invoice."""
         payments_sudo = self.env["account.payment"].sudo()
         for values in contents:
             payment = payments_sudo.browse(values["account_payment_id"])
@@ -175,7 +175,7 @@ class AccountMove(models.Model):
         self._lock_for_payment()
 
     def _get_amount_to_apply(self, **_arguments):
-        """Return what settles this invoice today, as far as the balance goes."""
+        """Return the amount that settles this invoice today, as far as credit goes."""
         held = self._get_credit_balances().amount
         return min(self._get_default_payment_amount(), held)
 

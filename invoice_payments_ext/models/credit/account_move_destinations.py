@@ -20,7 +20,7 @@ class AccountMove(models.Model):
             if not all(brought):
                 owners.add(self._get_credit_owner())  # No payment brought a part.
         else:
-            # What was paid from a balance goes back there automatically.
+            # Money that was paid from a balance goes back there automatically.
             owners = payments.filtered("is_from_credit")._get_credit_owners()
         self.env["account.credit.balance"]._lock_or_create(owners)
 

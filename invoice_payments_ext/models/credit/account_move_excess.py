@@ -6,12 +6,12 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
+    # === BUSINESS METHODS - EXCESS === #
 
     def _lock_own_credit_balance(self, values):
         """Lock the balance that the excess of a payment is kept on.
 
-        :param dict values: What :meth:`_get_external_values` returned.
+        :param dict values: The result of :meth:`_get_external_values`.
         """
         if len(self) == 1 and self.partner_id:
             partner_id, company_id, _currency_id = self._get_credit_owner()
@@ -29,7 +29,7 @@ class AccountMove(models.Model):
         self._check_amount(amount, self.currency_id)
         self._check_chargeable_in_full()
         if not self._get_excess(amount, values):
-            # In the journal's currency, it is no more than what settles.
+            # In the journal's currency, it is not above the amount that settles.
             return self._record_by_register_dialog(amount, values, is_checked=True)
         vals = self._prepare_external_payment_vals(self.amount_residual, values)
         vals["amount"] = amount

@@ -8,7 +8,7 @@ HOLDER_FIELDS = ("partner_id", "company_id", "currency_id")
 class AccountMove(models.Model):
     """The history of credit balances, which follows the posted entries.
 
-    The state of an entry is written in one place, whatever posts or resets it: a door
+    The state of an entry is written in one place, for all that post or reset it: a door
     of this addon, another addon, or an accountant who types a journal entry.
     """
 
@@ -36,7 +36,7 @@ class AccountMove(models.Model):
                 )
 
     def _get_reversal_blockers(self, way):
-        """Name the entries that undo, now or later, what these booked of credit."""
+        """Name the entries that undo, now or later, the credit that these booked."""
         if way == "reset":
             return  # That is asked as soon as its entry is not posted any more.
         for move in self._get_credit_lines().move_id:
@@ -85,7 +85,7 @@ class AccountMove(models.Model):
     # === CRUD METHODS === #
 
     def _enter_credit_lines(self, vals):
-        """Write into the history of credit what is posted now, or is not any more."""
+        """Write into the history the credit that is posted now, or not any more."""
         if "state" in vals and (lines := self._get_credit_lines()):
             self.env["account.credit.balance.entry"]._enter_lines(lines)
 

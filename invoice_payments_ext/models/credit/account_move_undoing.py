@@ -53,7 +53,7 @@ class AccountMove(models.Model):
 
     @contextmanager
     def _giving_credit_back(self):
-        """Give back what credit paid of these before they are undone.
+        """Give back the credit that paid these before they are undone.
 
         A person is told of credit that was kept of money which is not there any more.
         """

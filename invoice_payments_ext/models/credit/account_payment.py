@@ -25,7 +25,7 @@ class AccountPayment(models.Model):
     def _get_credit_keeper_blockers(self, way):
         """Name the payments that keep, give back or pay out credit.
 
-        No other entry reverses them: what they gave it for could be used again, and
+        No other entry reverses them: the credit's source could be used again, and
         the reversal be reset.
         """
         if way != "reverse":
@@ -43,7 +43,7 @@ class AccountPayment(models.Model):
                 )
 
     def _get_given_back_blockers(self, way):
-        """Name the payments that gave back what these took of a credit balance."""
+        """Name the payments that gave back the credit that these took."""
         if way == "unpost":
             return
         states = POSTED_STATES if way == "reset" else ("draft", *POSTED_STATES)
@@ -256,10 +256,10 @@ class AccountPayment(models.Model):
     def _get_credit_owners(self):
         """Return the owners of the balances that keep amounts given back.
 
-        Credit that was taken from a balance goes back there, whatever parent its
-        contact has now.
+        Credit that was taken from a balance goes back there, also if its contact
+        has another parent now.
 
-        :return: What tells the balances; see `account.credit.balance._lock_or_create`.
+        :return: The keys of the balances; see `account.credit.balance._lock_or_create`.
         :rtype: set[tuple]
         """
         lines = self.filtered("is_from_credit").sudo().move_id._get_credit_lines()

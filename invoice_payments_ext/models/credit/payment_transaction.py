@@ -93,7 +93,7 @@ class PaymentTransaction(models.Model):
         return self._set_done()
 
     def _book_credit_spent(self, values):
-        """Book what was paid from a credit balance; see :meth:`_book`."""
+        """Book a payment from a credit balance; see :meth:`_book`."""
         credit = self.env["account.move"]._get_credit_payment_values(self.company_id)
         return self._book(
             {
@@ -105,7 +105,7 @@ class PaymentTransaction(models.Model):
         )
 
     def _book_credit_given_back(self, values):
-        """Book what is given back to a credit balance; see :meth:`_book`."""
+        """Book an amount given back to a credit balance; see :meth:`_book`."""
         details = self._get_refunded_payment()._prepare_credit_entry_details(
             self.memo or self.reference
         )

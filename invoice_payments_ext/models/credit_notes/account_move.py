@@ -217,7 +217,7 @@ class AccountMove(models.Model):
         to be paid is reduced first. The rest was paid, and goes where the destinations
         say. Refunds to the original method go through the gateway, in the same steps as
         a charge: then it commits, and must not be called in the middle of other work.
-        The credit note stands, whatever becomes of them.
+        The credit note stands, with any outcome of them.
 
         :param float amount: The amount, tax included, in the invoice's currency; the
                              amount that remains to be paid if not given.

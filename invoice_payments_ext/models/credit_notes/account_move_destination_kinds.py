@@ -27,7 +27,7 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    # === WHAT IT IS TAKEN FROM === #
+    # === SOURCES === #
 
     def _plan_parts(self, kind, given, payments, left, refusal):
         """Plan the part of each payment; those that cannot give are left out.

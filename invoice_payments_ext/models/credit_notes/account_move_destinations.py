@@ -3,7 +3,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.exceptions import UserError
 
-# What is locked before an invoice that is credited.
+# The methods that lock records before an invoice that is credited.
 LOCKED_BEFORE_CREDIT_NOTE = ("_lock_credit_to_give_back",)
 
 # Who says where money goes if nobody else does.
@@ -51,7 +51,7 @@ class AccountMove(models.Model):
     # === LOCKS === #
 
     def _lock_to_credit(self, destinations=None, **_arguments):
-        """Lock this invoice, and before it what the destinations need.
+        """Lock this invoice, and before it the records that the destinations need.
 
         :param list[dict] destinations: See :meth:`issue_credit_note`.
         """
@@ -62,7 +62,7 @@ class AccountMove(models.Model):
             getattr(self, name)(given)
         self._lock_for_payment()
 
-    # === WHAT WAS GIVEN === #
+    # === GIVEN DESTINATIONS === #
 
     def _plan_destinations(self, excess, total, destinations):
         """Check the destinations, and return the amounts piece by piece.

@@ -4,11 +4,11 @@ from ..states import POSTED_STATES
 
 
 class AccountMove(models.Model):
-    """The money that can be given back of what was paid on an invoice."""
+    """The money paid on an invoice that can be given back."""
 
     _inherit = "account.move"
 
-    # === WHAT THERE IS TO GIVE BACK === #
+    # === MONEY TO GIVE BACK === #
 
     def _get_money_brought(self):
         """Return the amounts that paid this invoice, by their payment.

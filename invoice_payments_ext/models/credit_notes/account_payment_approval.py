@@ -7,7 +7,7 @@ class AccountPaymentApproval(models.Model):
     _inherit = "account.payment.approval"
 
     def _describe_credit_note(self, arguments):
-        """Say what is credited, and where the money goes that was paid for it."""
+        """Say which amount is credited, and where the money paid for it goes."""
         format_amount = self.currency_id.format
         lines = self.env["account.move.line"]
         return [

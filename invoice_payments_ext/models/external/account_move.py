@@ -14,7 +14,7 @@ class ExcessMethods(NamedTuple):
     record: str
 
 
-# What can be done with money that is paid too much.
+# The ways to handle an excess.
 EXCESS_METHODS = {
     "credit": ExcessMethods("_lock_own_credit_balance", "_record_with_excess"),
 }
@@ -312,7 +312,7 @@ class AccountMove(models.Model):
             "invoice_ids": [Command.set(self.ids)],
         }
 
-    # === BUSINESS METHODS - WHAT WAS PAID TOO MUCH === #
+    # === BUSINESS METHODS - EXCESS === #
 
     def _has_excess(self, amount, values):
         """Tell if an amount is above the remaining or the settling amount.

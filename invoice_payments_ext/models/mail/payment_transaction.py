@@ -43,7 +43,7 @@ class PaymentTransaction(models.Model):
 
     _customer_mail_due_idx = models.Index("(id) WHERE customer_mail_due")
 
-    # === BUSINESS METHODS - WHAT IS DUE === #
+    # === BUSINESS METHODS - MAILS THAT ARE DUE === #
 
     def _note_customer_mail(self):
         """Store which mail is due, if that was not told before.
@@ -63,7 +63,7 @@ class PaymentTransaction(models.Model):
         """Return the kind of mail that is due to the customer now.
 
         Unknown is not declined, a request that never reached the gateway is for the
-        staff to repeat, and customers know what they canceled.
+        staff to repeat, and customers know their own cancellations.
 
         :return: A value of `customer_mail`, or an empty text.
         :rtype: str

@@ -67,7 +67,7 @@ class AccountMove(models.Model):
         portal_rows = []
         for row in rows:
             portal_rows.append(self._prepare_portal_row(row, may_pay))
-            # Only the last attempt tells what to do next.
+            # Only the last attempt tells the next step.
             may_pay = may_pay and row["kind"] != "attempt"
         return portal_rows[::-1]
 

@@ -10,7 +10,7 @@ OTHER_PAYMENT_DELAY = timedelta(minutes=10)
 
 
 class AccountMove(models.Model):
-    """The amounts that members may pay, whatever their browser says."""
+    """The amounts that members may pay, checked on the server."""
 
     _inherit = "account.move"
 

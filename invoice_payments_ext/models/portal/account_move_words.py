@@ -61,7 +61,7 @@ class AccountMove(models.Model):
         return row["reference"] if is_known else ""
 
     def _get_portal_state_messages(self, row, state, may_pay):
-        """Say what the state of a row means for the customer, and what to do next.
+        """Say the meaning of a row's state for the customer, and the next step.
 
         :rtype: list[str]
         """

@@ -7,7 +7,7 @@ from ...tools import OURS
 from ..states import POSTED_STATES, UNPOSTED_STATES
 from .payment_transaction_booking import PAYS_OUT_CREDIT
 
-# What is left of the money paid on each invoice that had a refund.
+# The rest of the money paid on each invoice that had a refund.
 KEPT_AMOUNTS = """
     WITH refunded AS (
         SELECT part.invoice_id, refund.source_payment_id AS payment_id,
@@ -42,7 +42,7 @@ KEPT_AMOUNTS = """
                            ON tx.id = refund.payment_transaction_id
                         WHERE refund.source_payment_id = payment.id
                           AND refund.state IN ('in_process', 'paid')
-                          -- Of credit: what the payment paid stays paid.
+                          -- Of credit: the invoices of the payment stay paid.
                           AND NOT coalesce(%(pays_out)s, false)
                    ), 0)
                )) AS amount

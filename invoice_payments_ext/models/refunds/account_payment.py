@@ -11,7 +11,7 @@ class RefundTarget(NamedTuple):
     """The methods of the payment for one way to give money back.
 
     :param str work: Prepares or books it, given the amount, the reason, the facts of
-                     what is paid outside, and what it undoes.
+                     a payment outside, and the parts to undo.
     :param str lock: Locks what comes before the payment; none if not given.
     """
 

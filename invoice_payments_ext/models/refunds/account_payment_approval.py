@@ -7,7 +7,7 @@ class AccountPaymentApproval(models.Model):
     _inherit = "account.payment.approval"
 
     def _describe_refund(self, arguments):
-        """Say where a refund goes, and what becomes of the bill."""
+        """Say where a refund goes, and whether the bill is reduced."""
         moves = self.env["account.move"]
         invoice = moves.browse(arguments.get("invoice_id"))
         if arguments.get("credit_note_id"):

@@ -26,7 +26,7 @@ class AccountPayment(models.Model):
         for refund in self.filtered("source_payment_id"):
             source_sudo = refund.source_payment_id.sudo()
             if refund.payment_transaction_id and not source_sudo.is_from_credit:
-                continue  # The gateway gave it back, whatever becomes of the books.
+                continue  # The gateway gave it back, also if the books differ.
             if not source_sudo._is_posted():
                 raise UserError(
                     self.env._(
@@ -63,7 +63,7 @@ class AccountPayment(models.Model):
                 )
                 >= 0
             ):
-                continue  # It did come, whatever was given back since.
+                continue  # It did come, even if some was given back since.
             given_back = payment._get_given_back()
             if payment.currency_id.compare_amounts(given_back, payment.amount) > 0:
                 raise UserError(
@@ -142,7 +142,7 @@ class AccountPayment(models.Model):
         """Keep the values that the cap on refunds depends on.
 
         That is the link to the payment that is given back, and that the payment is
-        posted when its journal entry is, by whatever door.
+        posted when its journal entry is, by any door.
         """
         if "source_payment_id" in vals and not self.env.su:
             raise AccessError(
@@ -212,7 +212,7 @@ class AccountPayment(models.Model):
     def _filter_posted_again(self):
         """Return those of these drafts that gave something back, or were given back.
 
-        Not refunds of a gateway: their money went, whatever the books say.
+        Not refunds of a gateway: their money went, also if the books differ.
         """
         given_back = self.sudo().filtered("refund_payment_ids")
         return given_back | self._filter_capped().filtered(

@@ -22,7 +22,7 @@ class PaymentProvider(models.Model):
         return {"text": text, "version": sha256(text.encode()).hexdigest()}
 
     def _find_token_consent_text(self, version):
-        """Return the text that a form showed: one of ours, whatever the browser says.
+        """Return the text that a form showed: always one of ours.
 
         The page may have another language than the request that it sends.
 

@@ -131,7 +131,7 @@ class PaymentToken(models.Model):
             *token_sudo._prepare_invoices_info(states),
         ]
 
-    # === BUSINESS METHODS - WHAT DEPENDS ON A METHOD === #
+    # === BUSINESS METHODS - CHARGES THAT DEPEND ON A METHOD === #
 
     def _get_attempts_in_flight(self, limit=None):
         """Return the attempts to charge these methods that may still bring money.

@@ -5,7 +5,7 @@ from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 
 
 class AccountMove(models.Model):
-    """What the rows of the Payments section are made of, read at once.
+    """The data of the rows of the Payments section, read at once.
 
     A handful of queries, however many rows there are.
     """

@@ -10,7 +10,7 @@ _lt = LazyTranslate(__name__)
 
 
 class Action(NamedTuple):
-    """What can be done with a row: its words, and the method that is called."""
+    """An action on a row: its words, and the method that is called."""
 
     label: str
     model: str
@@ -50,7 +50,7 @@ ID_FIELDS = {
     "account.move": "move_id",
     "account.move.line": "line_ids",
 }
-# The methods that say what can be done with a row, in the order of the menu.
+# The methods that yield the actions on a row, in the order of the menu.
 STAFF_ROW_ACTIONS = (
     "_get_attempt_actions",
     "_get_money_actions",
@@ -60,12 +60,12 @@ STAFF_ROW_ACTIONS = (
 
 
 class AccountMove(models.Model):
-    """What can be done with each row of the Payments section now, and why not."""
+    """The actions on each row of the Payments section now, and why some are blocked."""
 
     _inherit = "account.move"
 
     def _add_row_actions(self, rows):
-        """Add to each row, and to its refunds, what can be done with it now.
+        """Add to each row, and to its refunds, the actions that are possible now.
 
         :param list[Row] rows: The rows of this invoice.
         """
@@ -108,7 +108,7 @@ class AccountMove(models.Model):
             "reason": reason,
         }
 
-    # === WHAT CAN BE DONE === #
+    # === ACTIONS === #
 
     def _get_row_actions(self, row, may_act, blocked):
         """Return the actions of a row, each with the reason why it is not possible.
@@ -124,7 +124,7 @@ class AccountMove(models.Model):
         yield from self._get_document_actions(row.values, may_act)
 
     def _get_attempt_actions(self, row, blocked):
-        """Return what moves an attempt forward."""
+        """Return the actions that move an attempt forward."""
         if not row.tx:
             return
         outcome = row.tx["outcome"]
@@ -142,7 +142,7 @@ class AccountMove(models.Model):
             yield "void", ""
 
     def _get_money_actions(self, row, blocked):
-        """Return what gives back the money, or the credit, that a row brought."""
+        """Return the actions that give back the money, or the credit, of a row."""
         is_money = row.values["payment_id"] and row.values["state"] == "succeeded"
         if not is_money or row.is_outgoing:
             return
@@ -156,7 +156,7 @@ class AccountMove(models.Model):
             yield "refund", blocked["refund"] or refunded
 
     def _get_keep_actions(self, row, blocked):
-        """Return what keeps as credit what of a row is open for the customer."""
+        """Return the actions that keep the open amount of a row as credit."""
         values = row.values
         currency = self.env["res.currency"].browse(values["currency_id"])
         if (
@@ -168,14 +168,14 @@ class AccountMove(models.Model):
             yield "keep", ""
 
     def _get_write_off_actions(self, row, blocked):
-        """Return what undoes a write-off."""
+        """Return the actions that undo a write-off."""
         if row.values["state"] == "written_off":
             undone_by = row.entry["undone_by"]
             reversed_by = undone_by and self.env._("Reversed by %s.", undone_by)
             yield "undo_write_off", blocked["refund"] or reversed_by or ""
 
     def _get_refund_actions(self, refund, may_act, blocked):
-        """Return what can be done with a refund, as :meth:`_get_row_actions`."""
+        """Return the actions on a refund, as :meth:`_get_row_actions`."""
         if refund["state"] == "unknown" and may_act:
             yield "resolve", blocked
         yield from self._get_document_actions(refund, may_act)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 class Row:
     """A row of the Payments section, and the records that it was made of.
 
-    :param dict values: What is shown; see `account.move.get_payment_rows`.
+    :param dict values: The values shown; see `account.move.get_payment_rows`.
     :param tuple order: By which the rows are sorted, newest last.
     :param dict tx: The attempt, as it was read; empty if the row is of none.
     :param dict entry: The journal entry, as it was read; empty if the row is of none.

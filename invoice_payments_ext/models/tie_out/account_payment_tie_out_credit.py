@@ -30,7 +30,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_running_statement(self):
-        """Compare each credit balance with what its last entry says."""
+        """Compare each credit balance with the amount of its last entry."""
         return SQL(
             "SELECT id, company_id, currency_id, expected, latest AS found "
             "FROM (%s) balance",
@@ -68,7 +68,7 @@ class AccountPaymentTieOut(models.AbstractModel):
              WHERE line.company_id IN (SELECT id FROM companies)
           GROUP BY line.id
          UNION ALL
-            -- What was taken off the credit account behind the history's back.
+            -- Amounts that were taken off the credit account without the history.
             SELECT line.id, line.company_id, line.currency_id,
                    0 AS expected, sum(entry.amount) AS found
               FROM account_credit_balance_entry entry

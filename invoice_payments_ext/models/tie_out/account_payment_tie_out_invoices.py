@@ -24,12 +24,12 @@ INVOICES = SQL(
 
 
 class AccountPaymentTieOut(models.AbstractModel):
-    """Invariants of invoices: what is applied, credited and in flight."""
+    """Invariants of invoices: applied and credited amounts, and those in flight."""
 
     _inherit = "account.payment.tie.out"
 
     def _get_applied_statement(self):
-        """Compare the total of each invoice with what is applied and what remains."""
+        """Compare the total of each invoice with the applied and remaining amounts."""
         return SQL(
             """
             SELECT move.id, move.company_id, move.currency_id,
@@ -61,7 +61,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_credited_tax_statement(self):
-        """Find what the last credit note leaves of a tax.
+        """Find the amount of a tax that the last credit note leaves.
 
         Only credit notes of this addon, as they were made: Odoo's own round each tax
         for itself.
@@ -111,7 +111,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_in_flight_statement(self):
-        """Compare what remains of each invoice with what is in flight for it alone."""
+        """Compare the rest of each invoice with the amount in flight for it alone."""
         return SQL(
             """
             SELECT move.id, move.company_id, move.currency_id,
@@ -135,7 +135,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_in_flight_together_statement(self):
-        """Compare attempts for several invoices with what is open of them.
+        """Compare attempts for several invoices with their open amounts.
 
         An authorization may be for more, such as an order: it is captured as far as the
         invoices are open.

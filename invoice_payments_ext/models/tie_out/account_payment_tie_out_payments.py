@@ -72,12 +72,12 @@ OF_COMPANIES = SQL("payment.company_id IN (SELECT id FROM companies)")
 
 
 class AccountPaymentTieOut(models.AbstractModel):
-    """Invariants of payments: what is booked and given back."""
+    """Invariants of payments: booked amounts and amounts given back."""
 
     _inherit = "account.payment.tie.out"
 
     def _get_booked_statement(self):
-        """Compare what a provider confirmed with what is booked of it."""
+        """Compare the amount that a provider confirmed with the booked amount."""
         return SQL(
             "SELECT id, company_id, currency_id, expected, found "
             "FROM (%s) tx WHERE found IS NOT NULL",
@@ -85,7 +85,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_unsettled_statement(self):
-        """Find what a provider confirmed, and nobody booked for too long."""
+        """Find attempts that a provider confirmed, and nobody booked for too long."""
         return SQL(
             """
             SELECT id, company_id, currency_id, expected, 0 AS found
@@ -118,7 +118,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_refunded_statement(self):
-        """Compare each payment with what is given back of it, or may still be."""
+        """Compare each payment with the amount given back of it, or still to be."""
         return SQL(
             """
             SELECT given.id, given.company_id, given.currency_id,
@@ -126,7 +126,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                    given.amount AS found
               FROM (
             SELECT payment.id, payment.company_id, payment.currency_id,
-                   -- Of credit, it is what was taken, as the ledger says.
+                   -- Of credit, it is the amount taken in the ledger.
                    CASE WHEN payment.journal_id IS DISTINCT FROM
                              of_payment.credit_balance_journal_id
                         THEN payment.amount
@@ -157,7 +157,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_refund_matched_statement(self):
-        """Find what of a refund is not matched with what it gives back."""
+        """Find the amount of a refund that is not matched with its payment."""
         return SQL(
             """
             SELECT payment.id, payment.company_id, payment.currency_id,
