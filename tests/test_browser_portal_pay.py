@@ -108,7 +108,7 @@ def test_all_by_credit(member, world):
 
 
 def test_declined(member, world):
-    """It says so at once, and another method can be used."""
+    """The form shows a declined payment at once, and another method can be used."""
     [invoice_id] = world.make_invoices([member.partner_id], 50)
     world.make_token(member.partner_id, "tok_insufficient_funds")
     member.open_payment_form(invoice_id)

@@ -50,7 +50,7 @@ def test_same_idempotency_key(world, clients, method):
     assert_clear(errors)
     attempt = world.get_only_attempt(invoice_id)
     assert set(done) == {attempt["id"]}
-    # Who was refused asks again, and is told of the same attempt.
+    # A refused client asks again, and is told of the same attempt.
     for client in clients:
         again = world.charge(invoice_id, token_id, client=client, idempotency_key=key)
         assert again == attempt["id"]

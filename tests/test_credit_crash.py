@@ -188,7 +188,7 @@ def test_issue_and_charge_the_rest(world, boundary):
 @pytest.mark.parametrize("reduce_bill", [False, True], ids=["reopen", "reduce"])
 @pytest.mark.parametrize("boundary", ["before-booked", "after-booked"])
 def test_refund_to_credit(world, charged, boundary, reduce_bill):
-    """It is kept as credit or not at all; the same request again does it once."""
+    """The money is kept as credit once or not at all, with a repeated request too."""
     partner_id = world.get_invoice(charged.invoice_id)["partner_id"]
     values = {
         "amount": 60.0,

@@ -1,4 +1,4 @@
-"""A serialization failure, wherever it strikes, never pays credit out twice."""
+"""A serialization failure at any point never pays credit out twice."""
 
 import pytest
 from lib.replay import NEVER_RECEIVED, POINTS

@@ -131,7 +131,7 @@ def test_direct_calls(world, invoices, partner_id):
 
 
 def test_all_ways_out(world, clients, invoices, partner_id):
-    """It is applied, paid out and deducted at once: together no more than there is."""
+    """Applying, paying out and deducting at once take no more than the balance."""
     balance_id = world.get_credit_balance(partner_id)["id"]
     ways = (
         lambda client, invoice_id: apply_credit(client, invoice_id),

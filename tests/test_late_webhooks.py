@@ -130,7 +130,7 @@ def test_still_processing_when_asked(world):
 
 
 def test_pending_fails_later(world):
-    """A pending payment that comes to nothing frees the invoice, with the reason."""
+    """A pending payment that fails frees the invoice and keeps the reason."""
     invoice_id, token_id = world.make_case("tok_pending")
     attempt_id = world.charge(invoice_id, token_id)
     world.confirm(attempt_id, "declined", reason="Account closed")
@@ -143,7 +143,7 @@ def test_pending_fails_later(world):
 
 
 def test_gateway_out_of_reach(world):
-    """Nobody listens at the gateway's address: surely nothing was sent."""
+    """Without a gateway at its address, the attempt was certainly not sent."""
     invoice_id, token_id = world.make_case()
     address = "UPDATE payment_provider SET test_gateway_url = %s WHERE id = %s"
     provider_id = world.facts["provider_id"]
@@ -176,7 +176,7 @@ def test_gateway_cannot_be_asked(world, failure):
 
 
 def test_first_confirmed_while_second_is_pending(world):
-    """Both confirmations are booked, whichever comes first."""
+    """Both confirmations are booked, in either order."""
     invoice_id, token_id = world.make_case("tok_decline")
     first_id = world.charge(invoice_id, token_id)
     partner_id = world.get_invoice(invoice_id)["partner_id"]

@@ -66,7 +66,7 @@ def test_same_idempotency_key(world, clients, refund_token):
     refund = world.get_only_refund(charged.attempt_id)
     # The attempt while it was not booked, then the refund that it became.
     assert set(done) <= {refund["id"], refund["payment_id"]}
-    # Who was refused asks again, and is told of the same refund.
+    # A refused client asks again, and is told of the same refund.
     for client in clients:
         again = world.refund(charged.payment_id, client=client, **values)
         assert again == refund["payment_id"]

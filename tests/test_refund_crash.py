@@ -199,7 +199,7 @@ def test_told_of_unpaid_credit_note_all_the_same(world):
 
 @pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "resolved"])
 def test_between_the_refunds_of_a_credit_note(world, repeated):
-    """Its money goes back to two payments, and the server dies between them."""
+    """The server dies between the two refunds of a credit note."""
     first = world.make_charged(charged=40.0)
     token_id = world.make_token(world.get_invoice(first.invoice_id)["partner_id"])
     attempt_id = world.charge(first.invoice_id, token_id)

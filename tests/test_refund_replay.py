@@ -1,4 +1,4 @@
-"""A serialization failure, wherever it strikes, never sends a second refund.
+"""A serialization failure at any point never sends a second refund.
 
 Odoo runs a whole request again when PostgreSQL reports one; stock Odoo calls the
 gateway again with it.

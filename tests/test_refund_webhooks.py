@@ -92,7 +92,7 @@ def test_confirmed_and_booked_by_the_schedule_of_odoo(world):
 
 
 def test_pending_fails_later(world):
-    """A pending refund that comes to nothing frees its amount, with the reason."""
+    """A pending refund that fails frees its amount and keeps the reason."""
     charged, refund = start_refund(world, "pending", "pending", reduce_bill=True)
     with pytest.raises(RpcError, match="40"):
         world.refund(charged.payment_id, amount=60.0)

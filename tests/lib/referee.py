@@ -92,7 +92,7 @@ class Referee:
             yield f"{reference}: booked, but the gateway moved nothing"
 
     def _compare_charges(self, ledger):
-        """Of each charge, the gateway gave back exactly the amount in the books."""
+        """The gateway gave back of each charge exactly the amount in the books."""
         moved = {}
         for row in ledger["refunds"]:
             reference = row["charge_reference"]
@@ -126,7 +126,7 @@ class Referee:
                 )
 
     def _check_refunds(self):
-        """Of no payment more is given back than it brought; each refund is matched."""
+        """No payment is given back above its amount, and each refund is matched."""
         # Money that was kept on a balance and then paid out to its source left once,
         # and was taken off the invoices of the payment once.
         for counts in (

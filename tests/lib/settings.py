@@ -1,4 +1,4 @@
-"""Where the tests find Odoo, its database server and their own files.
+"""The places of Odoo, its database server and the tests' own files.
 
 The set-up gives all of it in the environment. Without it, the usual places of the
 set-up are used.

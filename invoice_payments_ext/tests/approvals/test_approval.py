@@ -320,7 +320,7 @@ class TestApproval(InvoicePaymentsCommon):
         self.assertEqual(credit_note.reversed_entry_id, self.invoice)
         self.assertEqual(credit_note.state, "posted")
         self.assertEqual(self.invoice.amount_residual, 850.0)
-        # It was another person's: it does not count for who asked or approved.
+        # It was another person's: it does not count for the requester or the approver.
         self.invoice.issue_credit_note(60.0, reason="Wrong")
         mine = self.invoice.with_user(self.approver)
         self.assertEqual(

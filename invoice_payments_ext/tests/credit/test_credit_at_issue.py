@@ -117,7 +117,7 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(self.held(), 250)
 
     def test_spent_in_a_locked_period(self):
-        """It is booked on the day after, as Odoo does with other payments."""
+        """Credit is booked on the day after the locked period, like other payments."""
         today = fields.Date.context_today(self.company)
         self.company.fiscalyear_lock_date = today
         payment = self.invoice.apply_credit_balance(100)

@@ -128,7 +128,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self._balance().amount, 0.0)
 
     def test_journal_with_entries_is_kept(self):
-        """Otherwise payments from credit would count as money from then on."""
+        """The journal stays, or payments from credit would count as money."""
         other = self.company.credit_balance_journal_id.copy()
         self.customer.adjust_credit_balance(100.0, reason="Goodwill")
         with self.assertRefused("cannot be changed: there are entries in"):
@@ -292,7 +292,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(balance.entry_ids.mapped("amount"), [-100.0, 100.0])
 
     def test_contact_of_a_customer_moved_to_another(self):
-        """Its credit is its old customer's, and stays there."""
+        """The contact's credit is its old customer's, and stays there."""
         contact = self.env["res.partner"].create(
             {"name": "Her", "parent_id": self.partner.id}
         )
@@ -497,7 +497,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(merged.entry_ids.mapped("amount"), [-100.0, 100.0])
 
     def test_latest_entries(self):
-        """The form shows the newest ones only, however many there are."""
+        """The form shows only the newest entries."""
         with patch.object(account_credit_balance, "LATEST_ENTRIES", 2):
             for amount in (30.0, 20.0, 10.0):
                 self._make_entry(amount)
@@ -789,7 +789,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(dialog["default_partner_id"], company.id)
 
     def test_own_balance_that_is_emptied(self):
-        """Its own as long as something is left of it."""
+        """A contact keeps its own balance as long as something is left on it."""
         self._make_entry(100.0)
         company = self._move()
         self.customer.adjust_credit_balance(5.0, reason="Goodwill")
@@ -801,7 +801,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual((self._own(), self._balance(company).amount), (0.0, 7.0))
 
     def test_all_spent_before_a_move_and_undone_after(self):
-        """It comes back to whom it was taken from, and is its own again."""
+        """Credit comes back to the contact that it was taken from."""
         self._make_entry(100.0)
         payment = self.invoice.apply_credit_balance(100.0)
         company = self._move()
@@ -836,7 +836,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertFalse(self._balance(company))
 
     def test_handed_over_to_the_parent(self):
-        """Who writes the parent on the journal item wants it to be the parent's."""
+        """Credit is the parent's if the journal item names the parent."""
         entry = self._make_entry(100.0)
         company = self._move()
         entry.button_draft()
@@ -875,7 +875,7 @@ class TestCreditBalance(CreditBalanceCommon):
             )
 
     def test_customer_without_a_balance(self):
-        """Who may not adjust gets a list instead of a dialog that he may not open."""
+        """A user who may not adjust gets a list, as the dialog is not allowed."""
         for user, model in (
             (self.supervisor, "account.credit.balance.adjust"),
             (self.accountant, "account.credit.balance"),

@@ -127,7 +127,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(again, undone)
 
     def test_undo_gives_no_money(self):
-        """It does not count towards the limit for one person."""
+        """An undone application does not count towards the limit for one person."""
         self.company.payment_approval_limit = 100
         payment = self.invoice.with_user(self.supervisor).apply_credit_balance(90)
         payment.undo_credit_application()

@@ -102,7 +102,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
         self.assertNotIn("statement", page)
 
     def test_contact_of_the_company(self):
-        """As with its invoices, all contacts of a company see its credit."""
+        """All contacts of a company see its credit, as they see its invoices."""
         contact = self.env["res.partner"].create(
             {"name": "Bookkeeping", "parent_id": self.partner.id}
         )
@@ -110,7 +110,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
         self.assertIn("Correction", self._page(user="ip_contact"))
 
     def test_contact_that_got_a_parent(self):
-        """Its credit stays its own: the contacts of the parent do not see it."""
+        """The contact's credit stays its own: the parent's contacts do not see it."""
         parent = self.env["res.partner"].create({"name": "Parent", "is_company": True})
         self.make_user("ip_parent", "base.group_portal", partner_id=parent.id)
         self.partner.parent_id = parent
@@ -238,7 +238,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
         self.assertIn("We do not hold any credit", self._page(user=login))
 
     def test_another_company_s_credit(self):
-        """As with invoices: the companies that the user belongs to."""
+        """A user sees credit of the user's own companies only, as with invoices."""
         other = self.make_other_company(name="Other Company")["company"]
         self.member.write(
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
@@ -257,7 +257,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
             self.assertNotIn("Correction", response.text)
 
     def test_doors_are_closed_to_members(self):
-        """Even for a balance of their own: the history holds notes of the staff."""
+        """Members cannot use the doors even of their own balance."""
         for user in ("ip_member", "ip_employee"):
             self.authenticate(user, user)
             for model, method, *arguments in (

@@ -98,7 +98,7 @@ class TestCreditStatement(CreditHistoryCommon):
         self.assertEqual(self._get("2026-05-01", "2026-05-01")[1], [])
 
     def test_entry_of_a_past_accounting_date(self):
-        """It stands where it was entered, or the balances would not add up."""
+        """The entry stands where it was entered, or the balances would not add up."""
         entry = self._balance().entry_ids[0]
         move = self.env["account.move"].create(
             {

@@ -123,7 +123,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 350)
 
     def test_excess_in_another_currency(self):
-        """It is kept in the currency in which it was received."""
+        """An excess is kept in the currency in which it was received."""
         journal = self.make_currency_journal()
         euro = journal.currency_id
         values = {"journal_id": journal.id, "excess": "credit"}
@@ -276,7 +276,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_what_was_undone_and_is_reversed(self):
-        """Whichever comes first: a draft that gives back, or one that reverses."""
+        """Credit is given back by a payment or by a reversal, and only once."""
         applied = self.invoice.apply_credit_balance(100)
         undone = applied.undo_credit_application()
         undone.action_draft()
@@ -343,7 +343,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_what_is_reset_pays_nothing(self):
-        """Else two invoices were paid by the same credit."""
+        """A reset payment pays nothing, or the same credit would pay two invoices."""
         applied = self.invoice.apply_credit_balance(300)
         self.assertEqual(self.invoice.amount_residual, 700)
         applied.action_draft()
@@ -442,7 +442,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertFalse(kept.activity_ids)
 
     def test_what_is_kept_of_a_credit_note_is_matched_with_that(self):
-        """Not with money that is open besides, which came before."""
+        """Kept money is matched with its credit note, not with older open money."""
         payment = self.record(1000)
         credit_note = self.invoice.issue_credit_note(
             amount=200, reason="Less", destinations=[{"to": "credit", "amount": 200}]
@@ -683,7 +683,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_credit_note_that_is_paid_out_is_locked(self):
-        """Else it would be kept as credit at the same time."""
+        """A refund locks its credit note, so that nobody keeps that as credit too."""
         payment = self.charge(1000)
         self.gateway.answers = ["done"]
         self.invoice.issue_credit_note(
@@ -776,7 +776,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(entry.line_ids[1].amount_residual, -70)
 
     def test_child_of_a_contact_that_got_a_parent(self):
-        """Its invoices are paid from the balance of who owes them now."""
+        """The child's invoices are paid from the balance of their present debtor."""
         child = self.env["res.partner"].create(
             {"name": "Child", "parent_id": self.partner.id}
         )

@@ -104,7 +104,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(self.held(), 100)
 
     def test_what_was_kept_goes_back_to_its_card(self):
-        """It came from the card, was kept, and goes back: given back once."""
+        """Money of the card that was kept and goes back to it is given back once."""
         payment = self.charge()
         payment.with_user(self.supervisor).refund(600, to="credit", reason="Too much")
         self.assertEqual((self.held(), self.invoice.amount_residual), (900, 600))
@@ -202,7 +202,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(self.held(), 200)
 
     def test_what_a_card_may_get_stays_taken(self):
-        """It is neither reset nor spent while the gateway may pay it out."""
+        """The credit is neither reset nor spent while the gateway may pay it out."""
         for answer in (requests.Timeout(), "pending"):
             with self.subTest(answer=answer):
                 attempt = self.pay_out_to_card(self.charge(500), 100, answer).sudo()
@@ -271,7 +271,7 @@ class TestPayOut(CreditCommon):
             self.pay_out_to_card(card_payment, 41, idempotency_key="waits"), request
         )
         self.assertEqual(balance.amount, 199)
-        # Who approved it did not give it alone.
+        # The approver did not give it alone.
         alone = balance.with_user(approver).pay_out(100, reason="Asked")
         self.assertEqual(alone._name, "account.payment")
         # A cancelled pay-out does not count any more.

@@ -122,7 +122,7 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual((self.invoice.amount_residual, self.held()), (700, 0))
 
     def test_another_customer_gets_nothing(self):
-        """Not even with the access token of the invoice."""
+        """Another customer cannot pay by credit, even with the access token."""
         self.give_credit(1000)
         self.authenticate("ip_stranger", "ip_stranger")
         self.assert_refused("cannot be used for", self.pay_by_credit, 1000)
@@ -135,7 +135,7 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(self.held(self.stranger.partner_id), 1000)
 
     def test_the_generic_route_trusts_no_amount(self):
-        """Whoever signs an amount: no more than is held, by the member only."""
+        """Only the member pays by credit, up to the balance, for any signed amount."""
         self.give_credit(50)
         self._pay_without_document(self.member, 20)
         self.assertEqual(self.held(), 30)
@@ -238,7 +238,7 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(self.held(), 100)
 
     def test_refunded_to_the_balance(self):
-        """By the door, and by Odoo's own form of the transaction."""
+        """A refund to the balance works by the door and by Odoo's own form."""
         self.give_credit(1000)
         tx = self.pay_by_credit(1000)
         refund = tx.payment_id.with_user(self.supervisor).refund(
@@ -411,7 +411,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assert_refused("no credit", self.charge, 1000, use_credit=True)
 
     def test_of_another_customer_s_invoice(self):
-        """Neither the stranger's credit nor the customer's is spent."""
+        """No credit is spent, neither the stranger's nor the customer's."""
         stranger = self.stranger.partner_id
         self.give_credit(250)
         self.give_credit(300, stranger)
@@ -443,7 +443,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assertFalse(self.invoice.activity_ids)
 
     def test_while_somebody_works_on_the_invoice(self):
-        """It is left to the schedule, as long as it takes."""
+        """The booking is left to the schedule, as long as it takes."""
         tx, other = self._book_beside_another()
         self.gateway.notify(other, "cancel")
 
@@ -598,7 +598,7 @@ class TestPortalPayment(PortalPaymentCommon):
         self.env.invalidate_all()
 
     def test_form_without_an_invoice(self):
-        """Where credit is offered for another document, it says how much there is."""
+        """A form for another document says how much credit there is."""
         self.give_credit(50)
         partner, currency = self.member.partner_id, self.company.currency_id
         token = payment_utils.generate_access_token(

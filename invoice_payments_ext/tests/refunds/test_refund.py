@@ -358,7 +358,7 @@ class TestRefundFromElsewhere(RefundCommon):
         payment.action_post()
 
     def test_somebody_holds_the_invoice_when_it_is_booked(self):
-        """It is tried again, and nobody is told of a failure."""
+        """The booking is tried again, and nobody is told of a failure."""
         self.gateway.answers = ["pending"]
         attempt = self.invoice.charge(self.token.id).sudo()
         self.gateway.notify(attempt, "done")
@@ -546,7 +546,7 @@ class TestRefundOutside(RefundCommon):
         self.assertFalse(self.receivable(payment))
 
     def test_refund_with_a_credit_note_that_is_changed(self):
-        """It is matched with its credit note again, as far as it goes."""
+        """The refund is matched with its credit note again, as far as it goes."""
         payment = self.record()
         refund = self.refund(payment, 250, to="outside", reduce_bill=True)
         credit_note = self.invoice.reversal_move_ids

@@ -175,7 +175,7 @@ class TestTieOut(CreditCommon):
         )
 
     def test_customer_whose_balance_is_not_marked(self):
-        """It would not be seen at issue; the update to 19.0.1.5.0 marks it."""
+        """An unmarked balance is listed; the update to 19.0.1.5.0 marks it."""
         self.env.flush_all()
         balance = self._balance()
         with self.assertRaises(AccessError):

@@ -31,7 +31,7 @@ def fork_servers(preload, stop):
     # A connection must not be shared, and the collector would copy shared memory.
     sql_db.close_all()
     gc.freeze()
-    # Whoever asked for a server watches it; nobody fetches its exit status.
+    # The caller watches its server; nobody fetches the exit status.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         pid = os.fork()
