@@ -23,7 +23,7 @@ class PortalAccount(portal.PortalAccount):
                 **kwargs,
             ),
             **values,
-            # Who came by an address without it has no other to pay with.
+            # A visitor of an address without it has no other to pay with.
             "access_token": access_token or invoice.sudo()._portal_ensure_token(),
             "member_link_amount": link_amount and kwargs["amount"],
             "member_link_token": link_amount and request.params.get("payment_token"),
@@ -74,7 +74,7 @@ class PortalAccount(portal.PortalAccount):
         payer_sudo = request.env["res.partner"].sudo().browse(values["partner_id"])
         customer_sudo = invoices_data["partner"].sudo()
         if payer_sudo.commercial_partner_id != customer_sudo.commercial_partner_id:
-            # Who has the link may pay by card, but credit is for one's own invoices.
+            # Any person with the link may pay by card, but credit is for own invoices.
             credit = 0.0
             providers_sudo = providers_sudo.filtered(
                 lambda provider: provider.code != "credit_balance"

@@ -51,7 +51,7 @@ class AccountMove(models.Model):
             amount = self._get_amount_to_credit(lines)
         credit = self._plan_credit(date, amount=amount, lines=lines)
         total = self._get_amount(sum(credit.taken[DOCUMENT].values()))
-        # Who books a payment may have turned Odoo's computation of invoices off.
+        # The caller may have turned Odoo's computation of invoices off.
         moves = self.env["account.move"].with_context(skip_invoice_sync=False)
         credit_note = moves.create(
             self._prepare_credit_note_vals(credit, reason, date, total)

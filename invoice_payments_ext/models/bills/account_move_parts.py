@@ -123,7 +123,7 @@ class AccountMove(models.Model):
         """Return the posted credit notes of this invoice, oldest first."""
         self.ensure_one()
         return (
-            self.sudo()  # All of them count, whoever may see them.
+            self.sudo()  # All of them count, also those that the user may not see.
             .reversal_move_ids.filtered(
                 lambda move: move.state == "posted" and move.move_type == "out_refund"
             )

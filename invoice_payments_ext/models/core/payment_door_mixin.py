@@ -10,7 +10,7 @@ INSTEAD_OF_WORK = ("_hold_for_approval",)
 
 
 class PaymentDoorMixin(models.AbstractModel):
-    """Records with doors: whoever asks passes the same steps, in the same order."""
+    """Records with doors: all requests pass the same steps, in the same order."""
 
     _name = "payment.door.mixin"
     _description = "Doors that Move Money"

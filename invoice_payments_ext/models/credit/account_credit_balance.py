@@ -101,7 +101,7 @@ class AccountCreditBalance(models.Model):
     def _check_is_posting(self):
         """Check that it is the posting of entries that changes balances.
 
-        :raise AccessError: If it is anything else, whoever asks for it.
+        :raise AccessError: If it is anything else, for any user.
         """
         if self.env.context.get("posting_credit") is not OURS:
             raise AccessError(

@@ -158,7 +158,7 @@ class AccountCreditBalanceEntry(models.Model):
         :raise UserError: If a balance would fall below zero, it is not known whose
                           balance it is, or another entry undoes the amounts of these.
         """
-        lines = lines.sudo()  # Who may post the entry may change the balance by it.
+        lines = lines.sudo()  # The right to post includes the change of the balance.
         latest = self._get_latest(lines)
         lines = lines.filtered(
             lambda line: (

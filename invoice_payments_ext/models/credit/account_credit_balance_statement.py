@@ -261,7 +261,7 @@ class AccountCreditBalance(models.Model):
     def _in_statement_time_zone(self):
         """Return this balance in the time zone of its company, or else of the user.
 
-        So whoever asks gets the same statement.
+        So all users get the same statement.
         """
         zone = self.company_id.sudo().partner_id.tz
         return self.with_context(tz=zone) if zone else self

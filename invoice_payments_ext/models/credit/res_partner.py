@@ -162,7 +162,7 @@ class ResPartner(models.Model):
             return
         balances = (
             self.env["account.credit.balance"]
-            .sudo()  # Who may change a contact need not be in accounting.
+            .sudo()  # A user who may change a contact need not be in accounting.
             .search(
                 [
                     ("partner_id", "in", self.union(*moved, *moved.values()).ids),

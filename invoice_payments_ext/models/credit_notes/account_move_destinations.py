@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 # The methods that lock records before an invoice that is credited.
 LOCKED_BEFORE_CREDIT_NOTE = ("_lock_credit_to_give_back",)
 
-# Who says where money goes if nobody else does.
+# The methods that choose where money goes if nobody else does.
 DEFAULT_DESTINATIONS = ("_get_credit_destinations",)
 
 

@@ -221,7 +221,7 @@ class AccountMove(models.Model):
     def _get_payment_form_url(self):
         """Return the address that opens the payment form of this invoice.
 
-        Whoever has it may see and pay the invoice.
+        Any person who has it may see and pay the invoice.
 
         :rtype: str
         """

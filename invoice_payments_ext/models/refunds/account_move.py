@@ -138,7 +138,7 @@ class AccountMove(models.Model):
         if way == "reset" and credit_notes:
             refunds_sudo = (
                 self.env["payment.transaction"]
-                .sudo()  # Whoever started them, and whoever may see them.
+                .sudo()  # Those of all users, also those that the user may not see.
                 .search([("refund_credit_note_id", "in", credit_notes.ids)])
             )
             yield from refunds_sudo._get_refund_in_flight_reasons()

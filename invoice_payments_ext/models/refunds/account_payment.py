@@ -12,7 +12,7 @@ class RefundTarget(NamedTuple):
 
     :param str work: Prepares or books it, given the amount, the reason, the facts of
                      a payment outside, and the parts to undo.
-    :param str lock: Locks what comes before the payment; none if not given.
+    :param str lock: Locks the records before the payment; none if not given.
     """
 
     work: str
@@ -131,7 +131,7 @@ class AccountPayment(models.Model):
 
     @api.model
     def _get_refund_notification(self, result):
-        """Return the client action that tells what came of :meth:`refund`.
+        """Return the client action that tells the result of :meth:`refund`.
 
         :rtype: dict
         """

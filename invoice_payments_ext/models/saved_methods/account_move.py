@@ -76,7 +76,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         return (
             self.env["payment.token"]
-            .sudo()  # The staff may use them, whichever company's they are.
+            .sudo()  # The staff may use them, also those of another company.
             .search([("partner_id", "in", self._get_payment_method_owners().ids)])
         )
 

@@ -64,7 +64,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         """Find the amount of a tax that the last credit note leaves.
 
         Only credit notes of this addon, as they were made: Odoo's own round each tax
-        for itself.
+        separately.
         """
         return SQL(
             """
