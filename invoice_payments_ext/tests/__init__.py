@@ -5,7 +5,7 @@ from .attempts import (
     test_states,
     test_stock_flows,
 )
-from .bills import test_credit_note_taxes
+from .bills import test_credit_note_taxes, test_reversals_by_odoo
 from .charging import (
     test_charge,
     test_dialogs,

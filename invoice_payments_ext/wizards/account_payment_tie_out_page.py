@@ -18,6 +18,14 @@ class AccountPaymentTieOutPage(models.TransientModel):
     exception_ids = fields.One2many(
         comodel_name="account.payment.tie.out.exception",
         inverse_name="page_id",
+        domain=[("before_installation", "=", False)],
+        readonly=True,
+    )
+    earlier_exception_ids = fields.One2many(
+        string="From before the installation",
+        comodel_name="account.payment.tie.out.exception",
+        inverse_name="page_id",
+        domain=[("before_installation", "=", True)],
         readonly=True,
     )
 
@@ -68,6 +76,21 @@ class AccountPaymentTieOutPage(models.TransientModel):
             "target": "main",
         }
 
+    def action_accept(self):
+        """Return the dialog that accepts the findings from before the installation.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "account.payment.tie.out.accept",
+            "views": [(False, "form")],
+            "name": self.env._("Accept records from before the installation"),
+            "target": "new",
+            "context": {"default_page_id": self.id},
+        }
+
     def action_check_again(self):
         """Check once more and return the page of findings.
 
@@ -93,6 +116,7 @@ class AccountPaymentTieOutException(models.TransientModel):
     company_id = fields.Many2one(comodel_name="res.company", readonly=True)
     currency_id = fields.Many2one(comodel_name="res.currency", readonly=True)
     is_amount = fields.Boolean(readonly=True)
+    before_installation = fields.Boolean(readonly=True)
     expected = fields.Monetary(readonly=True)
     found = fields.Monetary(readonly=True)
 

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
 
@@ -144,6 +146,42 @@ class AccountMove(models.Model):
         if note:
             credit_note._message_log(body=note)
 
+    # === CHECK METHODS === #
+
+    @contextmanager
+    def _checking_credited(self):
+        """Check, when credit notes are posted, that no invoice is credited above it.
+
+        Odoo's own dialog reverses the whole of an invoice as often as one wants.
+
+        :raise UserError: If one is: it names the invoice and the amount that is left.
+        """
+        credit_notes = self.filtered(
+            lambda move: (
+                move.move_type == "out_refund"
+                and move.reversed_entry_id.move_type == "out_invoice"
+            )
+        )
+        if self.env.context.get("credit_note_reconciled_by_door") is OURS:
+            credit_notes = self.browse()  # The door has locked and checked.
+        for invoice in credit_notes.reversed_entry_id:
+            invoice._lock_for_payment()
+        yield
+        for invoice, notes in credit_notes.grouped("reversed_entry_id").items():
+            left = invoice._get_amount_not_credited()
+            posted = notes.filtered(lambda move: move.state == "posted")
+            if posted and invoice.currency_id.compare_amounts(left, 0) < 0:
+                raise UserError(
+                    self.env._(
+                        "Credit notes cannot exceed their invoice. %(credit_notes)s "
+                        "would credit %(above)s more than is left of %(invoice)s. "
+                        "Reduce the amount of the credit note.",
+                        credit_notes=", ".join(posted.mapped("name")),
+                        above=invoice.currency_id.format(-left),
+                        invoice=invoice.name,
+                    )
+                )
+
     # === GETTERS === #
 
     def _get_creditable_amount(self):
@@ -158,7 +196,16 @@ class AccountMove(models.Model):
         self.ensure_one()
         if self.move_type != "out_invoice" or self.state != "posted":
             return 0.0
-        credited = sum(
+        left = self._get_amount_not_credited() - self._get_reserved_credit()
+        return max(self.currency_id.round(left), 0.0)
+
+    def _get_amount_not_credited(self):
+        """Return the total of this invoice less its posted credit notes.
+
+        :return: The amount in the invoice's currency, below zero if they exceed it.
+        :rtype: float
+        """
+        return self.amount_total - sum(
             credit_note.amount_total
             if credit_note.currency_id == self.currency_id
             else credit_note.currency_id._convert(
@@ -166,8 +213,6 @@ class AccountMove(models.Model):
             )
             for credit_note in self._get_credit_notes()
         )
-        left = self.amount_total - credited - self._get_reserved_credit()
-        return max(self.currency_id.round(left), 0.0)
 
     def _get_reserved_credit(self):
         """Return the amount of this invoice that refunds in flight will credit.

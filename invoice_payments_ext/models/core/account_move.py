@@ -17,7 +17,10 @@ BEFORE_CHANGE = (
 
 AFTER_CHANGE = ("_enter_credit_lines",)
 
-# The methods of rooms around the undoing of entries: each is a context manager.
+# The rooms act around the posting of entries: each is a context manager.
+AROUND_POSTING = ("_paying_issued_from_credit", "_checking_credited")
+
+# The rooms act around the undoing of entries: each is a context manager.
 AROUND_UNDOING = ("_giving_credit_back",)
 
 # The methods of rooms for a credit note that Odoo matched with its invoice.
@@ -125,6 +128,13 @@ class AccountMove(models.Model):
             )
 
     # === BUSINESS METHODS === #
+
+    def _post(self, soft=True):
+        """Let the rooms do their part before and after these entries are posted."""
+        with ExitStack() as rooms:
+            for name in AROUND_POSTING:
+                rooms.enter_context(getattr(self, name)())
+            return super()._post(soft)
 
     def _reverse_moves(self, default_values_list=None, cancel=False):
         """Give credit back before Odoo takes off all that paid these invoices."""

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -187,7 +188,8 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - AT ISSUE === #
 
-    def _post(self, soft=True):
+    @contextmanager
+    def _paying_issued_from_credit(self):
         """Pay invoices at issue from their customers' credit balances."""
         candidates = self.filtered(
             lambda move: (
@@ -202,12 +204,11 @@ class AccountMove(models.Model):
             credited = self.filtered(lambda move: move.move_type == "out_refund")
             for invoice in credited.reversed_entry_id:
                 invoice._get_credit_applications()._lock_credit_balances()
-        posted = super()._post(soft)
+        yield
         if balances:
             # In superuser mode: who may issue an invoice need not be in accounting.
-            issued = without_defaults(posted & candidates).sudo()
-            issued._spend_credit(balances)
-        return posted
+            issued = without_defaults(candidates).sudo()
+            issued.filtered(lambda move: move.state == "posted")._spend_credit(balances)
 
     def _spend_credit(self, balances, maximum=None):
         """Spend locked balances on these invoices, the earliest due first.

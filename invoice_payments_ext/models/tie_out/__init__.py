@@ -1,4 +1,5 @@
 from . import account_payment_tie_out
+from . import account_payment_tie_out_acceptance
 from . import account_payment_tie_out_credit
 from . import account_payment_tie_out_entries
 from . import account_payment_tie_out_invoices

@@ -1,5 +1,5 @@
 from odoo import api, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 # The invariants, in the order of the page, and whose records break them.
@@ -13,6 +13,8 @@ INVARIANTS = {
     "booked": "payment.transaction",
     "unsettled": "payment.transaction",
     "payment_entry": "account.payment",
+    "payment_agrees": "account.payment",
+    "provider_agrees": "account.payment",
     "refunded": "account.payment",
     "refund_matched": "account.payment",
     "balance": "account.credit.balance",
@@ -21,8 +23,10 @@ INVARIANTS = {
     "ledger": "account.move.line",
     "reversed": "account.move",
     "holder": "account.move.line",
+    "branch": "account.move.line",
     "entry": "account.move",
     "matched": "account.move.line",
+    "posted": "account.move.line",
 }
 # Two amounts in these SQL statements differ by at least half a smallest unit.
 DIFFERS = SQL("abs(expected - found) >= currency.rounding / 2")
@@ -45,13 +49,15 @@ class AccountPaymentTieOut(models.AbstractModel):
         :param list[int] company_ids: The companies to check; the selected ones if not
                                       given, all of them in superuser mode.
         :return: For each a dict of `invariant`, `label`, `res_model`, `res_id`, `name`,
-                 `company_id`, `currency_id`, and the amounts `expected` and `found` in
-                 that currency.
+                 `company_id`, `currency_id`, the amounts `expected` and `found` in that
+                 currency, and whether the record is from before the installation.
+                 Records that somebody accepted with these amounts are left out.
         :rtype: list[dict]
         :raise AccessError: If the user may not read the books of these companies.
         """
         company_ids = self._get_company_ids(company_ids)
         self.env.flush_all()
+        installed_at = self._get_installed_at()
         found = []
         labels = self._get_labels()
         for invariant, statement in self._get_statements().items():
@@ -62,16 +68,28 @@ class AccountPaymentTieOut(models.AbstractModel):
                     WITH companies AS (SELECT unnest(%(company_ids)s::int[]) AS id),
                          checked AS (%(statement)s)
                     SELECT checked.id AS res_id, checked.company_id,
-                           checked.currency_id, checked.expected, checked.found
+                           checked.currency_id, checked.expected, checked.found,
+                           record.create_date < %(installed_at)s
+                           AS before_installation
                       FROM checked
+                      JOIN %(table)s record ON record.id = checked.id
                  LEFT JOIN res_currency currency ON currency.id = checked.currency_id
                      WHERE checked.expected IS DISTINCT FROM checked.found
                        AND (currency.id IS NULL OR %(differs)s)
+                       AND NOT EXISTS (
+                           SELECT FROM account_payment_tie_out_acceptance accepted
+                            WHERE accepted.invariant = %(invariant)s
+                              AND accepted.res_id = checked.id
+                              AND accepted.expected = checked.expected::float8
+                              AND accepted.found = checked.found::float8)
                   ORDER BY checked.id
                     """,
                     company_ids=company_ids,
                     statement=statement[1],
+                    installed_at=installed_at,
+                    table=SQL.identifier(self.env[res_model]._table),
                     differs=DIFFERS,
+                    invariant=invariant,
                 )
             )
             records = self.env[res_model].browse(row["res_id"] for row in rows)
@@ -88,7 +106,55 @@ class AccountPaymentTieOut(models.AbstractModel):
             ]
         return found
 
+    @api.model
+    def accept(self, reason, company_ids=None):
+        """Accept the findings from before the installation: they are not listed again.
+
+        A finding is listed again when its amounts change. Each acceptance is kept, with
+        the person, the time and the reason.
+
+        :param str reason: Why these records may stay as they are.
+        :param list[int] company_ids: See :meth:`check`.
+        :return: The acceptances, one for each finding.
+        :rtype: account.payment.tie.out.acceptance
+        :raise AccessError: If the user is not an accounting administrator, or may not
+                            read the books of these companies.
+        :raise UserError: If there is no reason, or nothing to accept.
+        """
+        if not (
+            self.env.su or self.env.user.has_group("account.group_account_manager")
+        ):
+            raise AccessError(
+                self.env._("Only accounting administrators may accept these records.")
+            )
+        self.env["account.payment"]._check_reason(reason)
+        earlier = [row for row in self.check(company_ids) if row["before_installation"]]
+        if not earlier:
+            raise UserError(
+                self.env._("Nothing from before the installation is to be accepted.")
+            )
+        acceptances = self.env["account.payment.tie.out.acceptance"]
+        kept = acceptances._fields.keys() & earlier[0].keys()
+        return acceptances.sudo().create(
+            [
+                {**{key: row[key] for key in kept}, "reason": reason.strip()}
+                for row in earlier
+            ]
+        )
+
     # === GETTERS === #
+
+    def _get_installed_at(self):
+        """Return when the addon was installed in this database.
+
+        :rtype: datetime.datetime
+        """
+        return self.env.execute_query(
+            SQL(
+                "SELECT min(create_date) FROM ir_model_data "
+                "WHERE module = 'invoice_payments_ext'"
+            )
+        )[0][0]
 
     def _get_company_ids(self, company_ids):
         """Return the companies to check; refuse those that are not the user's."""
@@ -119,6 +185,13 @@ class AccountPaymentTieOut(models.AbstractModel):
                 "Each amount that a provider confirmed is booked within minutes"
             ),
             "payment_entry": env._("A payment counts as long as its entry is posted"),
+            "payment_agrees": env._(
+                "A payment and its entry agree: amount, currency, account, journal and "
+                "customer"
+            ),
+            "provider_agrees": env._(
+                "A payment and its transaction agree: currency, provider and customer"
+            ),
             "refunded": env._("A payment is not given back above its amount"),
             "refund_matched": env._(
                 "A refund is matched with the entries that it gives back"
@@ -138,11 +211,13 @@ class AccountPaymentTieOut(models.AbstractModel):
             "ledger": env._("The history of credit is the ledger"),
             "reversed": env._("An entry that changed credit is reversed at most once"),
             "holder": env._("Credit is on the balance of its customer"),
+            "branch": env._("Credit and the invoice that it pays are of one company"),
             "entry": env._("Every entry balances"),
             "matched": env._(
                 "Items that are matched are fully reconciled together, or none of them "
                 "is"
             ),
+            "posted": env._("Only posted entries are applied"),
         }
 
     @api.model

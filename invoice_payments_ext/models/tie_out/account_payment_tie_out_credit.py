@@ -176,3 +176,27 @@ class AccountPaymentTieOut(models.AbstractModel):
                                     OR company.id IS NOT NULL))))
             """
         )
+
+    def _get_branch_statement(self):
+        """Find credit of a company that pays an invoice of its branch or parent."""
+        return SQL(
+            """
+            SELECT line.id, line.company_id, line.company_currency_id AS currency_id,
+                   0 AS expected, sum(part.amount) AS found
+              FROM account_move_line line
+              JOIN res_company company ON company.id = line.company_id
+               AND company.credit_balance_account_id = line.account_id
+              JOIN account_move_line side
+                ON side.move_id = line.move_id AND side.id != line.id
+              JOIN (SELECT debit_move_id AS line_id, credit_move_id AS other_id,
+                           amount
+                      FROM account_partial_reconcile
+                 UNION ALL
+                    SELECT credit_move_id, debit_move_id, amount
+                      FROM account_partial_reconcile) part ON part.line_id = side.id
+              JOIN account_move_line other ON other.id = part.other_id
+               AND other.company_id != line.company_id
+             WHERE line.company_id IN (SELECT id FROM companies)
+          GROUP BY line.id
+            """
+        )

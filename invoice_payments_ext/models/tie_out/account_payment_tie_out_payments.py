@@ -108,13 +108,86 @@ class AccountPaymentTieOut(models.AbstractModel):
                         THEN payment.amount ELSE 0 END AS found
               FROM account_payment payment
               JOIN account_move move ON move.id = payment.move_id
-         LEFT JOIN res_company company ON company.id = payment.company_id
-               AND company.credit_balance_journal_id = payment.journal_id
-             WHERE (payment.state IN %(posted)s OR company.id IS NOT NULL)
-               AND %(of_companies)s
+             WHERE %(of_companies)s
             """,
             posted=POSTED_STATES,
             of_companies=OF_COMPANIES,
+        )
+
+    def _get_payment_agrees_statement(self):
+        """Compare each payment with its journal entry.
+
+        Some localisations withhold a part: then the customer's side has the amount, and
+        the bank's side has less.
+        """
+        return SQL(
+            """
+            SELECT payment.id, payment.company_id, payment.currency_id,
+                   payment.amount AS expected,
+                   CASE WHEN bool_or(move.journal_id != payment.journal_id) THEN 0
+                        WHEN sum(side.of_customer) = payment.amount
+                        THEN payment.amount
+                        ELSE coalesce(sum(side.of_bank), 0) END AS found
+              FROM account_payment payment
+              JOIN account_move move ON move.id = payment.move_id
+         LEFT JOIN (
+            SELECT payment.id,
+                   CASE payment.payment_type WHEN 'inbound' THEN 1 ELSE -1 END
+                   * CASE line.account_id WHEN payment.outstanding_account_id
+                          THEN line.amount_currency END AS of_bank,
+                   CASE payment.payment_type WHEN 'inbound' THEN -1 ELSE 1 END
+                   * CASE line.account_id WHEN payment.destination_account_id
+                          THEN line.amount_currency END AS of_customer
+              FROM account_payment payment
+              JOIN account_move_line line ON line.move_id = payment.move_id
+               AND line.currency_id = payment.currency_id
+         LEFT JOIN res_partner partner ON partner.id = payment.partner_id
+             WHERE %(of_companies)s
+               AND (line.partner_id IS NULL AND payment.partner_id IS NULL
+                    OR line.partner_id IN (partner.id, partner.commercial_partner_id))
+                   ) side ON side.id = payment.id
+             WHERE payment.state IN %(posted)s AND %(of_companies)s
+          GROUP BY payment.id
+            """,
+            posted=POSTED_STATES,
+            of_companies=OF_COMPANIES,
+        )
+
+    def _get_provider_agrees_statement(self):
+        """Compare each payment with the transaction that brought it.
+
+        The customer is compared with the invoices too: a contact may have got another
+        company since then.
+        """
+        return SQL(
+            """
+            SELECT payment.id, payment.company_id, payment.currency_id,
+                   payment.amount AS expected,
+                   CASE WHEN payment.currency_id = tx.currency_id
+                         AND coalesce(method.payment_provider_id, tx.provider_id)
+                           = tx.provider_id
+                         AND (holder.commercial_partner_id
+                                = payer.commercial_partner_id
+                              OR EXISTS (
+                                 SELECT
+                                   FROM account_invoice_transaction_rel link
+                                   JOIN account_move move
+                                     ON move.id = link.invoice_id
+                                  WHERE link.transaction_id = tx.id
+                                    AND payment.partner_id IN (
+                                        move.partner_id,
+                                        move.commercial_partner_id)))
+                        THEN payment.amount ELSE 0 END AS found
+              FROM account_payment payment
+              JOIN payment_transaction tx ON tx.id = payment.payment_transaction_id
+         LEFT JOIN account_payment_method_line method
+                ON method.id = payment.payment_method_line_id
+         LEFT JOIN res_partner holder ON holder.id = payment.partner_id
+         LEFT JOIN res_partner payer ON payer.id = tx.partner_id
+             WHERE payment.state IN %s AND %s
+            """,
+            POSTED_STATES,
+            OF_COMPANIES,
         )
 
     def _get_refunded_statement(self):

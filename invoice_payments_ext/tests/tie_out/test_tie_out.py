@@ -12,6 +12,13 @@ from ..credit.common_credit_balance import CreditBalanceCommon
 class TestTieOut(CreditCommon):
     """Each fault in the database is listed, by its record."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin_user = cls.make_user(
+            cls, "administrator", "account.group_account_manager"
+        )
+
     def setUp(self):
         super().setUp()
         self.account = self.company.credit_balance_account_id
@@ -65,6 +72,7 @@ class TestTieOut(CreditCommon):
                 "UPDATE account_payment SET amount = 399 WHERE id = %s", self.payment.id
             ),
             ("booked", tx, 400.0, 399.0),
+            ("payment_agrees", self.payment, 399.0, 400.0),
         )
 
     def test_payment_without_confirmation(self):
@@ -412,6 +420,133 @@ class TestTieOut(CreditCommon):
             "UPDATE account_move_line SET matching_number = NULL WHERE id = %s", line.id
         )
         self.assertEqual(found, [("matched", line, 0, -1)])
+
+    def test_rejected_payment_whose_entry_is_posted(self):
+        found = self._find_after(
+            "UPDATE account_payment SET state = 'rejected' WHERE id = %s",
+            self.payment.id,
+        )
+        self.assertIn(("payment_entry", self.payment, 0, 400.0), found)
+
+    def test_payment_that_is_not_its_entry(self):
+        """Each of amount, currency, account, journal and customer is compared."""
+        other = self.env["res.partner"].create({"name": "Other"})
+        account = self.company_data["default_account_expense"]
+        journal = self.company_data["default_journal_cash"]
+        currency = self.make_currency("EUR")
+        move_id, payment_id = self.payment.move_id.id, self.payment.id
+        for statement, value, key in (
+            ("account_move_line SET partner_id = %s WHERE move_id", other, move_id),
+            ("account_payment SET partner_id = %s WHERE id", other, payment_id),
+            (
+                "account_payment SET outstanding_account_id = %s, "
+                "destination_account_id = outstanding_account_id WHERE id",
+                account,
+                payment_id,
+            ),
+            ("account_move SET journal_id = %s WHERE id", journal, move_id),
+            ("account_payment SET currency_id = %s WHERE id", currency, payment_id),
+            (
+                "account_move_line SET currency_id = %s WHERE move_id",
+                currency,
+                move_id,
+            ),
+        ):
+            found = self._find_after(f"UPDATE {statement} = %s", value.id, key)
+            with self.subTest(statement):
+                self.assertIn(("payment_agrees", self.payment, 400.0, 0), found)
+        found = self._find_after(
+            "UPDATE account_move_line SET amount_currency = amount_currency / 2 "
+            "WHERE move_id = %s",
+            move_id,
+        )
+        self.assertIn(("payment_agrees", self.payment, 400.0, 200.0), found)
+
+    def test_payment_that_is_not_its_transaction(self):
+        other = self.env["res.partner"].create({"name": "Other"})
+        tx_id = self.payment.payment_transaction_id.id
+        for column, value in (
+            ("currency_id", self.make_currency("EUR")),
+            ("provider_id", self.provider.copy()),
+        ):
+            found = self._find_after(
+                f"UPDATE payment_transaction SET {column} = %s WHERE id = %s",
+                value.id,
+                tx_id,
+            )
+            with self.subTest(column):
+                self.assertIn(("provider_agrees", self.payment, 400.0, 0), found)
+        found = self._find_after(
+            "UPDATE account_payment SET partner_id = %s WHERE id = %s; "
+            "UPDATE account_move_line SET partner_id = %s WHERE move_id = %s",
+            other.id,
+            self.payment.id,
+            other.id,
+            self.payment.move_id.id,
+        )
+        self.assertIn(("provider_agrees", self.payment, 400.0, 0), found)
+
+    def test_draft_that_is_applied(self):
+        line = self.payment._get_receivable_lines()
+        found = self._find_after(
+            "UPDATE account_move_line SET parent_state = 'draft' WHERE id = %s", line.id
+        )
+        self.assertIn(("posted", line, 0, 400.0), found)
+
+    def test_credit_that_pays_another_company_s_invoice(self):
+        line = self._get_ledger(self.partner).filtered("debit")
+        company = self.make_other_company(name="Branch")["company"]
+        term = self.invoice.line_ids.filtered(
+            lambda item: item.display_type == "payment_term"
+        )
+        found = self._find_after(
+            "UPDATE account_move_line SET company_id = %s WHERE id = %s",
+            company.id,
+            term.id,
+        )
+        self.assertEqual(found, [("branch", line, 0, 100.0)])
+
+    def test_before_installation(self):
+        """What is older than the addon stands apart, and is accepted once."""
+        self._set_residual(1)
+        pages = self.env["account.payment.tie.out.page"].with_user(self.accountant)
+        page = pages.browse(pages.action_check()["res_id"])
+        self.assertTrue(page.exception_ids)
+        self.assertFalse(page.earlier_exception_ids)
+        checks = self.env["account.payment.tie.out"].with_user(self.admin_user)
+        with self.assertRefused("Nothing from before the installation"):
+            checks.accept("Booked by the former system")
+        self.env.cr.execute(
+            "UPDATE account_move SET create_date = '2000-01-01' WHERE id = %s",
+            (self.invoice.id,),
+        )
+        page = pages.browse(pages.action_check()["res_id"])
+        self.assertFalse(page.exception_ids)
+        self.assertEqual(page.earlier_exception_ids.mapped("name"), [self.invoice.name])
+        with self.assertRefused("accounting administrators", AccessError):
+            checks.with_user(self.accountant).accept("Booked by the former system")
+        for reason in ("", " ", None, 5):
+            with self.assertRefused("A reason is required"):
+                checks.accept(reason)
+        acceptance = checks.accept("Booked by the former system")
+        self.assertEqual(
+            (acceptance.res_id, acceptance.create_uid, acceptance.reason),
+            (self.invoice.id, self.admin_user, "Booked by the former system"),
+        )
+        self.assertEqual(self.tie_out(), [])
+        with self.assertRefused("not allowed", AccessError):
+            acceptance.with_user(self.admin_user).unlink()
+        self._set_residual(2)
+        self.assertIn(("applied", self.invoice, 1000.0, 502.0), self.tie_out())
+        self._set_residual(500)
+
+    def _set_residual(self, amount):
+        """Write the remaining amount of the invoice behind everybody's back."""
+        self.break_it(
+            "UPDATE account_move SET amount_residual = %s WHERE id = %s",
+            amount,
+            self.invoice.id,
+        )
 
     def _find_after(self, statement, *values):
         """Return the findings when the database is damaged so, and undo the damage."""
