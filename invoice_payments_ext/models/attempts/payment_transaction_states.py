@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, fields, models
 
 from ...tools import OURS
 from ..states import OUTCOMES, get_outcome
@@ -8,6 +8,30 @@ class PaymentTransaction(models.Model):
     """Odoo's states of an attempt, changed by the gateway or by a person."""
 
     _inherit = "payment.transaction"
+
+    money_fingerprint = fields.Json(
+        readonly=True,
+        copy=False,
+        help="The amount, currency, provider and source with which this attempt was "
+        "created, and the state that its steps gave it. The tie-out compares them with "
+        "the fields: only the steps may change them.",
+    )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        transactions = super().create(vals_list)
+        for tx in transactions:
+            tx.money_fingerprint = {
+                "amount": tx.amount,
+                "currency_id": tx.currency_id.id,
+                "provider_id": tx.provider_id.id,
+                "source_transaction_id": tx.source_transaction_id.id or None,
+                "is_refund": tx._is_refund(),
+                "state": tx.state,
+            }
+        return transactions
 
     # === BUSINESS METHODS - STATES === #
 
@@ -65,4 +89,7 @@ class PaymentTransaction(models.Model):
             transactions.filtered("request_state").request_state = "answered"
         if not OUTCOMES[get_outcome(target_state, "answered")].may_hold_invoice:
             transactions.filtered("holds_invoice").holds_invoice = False
+        # Those from before the installation have none.
+        for tx in transactions.filtered("money_fingerprint"):
+            tx.money_fingerprint = {**tx.money_fingerprint, "state": target_state}
         return transactions

@@ -10,6 +10,7 @@ INVARIANTS = {
     "in_flight": "account.move",
     "in_flight_together": "payment.transaction",
     "attempts": "account.move",
+    "fingerprint": "payment.transaction",
     "booked": "payment.transaction",
     "unsettled": "payment.transaction",
     "payment_entry": "account.payment",
@@ -178,6 +179,10 @@ class AccountPaymentTieOut(models.AbstractModel):
         env = self.env
         return {
             "applied": env._("The applied and the remaining amount make the total"),
+            "fingerprint": env._(
+                "Only its steps change the amount, the currency, the provider and the "
+                "state of a transaction"
+            ),
             "booked": env._(
                 "Each amount that a provider confirmed is booked once, in full"
             ),

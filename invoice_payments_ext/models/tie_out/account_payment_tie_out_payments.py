@@ -76,6 +76,29 @@ class AccountPaymentTieOut(models.AbstractModel):
 
     _inherit = "account.payment.tie.out"
 
+    def _get_fingerprint_statement(self):
+        """Compare each transaction with what was kept when it was made and processed.
+
+        The fields may also be changed by SQL, by other addons, or by superuser code.
+        """
+        return SQL(
+            """
+            SELECT tx.id, tx.company_id, tx.currency_id,
+                   (kept ->> 'amount')::numeric AS expected,
+                   CASE WHEN (kept ->> 'currency_id')::int = tx.currency_id
+                         AND (kept ->> 'provider_id')::int = tx.provider_id
+                         AND (kept ->> 'is_refund')::bool
+                           = (tx.operation = 'refund')
+                         AND kept ->> 'state' = tx.state
+                         AND (kept ->> 'source_transaction_id')::int
+                             IS NOT DISTINCT FROM tx.source_transaction_id
+                        THEN tx.amount ELSE 0 END AS found
+              FROM payment_transaction tx, to_jsonb(tx.money_fingerprint) kept
+             WHERE tx.money_fingerprint IS NOT NULL
+               AND tx.company_id IN (SELECT id FROM companies)
+            """
+        )
+
     def _get_booked_statement(self):
         """Compare the amount that a provider confirmed with the booked amount."""
         return SQL(

@@ -486,6 +486,24 @@ class TestTieOut(CreditCommon):
         )
         self.assertIn(("provider_agrees", self.payment, 400.0, 0), found)
 
+    def test_transaction_that_was_changed_outside_its_steps(self):
+        tx = self.payment.payment_transaction_id
+        for column, value, wanted in (
+            ("amount", 399, 399.0),
+            ("currency_id", self.make_currency("EUR").id, 0),
+            ("provider_id", self.provider.copy().id, 0),
+            ("operation", "refund", 0),
+            ("state", "authorized", 0),
+            ("source_transaction_id", tx.id, 0),
+        ):
+            found = self._find_after(
+                f"UPDATE payment_transaction SET {column} = %s WHERE id = %s",
+                value,
+                tx.id,
+            )
+            with self.subTest(column):
+                self.assertIn(("fingerprint", tx, 400.0, wanted), found)
+
     def test_draft_that_is_applied(self):
         line = self.payment._get_receivable_lines()
         found = self._find_after(
