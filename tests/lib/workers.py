@@ -97,7 +97,7 @@ class LongestFirst(LoadScopeScheduling):
 
     def _estimate(self, scope):
         """Return roughly the seconds that some tests take; one of them is many."""
-        seconds = 90 if "TestSequences" in scope else 2 if _has_server(scope) else 1
+        seconds = 25 if "TestSequences" in scope else 2 if _has_server(scope) else 1
         return seconds * len(self.workqueue[scope])
 
 
