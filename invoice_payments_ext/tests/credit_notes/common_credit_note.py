@@ -79,6 +79,21 @@ class CreditNoteCommon(InvoicePaymentsCommon):
         (receivable | entry.line_ids[1]).reconcile()
         return entry
 
+    def make_earlier_refund(self, amount):
+        """Return a refund that was made without a credit note."""
+        refund = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "customer",
+                "partner_id": self.partner.id,
+                "amount": amount,
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "date": "2026-02-01",
+            }
+        )
+        refund.action_post()
+        return refund
+
     def open_amount(self, move):
         """Return the open amount of an invoice, a credit note or a payment."""
         move.env.flush_all()

@@ -75,9 +75,7 @@ class TestCreditNote(CreditNoteCommon):
             self.credit(lines=[{"line_id": line.id, "amount": 340.01}])
         both = [
             {"line_id": line.id, "amount": 340}
-            for line, amount in zip(
-                self.invoice.invoice_line_ids, (99.99, 340), strict=True
-            )
+            for line in self.invoice.invoice_line_ids
         ]
         self.assertEqual(self.credit(lines=both).amount_total, 680)
 
@@ -490,18 +488,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
 
     def test_an_earlier_refund(self):
         self.record()
-        earlier = self.env["account.payment"].create(
-            {
-                "payment_type": "outbound",
-                "partner_type": "customer",
-                "partner_id": self.partner.id,
-                "amount": 250,
-                "journal_id": self.company_data["default_journal_bank"].id,
-                "date": "2026-02-01",
-            }
-        )
-        earlier.action_post()
-        earlier = earlier.with_user(self.supervisor)
+        earlier = self.make_earlier_refund(250).with_user(self.supervisor)
         self.assertEqual(self.invoice._get_earlier_refunds(), earlier)
         with self.assertRefused("300.00 is above the open amount"):
             self.credit(

@@ -198,16 +198,7 @@ class TestCreditNoteDialog(CreditNoteCommon):
 
     def test_earlier_refund(self):
         self.record()
-        earlier = self.env["account.payment"].create(
-            {
-                "payment_type": "outbound",
-                "partner_type": "customer",
-                "partner_id": self.partner.id,
-                "amount": 250,
-                "journal_id": self.company_data["default_journal_bank"].id,
-            }
-        )
-        earlier.action_post()
+        earlier = self.make_earlier_refund(250)
         dialog = self.open()
         dialog.amount = 300
         self.assertEqual(dialog.refund_id, earlier)
