@@ -17,6 +17,17 @@ class InvoicePaymentsHttpCommon(InvoicePaymentsCommon, HttpCase):
         cls.make_user(cls, "ip_stranger", "base.group_portal")
         cls.make_user(cls, "ip_employee", "base.group_user")
 
+    @classmethod
+    def make_secret_payment(cls, **values):
+        """Return an external payment of 400 and its refund of 100, with secrets."""
+        payment = cls.invoice.record_external_payment(
+            amount=400.0, memo="Secret memo", **values
+        )
+        refund = payment.with_user(cls.supervisor).refund(
+            100.0, "outside", reason="Secret reason"
+        )
+        return payment.with_env(cls.env), refund.with_env(cls.env)
+
     def setUp(self):
         super().setUp()
         self._settle_data()

@@ -24,12 +24,13 @@ class TestApproval(InvoicePaymentsCommon):
         )
         cls.company.payment_approval_limit = 100.0
         cls.other_company_data = cls.setup_other_company(name="Other Company")
+        cls.approver = cls.make_user(cls, "ip_approver", GROUPS, name="Ada Approver")
+        cls.supervisor.name = "Sam Supervisor"
 
     def setUp(self):
         super().setUp()
         self.company = self.company.with_env(self.env)
-        self.approver = self.make_user("ip_approver", GROUPS, name="Ada Approver")
-        self.supervisor.sudo().with_env(self.env).name = "Sam Supervisor"
+        self.approver = self.approver.with_env(self.env)
         self.invoice = self.invoice.with_user(self.supervisor)
         self._keep()
         self.supervisor = self.supervisor.with_env(self.env)

@@ -7,35 +7,41 @@ from ..common import InvoicePaymentsCommon
 class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
     """A member, with a colleague of the same company and a stranger, in the portal."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.credit_adjustment_account_id = cls.company_data[
+            "default_account_expense"
+        ]
+        cls.partner.is_company = True
+        cls.member = cls._make_contact("member", parent_id=cls.partner.id)
+        cls.colleague = cls._make_contact("colleague", parent_id=cls.partner.id)
+        cls.stranger = cls._make_contact("stranger")
+        cls.provider.is_published = True
+        cls.credit_provider = cls.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", cls.company.id)]
+        )
+        cls.token.partner_id = cls.member.partner_id
+
     def setUp(self):
         super().setUp()
-        self.company = self.company.with_env(self.env)
-        self.company.credit_adjustment_account_id = self.company_data[
-            "default_account_expense"
-        ].with_env(self.env)
-        self.partner.is_company = True
-        self.member = self._make_contact("member", parent_id=self.partner.id)
-        self.colleague = self._make_contact("colleague", parent_id=self.partner.id)
-        self.stranger = self._make_contact("stranger")
-        self.provider.is_published = True
-        self.credit_provider = self.env["payment.provider"].search(
-            [("code", "=", "credit_balance"), ("company_id", "=", self.company.id)]
-        )
-        self.token.partner_id = self.member.partner_id
         self.authenticate("ip_member", "ip_member")
         self._keep()
 
-    def _make_contact(self, name, **values):
-        partner = self.env["res.partner"].create(
+    @classmethod
+    def _make_contact(cls, name, **values):
+        partner = cls.env["res.partner"].create(
             {
                 "name": name.capitalize(),
                 "email": f"{name}@example.com",
                 "company_id": False,
-                "country_id": self.partner.country_id.id,
+                "country_id": cls.partner.country_id.id,
                 **values,
             }
         )
-        return self.make_user(f"ip_{name}", "base.group_portal", partner_id=partner.id)
+        return cls.make_user(
+            cls, f"ip_{name}", "base.group_portal", partner_id=partner.id
+        )
 
     def _open_cursor(self):
         """Stay on the cursor of the class: requests open cursors of their own."""

@@ -18,17 +18,10 @@ SECRETS = ("Secret memo", "Secret reason", "R05 do not honor")
 class TestPortalPayments(InvoicePaymentsHttpCommon):
     """All payments and refunds of a customer, and nobody else's."""
 
-    def setUp(self):
-        super().setUp()
-        self.payment = self.do(
-            lambda: self.invoice.record_external_payment(
-                amount=400.0, memo="Secret memo", reference="Cheque 12"
-            )
-        )
-        self.refunded = self.refund(
-            self.payment, 100.0, to="outside", reason="Secret reason"
-        )
-        self._settle_data()
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.payment, cls.refunded = cls.make_secret_payment(reference="Cheque 12")
 
     # === HELPERS === #
 

@@ -311,16 +311,13 @@ class TestPortalSection(InvoicePaymentsCommon):
 class TestPortalSectionHttp(InvoicePaymentsHttpCommon):
     """The invoice page of the portal, and the receipts that it links."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.payment, cls.refunded = cls.make_secret_payment()
+
     def setUp(self):
         super().setUp()
-        self.payment = self.do(
-            lambda: self.invoice.record_external_payment(
-                amount=400.0, memo="Secret memo"
-            )
-        )
-        self.refunded = self.refund(
-            self.payment, 100.0, to="outside", reason="Secret reason"
-        )
         self.gateway.reason = "R05 do not honor"
         self.gateway.answers = ["error"]
         self.do(lambda: self.invoice.charge(self.token.id, amount=10.0))

@@ -18,15 +18,15 @@ GUESSED_IDS = (0, -1, 2**31, 10**30)
 class PortalTokenCommon(PortalPaymentCommon):
     """A member with two saved methods; the company and others have some as well."""
 
-    def setUp(self):
-        super().setUp()
-        self.other_token = self.save("5555", self.member)
-        self.colleague_token = self.save("6666", self.colleague)
-        self.stranger_token = self.save("7777", self.stranger)
-        self.token.payment_details = "4242"
-        self.member.name, self.colleague.name = "Mia Member", "Carl Colleague"
-        self.employee = self.make_user("ip_employee", "base.group_user")
-        self._keep()
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.other_token = cls.save(cls, "5555", cls.member)
+        cls.colleague_token = cls.save(cls, "6666", cls.colleague)
+        cls.stranger_token = cls.save(cls, "7777", cls.stranger)
+        cls.token.payment_details = "4242"
+        cls.member.name, cls.colleague.name = "Mia Member", "Carl Colleague"
+        cls.employee = cls.make_user(cls, "ip_employee", "base.group_user")
 
     # === HELPERS === #
 
