@@ -698,8 +698,6 @@ class SequencesCommon(CreditCommon):
         super().setUpClass()
         account = cls.company_data["default_account_expense"]
         cls.company.write_off_account_id = account
-        # An amount above it waits for a second person.
-        cls.company.payment_approval_limit = 200
         cls.approver = new_test_user(
             cls.env,
             login="sequences_approver",
@@ -708,6 +706,12 @@ class SequencesCommon(CreditCommon):
             company_id=cls.company.id,
             company_ids=[Command.set(cls.company.ids)],
         )
+
+    @classmethod
+    def give_first_credit(cls):
+        # What is more waits for a second person, as this does.
+        cls.company.payment_approval_limit = 200
+        super().give_first_credit()
 
     def setUp(self):
         super().setUp()

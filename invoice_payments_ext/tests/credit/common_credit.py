@@ -16,13 +16,18 @@ class CreditCommon(RefundCommon):
         cls.company.credit_adjustment_account_id = cls.company_data[
             "default_account_expense"
         ]
+        cls.customer = cls.partner.with_user(cls.supervisor)
+        cls.give_first_credit()
+
+    @classmethod
+    def give_first_credit(cls):
+        cls.customer.adjust_credit_balance(300, reason="Goodwill")
+        cls.env.flush_all()
 
     def setUp(self):
         super().setUp()
         self.company = self.company.with_env(self.env)
         self.customer = self.partner.with_user(self.supervisor)
-        self.customer.adjust_credit_balance(300, reason="Goodwill")
-        self._keep()
 
     _balance = CreditBalanceCommon._balance
     _history = CreditBalanceCommon._history

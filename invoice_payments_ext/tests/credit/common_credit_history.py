@@ -10,10 +10,15 @@ REPORT = "invoice_payments_ext.action_report_credit_statement"
 class CreditHistoryCommon(CreditCommon):
     """A customer with a history of credit: 300 now, and the entries of a test."""
 
-    def setUp(self):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.partner_id.tz = "UTC"
+
+    @classmethod
+    def give_first_credit(cls):
         with freeze_time("2026-01-10 12:00:00"):
-            super().setUp()
-        self.company.partner_id.tz = "UTC"
+            super().give_first_credit()
 
     def adjust(self, moment, amount, reason="Goodwill", customer=None, **values):
         """Adjust the customer's credit at a moment in UTC."""

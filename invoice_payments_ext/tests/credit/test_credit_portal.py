@@ -14,23 +14,28 @@ from .common_credit_history import CreditHistoryCommon
 class TestCreditPortal(CreditHistoryCommon, HttpCase):
     """My credit: customers see their own credit balances, and nobody else's."""
 
-    def setUp(self):
-        super().setUp()
-        self.adjust("2026-02-10 12:00:00", -100.5, "Correction", note="They asked")
-        self.balance = self._balance()
-        stranger = self.make_user("ip_stranger", "base.group_portal")
-        self.adjust(
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stranger = cls.make_user(cls, "ip_stranger", "base.group_portal")
+        cls.member = cls.make_user(
+            cls, "ip_member", "base.group_portal", partner_id=cls.partner.id
+        )
+        cls.make_user(cls, "ip_employee", "base.group_user")
+        cls.make_user(cls, "ip_newcomer", "base.group_portal")
+        cls.adjust(cls, "2026-02-10 12:00:00", -100.5, "Correction", note="They asked")
+        cls.adjust(
+            cls,
             "2026-02-11 12:00:00",
             77,
             "Their secret",
-            customer=stranger.partner_id.with_user(self.supervisor),
+            customer=cls.stranger.partner_id.with_user(cls.supervisor),
         )
-        self.foreign = self._balance(stranger.partner_id)
-        self.member = self.make_user(
-            "ip_member", "base.group_portal", partner_id=self.partner.id
-        )
-        self.make_user("ip_employee", "base.group_user")
-        self.make_user("ip_newcomer", "base.group_portal")
+
+    def setUp(self):
+        super().setUp()
+        self.balance = self._balance()
+        self.foreign = self._balance(self.stranger.partner_id)
         self._keep()
         self.cr.clear()
 

@@ -17,11 +17,15 @@ REPORT = "invoice_payments_ext.action_report_credit_statement"
 class TestCreditStatement(CreditHistoryCommon):
     """A statement adds up: opening balance, lines, closing balance."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.adjust(cls, "2026-02-10 12:00:00", -100.5, "Correction", note="They asked")
+        cls.adjust(cls, "2026-03-10 12:00:00", 20, "Thank you")
+        cls.adjust(cls, "2026-04-10 12:00:00", 30, "Welcome")
+
     def setUp(self):
         super().setUp()
-        self.adjust("2026-02-10 12:00:00", -100.5, "Correction", note="They asked")
-        self.adjust("2026-03-10 12:00:00", 20, "Thank you")
-        self.adjust("2026-04-10 12:00:00", 30, "Welcome")
         self.balance = self._balance().with_user(self.accountant)
 
     def _get(self, *period):
