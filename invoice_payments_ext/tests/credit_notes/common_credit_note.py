@@ -10,17 +10,19 @@ class CreditNoteCommon(InvoicePaymentsCommon):
     def setUpClass(cls):
         super().setUpClass()
         cls.tax = cls.env["account.tax"].create({"name": "20 %", "amount": 20})
+        cls.invoice = cls.make_taxed_invoice(cls)
 
     def setUp(self):
         super().setUp()
         self.tax = self.tax.with_env(self.env)
         self.company = self.company.with_env(self.env)
-        self.invoice = self.make_taxed_invoice()
-        self._keep()
+        self.invoice = self.invoice.with_user(self.supervisor)
 
     def make_taxed_invoice(self, *prices, **values):
         """Return an invoice with a line for each price, as the supervisor sees it."""
-        invoice = self.make_invoice(
+        # The class calls this as well, as if it were a test.
+        invoice = InvoicePaymentsCommon.make_invoice(
+            self,
             **{
                 "invoice_line_ids": [
                     Command.create(
@@ -33,7 +35,7 @@ class CreditNoteCommon(InvoicePaymentsCommon):
                     for number, price in enumerate(prices or (500, 333.33))
                 ],
                 **values,
-            }
+            },
         )
         return invoice.with_user(self.supervisor)
 
