@@ -83,7 +83,9 @@ def pytest_runtest_setup(item):
 class LongestFirst(LoadScopeScheduling):
     """Workers take whole classes, and of tests with real servers whole files.
 
-    The longest is started first, so that nobody waits for it in the end.
+    What takes longest is started first, so that nobody waits for it in the end. The
+    first worker begins with the tests with real servers, and the others with the rest:
+    tests with servers wait often, and meanwhile the others have the processors.
     """
 
     def _split_scope(self, nodeid):
@@ -91,7 +93,14 @@ class LongestFirst(LoadScopeScheduling):
         return path if _has_server(nodeid) else super()._split_scope(nodeid)
 
     def _assign_work_unit(self, node):
-        longest = max(self.workqueue, key=lambda scope: self._estimate(scope))
+        wants_servers = node is self.nodes[0]
+        longest = max(
+            self.workqueue,
+            key=lambda scope: (
+                _has_server(scope) == wants_servers,
+                self._estimate(scope),
+            ),
+        )
         self.workqueue.move_to_end(longest, last=False)
         super()._assign_work_unit(node)
 
