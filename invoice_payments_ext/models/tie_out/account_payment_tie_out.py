@@ -27,7 +27,6 @@ INVARIANTS = {
     "branch": "account.move.line",
     "entry": "account.move",
     "matched": "account.move.line",
-    "posted": "account.move.line",
 }
 # Two amounts in these SQL statements differ by at least half a smallest unit.
 DIFFERS = SQL("abs(expected - found) >= currency.rounding / 2")
@@ -222,7 +221,6 @@ class AccountPaymentTieOut(models.AbstractModel):
                 "Items that are matched are fully reconciled together, or none of them "
                 "is"
             ),
-            "posted": env._("Only posted entries are applied"),
         }
 
     @api.model

@@ -47,21 +47,3 @@ class AccountPaymentTieOut(models.AbstractModel):
              WHERE line.company_id IN (SELECT id FROM companies)
             """
         )
-
-    def _get_posted_statement(self):
-        """Find journal items that are applied, but not posted."""
-        return SQL(
-            """
-            SELECT line.id, line.company_id, line.company_currency_id AS currency_id,
-                   0 AS expected, sum(part.amount) AS found
-              FROM (SELECT debit_move_id AS line_id, amount
-                      FROM account_partial_reconcile
-                 UNION ALL
-                    SELECT credit_move_id, amount
-                      FROM account_partial_reconcile) part
-              JOIN account_move_line line ON line.id = part.line_id
-             WHERE line.parent_state != 'posted'
-               AND line.company_id IN (SELECT id FROM companies)
-          GROUP BY line.id
-            """
-        )

@@ -504,13 +504,6 @@ class TestTieOut(CreditCommon):
             with self.subTest(column):
                 self.assertIn(("fingerprint", tx, 400.0, wanted), found)
 
-    def test_draft_that_is_applied(self):
-        line = self.payment._get_receivable_lines()
-        found = self._find_after(
-            "UPDATE account_move_line SET parent_state = 'draft' WHERE id = %s", line.id
-        )
-        self.assertIn(("posted", line, 0, 400.0), found)
-
     def test_credit_that_pays_another_company_s_invoice(self):
         line = self._get_ledger(self.partner).filtered("debit")
         company = self.make_other_company(name="Branch")["company"]
