@@ -3,7 +3,6 @@ from numbers import Real
 
 from markupsafe import Markup
 
-from odoo import models
 from odoo.tools.misc import clean_context
 
 # The value of the context keys by which this addon's methods tell each other something.
@@ -37,30 +36,31 @@ def without_defaults(records):
     return records.with_context(context)
 
 
-def get_id(record_or_id):
-    """Return the id that a caller gave, as a record, an id or nothing.
-
-    Any other value gets an id that no record has, so that the caller's check refuses it
-    and names the value.
-
-    :rtype: int or None
-    """
-    if isinstance(record_or_id, models.BaseModel):
-        return record_or_id.id or None
-    if not record_or_id:
-        return None
-    is_id = isinstance(record_or_id, int) and record_or_id is not True
-    return record_or_id if is_id else -1
-
-
 def is_number(value):
     """Tell if a value from outside is a finite number; a truth value is none.
 
     :rtype: bool
     """
-    return (
-        isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number of hundreds of digits.
+        return False
+
+
+def is_text(value):
+    """Tell if a value from outside is a text that PostgreSQL can hold.
+
+    :rtype: bool
+    """
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Half of a pair, as JSON can hold it.
+        return False
+    return True
 
 
 def prepare_notification(title, message, kind="success"):

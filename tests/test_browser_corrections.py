@@ -174,7 +174,7 @@ def test_refund_above_the_limit_waits_for_a_second_person(accountant, world, pai
         accountant.expect_remaining("$ 100.00")
         accountant.expect_refund("Succeeded", "Never delivered", "− $ 100.00")
     finally:
-        set_limit(0)
+        set_limit(False)
 
 
 def test_credit_note_for_an_amount(accountant, world):

@@ -108,7 +108,7 @@ def approval_limit(world):
     )
     yield
     world.admin.call(
-        "res.company", "write", [company_id], vals={"payment_approval_limit": 0.0}
+        "res.company", "write", [company_id], vals={"payment_approval_limit": False}
     )
 
 

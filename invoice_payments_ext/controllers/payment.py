@@ -73,16 +73,20 @@ class PaymentPortal(payment.PaymentPortal):
             raise BadRequest(request.env._("This pays invoices."))
         # In superuser mode: the route checked that the visitor may pay these invoices.
         invoices_sudo = request.env["account.move"].sudo().browse(invoice_ids)
+        use_credit, tab, kwargs = self._read_values(
+            invoices_sudo, use_credit, tab, kwargs
+        )
         keys = request.env["account.idempotency.key"].sudo()
+        company = invoices_sudo.company_id[:1]
         door = "/invoice/transaction"
         arguments = {
             "invoice_ids": invoice_ids,
             "partner_id": partner_id,
-            "use_credit": bool(use_credit),
+            "use_credit": use_credit,
             "credit_shown": credit_shown,
             **{name: kwargs.get(name) for name in REQUEST_KEYS},
         }
-        if tx_sudo := keys._find_result(idempotency_key, door, arguments):
+        if tx_sudo := keys._find_result(idempotency_key, company, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
             return tx_sudo._get_processing_values()
         tx_sudo = self._create_member_transaction(
@@ -100,11 +104,32 @@ class PaymentPortal(payment.PaymentPortal):
             reference_prefix=payment_reference,
             **kwargs,
         )
-        keys._remember(idempotency_key, door, arguments, tx_sudo)
+        keys._remember(idempotency_key, company, door, arguments, tx_sudo)
         if tx_sudo.operation == "online_token":
             tx_sudo._log_sent_message()
             tx_sudo._run_attempt()
         return tx_sudo._get_processing_values()
+
+    @staticmethod
+    def _read_values(invoices, use_credit, tab, kwargs):
+        """Read what the browser sent, as the arguments of doors are read.
+
+        :param account.move invoices: The invoices to be paid.
+        :return: Whether credit pays first, the browser tab, and the other values.
+        :rtype: tuple[bool, str, dict]
+        :raise UserError: If a value is of another kind.
+        """
+        read = invoices._read_argument
+        values = {
+            name: read(name, kwargs[name])
+            for name in ("provider_id", "payment_method_id", "token_id", "amount")
+            if name in kwargs
+        }
+        return (
+            read("use_credit", use_credit or False),
+            read("tab", tab),
+            {**kwargs, **values},
+        )
 
     def _create_member_transaction(self, invoices_sudo, wishes, **kwargs):
         """Create the transaction that a member asked for, on locked invoices.

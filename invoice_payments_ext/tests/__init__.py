@@ -15,6 +15,7 @@ from .charging import (
 )
 from .core import (
     test_door,
+    test_door_arguments,
     test_refusals,
     test_rights,
     test_rooms,

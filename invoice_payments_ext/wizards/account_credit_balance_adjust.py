@@ -69,6 +69,8 @@ class AccountCreditBalanceAdjust(models.TransientModel):
             notify=self.notify,
             idempotency_key=self.idempotency_key,
         )
+        if entry._name == "account.payment.approval":
+            return entry._get_waiting_notification()
         return prepare_notification(
             self.env._("Credit adjusted"),
             self.env._(

@@ -8,7 +8,7 @@ class AccountCreditBalanceStatement(models.TransientModel):
     """The dialog that prints the statement of a credit balance, or sends it."""
 
     _name = "account.credit.balance.statement"
-    _inherit = "payment.dialog.rights.mixin"
+    _inherit = "payment.dialog.mixin"
     _description = "Credit Statement Dialog"
 
     balance_id = fields.Many2one(
@@ -88,7 +88,9 @@ class AccountCreditBalanceStatement(models.TransientModel):
         :rtype: dict
         """
         self.ensure_one()
-        self.balance_id.send_statement(self.date_from, self.date_to)
+        self.balance_id.send_statement(
+            self.date_from, self.date_to, idempotency_key=self.idempotency_key
+        )
         return prepare_notification(
             self.env._("Statement sent"),
             self.env._(

@@ -427,14 +427,11 @@ class AccountCreditNoteCreate(models.TransientModel):
         """Say if a second person is needed."""
         approvals = self.env["account.payment.approval"]
         if not approvals._is_above_limit(
-            self.move_id._origin, "credit_note", arguments, total, self.currency_id
+            self.move_id._origin, "credit_note", arguments, total
         ):
             return []
         return [
-            self.env._(
-                "It is above the limit for one person: it waits until a second person "
-                "approves it."
-            )
+            self.env._("Approval limit: it waits until a second person approves it.")
         ]
 
     # === ACTION METHODS === #

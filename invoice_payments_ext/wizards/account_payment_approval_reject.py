@@ -7,7 +7,7 @@ class AccountPaymentApprovalReject(models.TransientModel):
     """The dialog that asks why a request is rejected."""
 
     _name = "account.payment.approval.reject"
-    _inherit = "payment.dialog.rights.mixin"
+    _inherit = "payment.dialog.mixin"
     _description = "Reject Payment Approval"
 
     approval_id = fields.Many2one(
@@ -26,7 +26,7 @@ class AccountPaymentApprovalReject(models.TransientModel):
         """
         self.ensure_one()
         request = self.approval_id
-        request.reject(self.reason)
+        request.reject(self.reason, idempotency_key=self.idempotency_key)
         return prepare_notification(
             self.env._("Rejected"),
             self.env._("%s was rejected.", request.display_name),

@@ -285,13 +285,10 @@ class AccountPaymentRefund(models.TransientModel):
         """Say if a second person is needed."""
         arguments = {"reduce_bill": self.bill == "reduced"}
         approvals = self.env["account.payment.approval"]
-        if approvals._is_above_limit(
-            self.payment_id, "refund", arguments, amount, self.currency_id
-        ):
+        if approvals._is_above_limit(self.payment_id, "refund", arguments, amount):
             return [
                 self.env._(
-                    "It is above the limit for one person: it waits until a second "
-                    "person approves it."
+                    "Approval limit: it waits until a second person approves it."
                 )
             ]
         return []

@@ -5,7 +5,7 @@ class PaymentAttemptResolve(models.TransientModel):
     """The dialog in which a person says the outcome of an unknown attempt."""
 
     _name = "payment.attempt.resolve"
-    _inherit = "payment.dialog.rights.mixin"
+    _inherit = "payment.dialog.mixin"
     _description = "Resolve Payment Attempt"
 
     transaction_id = fields.Many2one(
@@ -44,5 +44,7 @@ class PaymentAttemptResolve(models.TransientModel):
 
     def _resolve(self, charged):
         self.ensure_one()
-        attempt = self.transaction_id.resolve(charged, self.reason)
+        attempt = self.transaction_id.resolve(
+            charged, self.reason, idempotency_key=self.idempotency_key
+        )
         return attempt._get_outcome_notification()

@@ -27,7 +27,7 @@ DECIDED_FIELDS = {
 
 
 class AccountPaymentApproval(models.Model):
-    """A refund, credit note, write-off or pay-out that waits for a second person.
+    """A correction above the limit that waits for a second person.
 
     A request is kept as the arguments of its door. Approving it goes through
     the same checks again, on the current values. Nobody has the right to write these
@@ -47,6 +47,7 @@ class AccountPaymentApproval(models.Model):
             ("credit_note", "Credit Note"),
             ("write_off", "Write-off"),
             ("pay_out", "Pay-out of Credit"),
+            ("adjustment", "Addition of Credit"),
         ],
         required=True,
         readonly=True,
@@ -85,7 +86,11 @@ class AccountPaymentApproval(models.Model):
         help="The invoice that it concerns, or the first of several.",
     )
     partner_id = fields.Many2one(
-        string="Customer", comodel_name="res.partner", readonly=True
+        string="Customer",
+        comodel_name="res.partner",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
     )
     company_id = fields.Many2one(
         comodel_name="res.company", required=True, readonly=True, index=True
@@ -125,6 +130,7 @@ class AccountPaymentApproval(models.Model):
             ("account.payment", "Payment"),
             ("payment.transaction", "Payment Transaction"),
             ("account.move", "Journal Entry"),
+            ("account.credit.balance.entry", "Credit Balance Entry"),
         ],
         readonly=True,
         help="The record that it led to.",
@@ -179,8 +185,8 @@ class AccountPaymentApproval(models.Model):
         return prepare_notification(
             self.env._("Waits for a second person"),
             self.env._(
-                "%(request)s is above the limit for one person. It is carried out when "
-                "one of these approves it: %(approvers)s.",
+                "%(request)s needs a second person. It is carried out when one of "
+                "these approves it: %(approvers)s.",
                 request=self.display_name,
                 approvers=", ".join(
                     self._get_approvers(self.company_id, self.requester_id).mapped(
@@ -203,6 +209,6 @@ class AccountPaymentApproval(models.Model):
         return self._get_record().with_company(self.company_id)
 
     def _get_record(self):
-        """Return the payment, invoice or balance that this request is about."""
+        """Return the record that this request is about."""
         self.ensure_one()
         return self[self._get_record_field(self.kind)]

@@ -44,10 +44,8 @@ class AccountPaymentApproval(models.Model):
                             change the record, or asked for it.
         """
         self.check_access("read")
-        record = self._get_record()
         self.env["account.move"]._check_refund_rights()
-        # Nobody has the right to write balances: posted entries change them.
-        record.check_access("read" if self.kind == "pay_out" else "write")
+        getattr(self._get_record(), get_door_of(self.kind).rights)()
         # Superuser mode gives rights, but makes nobody a second person.
         if self.requester_id == self.env.user:
             raise AccessError(
@@ -160,26 +158,28 @@ class AccountPaymentApproval(models.Model):
         """
         return self._pass(APPROVE, idempotency_key)
 
-    def reject(self, reason):
+    def reject(self, reason, idempotency_key=None):
         """Reject this request: nothing is carried out.
 
         :param str reason: Why, for the requester. Required.
+        :param str idempotency_key: See `account.move.charge`.
         :return: True
         :rtype: bool
         :raise UserError: If it was decided on before, or the reason is missing.
         :raise AccessError: If the user has no right to refund, or asked for it.
         """
-        return self._pass(REJECT, reason=reason)
+        return bool(self._pass(REJECT, idempotency_key, reason=reason))
 
-    def withdraw(self):
+    def withdraw(self, idempotency_key=None):
         """Withdraw this request, as the person who asked for it.
 
+        :param str idempotency_key: See `account.move.charge`.
         :return: True
         :rtype: bool
         :raise UserError: If it was decided on before.
         :raise AccessError: If somebody else asked for it.
         """
-        return self._pass(WITHDRAW)
+        return bool(self._pass(WITHDRAW, idempotency_key))
 
     # === BUSINESS METHODS - STEPS === #
 
@@ -234,14 +234,14 @@ class AccountPaymentApproval(models.Model):
             ),
             decision_note=reason.strip(),
         )
-        return True
+        return self
 
     def _carry_out_withdrawal(self):
         """Withdraw this locked request."""
         self._decide(
             "withdrawn", self.env._("%s was withdrawn.", self._get_html_link())
         )
-        return True
+        return self
 
     def _lock_request(self, **_arguments):
         """Lock this request until the end of the database transaction.

@@ -1,9 +1,55 @@
+from datetime import timedelta
+from typing import NamedTuple
+
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
-# The amounts that count towards the limit, if they are not those given on invoices.
-GIVEN_ALONE_METHODS = {"pay_out": "_get_paid_out_alone"}
+# How long what one person gave a customer counts together.
+TOGETHER = timedelta(hours=24)
+
+# What other rooms count towards the limit: each method returns an amount in the
+# company's currency, given a :class:`Giving`.
+RETURNED_METHODS = ("_get_paid_out_alone",)
+REDUCED_METHODS = ("_get_added_credit_alone",)
+
+# The kinds of request that only give money back. The others reduce what is owed.
+RETURNING_KINDS = ("refund", "pay_out")
+
+
+class Giving(NamedTuple):
+    """What is to be given, and to whom.
+
+    :param recordset record: The payment, invoice, balance or contact.
+    :param res.company company: The company whose limit it is.
+    :param res.currency currency: The currency of the amount.
+    :param res.partner customer: The commercial partner.
+    """
+
+    record: models.BaseModel
+    company: models.BaseModel
+    currency: models.BaseModel
+    customer: models.BaseModel
+
+    def get_domain(self, same, customer="partner_id", moment="create_date"):
+        """Return the domain of what counts together with it.
+
+        That is what concerns the same record, whenever it was: a day's limit is evaded
+        by waiting for the next day. And all that the customer got lately, from any
+        branch: a limit is evaded by the next invoice.
+
+        :param Domain same: What concerns the same record.
+        :param str customer: The path to the contact.
+        :param str moment: The field that says when it was.
+        """
+        return Domain("company_id", "child_of", self.company.root_id.id) & (
+            Domain(same)
+            | (
+                Domain(f"{customer}.commercial_partner_id", "=", self.customer.id)
+                & Domain(moment, ">=", fields.Datetime.now() - TOGETHER)
+            )
+        )
 
 
 class AccountPaymentApproval(models.Model):
@@ -14,15 +60,23 @@ class AccountPaymentApproval(models.Model):
     # === BUSINESS METHODS - STEPS === #
 
     @api.model
-    def _is_above_limit(self, record, kind, arguments, amount, currency):
+    def _is_above_limit(self, record, kind, arguments, amount):
         """Tell if a second person is needed; see :meth:`_hold`."""
-        company = record.company_id.sudo()
-        limit = company.payment_approval_limit
-        if company.currency_id.is_zero(limit):
+        # In superuser mode: the customer's other records may be another person's.
+        giving = record.sudo()._get_giving(arguments)
+        limit = giving.company.payment_approval_limit
+        if limit is None or giving.currency.is_zero(amount):
             return False
-        given = self._convert_to_company(amount, currency, company)
-        given += self._get_given_alone(record, kind, arguments)
-        return company.currency_id.compare_amounts(given, limit) > 0
+        currency = giving.company.currency_id
+        if currency.is_zero(limit):
+            return True
+        given = self._get_given(
+            giving,
+            kind,
+            arguments,
+            self._convert_to_company(amount, giving.currency, giving.company),
+        )
+        return currency.compare_amounts(given, limit) > 0
 
     # === GETTERS === #
 
@@ -31,9 +85,9 @@ class AccountPaymentApproval(models.Model):
         """Return the invoices that a correction of this record concerns."""
         if record._name == "account.move":
             return record
-        if record._name == "account.credit.balance":
-            return self.env["account.move"]
-        return record.sudo().reconciled_invoice_ids.sudo(self.env.su)
+        if record._name == "account.payment":
+            return record.sudo().reconciled_invoice_ids.sudo(self.env.su)
+        return self.env["account.move"]
 
     @api.model
     def _convert_to_company(self, amount, currency, company):
@@ -43,35 +97,40 @@ class AccountPaymentApproval(models.Model):
         )
 
     @api.model
-    def _get_given_alone(self, record, kind, arguments):
-        """Return the amount that this user gave on the same invoices alone.
+    def _get_given(self, giving, kind, arguments, amount):
+        """Return an amount with all that this user gave alone, as far as it counts.
 
-        It counts towards the limit, so that the halves do not pass where the whole
-        would not. Whenever it was: a day's limit is evaded by waiting for the next day.
-        Money that was given back and bills that were reduced are counted apart, as a
-        refund that reduces the bill is both.
+        The halves do not pass where the whole would not. Money that was given back and
+        bills that were reduced are counted apart, as a refund that reduces the bill is
+        both. Money that is kept as credit, and then paid out, counts once.
 
+        :param float amount: The amount that is to be given, in the company's currency.
         :return: The amount in the company's currency.
         :rtype: float
         """
-        if name := GIVEN_ALONE_METHODS.get(kind):
-            return getattr(self, name)(record)
-        invoices_sudo = self._get_invoices(record).sudo()
-        returns = kind == "refund" or arguments.get("destinations")
-        reduces = kind != "refund" or arguments.get("reduce_bill")
-        return max(
-            self._get_returned_alone(record, invoices_sudo) if returns else 0.0,
-            self._get_reduced_alone(invoices_sudo) if reduces else 0.0,
-        )
+        returned = reduced = 0.0
+        if kind in RETURNING_KINDS or arguments.get("destinations"):
+            gone, kept, paid_out = self._get_returned_alone(giving)
+            if kind == "pay_out":
+                paid_out += amount
+            elif arguments.get("to") == "credit":
+                kept += amount
+            else:
+                gone += amount
+            returned = gone + max(kept, paid_out)
+        if kind not in RETURNING_KINDS or arguments.get("reduce_bill"):
+            reduced = self._get_reduced_alone(giving) + amount
+        return max(returned, reduced)
 
     @api.model
-    def _get_approved_results(self, invoices_sudo):
+    def _get_approved_results(self, giving):
         """Return the records that this user approved: ids by model."""
         requests_sudo = self.sudo().search(
             [
-                ("invoice_id", "in", invoices_sudo.ids),
                 ("decided_by_id", "=", self.env.uid),
                 ("state", "=", "approved"),
+                ("company_id", "child_of", giving.company.root_id.id),
+                ("partner_id.commercial_partner_id", "=", giving.customer.id),
             ]
         )
         results = {}
@@ -81,56 +140,94 @@ class AccountPaymentApproval(models.Model):
         return results
 
     @api.model
-    def _get_reduced_alone(self, invoices_sudo):
-        """Return the amount that this user took off the bills."""
-        approved = self._get_approved_results(invoices_sudo).get("account.move", [])
-        moves_sudo = invoices_sudo.search(
-            [
-                ("create_uid", "=", self.env.uid),
-                ("state", "=", "posted"),
-                ("id", "not in", approved),
-                "|",
-                ("written_off_invoice_id", "in", invoices_sudo.ids),
-                "&",
-                ("reversed_entry_id", "in", invoices_sudo.ids),
-                ("move_type", "=", "out_refund"),
-            ]
-        ).filtered(lambda move: not move._get_undoing_entry())
-        return sum(abs(move.amount_total_signed) for move in moves_sudo)
+    def _get_reduced_alone(self, giving):
+        """Return the amount that this user took off the bills, or added as credit."""
+        approved = self._get_approved_results(giving).get("account.move", [])
+        invoices = self._get_invoices(giving.record)
+        moves_sudo = (
+            self.env["account.move"]
+            .sudo()
+            .search(
+                giving.get_domain(
+                    Domain("written_off_invoice_id", "in", invoices.ids)
+                    | Domain("reversed_entry_id", "in", invoices.ids)
+                )
+                & Domain("create_uid", "=", self.env.uid)
+                & Domain("state", "=", "posted")
+                & Domain("id", "not in", approved)
+                & (
+                    Domain("written_off_invoice_id", "!=", False)
+                    | (
+                        Domain("reversed_entry_id.move_type", "=", "out_invoice")
+                        & Domain("move_type", "=", "out_refund")
+                    )
+                )
+            )
+            .filtered(lambda move: not move._get_undoing_entry())
+        )
+        return sum(abs(move.amount_total_signed) for move in moves_sudo) + sum(
+            getattr(self, name)(giving) for name in REDUCED_METHODS
+        )
 
     @api.model
-    def _get_returned_alone(self, record, invoices_sudo):
-        """Return the amount of the payments that this user gives back."""
-        approved = self._get_approved_results(invoices_sudo)
-        payments_sudo = (
-            invoices_sudo.matched_payment_ids | invoices_sudo.reconciled_payment_ids
+    def _get_returned_alone(self, giving):
+        """Return the amounts that this user gave back.
+
+        :return: What left the company, what was kept as credit, and what was paid out
+                 of credit, in the company's currency.
+        :rtype: tuple[float, float, float]
+        """
+        gone = kept = 0.0
+        for refund in self._get_refunds_alone(giving):
+            amount = self._convert_to_company(
+                refund.amount, refund.currency_id, giving.company
+            )
+            if (
+                refund._name == "account.payment"
+                and refund.journal_id.is_credit_balance
+            ):
+                kept += amount
+            else:
+                gone += amount
+        paid_out = sum(getattr(self, name)(giving) for name in RETURNED_METHODS)
+        return gone, kept, paid_out
+
+    @api.model
+    def _get_refunds_alone(self, giving):
+        """Return the refunds that this user made, without those that pay credit out.
+
+        :rtype: list[recordset]
+        """
+        approved = self._get_approved_results(giving)
+        payments_sudo = self.env["account.payment"].sudo()
+        if giving.record._name in ("account.move", "account.payment"):
+            invoices_sudo = self._get_invoices(giving.record).sudo()
+            payments_sudo |= (
+                invoices_sudo.matched_payment_ids | invoices_sudo.reconciled_payment_ids
+            )
+        if giving.record._name == "account.payment":
+            payments_sudo |= giving.record.sudo()
+        mine = Domain("create_uid", "=", self.env.uid)
+        of_payments = Domain(
+            "source_transaction_id.payment_id", "in", payments_sudo.ids
         )
-        if record._name == "account.payment":
-            payments_sudo |= record.sudo()
-        mine = [("create_uid", "=", self.env.uid)]
         transactions_sudo = payments_sudo.payment_transaction_id.search(
-            [
-                *mine,
-                ("operation", "=", "refund"),
-                ("source_transaction_id.payment_id", "in", payments_sudo.ids),
-                ("outcome", "not in", UNSUCCESSFUL_OUTCOMES),
-                ("id", "not in", approved.get("payment.transaction", [])),
-                ("refund_credit_note_id", "not in", approved.get("account.move", [])),
-            ]
+            giving.get_domain(of_payments)
+            & mine
+            & Domain("operation", "=", "refund")
+            & Domain("refund_credit_payment_id", "=", False)
+            & Domain("outcome", "not in", UNSUCCESSFUL_OUTCOMES)
+            & Domain("id", "not in", approved.get("payment.transaction", []))
+            & Domain(
+                "refund_credit_note_id", "not in", approved.get("account.move", [])
+            )
         )
         outside_sudo = payments_sudo.search(
-            [
-                *mine,
-                ("source_payment_id", "in", payments_sudo.ids),
-                ("payment_transaction_id", "=", False),
-                ("state", "in", POSTED_STATES),
-                ("id", "not in", approved.get("account.payment", [])),
-            ]
+            giving.get_domain(Domain("source_payment_id", "in", payments_sudo.ids))
+            & mine
+            & Domain("source_payment_id", "!=", False)
+            & Domain("payment_transaction_id", "=", False)
+            & Domain("state", "in", POSTED_STATES)
+            & Domain("id", "not in", approved.get("account.payment", []))
         ).filtered(lambda refund: not refund.source_payment_id.is_from_credit)
-        return sum(
-            self._convert_to_company(
-                refund.amount, refund.currency_id, refund.company_id
-            )
-            for refunds in (transactions_sudo, outside_sudo)
-            for refund in refunds
-        )
+        return [*transactions_sudo, *outside_sudo]

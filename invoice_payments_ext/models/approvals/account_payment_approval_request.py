@@ -19,30 +19,26 @@ class AccountPaymentApproval(models.Model):
 
         Called by the doors on locked and checked records.
 
-        :param recordset record: The payment, invoice or credit balance.
-        :param str kind: `refund`, `credit_note`, `write_off` or `pay_out`
+        :param recordset record: The payment, invoice, credit balance or contact.
+        :param str kind: One of the kinds of request.
         :param dict arguments: The arguments of the door, as JSON can hold them.
-        :param float amount: The amount that is refunded, credited, written off or paid
-                             out, in the currency of the record.
+        :param float amount: The amount that is given.
         :return: The request; empty when no second person is needed.
         :rtype: account.payment.approval
         :raise UserError: If one of the kind waits for this record already, or nobody
                           could approve it.
         """
-        if not self._is_above_limit(
-            record, kind, arguments, amount, record.currency_id
-        ):
+        if not self._is_above_limit(record, kind, arguments, amount):
             return self.browse()
-        company = record.company_id.sudo()
-        limit = company.payment_approval_limit
+        company = record.sudo()._get_giving(arguments).company
         self._check_none_waits(record, kind)
         approvers = self._get_approvers(company, self.env.user)
         if not approvers:
             raise UserError(
                 self.env._(
-                    "Above %(limit)s a second person has to approve this, and nobody "
-                    "else of %(company)s has the level Refund and credit.",
-                    limit=company.currency_id.format(limit),
+                    "A second person has to approve this (approval limit: %(limit)s), "
+                    "and nobody else of %(company)s has the level Refund and credit.",
+                    limit=company._describe_approval_limit(),
                     company=company.name,
                 )
             )
@@ -52,7 +48,7 @@ class AccountPaymentApproval(models.Model):
             .sudo()
             .create(self._prepare_request_vals(record, kind, arguments, amount))
         )
-        request_sudo._ask(approvers, limit)
+        request_sudo._ask(approvers)
         return request_sudo.sudo(False)
 
     @api.model
@@ -61,13 +57,14 @@ class AccountPaymentApproval(models.Model):
 
         :rtype: dict
         """
+        giving = record.sudo()._get_giving(arguments)
         return {
             "kind": kind,
+            "partner_id": record.partner_id.id if "partner_id" in record else False,
             self._get_record_field(kind): record.id,
             "invoice_id": self._get_invoices(record)[:1].id,
-            "partner_id": record.partner_id.id,
-            "company_id": record.company_id.id,
-            "currency_id": record.currency_id.id,
+            "company_id": giving.company.id,
+            "currency_id": giving.currency.id,
             "amount": amount,
             "reason": arguments["reason"],
             "arguments": arguments,
@@ -98,9 +95,8 @@ class AccountPaymentApproval(models.Model):
                 )
             )
 
-    def _ask(self, approvers, limit):
+    def _ask(self, approvers):
         """Give the approvers an activity, and note the request on the invoices."""
-        company_currency = self.company_id.currency_id
         for approver in approvers:
             self.activity_schedule(
                 "mail.mail_activity_data_todo",
@@ -110,10 +106,10 @@ class AccountPaymentApproval(models.Model):
             )
         self._log_on_invoices(
             self.env._(
-                "%(request)s waits for a second person, as it is above the limit of "
-                "%(limit)s: %(reason)s",
+                "%(request)s waits for a second person (approval limit: %(limit)s): "
+                "%(reason)s",
                 request=self._get_html_link(),
-                limit=company_currency.format(limit),
+                limit=self.company_id._describe_approval_limit(),
                 reason=self.reason or "",
             )
         )

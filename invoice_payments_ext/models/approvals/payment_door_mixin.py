@@ -1,5 +1,7 @@
 from odoo import models
 
+from .account_payment_approval_limit import Giving
+
 
 class PaymentDoorMixin(models.AbstractModel):
     """Doors whose requests wait for a second person above a limit."""
@@ -19,3 +21,17 @@ class PaymentDoorMixin(models.AbstractModel):
         if not door.approval:
             return approvals
         return approvals._hold(self, door.approval, arguments, amount)
+
+    def _get_giving(self, arguments):
+        """Return what a request about this record gives, and to whom.
+
+        :param dict arguments: The arguments of the door.
+        :rtype: Giving
+        """
+        self.ensure_one()
+        return Giving(
+            self,
+            self.company_id,
+            self.currency_id,
+            self.partner_id.commercial_partner_id,
+        )

@@ -54,8 +54,8 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - DOORS === #
 
-    def resolve(self, charged, reason):
-        """Resolve an attempt whose outcome is unknown.
+    def resolve(self, charged, reason, idempotency_key=None):
+        """Say what became of an attempt whose outcome is unknown.
 
         Who said it, when and why is kept in the invoice's chatter. If the gateway
         confirms money later, it is booked all the same. Commits.
@@ -63,12 +63,14 @@ class PaymentTransaction(models.Model):
         :param bool charged: Whether the gateway carried the request out: whether it
                              charged, captured or voided.
         :param str reason: How this is known. Required.
+        :param str idempotency_key: See `account.move.charge`.
         :return: The attempt.
         :rtype: payment.transaction
-        :raise UserError: If the outcome is known, or the reason is missing.
+        :raise UserError: If the outcome is known, the reason is missing, or the key was
+                          used with other values.
         :raise AccessError: If the user has no right to charge.
         """
-        return self._pass(RESOLVE, charged=charged, reason=reason)
+        return self._pass(RESOLVE, idempotency_key, charged=charged, reason=reason)
 
     # === THE RESOLVER === #
 
@@ -203,9 +205,7 @@ class PaymentTransaction(models.Model):
 
     def _check_resolution(self, charged, reason):
         """Check a person's word for the outcome, on a locked attempt."""
-        if not isinstance(charged, bool):
-            raise UserError(self.env._("Say whether it was charged: true or false."))
-        if not isinstance(reason, str) or not reason.strip():
+        if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
         if self.outcome != "unknown":
             raise UserError(

@@ -139,7 +139,7 @@ class AccountMove(models.Model):
     def _reverse_moves(self, default_values_list=None, cancel=False):
         """Give credit back before Odoo takes off all that paid these invoices."""
         self._check_can_be_undone("reverse")
-        with self.sudo()._undoing() if cancel else ExitStack():
+        with self._undoing() if cancel else ExitStack():
             return super()._reverse_moves(default_values_list, cancel)
 
     @contextmanager

@@ -30,8 +30,9 @@ class AccountMove(models.Model):
             )
         if amount <= 0:
             raise UserError(self.env._("The amount must be above zero."))
-        # Below a thousandth of the smallest unit it is the noise of a computation.
-        if float_compare(
+        # Below a thousandth of the smallest unit, a difference is the noise of a
+        # computation. An amount is not.
+        if currency.is_zero(amount) or float_compare(
             amount, currency.round(amount), precision_rounding=currency.rounding / 1000
         ):
             raise UserError(

@@ -2,8 +2,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ...tools import get_id
-
 
 class AccountMove(models.Model):
     """The journals, methods and days that an entry may be booked with."""
@@ -31,7 +29,7 @@ class AccountMove(models.Model):
                     self.env._("%s has no bank or cash journal.", company.name)
                 )
             return journal
-        journal = journals.browse(get_id(journal_id)).exists()
+        journal = journals.browse(journal_id).exists()
         if not journal:
             raise UserError(self.env._("There is no journal %s.", journal_id))
         if journal.company_id not in company.sudo().parent_ids:
@@ -79,7 +77,7 @@ class AccountMove(models.Model):
                     )
                 )
             return method_lines[0]
-        method_line = method_lines.browse(get_id(method_line_id))
+        method_line = method_lines.browse(method_line_id)
         if method_line not in method_lines:
             raise UserError(
                 self.env._(

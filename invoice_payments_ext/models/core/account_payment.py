@@ -65,7 +65,7 @@ class AccountPayment(models.Model):
 
         :raise UserError: If it is none.
         """
-        if not isinstance(reason, str) or not reason.strip():
+        if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required."))
 
     # === CRUD METHODS === #

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from ...tools import get_id
-
 # The key of a record among the arguments of an idempotency key, and the field with
 # it in a request for approval.
 SUBJECTS = {
@@ -24,16 +22,19 @@ class Door:
     """A public method that moves money or credit, and the steps of a request for it.
 
     Each step is the name of a method of the door's model. All but the rights get the
-    arguments of the request.
+    arguments of the request, which were read by the table `ARGUMENTS`.
 
     :param str name: The model and the method: `account.payment.refund`.
     :param str rights: Checks that the user may ask for it.
-    :param str lock: Locks the records until the end of the database transaction.
+    :param str lock: Locks the records until the end of the database transaction; not
+                     given where nothing of them decides.
     :param str check: Checks the request on locked records. Returns the amount that
                       counts towards the approval limit, where the door has one.
     :param str work: Carries it out, and returns the records that it led to.
     :param str amount: Returns the amount of a request that gives none.
-    :param str complete: Runs the work's attempts, given the result of the work, and may
+    :param str adapt: Returns the arguments that follow from the record: the key
+                      remembers them.
+    :param str complete: Runs what the work prepared, given what that returned, and may
                          commit. A request that is repeated is completed again.
     :param str approval: The kind of request for approval that it may become.
     :param bool is_batch: Whether one request may be about several records.
@@ -42,10 +43,11 @@ class Door:
 
     name: str
     rights: str
-    lock: str
     check: str
     work: str
+    lock: str | None = None
     amount: str | None = None
+    adapt: str | None = None
     complete: str | None = None
     approval: str | None = None
     is_batch: bool = False
@@ -80,16 +82,3 @@ def get_door_of(approval):
     :rtype: Door
     """
     return next(door for door in DOORS.values() if door.approval == approval)
-
-
-def write_down(name, value):
-    """Return an argument of a door as JSON can hold it, by the rule of its name."""
-    if name.endswith("_id"):
-        return get_id(value)
-    if name == "date":
-        return str(value) if value else None
-    if name in ("memo", "note", "reference"):
-        return value or None
-    if name in ("notify", "reduce_bill"):
-        return bool(value)
-    return value

@@ -2,7 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from ...tools import without_defaults
-from .door import write_down
+from .door_arguments import ARGUMENTS, show
 
 # Rooms that may do something in the place of the work of a door. Each gets the door,
 # its arguments and the amount that the check returned. It returns the records it made.
@@ -33,6 +33,41 @@ class PaymentDoorMixin(models.AbstractModel):
                 )
             )
 
+    # === ARGUMENTS === #
+
+    def _read_argument(self, name, value):
+        """Return an argument from outside as JSON can hold it, by the table of them.
+
+        :raise UserError: If it is of another kind, naming the argument.
+        """
+        argument = ARGUMENTS[name]
+        try:
+            value = argument.kind.read(argument, value)
+        except (OverflowError, TypeError, ValueError):
+            refusal = self.env._(argument.kind.refusal)
+            raise UserError(
+                refusal % {"field": self.env._(argument.label), "value": show(value)}
+            ) from None
+        if not isinstance(value, list):
+            return value
+        return [
+            {
+                # An unknown value is for the check of the rows to name.
+                key: self._read_argument(key, each) if key in ARGUMENTS else show(each)
+                for key, each in row.items()
+            }
+            for row in value
+        ]
+
+    def _get_key_company(self, arguments):
+        """Return the company that a request is for.
+
+        :rtype: res.company
+        """
+        if company_id := arguments.get("company_id"):
+            return self.env["res.company"].browse(company_id)
+        return self.sudo().company_id[:1] or self.env.company
+
     # === BUSINESS METHODS === #
 
     def _pass(self, door, idempotency_key=None, **arguments):
@@ -46,19 +81,25 @@ class PaymentDoorMixin(models.AbstractModel):
                  person.
         :rtype: recordset
         :raise AccessError: If the user may not ask for it.
-        :raise UserError: If it cannot be done, or the key was used with other values.
+        :raise UserError: If it cannot be done, a value is of another kind, or the key
+                          was used with other values.
         """
         if not door.is_batch:
             self.ensure_one()
         getattr(self, door.rights)()
         self = without_defaults(self)
-        arguments = {name: write_down(name, arguments[name]) for name in arguments}
+        arguments = {
+            name: self._read_argument(name, value) for name, value in arguments.items()
+        }
+        if door.adapt:
+            arguments |= getattr(self, door.adapt)(**arguments)
         keys = self.env["account.idempotency.key"]
+        company = self._get_key_company(arguments)
         asked = door.get_key_arguments(self, arguments)
-        result = keys._find_result(idempotency_key, door.name, asked)
+        result = keys._find_result(idempotency_key, company, door.name, asked)
         if result is None:
             result = self._pass_steps(door, arguments)
-            keys._remember(idempotency_key, door.name, asked, result)
+            keys._remember(idempotency_key, company, door.name, asked, result)
         if door.complete and result._name != "account.payment.approval":
             result = getattr(self, door.complete)(result)
         return result
@@ -71,7 +112,8 @@ class PaymentDoorMixin(models.AbstractModel):
         :return: The result of the work, or the request for approval that it became.
         :rtype: recordset
         """
-        getattr(self, door.lock)(**arguments)
+        if door.lock:
+            getattr(self, door.lock)(**arguments)
         if door.amount and arguments["amount"] is None:
             arguments["amount"] = getattr(self, door.amount)(**arguments)
         amount = getattr(self, door.check)(**arguments)

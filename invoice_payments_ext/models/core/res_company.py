@@ -1,10 +1,23 @@
+from contextlib import ExitStack
+
 from odoo import models
+
+# What rooms do around a change of a company: each is a context manager.
+AROUND_COMPANY_CHANGE = ("_changing_credit_settings", "_changing_approval_limit")
 
 
 class ResCompany(models.Model):
     """The settings that branches share with their main company."""
 
     _inherit = "res.company"
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        with ExitStack() as rooms:
+            for name in AROUND_COMPANY_CHANGE:
+                rooms.enter_context(getattr(self, name)(vals))
+            return super().write(vals)
 
     # === BUSINESS METHODS === #
 

@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from ...optional_monetary import OptionalMonetary
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
@@ -7,7 +9,7 @@ class ResConfigSettings(models.TransientModel):
     write_off_account_id = fields.Many2one(
         related="company_id.write_off_account_id", readonly=False
     )
-    payment_approval_limit = fields.Monetary(
+    payment_approval_limit = OptionalMonetary(
         related="company_id.payment_approval_limit", readonly=False
     )
     credit_balance_account_id = fields.Many2one(

@@ -16,3 +16,4 @@ from . import payment_provider
 from . import payment_transaction
 from . import res_company
 from . import res_partner
+from . import res_partner_adjusted

@@ -18,6 +18,7 @@ class AccountCreditBalanceEntry(models.Model):
     _name = "account.credit.balance.entry"
     _description = "Credit Balance Entry"
     _order = "id desc"
+    _rec_name = "label"
     # Who and when are fields of its own: those of the ORM may be emptied later.
     _log_access = False
 

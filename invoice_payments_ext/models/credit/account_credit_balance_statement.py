@@ -7,10 +7,17 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ...tools import without_defaults
+from ..core.door import Door
 
 # They fill 50 pages, in 5 s. Many more would keep wkhtmltopdf busy for minutes.
 MAX_PRINTED_LINES = 2000
+
+SEND_STATEMENT = Door(
+    "account.credit.balance.send_statement",
+    rights="_check_statement_rights",
+    check="_check_statement",
+    work="_send_statement",
+)
 
 
 class AccountCreditBalance(models.Model):
@@ -63,7 +70,7 @@ class AccountCreditBalance(models.Model):
         self.check_access("read")
         return self._get_statement(date_from, date_to)
 
-    def send_statement(self, date_from=None, date_to=None):
+    def send_statement(self, date_from=None, date_to=None, idempotency_key=None):
         """Queue the statement of a period for the customer, as an e-mail with its PDF.
 
         The text is the template *Credit: Statement*, in the customer's language. That
@@ -71,16 +78,35 @@ class AccountCreditBalance(models.Model):
 
         :param date|str date_from: See :meth:`get_statement`.
         :param date|str date_to: See :meth:`get_statement`.
+        :param str idempotency_key: See `account.move.charge`.
         :return: The queued e-mail.
         :rtype: mail.mail
-        :raise UserError: If the days are not a period, or there is no e-mail address.
+        :raise UserError: If the days are not a period, there is no e-mail address, or
+                          the key was used with other values.
         :raise AccessError: If the user is not of the level *Record and charge*, or may
                             not read this balance.
         """
-        self.ensure_one()
+        return self._pass(
+            SEND_STATEMENT, idempotency_key, date_from=date_from, date_to=date_to
+        )
+
+    # === BUSINESS METHODS - STEPS === #
+
+    def _check_statement_rights(self):
+        """Check that the user may send statements of these balances.
+
+        :raise AccessError: If the user is not of the level *Record and charge*, or may
+                            not read them.
+        """
         self.env["account.move"]._check_payment_rights()
         self.check_access("read")
-        self = without_defaults(self)
+
+    def _check_statement(self, date_from, date_to):
+        """Check that these days are a period."""
+        self._get_statement_period(date_from, date_to)
+
+    def _send_statement(self, date_from, date_to):
+        """Queue the statement of a period that was checked."""
         date_from, date_to = self._get_statement_period(date_from, date_to)
         template = self.env.ref("invoice_payments_ext.mail_template_credit_statement")
         mail = self.env["mail.mail"].browse(
@@ -107,8 +133,6 @@ class AccountCreditBalance(models.Model):
             )
         )
         return mail
-
-    # === BUSINESS METHODS - STEPS === #
 
     def _get_statement(self, date_from=None, date_to=None, max_lines=None):
         """Return a statement to somebody who may read it; see :meth:`get_statement`.

@@ -126,9 +126,7 @@ class AccountPayment(models.Model):
                           is left, or the key was used with other values.
         :raise AccessError: If the user has no right to record payments.
         """
-        return self._pass(
-            UNDO_CREDIT_APPLICATION, idempotency_key, reason=reason or None
-        )
+        return self._pass(UNDO_CREDIT_APPLICATION, idempotency_key, reason=reason)
 
     # === BUSINESS METHODS - STEPS === #
 
@@ -148,8 +146,6 @@ class AccountPayment(models.Model):
 
     def _check_undo_credit(self, reason):
         """Check the undoing of an application, on a locked payment."""
-        if reason and not isinstance(reason, str):
-            raise UserError(self.env._("The reason must be a text."))
         if not self.is_from_credit:
             raise UserError(
                 self.env._("%s was not paid from a credit balance.", self.display_name)

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
@@ -113,7 +115,11 @@ class ResCompany(models.Model):
         companies.filtered("parent_id")._create_credit_balance_providers()
         return companies
 
-    def write(self, vals):
+    # === BUSINESS METHODS === #
+
+    @contextmanager
+    def _changing_credit_settings(self, vals):
+        """Keep the credit that there is when its settings change."""
         if "credit_balance_account_id" in vals:
             self._check_credit_account_replaceable(vals["credit_balance_account_id"])
         if "credit_balance_journal_id" in vals:
@@ -125,16 +131,13 @@ class ResCompany(models.Model):
                     company.credit_applied_at_issue != vals["credit_applied_at_issue"]
                 )
             )
-        result = super().write(vals)
+        yield
         if "credit_balance_account_id" in vals:
             self._book_credit_journal_on_account()
         if switched:
             self.env["account.move"]._follow_credit_switch(
                 [("company_id", "child_of", switched.ids)]
             )
-        return result
-
-    # === BUSINESS METHODS === #
 
     def _book_credit_journal_on_account(self):
         """Let payments in the credit journal book on the credit account."""

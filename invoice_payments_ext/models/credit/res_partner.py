@@ -1,7 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
-from ...tools import is_number
 from ..core.door import Door
 from .credit_entry_details import CreditEntryDetails
 
@@ -11,6 +10,7 @@ ADJUST_CREDIT_BALANCE = Door(
     lock="_lock_to_adjust",
     check="_check_credit_adjustment",
     work="_carry_out_adjustment",
+    approval="adjustment",
     optional=("notify",),
 )
 
@@ -85,17 +85,18 @@ class ResPartner(models.Model):
     def _check_credit_adjustment(
         self, amount, currency_id, reason, note, company_id, notify
     ):
-        """Check an adjustment; see :meth:`adjust_credit_balance`."""
+        """Check an adjustment; see :meth:`adjust_credit_balance`.
+
+        :return: The amount that counts towards the approval limit, if it is added.
+        :rtype: float
+        """
         self.ensure_one()
         company = self._get_credit_company(company_id).sudo()
         currency = self._get_credit_currency(currency_id, company)
-        moves = self.env["account.move"]
-        if is_number(amount) and amount == 0:
+        if not amount:
             raise UserError(self.env._("The amount to add or deduct is not given."))
-        moves._check_amount(abs(amount) if is_number(amount) else amount, currency)
+        self.env["account.move"]._check_amount(abs(amount), currency)
         self.env["account.payment"]._check_reason(reason)
-        if note and not isinstance(note, str):
-            raise UserError(self.env._("The internal note must be a text."))
         if not currency.active:
             raise UserError(self.env._("The currency %s is not in use.", currency.name))
         if not self.active:
@@ -123,6 +124,7 @@ class ResPartner(models.Model):
                     company.name,
                 )
             )
+        return max(amount, 0.0)
 
     # === CRUD METHODS === #
 
@@ -248,8 +250,8 @@ class ResPartner(models.Model):
                                given.
         :param str idempotency_key: See `account.move.charge`.
         :param bool notify: Whether the customer is sent a statement of the balance.
-        :return: The entry of the history.
-        :rtype: account.credit.balance.entry
+        :return: The entry of the history; a request where a second person is needed.
+        :rtype: account.credit.balance.entry or account.payment.approval
         :raise UserError: If a value does not fit, the balance would fall below zero, or
                           the key was used with other values.
         :raise AccessError: If the user has no right to give or take credit.
@@ -358,36 +360,3 @@ class ResPartner(models.Model):
                 for account, sign in accounts
             ],
         }
-
-    # === GETTERS === #
-
-    def _get_credit_company(self, company_id):
-        """Return the company that holds credit; refuse one that does not fit."""
-        company = self.env["res.company"].browse(company_id or self.env.company.id)
-        if not company.sudo().exists():
-            raise UserError(self.env._("There is no company %s.", company_id))
-        if company not in self.env.companies:
-            raise UserError(
-                self.env._(
-                    "%s is not among your selected companies.", company.sudo().name
-                )
-            )
-        if self.company_id and self.company_id not in company.sudo().parent_ids:
-            raise UserError(
-                self.env._(
-                    "%(customer)s is a contact of %(other)s, not of %(company)s.",
-                    customer=self.display_name,
-                    other=self.company_id.name,
-                    company=company.name,
-                )
-            )
-        return company
-
-    def _get_credit_currency(self, currency_id, company):
-        """Return the currency of a balance; refuse one that there is not."""
-        if not currency_id:
-            return company.currency_id
-        currency = self.env["res.currency"].browse(currency_id).exists()
-        if not currency:
-            raise UserError(self.env._("There is no currency %s.", currency_id))
-        return currency

@@ -1,8 +1,8 @@
-from odoo import api, models
+from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
-from ...tools import get_id, is_number
+from ...tools import is_number
 from ..bills.credit import DOCUMENT
 from ..core.door import Door
 
@@ -64,8 +64,6 @@ class AccountMove(models.Model):
         self.ensure_one()
         self._check_creditable()
         self.env["account.payment"]._check_reason(reason)
-        if note is not None and not isinstance(note, str):
-            raise UserError(self.env._("The internal note must be a text."))
         date = self._get_credit_note_date(date)
         self._check_no_blocking_attempt()
         total = self._get_credit_total(amount, lines, date)
@@ -153,7 +151,12 @@ class AccountMove(models.Model):
 
     def _check_credit_line_quantity(self, line, quantity, credit):
         """Check the quantity to credit on a line."""
-        if not is_number(quantity) or quantity <= 0:
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        # Below half of the last decimal it is none, and credits 0.00.
+        if (
+            not is_number(quantity)
+            or float_compare(quantity, 0, precision_digits=digits) <= 0
+        ):
             raise UserError(
                 self.env._(
                     "The quantity to credit must be a number above zero, not "
@@ -161,7 +164,6 @@ class AccountMove(models.Model):
                     value=quantity,
                 )
             )
-        digits = self.env["decimal.precision"].precision_get("Product Unit")
         if float_compare(quantity, round(quantity, digits), precision_digits=9):
             raise UserError(
                 self.env._(
@@ -245,35 +247,12 @@ class AccountMove(models.Model):
             ISSUE_CREDIT_NOTE,
             idempotency_key,
             amount=amount,
-            lines=self._get_dicts(lines, ("line_id",)),
+            lines=lines,
             reason=reason,
             date=date,
-            destinations=self._get_dicts(destinations, ("payment_id", "journal_id")),
+            destinations=destinations,
             note=note,
         )
-
-    @api.model
-    def _get_dicts(self, values, id_keys):
-        """Return a list of dicts that somebody gave, as JSON can hold it."""
-        if not values:
-            return None
-        if not isinstance(values, list | tuple) or not all(
-            isinstance(value, dict) for value in values
-        ):
-            raise UserError(
-                self.env._("Lines and destinations are given as lists of values.")
-            )
-        return [
-            {
-                key: get_id(item)
-                if key in id_keys
-                else item
-                if item is None or isinstance(item, str | int | float | bool)
-                else str(item)
-                for key, item in value.items()
-            }
-            for value in values
-        ]
 
     # === BUSINESS METHODS - STEPS === #
 

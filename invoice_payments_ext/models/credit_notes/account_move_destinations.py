@@ -56,10 +56,8 @@ class AccountMove(models.Model):
         :param list[dict] destinations: See :meth:`issue_credit_note`.
         """
         self.ensure_one()
-        given = destinations if isinstance(destinations, list | tuple) else []
-        given = [values for values in given if isinstance(values, dict)]
         for name in LOCKED_BEFORE_CREDIT_NOTE:
-            getattr(self, name)(given)
+            getattr(self, name)(destinations or [])
         self._lock_for_payment()
 
     # === GIVEN DESTINATIONS === #

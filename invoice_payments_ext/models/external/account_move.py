@@ -135,7 +135,7 @@ class AccountMove(models.Model):
 
         :raise UserError: If it cannot.
         """
-        if not isinstance(excess, str) or excess not in EXCESS_METHODS:
+        if excess not in EXCESS_METHODS:
             raise UserError(
                 self.env._(
                     "An excess is kept as credit ('credit') or refused, not %(value)r.",
@@ -271,6 +271,15 @@ class AccountMove(models.Model):
             if not is_checked:
                 self._check_payment_amount(amount)
             dialog.amount = self._convert_for_journal(amount, values)
+            if dialog.currency_id.is_zero(dialog.amount):
+                raise UserError(
+                    self.env._(
+                        "%(amount)s is less than the smallest unit of %(currency)s, "
+                        "the currency of the journal.",
+                        amount=self.currency_id.format(amount),
+                        currency=dialog.currency_id.name,
+                    )
+                )
         else:
             self._check_chargeable_in_full()
         payment = dialog._create_payments()

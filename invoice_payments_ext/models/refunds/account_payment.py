@@ -30,6 +30,7 @@ REFUND = Door(
     rights="_check_refund_rights",
     lock="_lock_to_refund",
     amount="_get_amount_to_refund",
+    adapt="_adapt_refund",
     check="_check_refund",
     work="_carry_out_refund",
     complete="_complete_refund",
@@ -200,8 +201,6 @@ class AccountPayment(models.Model):
                           value does not fit, or the key was used with other values.
         :raise AccessError: If the user has no right to refund.
         """
-        if to == "original" and len(self) == 1 and self.is_from_credit:
-            to = "credit"  # That is where it came from; there is no gateway.
         return self._pass(
             REFUND,
             idempotency_key,
@@ -217,6 +216,10 @@ class AccountPayment(models.Model):
         )
 
     # === BUSINESS METHODS - STEPS === #
+
+    def _adapt_refund(self, to, **_arguments):
+        """Let credit go back where it came from: there is no gateway."""
+        return {"to": "credit"} if to == "original" and self.is_from_credit else {}
 
     def _get_amount_to_refund(self, **_arguments):
         return self._get_refundable_amount()
@@ -262,7 +265,7 @@ class AccountPayment(models.Model):
 
         A credit note that is paid out is locked as well: it may be kept as credit.
         """
-        target = REFUND_TARGETS.get(to) if isinstance(to, str) else None
+        target = REFUND_TARGETS.get(to)
         if target and target.lock:
             getattr(self, target.lock)()
         self._lock_with_invoices(

@@ -1,7 +1,6 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ...tools import get_id
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 from .account_payment import REFUND_TARGETS
 from .refund_amounts import get_given_back
@@ -23,7 +22,7 @@ class AccountPayment(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        if not isinstance(to, str) or to not in REFUND_TARGETS:
+        if to not in REFUND_TARGETS:
             raise UserError(
                 self.env._(
                     "A refund goes to the original method ('original'), outside "
@@ -137,7 +136,7 @@ class AccountPayment(models.Model):
         invoices = self._get_refund_invoices()
         if not invoice_id:
             return invoices.browse()
-        invoice = invoices.browse(get_id(invoice_id))
+        invoice = invoices.browse(invoice_id)
         if invoice not in invoices:
             raise UserError(
                 self.env._(

@@ -69,7 +69,7 @@ class PaymentTransaction(models.Model):
             amount, self.currency_id, refundable, self.env._("refundable amount")
         )
         if self.payment_id and self.env["account.payment.approval"]._is_above_limit(
-            self.payment_id, "refund", {}, amount, self.currency_id
+            self.payment_id, "refund", {}, amount
         ):
             raise UserError(
                 self.env._(

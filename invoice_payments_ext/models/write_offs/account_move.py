@@ -87,8 +87,6 @@ class AccountMove(models.Model):
                     state=states[self.state].lower(),
                 )
             )
-        if reason is not None and not isinstance(reason, str):
-            raise UserError(self.env._("The reason must be a text."))
 
     # === ODOO'S OWN RECONCILIATION === #
 
@@ -187,19 +185,20 @@ class AccountMove(models.Model):
             date=date,
         )
 
-    def undo_write_off(self, reason=None):
+    def undo_write_off(self, reason=None, idempotency_key=None):
         """Undo this write-off with an opposite entry: the invoice is open again.
 
         Does not commit.
 
         :param str reason: Why, for the records.
+        :param str idempotency_key: See :meth:`charge`.
         :return: The posted opposite entry, of today.
         :rtype: account.move
-        :raise UserError: If this entry is not a write-off, was undone before, or today
-                          is in a locked period.
+        :raise UserError: If this entry is not a write-off, was undone before, today is
+                          in a locked period, or the key was used with other values.
         :raise AccessError: If the user has no right to write off.
         """
-        return self._pass(UNDO_WRITE_OFF, reason=reason)
+        return self._pass(UNDO_WRITE_OFF, idempotency_key, reason=reason)
 
     # === BUSINESS METHODS - STEPS === #
 

@@ -2,8 +2,6 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from ...tools import get_id
-
 # The amounts on these accounts are not a loss.
 NO_WRITE_OFF_ACCOUNT_TYPES = (
     "asset_receivable",
@@ -63,7 +61,7 @@ class AccountMove(models.Model):
                 )
         else:
             accounts = self.env["account.account"].with_company(company)
-            account = accounts.sudo().browse(get_id(account_id)).exists()
+            account = accounts.sudo().browse(account_id).exists()
             if not account:
                 raise UserError(self.env._("There is no account %s.", account_id))
         account_sudo = account.sudo().with_company(company)

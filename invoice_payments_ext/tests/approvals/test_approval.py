@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
+from odoo.tools import SQL
 
 from ..common import InvoicePaymentsCommon
 
@@ -23,6 +24,9 @@ class TestApproval(InvoicePaymentsCommon):
             {"name": "Bad debt", "code": "BADDEBT", "account_type": "expense"}
         )
         cls.company.payment_approval_limit = 100.0
+        cls.company.credit_adjustment_account_id = cls.company_data[
+            "default_account_expense"
+        ]
         cls.other_company_data = cls.setup_other_company(name="Other Company")
         cls.approver = cls.make_user(cls, "ip_approver", GROUPS, name="Ada Approver")
         cls.supervisor.name = "Sam Supervisor"
@@ -77,11 +81,42 @@ class TestApproval(InvoicePaymentsCommon):
             self.invoice.write_off(100.0, "Insolvent")._name, "account.move"
         )
 
-    def test_without_a_limit_nothing_waits(self):
-        self.company.payment_approval_limit = 0.0
-        self.assertEqual(
-            self.invoice.write_off(reason="Insolvent")._name, "account.move"
-        )
+    def test_zero_means_always_and_empty_means_never(self):
+        admin = self.make_user("ip_admin", f"{GROUPS},base.group_system")
+        company = self.company.with_user(admin)
+        for limit in (0.0, False, 0):
+            # As the settings write it, which drop values that did not change.
+            settings = company.env["res.config.settings"].with_company(company)
+            settings.create({"payment_approval_limit": limit}).execute()
+            read = company.read(["payment_approval_limit"])[0]["payment_approval_limit"]
+            self.assertEqual(repr(read), repr(limit if limit is False else 0.0))
+            invoice = self.make_invoice().with_user(self.supervisor)
+            waits = invoice.write_off(0.01, "x")._name == "account.payment.approval"
+            self.assertEqual(waits, limit is not False)
+        self.assertIn(company, company.search([("payment_approval_limit", "=", 0)]))
+        notes = self._notes(self.company).replace("&nbsp;", "\xa0")
+        for change in (
+            "from $\xa0100.00 to $\xa00.00 (always)",
+            "from $\xa00.00 (always) to empty (no second person)",
+            "from empty (no second person) to $\xa00.00 (always)",
+        ):
+            self.assertIn(change, notes)
+        authors = self.company.message_ids[0].author_id
+        self.assertEqual(authors, company.env.user.partner_id)
+
+    def test_only_the_staff_reads_the_limit(self):
+        member = self.make_user("ip_member", "base.group_portal")
+        employee = self.make_user("ip_employee", "base.group_user")
+        for user in (member, employee):
+            company = self.company.with_user(user)
+            self.assertTrue(company.read(["name"]))
+            self.assertNotIn("payment_approval_limit", company.fields_get())
+            with self.assertRefused("", AccessError):
+                company.read(["payment_approval_limit"])
+            with self.assertRefused("", AccessError):
+                company.search([("payment_approval_limit", ">", 50)])
+        company = self.company.with_user(self.accountant)
+        self.assertEqual(company.payment_approval_limit, 100.0)
 
     def test_limit_is_compared_in_the_company_s_currency(self):
         currency = self.make_currency("GBP", 2.0)
@@ -198,12 +233,123 @@ class TestApproval(InvoicePaymentsCommon):
             self.invoice.write_off(60.0, "Insolvent")._name, "account.move"
         )
 
-    def test_what_another_person_or_invoice_took_does_not_count(self):
+    def test_what_another_person_or_customer_took_does_not_count(self):
         self.invoice.write_off(60.0, "Insolvent")
-        invoice = self.make_invoice().with_user(self.supervisor)
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        invoice = self.make_invoice(partner_id=stranger.id)
+        invoice = invoice.with_user(self.supervisor)
         self.assertEqual(invoice.write_off(60.0, "Insolvent")._name, "account.move")
         mine = self.invoice.with_user(self.approver)
         self.assertEqual(mine.write_off(60.0, "Insolvent")._name, "account.move")
+
+    def _make_older(self, *records, hours=25):
+        """Let records have been made some hours earlier."""
+        for record in records:
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE %s SET create_date = create_date - %s * interval '1 hour' "
+                    "WHERE id IN %s",
+                    SQL.identifier(record._table),
+                    hours,
+                    record._ids,
+                )
+            )
+        self.env.invalidate_all()
+
+    def test_invoices_of_one_customer_count_together_within_a_day(self):
+        contact = self.env["res.partner"].create(
+            {"name": "Colleague", "parent_id": self.partner.id, "type": "invoice"}
+        )
+        entry = self.invoice.write_off(60.0, "Insolvent")
+        second = self.make_invoice(partner_id=contact.id).with_user(self.supervisor)
+        self._request(60.0, second).with_user(self.supervisor).withdraw()
+        credited = second.issue_credit_note(60.0, reason="Wrong")
+        self.assertEqual(credited._name, "account.payment.approval")
+        self._make_older(entry, hours=23)
+        self._request(60.0, second).with_user(self.supervisor).withdraw()
+        self._make_older(entry, hours=2)
+        self.assertEqual(second.write_off(60.0, "Insolvent")._name, "account.move")
+        # On the same invoice it counts, whenever it was.
+        self._request(60.0)
+
+    def test_refunds_of_one_customer_count_together_within_a_day(self):
+        first = self._pay(500.0)
+        second = self._pay(500.0, invoice=self.make_invoice())
+        refund = first.refund(60.0, "outside", reason="Wrong")
+        for to in ("outside", "original"):
+            request = second.refund(60.0, to, reason="Wrong")
+            self.assertEqual(request._name, "account.payment.approval")
+            request.withdraw()
+        self._make_older(refund)
+        refund = second.refund(60.0, reason="Wrong")
+        self.assertEqual(refund._name, "account.payment")
+        request = first.refund(60.0, reason="Wrong")
+        self.assertEqual(request._name, "account.payment.approval")
+        request.withdraw()
+        self._make_older(refund, refund.payment_transaction_id.sudo())
+        third = self._pay(500.0, invoice=self.make_invoice())
+        self.assertEqual(third.refund(60.0, reason="Wrong")._name, "account.payment")
+
+    # === CREDIT THAT IS ADDED === #
+
+    def _adjust(self, amount, partner=None, **values):
+        partner = (partner or self.partner).with_user(self.supervisor)
+        return partner.adjust_credit_balance(amount, reason="Goodwill", **values)
+
+    def test_credit_that_is_added_waits(self):
+        values = {"note": "Loud", "notify": True, "idempotency_key": "A"}
+        request = self._adjust(5000.0, **values)
+        self.assertEqual(request._name, "account.payment.approval")
+        self.assertEqual(self._adjust(5000.0, **values), request)
+        self.assertEqual(
+            (request.kind, request.partner_id, request.company_id, request.amount),
+            ("adjustment", self.partner, self.company, 5000.0),
+        )
+        self.assertIn("Addition of Credit of $\xa05,000.00", request.display_name)
+        self.assertIn("Loud", request.details)
+        self.assertFalse(self.partner.credit_balance_ids.entry_ids)
+        with self.assertRefused("no right to refund", AccessError):
+            request.with_user(self.accountant).approve()
+        with self.assertRefused("asked for this yourself", AccessError):
+            request.approve()
+        entry = request.with_user(self.approver).approve()
+        self.assertEqual((entry.amount, entry.user_id), (5000.0, self.approver))
+        self.assertEqual(entry.note, "Loud")
+        self.assertEqual(request.result, entry)
+        told = request.with_user(self.supervisor)._get_waiting_notification()
+        self.assertIn(self.approver.name, told["params"]["message"])
+
+    def test_credit_that_is_added_counts_with_what_is_written_off(self):
+        self._adjust(60.0)
+        self._adjust(40.0)
+        self.assertEqual(self._adjust(0.01)._name, "account.payment.approval")
+        self._request(60.0).with_user(self.supervisor).withdraw()
+        # Taken back it does not count, and taking it needs nobody.
+        self.assertEqual(self._adjust(-60.0).amount, -60.0)
+        self._request(60.01).with_user(self.supervisor).withdraw()
+        entry = self.invoice.write_off(60.0, "Insolvent")
+        self.assertEqual(entry._name, "account.move")
+
+    def test_dialog_says_that_added_credit_waits(self):
+        action = self.partner.with_user(self.supervisor).action_adjust_credit_balance()
+        model = self.env[action["res_model"]].with_user(self.supervisor)
+        dialog = Form(model.with_context(**action["context"]))
+        dialog.amount = 150.0
+        dialog.reason = "Goodwill"
+        told = dialog.save().action_adjust()["params"]
+        self.assertEqual(told["type"], "warning")
+        self.assertFalse(self.partner.credit_balance_ids.entry_ids)
+
+    def test_pay_outs_and_refunds_count_together(self):
+        self._adjust(80.0)
+        balance = self.partner.credit_balance_ids.with_user(self.supervisor)
+        self.assertEqual(balance.pay_out(60.0, reason="x")._name, "account.payment")
+        payment = self._pay(500.0)
+        # Kept as credit it did not leave yet: it counts once with a pay-out.
+        kept = payment.refund(60.0, "credit", reason="Wrong")
+        self.assertEqual(kept._name, "account.payment")
+        request = payment.refund(60.0, "outside", reason="Wrong")
+        self.assertEqual(request._name, "account.payment.approval")
 
     def test_what_was_approved_does_not_count_for_the_approver(self):
         self._request(150.0).approve()
@@ -540,7 +686,7 @@ class TestApproval(InvoicePaymentsCommon):
 
     def test_rejected_without_a_reason(self):
         request = self._request()
-        for reason in (None, "", "  ", 5):
+        for reason in (None, "", "  "):
             with self.subTest(reason), self.assertRefused("reason is required"):
                 request.reject(reason)
 

@@ -320,13 +320,9 @@ class TestRefusals(InvoicePaymentsCommon):
 
     def test_method_that_does_not_exist(self):
         self.start_attempt("error")
-        for token_id in (2**30, "Visa", "1", 1.5, [1], -1):
+        for token_id in (2**30, 2**30 + 1):
             with self.subTest(token_id=token_id):
                 self._assert_method_refused(token_id, "no saved payment method")
-
-    def test_method_given_as_a_boolean(self):
-        with self.assertRefused("no saved payment method"):
-            self.invoice.charge(True)
 
     def test_no_method(self):
         self.token.active = False
@@ -401,10 +397,30 @@ class TestRefusals(InvoicePaymentsCommon):
         attempt = self.invoice.charge(self.token.id, amount=20.0, idempotency_key="F")
         self.assertEqual(attempt.amount, 20.0)
 
-    def test_key_that_is_no_text(self):
-        for key in (5, True, ["K"], {"a": 1}):
-            with self.subTest(key=key), self.assertRefused("key must be a text"):
-                self.invoice.charge(self.token.id, idempotency_key=key)
+    def test_key_is_the_caller_s_own(self):
+        """Another user, or a request for another company, may use the same text."""
+        self.invoice.charge(self.token.id, 10.0, idempotency_key="K")
+        mine = self.invoice.with_user(self.supervisor)
+        attempt = mine.charge(self.token.id, 20.0, idempotency_key="K")
+        self.assertEqual(attempt.amount, 20.0)
+        self.accountant.sudo().with_env(self.env).company_ids |= self.other_company
+        other = self._make_other_companys_invoice().with_user(self.accountant)
+        companies = (self.company | self.other_company).ids
+        # Whichever company is the first of the selected ones, it is the same request.
+        for company_ids in (companies, companies[::-1]):
+            other = other.with_context(allowed_company_ids=company_ids)
+            payment = other.record_external_payment(30.0, idempotency_key="K")
+            self.assertEqual(payment.amount, 30.0)
+        self.assertEqual(len(other.matched_payment_ids), 1)
+        keys = self.env["account.idempotency.key"].search([("key", "=", "K")])
+        self.assertEqual(
+            keys.mapped(lambda key: (key.user_id, key.company_id)),
+            [
+                (self.accountant, self.company),
+                (self.supervisor, self.company),
+                (self.accountant, self.other_company),
+            ],
+        )
 
     def test_second_click_without_a_key(self):
         self.invoice.charge(self.token.id)
@@ -466,14 +482,8 @@ class TestRefusals(InvoicePaymentsCommon):
             invoice.record_external_payment(journal_id=journal.id)
 
     def test_journal_that_does_not_exist(self):
-        for journal_id in (2**30, -1):
-            with self.assertRefused("no journal"):
-                self.invoice.record_external_payment(journal_id=journal_id)
-
-    def test_journal_that_is_no_id(self):
-        for journal_id in ("bank", 1.5, [1], True):
-            with self.subTest(journal_id), self.assertRefused("journal"):
-                self.invoice.record_external_payment(journal_id=journal_id)
+        with self.assertRefused("no journal"):
+            self.invoice.record_external_payment(journal_id=2**30)
 
     def test_method_line_that_does_not_fit(self):
         provider_line = self.bank.inbound_payment_method_line_ids.filtered(
@@ -497,12 +507,8 @@ class TestRefusals(InvoicePaymentsCommon):
                 )
 
     def test_method_line_that_does_not_exist(self):
-        for line_id in (2**30, "Cash", [1]):
-            with (
-                self.subTest(line_id),
-                self.assertRefused("not an incoming payment method"),
-            ):
-                self.invoice.record_external_payment(payment_method_line_id=line_id)
+        with self.assertRefused("not an incoming payment method"):
+            self.invoice.record_external_payment(payment_method_line_id=2**30)
 
     def test_date_in_a_locked_period(self):
         # Odoo locks no period for good that has drafts.

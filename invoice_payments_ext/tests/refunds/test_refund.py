@@ -850,7 +850,7 @@ class TestRefundRefusals(RefundCommon):
 
     def test_reasons(self):
         payment = self.charge()
-        for reason in (None, "", "  \n", 7):
+        for reason in (None, "", "  \n"):
             with self.subTest(reason), self.assertRefused("reason is required"):
                 self.refund(payment, 10, reason=reason)
 
@@ -864,7 +864,7 @@ class TestRefundRefusals(RefundCommon):
             ({"to": "outside", "date": "2999-01-01"}, "is in the future"),
             ({"to": "outside", "date": "soon"}, "is not a date"),
             ({"to": "outside", "date": "2001-01-01"}, "before that of the payment"),
-            ({"to": "outside", "journal_id": -7}, "no journal"),
+            ({"to": "outside", "journal_id": 2**30}, "no journal"),
             ({"to": "outside", "journal_id": vendor_journal.id}, "takes no payments"),
         ):
             with self.subTest(values), self.assertRefused(message):
