@@ -5,3 +5,4 @@ from . import account_payment_approval_limit
 from . import account_payment_approval_request
 from . import payment_door_mixin
 from . import res_company
+from . import res_partner

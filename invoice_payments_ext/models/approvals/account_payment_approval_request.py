@@ -28,9 +28,13 @@ class AccountPaymentApproval(models.Model):
         :raise UserError: If one of the kind waits for this record already, or nobody
                           could approve it.
         """
+        giving = record.sudo()._get_giving(arguments)
+        company = giving.company
+        if company.payment_approval_limit is None:
+            return self.browse()
+        giving.customer._lock_to_give()
         if not self._is_above_limit(record, kind, arguments, amount):
             return self.browse()
-        company = record.sudo()._get_giving(arguments).company
         self._check_none_waits(record, kind)
         approvers = self._get_approvers(company, self.env.user)
         if not approvers:

@@ -1,5 +1,5 @@
-import { registry } from "@web/core/registry";
-import { MonetaryField, monetaryField } from "@web/views/fields/monetary/monetary_field";
+import {registry} from "@web/core/registry";
+import {MonetaryField, monetaryField} from "@web/views/fields/monetary/monetary_field";
 
 /** An amount that may be empty, which is something else than zero. */
 export class OptionalMonetaryField extends MonetaryField {
