@@ -1,6 +1,7 @@
 from . import test_sequences
 from .approvals import test_approval
 from .attempts import (
+    test_branches,
     test_seams,
     test_states,
     test_stock_flows,

@@ -3,6 +3,7 @@ from . import account_payment
 from . import payment_provider
 from . import payment_transaction
 from . import payment_transaction_authorization
+from . import payment_transaction_company
 from . import payment_transaction_processing
 from . import payment_transaction_resolver
 from . import payment_transaction_states

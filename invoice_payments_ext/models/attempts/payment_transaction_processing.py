@@ -188,6 +188,7 @@ class PaymentTransaction(models.Model):
         if self.memo:
             facts = (self.reference, self.provider_reference, self.memo)
             values = {"memo": " - ".join(filter(None, facts)), **values}
+        values = {"company_id": self.company_id.id, **values}
         booking = self.with_context(booked_by_door=OURS)
         payment = super(PaymentTransaction, booking)._create_payment(**values)
         return payment.with_env(self.env)

@@ -110,6 +110,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         return {
+            "company_id": source_payment.company_id.id,
             "journal_id": source_payment.journal_id.id,
             "payment_method_line_id": source_payment.payment_method_line_id.id,
             "partner_id": source_payment.partner_id.id,
