@@ -266,6 +266,8 @@ class AccountMove(models.Model):
 
     def _record_by_register_dialog(self, amount, values, is_checked=False):
         """Record a payment through Odoo's own register dialog."""
+        if amount is not None and self._is_part_in_third_currency(amount, values):
+            return self._record_part_in_third_currency(amount, values)
         dialog = self._open_register_dialog(values)
         if amount is not None:
             if not is_checked:
@@ -352,6 +354,8 @@ class AccountMove(models.Model):
 
     def _convert_for_journal(self, amount, values):
         """Return an amount of this invoice in the currency of a journal that day."""
+        if self._is_in_third_currency(values):
+            return self._convert_as_booked(amount, values)
         return self.currency_id._convert(
             amount, self._get_journal_currency(values), self.company_id, values["date"]
         )

@@ -406,6 +406,49 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(payment.currency_id, journal.currency_id)
         self.assertEqual(invoice.amount_residual, 0.0)
 
+    def test_part_in_a_third_currency_takes_off_what_is_recorded(self):
+        """Also where the rate has changed, and the smallest unit is a large one."""
+        journal = self.make_currency_journal()
+        for code, amount in (("JPY", 90001), ("GBP", 100.0)):
+            foreign = self.make_currency(code, 100.0 if code == "JPY" else 0.7)
+            self.set_rate(foreign, "2026-01-18", 151.0 if code == "JPY" else 0.9)
+            invoice = self.make_invoice(amount, currency_id=foreign.id)
+            for part, left in ((50, amount - 50), (7, amount - 57)):
+                with self.subTest(code=code, part=part):
+                    payment = invoice.record_external_payment(
+                        part, journal_id=journal.id, date="2026-02-01"
+                    )
+                    self.assertEqual(payment.currency_id, journal.currency_id)
+                    self.assertEqual(invoice.amount_residual, left)
+                    self.assertTrue(
+                        all(payment.sudo()._get_receivable_lines().mapped("reconciled"))
+                    )
+            row = self.rows(invoice)[f"pay-{payment.id}"]
+            self.assertEqual(row["amount_applied"], 7)
+            refund = payment.with_user(self.supervisor).refund(
+                to="outside", reason="Wrong", journal_id=journal.id
+            )
+            self.assertEqual(refund.currency_id, journal.currency_id)
+            self.assertEqual(invoice.amount_residual, amount - 50)
+            invoice.record_external_payment(journal_id=journal.id, date="2026-02-01")
+            self.assertEqual(invoice.amount_residual, 0)
+            self.assertFalse(sum(invoice.sudo().line_ids.mapped("amount_residual")))
+
+    def test_third_currency_and_instalments(self):
+        euro = self.make_currency("EUR", 0.5)
+        self.set_rate(euro, "2026-01-18", 0.75)
+        journal = self.make_currency_journal(self.make_currency("GBP", 0.8))
+        invoice = self.make_invoice_with_instalments(100)
+        invoice = invoice.sudo().copy(
+            {"currency_id": euro.id, "invoice_date": "2026-01-15"}
+        )
+        invoice.action_post()
+        invoice = invoice.with_user(self.accountant)
+        invoice.record_external_payment(70, journal_id=journal.id, date="2026-02-01")
+        lines = invoice.sudo()._get_open_receivable_lines()
+        self.assertEqual(lines.mapped("amount_residual_currency"), [30])
+        self.assertEqual(lines.mapped("amount_residual"), [60])
+
     def test_company_currency_journal_set_explicitly(self):
         euro = self.make_currency("EUR")
         journal = self.make_currency_journal(
