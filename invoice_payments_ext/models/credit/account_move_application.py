@@ -39,6 +39,7 @@ class AccountMove(models.Model):
     )
     has_outstanding_credit = fields.Boolean(
         compute="_compute_has_outstanding_credit",
+        compute_sudo=True,
         help="Whether something of this credit note or entry is open in favour of a "
         "customer.",
     )

@@ -9,6 +9,7 @@ class AccountMove(models.Model):
 
     has_chargeable_method = fields.Boolean(
         compute="_compute_has_chargeable_method",
+        compute_sudo=True,
         help="Whether the customer of this draft has a method that can be charged.",
     )
 

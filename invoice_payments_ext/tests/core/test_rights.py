@@ -1,3 +1,5 @@
+from lxml.etree import fromstring
+
 from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
@@ -361,3 +363,70 @@ class TestDialogRights(CreditCommon):
                 shown = dialogs.onchange(dict(given), [], spec)["value"]
                 for name, value in given.items():
                     self.assertEqual(shown[name]["id"], value)
+
+
+@tagged("post_install", "-at_install")
+class TestSalesperson(InvoicePaymentsCommon):
+    """Who may read invoices, but not payments, as `sale` lets its users."""
+
+    # What `sale` gives, and what each employee may read.
+    READABLE = (
+        "account.account",
+        "account.journal",
+        "account.move",
+        "account.move.line",
+        "account.partial.reconcile",
+        "account.payment.term",
+        "account.tax",
+        "account.tax.group",
+    )
+
+    def setUp(self):
+        super().setUp()
+        group = self.env["res.groups"].create({"name": "Salespeople"})
+        self.env["ir.model.access"].create(
+            [
+                {
+                    "name": f"{model} of salespeople",
+                    "model_id": self.env["ir.model"]._get_id(model),
+                    "group_id": group.id,
+                    "perm_read": True,
+                }
+                for model in self.READABLE
+            ]
+        )
+        self.salesperson = self.make_user("ip_salesperson", "base.group_user")
+        self.salesperson.group_ids |= group
+
+    def open_form(self, move):
+        """Read what the form shows; in the web client that is one request."""
+        move = move.with_user(self.salesperson)
+        self.env.invalidate_all()
+        view = move.get_view(view_type="form")
+        shown = fromstring(view["arch"]).xpath("//field[not(ancestor::field)]/@name")
+        self.assertIn("refund_status", shown)
+        [values] = move.web_read({name: {} for name in shown})
+        return values
+
+    def test_opens_and_finds_all_invoices(self):
+        """Of each kind: a draft, paid and refunded, credited, written off."""
+        draft = self.make_invoice(post=False)
+        payment = self.start_attempt("done", amount=500.0).sudo().payment_id
+        payment.with_user(self.supervisor).refund(100, reason="Wrong")
+        entry = self.invoice.with_user(self.supervisor).issue_credit_note(
+            200, reason="Wrong"
+        )
+        paid = self.make_invoice(100)
+        excess = paid.record_external_payment(100)
+        excess.sudo().move_id.line_ids.remove_move_reconcile()
+        for move in (draft, self.invoice, entry, paid, excess.move_id):
+            with self.subTest(move.sudo().name):
+                values = self.open_form(move)
+                self.assertEqual(values["id"], move.id)
+        self.assertEqual(
+            self.open_form(self.invoice)["refund_status"], "partially_refunded"
+        )
+        moves = self.env["account.move"].with_user(self.salesperson)
+        found = moves.search([("refund_status", "=", "partially_refunded")])
+        self.assertEqual(found, self.invoice)
+        moves.browse(paid.id).get_payment_rows()
