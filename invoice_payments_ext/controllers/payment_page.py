@@ -79,6 +79,11 @@ class PortalAccount(portal.PortalAccount):
             providers_sudo = providers_sudo.filtered(
                 lambda provider: provider.code != "credit_balance"
             )
+        elif payer_sudo != customer_sudo.commercial_partner_id:
+            # What was saved for the company pays its invoices.
+            values["tokens_sudo"] |= values["tokens_sudo"]._get_available_tokens(
+                providers_sudo.ids, customer_sudo.commercial_partner_id.id
+            )
         return {
             **values,
             "providers_sudo": providers_sudo,

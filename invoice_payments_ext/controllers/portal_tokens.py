@@ -11,15 +11,19 @@ class PaymentTokenPortal(payment.PaymentPortal):
 
     @staticmethod
     def _validate_transaction_kwargs(kwargs, additional_allowed_keys=()):
-        """Accept which text the payment form showed beside *Save*."""
+        """Accept which text the form showed beside *Save*, and for whom it saves."""
         payment.PaymentPortal._validate_transaction_kwargs(
-            kwargs, {*additional_allowed_keys, "consent_version"}
+            kwargs, {*additional_allowed_keys, "consent_version", "save_for"}
         )
 
-    def _create_transaction(self, provider_id, *args, consent_version=None, **kwargs):
-        """Keep the consent of a member who saves a payment method.
+    def _create_transaction(
+        self, provider_id, *args, consent_version=None, save_for=None, **kwargs
+    ):
+        """Keep the consent of a member who saves a payment method, and for whom.
 
         :param str consent_version: The version of the text that the form showed.
+        :param str save_for: `company` for the company that the member belongs to; else
+                             the member only.
         """
         # In superuser mode to read the text of the provider's company.
         provider_sudo = request.env["payment.provider"].sudo().browse(provider_id)
@@ -27,6 +31,11 @@ class PaymentTokenPortal(payment.PaymentPortal):
         tx_sudo = super()._create_transaction(provider_id, *args, **kwargs)
         if tx_sudo.tokenize and consent_text:
             tx_sudo._keep_consent(consent_text)
+        if tx_sudo.tokenize and save_for == "company":
+            company_sudo = provider_sudo._get_company_to_save_for()
+            tx_sudo.saves_for_company = (
+                company_sudo and tx_sudo.partner_id == request.env.user.partner_id
+            )
         return tx_sudo
 
     @route()

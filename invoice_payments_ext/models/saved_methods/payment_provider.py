@@ -1,6 +1,6 @@
 from hashlib import sha256
 
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS
@@ -44,6 +44,19 @@ class PaymentProvider(models.Model):
                 "in the meantime. Load the page again and read it before you save one."
             )
         )
+
+    @api.model
+    def _get_company_to_save_for(self):
+        """Return the company that the member may save a method for, if he has one.
+
+        :return: The commercial partner, in superuser mode.
+        :rtype: res.partner
+        """
+        partner_sudo = self.env.user.partner_id.sudo()
+        company_sudo = partner_sudo.commercial_partner_id
+        if self.env.user._is_public() or company_sudo == partner_sudo:
+            return partner_sudo.browse()
+        return company_sudo
 
     def _archive_linked_tokens(self):
         """Let a provider be switched off although attempts by it are in flight."""

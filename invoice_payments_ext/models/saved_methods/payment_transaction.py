@@ -1,16 +1,26 @@
-from odoo import models
+from odoo import fields, models
 
 
 class PaymentTransaction(models.Model):
-    """A transaction that saves a payment method carries the consent to the method."""
+    """A transaction that saves a payment method: whose it is, and the consent to it."""
 
     _name = "payment.transaction"
     _inherit = ["payment.transaction", "payment.consent.mixin"]
 
+    saves_for_company = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Whether the member saves the payment method for the company that he "
+        "belongs to. All its invoices can be charged to it then.",
+    )
+
     def _tokenize(self, payment_data):
-        """Give the saved method the consent of its owner."""
+        """Give the saved method its owner, and the consent of who saved it."""
+        known = self.token_id
         result = super()._tokenize(payment_data)
         token = self.token_id
+        if self.saves_for_company and token != known:
+            token.partner_id = token.partner_id.commercial_partner_id
         if self.consent_date and token and not token.consent_date:
             token._keep_consent(
                 self.consent_text, date=self.consent_date, user=self.consent_user_id

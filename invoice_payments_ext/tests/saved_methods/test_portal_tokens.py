@@ -533,6 +533,37 @@ class TestTokenConsent(PortalTokenCommon):
         self.assertEqual(self.kept(token), self.kept(tx))
         self.assertEqual(token.consent_user_id, self.member)
 
+    def test_saved_for_the_company_or_for_oneself(self):
+        """It is asked, and staff charge only what was given to the company."""
+        of_company = self.make_invoice(100, partner_id=self.partner.id)
+        self.assertEqual(of_company._get_saved_tokens(), self.other_token.browse())
+        page = fromstring(self.url_open(f"/my/invoices/{self.invoice.id}").text)
+        [choice] = page.find_class("o_token_owner")
+        self.assertEqual(
+            choice.xpath(".//input/@value"), ["contact", "company"], "Nothing is asked."
+        )
+        self.assertIn(self.partner.name, choice.text_content())
+
+        own = self.add(save_for="contact")
+        self.assertEqual(own.partner_id, self.member.partner_id)
+        tx = self.pay(1000, tokenization_requested=True, save_for="company")
+        given = self.confirm(tx.reference)
+        self.assertEqual(given.partner_id, self.partner)
+        self.assertEqual(of_company._get_default_token(), given)
+        dialog = self.env["account.payment.create"].new({"move_id": of_company.id})
+        self.assertTrue(dialog.has_saved_method)
+        page = fromstring(self.url_open(f"/my/invoices/{of_company.id}").text)
+        offered = page.xpath("//input[@data-payment-option-type='token']")
+        self.assertIn(
+            str(given.id), [each.get("data-payment-option-id") for each in offered]
+        )
+
+        self.authenticate("ip_stranger", "ip_stranger")
+        page = self.page()
+        self.assertFalse(page.find_class("o_token_owner"))
+        token = self.add(save_for="company")
+        self.assertEqual(token.partner_id, self.stranger.partner_id)
+
     def test_not_ticked(self):
         _text, version = self.shown()
         tx = self.pay(1000, consent_version=version)

@@ -2,23 +2,28 @@ import {patch} from "@web/core/utils/patch";
 
 import {PaymentForm} from "@payment/interactions/payment_form";
 
-/** Say which text stood beside *Save*: the server keeps its own copy of it. */
+/** Say which text stood beside *Save*, of which the server has a copy, and for whom. */
 patch(PaymentForm.prototype, {
     /** @override */
     _prepareTransactionRouteParams() {
         const params = super._prepareTransactionRouteParams(...arguments);
-        const version = this._getConsentVersion();
-        if (params?.tokenization_requested && version) {
-            params.consent_version = version;
+        if (params?.tokenization_requested) {
+            const version = this._findInChosenForm(".o_token_consent")?.dataset
+                .consentVersion;
+            if (version) {
+                params.consent_version = version;
+            }
+            const owner = this._findInChosenForm(".o_token_owner input:checked");
+            if (owner) {
+                params.save_for = owner.value;
+            }
         }
         return params;
     },
 
-    /** @returns {String|undefined} the version of the text that the chosen method shows */
-    _getConsentVersion() {
+    /** @returns {Element|null} what the form of the chosen method has of this kind */
+    _findInChosenForm(selector) {
         const radio = this.el.querySelector("[name='o_payment_radio']:checked");
-        const consentEl =
-            radio && this._getInlineForm(radio)?.querySelector(".o_token_consent");
-        return consentEl?.dataset.consentVersion;
+        return (radio && this._getInlineForm(radio)?.querySelector(selector)) || null;
     },
 });
