@@ -31,15 +31,54 @@ class PaymentPortal(payment.PaymentPortal):
             },
         )
 
-    @route()
-    def overdue_invoices_transaction(self, payment_reference, **kwargs):
-        """Say so when nothing is overdue any more; stock ends with an error."""
-        domain = self._get_overdue_invoices_domain()
-        if not request.env.user._is_public() and not request.env["account.move"].search(
-            domain, limit=1
-        ):
+    @route(
+        [
+            "/invoice/transaction/overdue",
+            "/invoice/transaction/overdue/<int:company_id>/<int:currency_id>",
+        ]
+    )
+    def overdue_invoices_transaction(
+        self, payment_reference, company_id=None, currency_id=None, **kwargs
+    ):
+        """Pay what is overdue in one company and currency; the first if none is named.
+
+        Stock refuses as soon as there are several.
+        """
+        if request.env.user._is_public():
+            return super().overdue_invoices_transaction(payment_reference, **kwargs)
+        groups = self._get_overdue_groups()
+        group = self._choose_overdue_group(groups, company_id, currency_id)
+        if not group:
             raise UserError(request.env._("Nothing is overdue: it was paid already."))
-        return super().overdue_invoices_transaction(payment_reference, **kwargs)
+        self._validate_transaction_kwargs(kwargs)
+        return self._process_transaction(
+            request.env.user.partner_id.id,
+            group[1].id,
+            groups[group].ids,
+            payment_reference,
+            **kwargs,
+        )
+
+    @staticmethod
+    def _get_overdue_groups():
+        """Return what of the member's invoices is overdue; see `_group_overdue`."""
+        moves = request.env["account.move"]
+        return moves.search(
+            [
+                ("state", "=", "posted"),
+                ("move_type", "=", "out_invoice"),
+                ("payment_state", "in", ("not_paid", "partial")),
+                *moves._get_overdue_domain(request.env.user.partner_id),
+            ]
+        )._group_overdue()
+
+    @staticmethod
+    def _choose_overdue_group(groups, company_id, currency_id):
+        """Return the company and the currency that are paid; none if nothing is due."""
+        if not company_id:
+            return next(iter(groups), None)
+        chosen = (company_id, currency_id)
+        return next((key for key in groups if (key[0].id, key[1].id) == chosen), None)
 
     def _process_transaction(
         self,

@@ -27,34 +27,83 @@ class PortalAccount(portal.PortalAccount):
             "access_token": access_token or invoice.sudo()._portal_ensure_token(),
             "member_link_amount": link_amount and kwargs["amount"],
             "member_link_token": link_amount and request.params.get("payment_token"),
-            "member_overdue_amount": sum(overdue.mapped("amount_residual")),
+            "member_overdue_amount": overdue.sudo()._get_overdue_amount(),
         }
+
+    def _get_overdue_invoices_domain(self, partner_id=None):
+        """Count instalments, and the invoices of the member's whole company."""
+        partner = (
+            request.env["res.partner"]
+            .sudo()
+            .browse(partner_id or request.env.user.partner_id.id)
+        )
+        return [
+            *(
+                term
+                for term in super()._get_overdue_invoices_domain(partner_id)
+                if term[0] not in ("invoice_date_due", "partner_id")
+            ),
+            *request.env["account.move"]._get_overdue_domain(partner),
+        ]
 
     def _get_other_overdue_invoices(self, invoice):
         """Return all that is overdue, where that is more than this invoice."""
         moves = request.env["account.move"]
         if request.env.user._is_public() or not moves.has_access("read"):
             return moves
-        overdue = moves.search(
-            [
-                *self._get_overdue_invoices_domain(),
-                ("partner_id", "=", invoice.partner_id.id),
-                ("company_id", "=", invoice.company_id.id),
-                ("currency_id", "=", invoice.currency_id.id),
-            ]
-        )
+        groups = self._get_overdue_groups()
+        overdue = groups.get((invoice.company_id, invoice.currency_id), moves)
         return overdue if overdue - invoice else moves
 
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
-        """Ask for the remaining amounts; stock asks for the totals."""
-        values = super()._overdue_invoices_get_page_view_values(
-            overdue_invoices, **kwargs
+        """Ask for what is overdue in one company and currency, and name the others.
+
+        Stock asks for the totals, and fails where there are several.
+        """
+        groups = self._get_overdue_groups()
+        chosen = self._choose_overdue_group(
+            groups,
+            self._cast_as_int(kwargs.pop("company_id", None)),
+            self._cast_as_int(kwargs.pop("currency_id", None)),
         )
-        if "payment" in values:
-            remaining = sum(overdue_invoices.mapped("amount_residual"))
-            values["amount"] = remaining
-            values["payment"] = {**values["payment"], "amount": remaining}
-        return values
+        if not chosen:
+            return {"page_name": "overdue_invoices"}
+        company, currency = chosen
+        invoices = groups[chosen]
+        values = super()._overdue_invoices_get_page_view_values(invoices[:1], **kwargs)
+        amount = invoices.sudo()._get_overdue_amount()
+        if len(invoices) > 1:
+            reference = company.sudo().get_next_batch_payment_communication()
+            values["payment"]["reference"] = reference
+        values["payment"]["amount"] = amount
+        return {
+            **values,
+            **self._get_common_page_view_values(
+                invoices_data={
+                    "partner": invoices[:1].partner_id,
+                    "company": company,
+                    "total_amount": amount,
+                    "currency": currency,
+                    "amount_residual": amount,
+                    "payment_reference": values["payment"]["reference"],
+                    "landing_route": "/my/invoices/",
+                    "transaction_route": "/invoice/transaction/overdue"
+                    f"/{company.id}/{currency.id}",
+                },
+                **kwargs,
+            ),
+            "amount": amount,
+            "overdue_invoices": invoices,
+            "other_overdue": [
+                {
+                    "amount": others.sudo()._get_overdue_amount(),
+                    "company": key[0],
+                    "currency": key[1],
+                }
+                for key, others in groups.items()
+                if key != chosen
+            ],
+        }
 
     def _get_common_page_view_values(
         self, invoices_data, access_token=None, smallest_amount=None, **kwargs

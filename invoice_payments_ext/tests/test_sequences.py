@@ -360,6 +360,8 @@ class Sequence(RuleBasedStateMachine):
             invoices |= self.choose(self.open_invoices(), second)
         if amount is None or len(invoices) > 1:
             amount = sum(invoices.mapped("amount_residual"))
+        if len(invoices) > 1:
+            amount = invoices._get_overdue_amount()
         self.do(self.test.pay_as_member, invoices, amount, way, answer=answer)
 
     @precondition(lambda self: self.attempts("authorized"))

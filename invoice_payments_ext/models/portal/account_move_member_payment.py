@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...tools import is_number
@@ -49,14 +49,14 @@ class AccountMove(models.Model):
         )
         if len(self) == 1:
             self._check_member_amount(amount, link_amount)
-        elif self.currency_id.compare_amounts(
-            amount, sum(self.mapped("amount_residual"))
-        ):
+            return
+        overdue = self._get_overdue_amount()
+        if self.currency_id.compare_amounts(amount, overdue):
             raise UserError(
                 self.env._(
                     "The amount to be paid has changed: it is %s now. Load the page "
                     "again.",
-                    self.currency_id.format(sum(self.mapped("amount_residual"))),
+                    self.currency_id.format(overdue),
                 )
             )
 
@@ -220,6 +220,64 @@ class AccountMove(models.Model):
         }
 
     # === GETTERS === #
+
+    @api.model
+    def _get_overdue_domain(self, partner):
+        """Return the domain of the invoices of a customer of which a part is overdue.
+
+        Those of the whole company are meant, and instalments count each for itself.
+
+        :param res.partner partner: A contact of the customer.
+        :rtype: list
+        """
+        today = fields.Date.context_today(self)
+        return [
+            ("commercial_partner_id", "=", partner.commercial_partner_id.id),
+            (
+                "line_ids",
+                "any",
+                [
+                    ("display_type", "=", "payment_term"),
+                    ("reconciled", "=", False),
+                    ("date_maturity", "<", today),
+                ],
+            ),
+        ]
+
+    def _get_overdue_amount(self):
+        """Return what of these invoices, in one currency, is overdue and can be paid.
+
+        :return: The amount in the invoices' currency.
+        :rtype: float
+        """
+        today = fields.Date.context_today(self)
+        amount = 0.0
+        for invoice in self:
+            lines = invoice._get_open_receivable_lines().filtered(
+                lambda line: line.date_maturity and line.date_maturity < today
+            )
+            due = sum(lines.mapped("amount_residual_currency"))
+            amount += max(min(due, invoice._get_chargeable_amount()), 0.0)
+        return self.currency_id.round(amount) if self else 0.0
+
+    def _group_overdue(self):
+        """Group those of these that can be paid as they are paid: at once.
+
+        :return: The invoices by their company and currency, the first invoice's first.
+        :rtype: dict[tuple[res.company, res.currency], account.move]
+        """
+        payable_sudo = self.sudo().filtered(
+            lambda invoice: (
+                invoice._has_to_be_paid()
+                and invoice.currency_id.compare_amounts(
+                    invoice._get_overdue_amount(), 0
+                )
+                > 0
+            )
+        )
+        return payable_sudo.sudo(self.env.su).grouped(
+            lambda invoice: (invoice.company_id, invoice.currency_id)
+        )
 
     def _get_member_amounts(self):
         """Return the amounts that a member is offered to pay on this invoice.

@@ -1,7 +1,11 @@
 import re
 import uuid
+from datetime import timedelta
 from unittest.mock import patch
 
+from lxml.html import fromstring
+
+from odoo import fields
 from odoo.exceptions import LockError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -290,6 +294,50 @@ class TestCreditProvider(PortalPaymentCommon):
         self._keep()
         self.assertEqual((self.invoice.amount_residual, other.amount_residual), (0, 0))
         self.assertEqual(self.held(), 500)
+
+    def test_overdue_are_instalments_and_each_currency_for_itself(self):
+        """A member owes with the company, and pays each currency with one payment."""
+        parts = self.make_invoice_with_instalments(80).sudo()
+        parts.line_ids.filtered("date_maturity").sorted("date_maturity")[
+            1
+        ].date_maturity = fields.Date.today() + timedelta(days=20)
+        due = "2026-02-01"
+        own = self.make_invoice(
+            10, partner_id=self.member.partner_id.id, invoice_date_due=due
+        )
+        euro = self.make_currency("EUR")
+        foreign = self.make_invoice(5, currency_id=euro.id, invoice_date_due=due)
+        self._keep()
+
+        forms, text, url = [], "", "/my/invoices/overdue"
+        for _each in range(2):
+            page = self.url_open(url)
+            self.assertEqual(page.status_code, 200)
+            text += page.text
+            root = fromstring(page.text)
+            forms.append(root.get_element_by_id("o_payment_form"))
+            [other] = root.find_class("o_other_overdue")
+            [url] = other.xpath(".//a/@href")
+        for invoice, is_named in ((own, True), (foreign, True), (self.invoice, False)):
+            self.assertEqual(invoice.name in text, is_named)
+        routes = [form.get("data-transaction-route") for form in forms]
+        amounts = [float(form.get("data-amount")) for form in forms]
+        self.assertEqual(sorted(amounts), [5, 50])
+        for route, amount in zip(routes, amounts, strict=True):
+            self.request(
+                route,
+                payment_reference="BATCH",
+                **self._prepare_values(
+                    amount, self.provider, token_id=self.token.id, flow="token"
+                ),
+            )
+        self._keep()
+        self.assertEqual(
+            [move.amount_residual for move in (parts, own, foreign, self.invoice)],
+            [40, 0, 0, 1000],
+        )
+        page = self.url_open("/my/invoices/overdue", allow_redirects=False)
+        self.assertURLEqual(page.headers["Location"], "/my/invoices")
 
 
 @tagged("post_install", "-at_install")
