@@ -28,6 +28,10 @@ class AccountPaymentCreate(models.TransientModel):
     chargeable_amount = fields.Monetary(compute="_compute_amounts")
     amount_in_flight = fields.Monetary(compute="_compute_amounts")
     discount_note = fields.Char(compute="_compute_amounts")
+    prepaid_amount = fields.Monetary(
+        compute="_compute_amounts",
+        help="The amount that was paid before, for an order for example.",
+    )
     applied_credit = fields.Monetary(compute="_compute_amounts")
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
@@ -95,8 +99,11 @@ class AccountPaymentCreate(models.TransientModel):
                 if invoice
                 else 0
             )
+            dialog.prepaid_amount = invoice._get_prepaid_amount() if dialog.issue else 0
             dialog.applied_credit = (
-                invoice.amount_total - invoice._get_amount_to_propose()
+                invoice.amount_total
+                - dialog.prepaid_amount
+                - invoice._get_amount_to_propose()
                 if dialog.issue
                 else 0
             )
@@ -265,10 +272,10 @@ class AccountPaymentCreate(models.TransientModel):
             )
         if not attempt:
             return prepare_notification(
-                self.env._("Paid by credit"),
+                self.env._("Paid already"),
                 self.env._(
-                    "%s was issued and paid from the customer's credit balance: "
-                    "nothing was charged.",
+                    "%s was issued and paid with what the customer had paid before or "
+                    "from the credit balance: nothing was charged.",
                     invoice.name,
                 ),
             )

@@ -18,7 +18,11 @@ BEFORE_CHANGE = (
 AFTER_CHANGE = ("_enter_credit_lines",)
 
 # The rooms act around the posting of entries: each is a context manager.
-AROUND_POSTING = ("_paying_issued_from_credit", "_checking_credited")
+AROUND_POSTING = (
+    "_paying_issued_from_credit",
+    "_taking_prepayments",
+    "_checking_credited",
+)
 
 # The rooms act around the undoing of entries: each is a context manager.
 AROUND_UNDOING = ("_giving_credit_back",)

@@ -99,7 +99,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         if self.state != "draft":
             return self._get_default_payment_amount()
-        if not self.apply_credit:
-            return self.amount_total
-        left = self.amount_total - self.available_credit
+        left = self.amount_total - self._get_prepaid_amount()
+        if self.apply_credit:
+            left -= self.available_credit
         return max(self.currency_id.round(left), 0.0)

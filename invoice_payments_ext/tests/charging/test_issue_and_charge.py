@@ -206,3 +206,27 @@ class TestIssueAndCharge(InvoicePaymentsCommon):
                 ],
             }
         )
+
+    def test_what_was_paid_before_is_taken_first(self):
+        """The payment of an order, whose invoices are issued one after the other."""
+        order = self.make_portal_transaction("done", amount=200.0, invoice_ids=False)
+        first, second, third = (
+            self.make_invoice(amount, post=False) for amount in (100, 150, 10)
+        )
+        for draft in (first, second, third):
+            draft.sudo().transaction_ids = order
+        self._keep()
+        self.gateway.requests.clear()
+        self.assertFalse(first.issue_and_charge(self.token.id))
+        self.assertEqual(first.payment_state, "paid")
+        self.assertEqual(order.payment_id.state, "paid")
+        dialog = self.env["account.payment.create"].new(
+            {"move_id": second.id, "issue": True}
+        )
+        self.assertEqual(dialog.prepaid_amount, 100)
+        self.assertEqual((dialog.amount, dialog.applied_credit), (50, 0))
+        attempt = second.issue_and_charge(self.token.id)
+        self.assertEqual(attempt.amount, 50)
+        self.assertEqual(second.amount_residual, 0)
+        self.assertEqual(third.issue_and_charge(self.token.id).amount, 10)
+        self.assertEqual([amount for *_, amount in self.gateway.requests], [50, 10])
