@@ -1,6 +1,22 @@
+from lxml import etree, html
+
 from odoo.tests import tagged
+from odoo.tools import is_html_empty
 
 from ..common import InvoicePaymentsCommon
+
+# What may have a sample text: it gives a text in any case.
+NEVER_EMPTY = (" or ''", "format_amount(", "format_date(", "', '.join(")
+
+
+def find_samples(arch):
+    """Return the elements with a field whose own text is printed if it is empty."""
+    return [
+        (element.get("t-field") or element.get("t-out"), element.text.strip())
+        for element in etree.fromstring(arch).iter(etree.Element)
+        if (element.get("t-field") or element.get("t-out"))
+        and (element.text or "").strip()
+    ]
 
 
 @tagged("post_install", "-at_install")
@@ -10,10 +26,10 @@ class TestReceipt(InvoicePaymentsCommon):
     REPORT = "account.action_report_payment_receipt"
 
     def _render(self, payment):
-        html, _kind = self.env["ir.actions.report"]._render_qweb_html(
+        page, _kind = self.env["ir.actions.report"]._render_qweb_html(
             self.REPORT, payment.ids
         )
-        return " ".join(html.decode().replace("\xa0", " ").split())
+        return " ".join(page.decode().replace("\xa0", " ").split())
 
     def _get_receipt(self, payment):
         return self._render(payment.sudo())
@@ -26,7 +42,7 @@ class TestReceipt(InvoicePaymentsCommon):
             reference="Cheque 0001234",
             memo="Thank you",
         )
-        html = self._get_receipt(payment)
+        receipt = self._get_receipt(payment)
         for text in (
             payment.name,
             self.invoice.name,
@@ -39,12 +55,12 @@ class TestReceipt(InvoicePaymentsCommon):
             payment.payment_method_line_id.name,
             "Norbert Buyer",
         ):
-            self.assertIn(text, html)
+            self.assertIn(text, receipt)
 
     def test_receipt_of_a_charge(self):
         attempt = self.start_attempt("done", amount=400.0, memo="Deposit")
         payment = attempt.sudo().payment_id
-        html = self._get_receipt(payment)
+        receipt = self._get_receipt(payment)
         for text in (
             payment.name,
             self.invoice.name,
@@ -54,23 +70,74 @@ class TestReceipt(InvoicePaymentsCommon):
             attempt.reference,
             f"{self.payment_method.name} •••• 1234",
         ):
-            self.assertIn(text, html)
+            self.assertIn(text, receipt)
 
     def test_receipt_of_a_portal_payment(self):
         tx = self.make_portal_transaction("done")
-        html = self._get_receipt(tx.payment_id)
+        receipt = self._get_receipt(tx.payment_id)
         for text in (tx.payment_id.name, self.invoice.name, "100.00", "900.00"):
-            self.assertIn(text, html)
-        self.assertIn(self.payment_method.name, html)
+            self.assertIn(text, receipt)
+        self.assertIn(self.payment_method.name, receipt)
+
+    # === WITHOUT ITS OPTIONAL PARTS === #
+
+    def test_no_template_prints_a_sample(self):
+        """An empty field stays empty, in pages and reports as in mails."""
+        records = self.env["ir.model.data"].search(
+            [
+                ("module", "=", "invoice_payments_ext"),
+                ("model", "in", ("ir.ui.view", "mail.template")),
+            ]
+        )
+        found = []
+        for record in records:
+            template = self.env[record.model].browse(record.res_id)
+            if record.model == "ir.ui.view":
+                found += find_samples(template.arch) if template.type == "qweb" else []
+            elif not is_html_empty(template.body_html):
+                found += [
+                    sample
+                    for sample in find_samples(f"<div>{template.body_html}</div>")
+                    if not any(words in sample[0] for words in NEVER_EMPTY)
+                ]
+        self.assertGreater(len(records), 20)
+        self.assertFalse(found)
+
+    def test_receipts_without_their_optional_parts(self):
+        """Nothing of a sample is printed, in the addon's parts or in Odoo's own."""
+        view = self.env.ref("account.report_payment_receipt_document")
+        samples = {text for _field, text in find_samples(view.get_combined_arch())}
+        samples -= {"Payment Receipt"}  # The title itself.
+        plain = self.invoice.record_external_payment(amount=10.0)
+        draft = self.env["account.payment"].create(
+            {"amount": 3.0, "payment_type": "inbound", "memo": "A draft"}
+        )
+        self.assertFalse(draft.name)
+        payment = self.start_attempt("done", amount=400.0).sudo().payment_id
+        refunds = []
+        for wishes in ({}, {"reduce_bill": True}):
+            self.gateway.answers = ["done"]
+            payment.with_user(self.supervisor).refund(41.0, reason="Why", **wishes)
+            refunds.append(
+                payment.payment_transaction_id.child_transaction_ids.sorted()[
+                    :1
+                ].payment_id
+            )
+        for record in (plain, draft, *refunds):
+            told = html.fromstring(self._get_receipt(record)).text_content()
+            self.assertFalse([text for text in samples if text in told])
+        self.assertNotIn("Credit note", self._get_receipt(refunds[0]))
+        note = refunds[1].refund_allocation_ids.credit_note_id
+        self.assertIn(note.name, self._get_receipt(refunds[1]))
 
     def test_receipt_in_a_foreign_currency(self):
         euro = self.make_currency("EUR")
         self.invoice = self.make_invoice(currency_id=euro.id)
         payment = self.invoice.record_external_payment(amount=250.0)
-        html = self._get_receipt(payment)
-        self.assertIn("250.00", html)
-        self.assertIn("750.00", html)
-        self.assertIn("€", html)
+        receipt = self._get_receipt(payment)
+        self.assertIn("250.00", receipt)
+        self.assertIn("750.00", receipt)
+        self.assertIn("€", receipt)
 
     def test_receipt_in_the_customer_s_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
