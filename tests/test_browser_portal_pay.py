@@ -42,7 +42,7 @@ def test_a_part_then_credit_and_card(member, world, size):
     member.page.set_viewport_size(size)
 
     form = member.open_payment_form(invoice_id)
-    form.get_by_role("spinbutton", name="Other amount").fill("120")
+    form.get_by_role("textbox", name="Other amount").fill("120")
     expect(form.get_by_role("radio", name="Other amount")).to_be_checked()
     assert not member.find_barriers(".o_member_payment")
     member.keep_screen(f"pay-a-part-{size['width']}")
@@ -118,19 +118,53 @@ def test_declined(member, world):
     )
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Ok").click()
-    expect(member.form.get_by_role("button", name="Pay", exact=True)).to_be_enabled()
+    expect(member.pay_button).to_be_enabled()
     assert world.get_invoice(invoice_id)["amount_residual"] == 50
 
 
-def test_amount_below_the_least(member, world):
-    """Nothing can be paid while the entered amount is not allowed."""
-    [invoice_id] = world.make_invoices([member.partner_id], 50)
+def test_amounts_as_people_write_them(member, world):
+    """They are read in the person's language; what is not one cannot be paid."""
+    [invoice_id] = world.make_invoices([member.partner_id], 1500)
     world.make_token(member.partner_id)
     form = member.open_payment_form(invoice_id)
-    amount = form.get_by_role("spinbutton", name="Other amount")
-    pay = form.get_by_role("button", name="Pay", exact=True)
-    for entered in ("19.99", "50.01", "", "30.001"):
+    amount = form.get_by_role("textbox", name="Other amount")
+    alert = form.get_by_role("alert")
+    assert amount.get_attribute("inputmode") == "decimal"
+    for entered, is_paid in (
+        ("20,5", "$ 20.50"),
+        ("20.5", "$ 20.50"),
+        ("1,234.50", "$ 1,234.50"),
+        (" 1 234.50", "$ 1,234.50"),
+        ("1234,50", "$ 1,234.50"),
+    ):
         amount.fill(entered)
-        expect(pay).to_be_disabled()
-    amount.fill("20")
-    expect(pay).to_be_enabled()
+        expect(member.pay_button).to_have_text(f"Pay {is_paid}")
+        expect(member.pay_button).to_be_enabled()
+    amount.hover()
+    member.page.mouse.wheel(0, 100)
+    expect(amount).to_have_value("1234,50")
+    for entered in (
+        "19.99",
+        "1500.01",
+        "30.001",
+        "1e2",
+        "12,34.50",
+        "20 5",
+        "-20",
+        "0x20",
+        "NaN",
+    ):
+        amount.fill(entered)
+        expect(member.pay_button).to_be_disabled()
+        expect(alert).to_have_text("Enter an amount from $ 20.00 to $ 1,500.00.")
+        amount.fill("20")
+        expect(alert).to_be_empty()
+    amount.fill("")
+    amount.press("Tab")
+    expect(alert).to_contain_text("Enter an amount")
+    member.keep_screens("pay-no-amount", form)
+    expect(member.pay_button).to_be_disabled()
+    assert not member.find_barriers(".o_member_payment")
+    form.get_by_role("radio", name="Remaining amount").check()
+    expect(alert).to_be_empty()
+    expect(member.pay_button).to_have_text("Pay $ 1,500.00")

@@ -1,10 +1,13 @@
 """A customer at work in the portal: pays, and looks at payments."""
 
+import re
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from .person import NARROW, WIDE, Person
 
+PAY = re.compile(r"^Pay \$\s[\d,.]+$")
 OVERFLOW = "element => element.scrollWidth - element.clientWidth"
 
 
@@ -39,8 +42,14 @@ class Member(Person):
             "label.o_payment_option_label"
         ).click()
 
+    @property
+    def pay_button(self):
+        """The button, which says how much is paid as soon as that is known."""
+        return self.form.locator("button[name='o_payment_submit_button']")
+
     def press_pay(self):
-        self.form.get_by_role("button", name="Pay", exact=True).click()
+        expect(self.pay_button).to_have_text(PAY)
+        self.pay_button.click()
 
     # === LOOKING === #
 

@@ -685,7 +685,7 @@ class TestPortalPayment(PortalPaymentCommon):
         )
         self.assertEqual(maximums, {"none": "400.0", "credit_balance": "300.0"})
         self.assertIn("Use my credit of", page)
-        self.assertIn('min="25.0"', page)
+        self.assertIn('data-minimum="25.0"', page)
         address = f"/my/invoices/{self.invoice.id}"
         self.assertIn(
             f'data-access-token="{self.invoice.sudo().access_token}"',

@@ -1,10 +1,16 @@
 import {browser} from "@web/core/browser/browser";
 import {formatCurrency} from "@web/core/currency";
+import {localization} from "@web/core/l10n/localization";
 import {_t} from "@web/core/l10n/translation";
 import {patch} from "@web/core/utils/patch";
 import {uuid} from "@web/core/utils/strings";
 
 import {PaymentForm} from "@payment/interactions/payment_form";
+
+import {readAmount} from "./amount";
+
+// Who is still writing is not interrupted.
+const WRITING_DELAY = 700;
 
 /**
  * The amount that a member chooses, and the credit that pays first. The choice is only
@@ -14,6 +20,7 @@ patch(PaymentForm.prototype, {
     setup() {
         super.setup(...arguments);
         this.memberPaymentEl = this.el.closest(".o_member_payment");
+        this.payLabel = this.defaultSubmitButtonLabel;
     },
 
     start() {
@@ -22,6 +29,14 @@ patch(PaymentForm.prototype, {
             this.addListener(this.memberPaymentEl, "input", (ev) =>
                 this._onMemberPaymentInput(ev)
             );
+            this.showAmountErrorSoon = this.debounced(
+                () => this._showAmountError(false),
+                WRITING_DELAY
+            );
+            this.addListener(this.memberPaymentEl, "change", (ev) => {
+                this.showAmountErrorSoon.cancel();
+                this._showAmountError(ev.target === this._getAmountInput());
+            });
             this._updateMemberPayment();
         }
     },
@@ -32,8 +47,44 @@ patch(PaymentForm.prototype, {
         if (ev.target.name === "o_member_amount_chosen") {
             this.memberPaymentEl.querySelector("#o_member_amount_choice").checked =
                 true;
+            this.showAmountErrorSoon();
         }
         this._updateMemberPayment();
+    },
+
+    /**
+     * Say the limits while what was written cannot be paid.
+     *
+     * @param {Boolean} isWritten - Whether the field was left, and may not be empty.
+     */
+    _showAmountError(isWritten) {
+        const input = this._getAmountInput();
+        const isWrong =
+            isNaN(this._getMemberAmount()) && (isWritten || Boolean(input?.value));
+        if (input) {
+            input.ariaInvalid = isWrong;
+            input.classList.toggle("is-invalid", isWrong);
+            const errorEl = this.memberPaymentEl.querySelector(
+                "#o_member_amount_error"
+            );
+            const message = isWrong
+                ? _t("Enter an amount from %(minimum)s to %(maximum)s.", {
+                      minimum: this._formatMemberAmount(
+                          parseFloat(input.dataset.minimum)
+                      ),
+                      maximum: this._formatMemberAmount(
+                          parseFloat(input.dataset.maximum)
+                      ),
+                  })
+                : "";
+            if (errorEl.textContent !== String(message)) {
+                errorEl.textContent = message;
+            }
+        }
+    },
+
+    _getAmountInput() {
+        return this.memberPaymentEl.querySelector("[name='o_member_amount_chosen']");
     },
 
     /** @returns {Number} the amount; NaN while none is entered that can be paid */
@@ -44,10 +95,12 @@ patch(PaymentForm.prototype, {
         if (radio.value !== "choice") {
             return parseFloat(radio.value);
         }
-        const input = this.memberPaymentEl.querySelector(
-            "[name='o_member_amount_chosen']"
-        );
-        return input.checkValidity() ? input.valueAsNumber : NaN;
+        const {value, dataset} = this._getAmountInput();
+        const amount = readAmount(value, localization, parseFloat(dataset.rounding));
+        const isWithin =
+            amount >= parseFloat(dataset.minimum) &&
+            amount <= parseFloat(dataset.maximum);
+        return isWithin ? amount : NaN;
     },
 
     _getMemberCredit() {
@@ -70,15 +123,27 @@ patch(PaymentForm.prototype, {
         for (const radio of this.el.querySelectorAll("[name='o_payment_radio']")) {
             this._offerMemberOption(radio, rest, useCredit);
         }
-        const isChosen = this.el.querySelector("[name='o_payment_radio']:checked");
-        if (isNaN(amount) || !isChosen) {
+        const chosen = this.el.querySelector("[name='o_payment_radio']:checked");
+        this._labelPayButton(amount, chosen);
+        if (!isNaN(amount)) {
+            this._showAmountError(false);
+        }
+        if (isNaN(amount) || !chosen) {
             this._disableButton();
         } else {
             this._enableButton(false);
         }
     },
 
-    /** Unfold the part below the saved methods, which contains the credit. */
+    /** Say on the button how much is paid. */
+    _labelPayButton(amount, chosen) {
+        this.defaultSubmitButtonLabel = isNaN(amount)
+            ? this.payLabel
+            : _t("Pay %s", this._formatMemberAmount(amount));
+        this._adaptSubmitButtonLabel(chosen && this._getPaymentMethodCode(chosen));
+    },
+
+    /** Unfold what stands below the saved methods: the credit is among it. */
     _showOtherMethods() {
         this.el.querySelector("#o_payment_methods")?.classList.add("show");
         this.el
