@@ -55,8 +55,10 @@ class AccountMove(models.Model):
         total = self._get_amount(sum(credit.taken[DOCUMENT].values()))
         # The caller may have turned Odoo's computation of invoices off.
         moves = self.env["account.move"].with_context(skip_invoice_sync=False)
-        credit_note = moves.create(
-            self._prepare_credit_note_vals(credit, reason, date, total)
+        credit_note = (
+            moves.with_context(written_by_door=OURS)
+            .create(self._prepare_credit_note_vals(credit, reason, date, total))
+            .with_env(moves.env)
         )
         credit_note._fit_tax_lines(credit)
         account = self._get_receivable_account()

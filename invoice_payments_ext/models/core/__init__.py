@@ -1,6 +1,7 @@
 from . import payment_dialog_mixin
 from . import payment_door_mixin
 from . import payment_lock_mixin
+from . import payment_seal_mixin
 from . import payment_undo_mixin
 from . import account_idempotency_key
 from . import account_journal
@@ -11,6 +12,8 @@ from . import account_move_line
 from . import account_move_rights
 from . import account_partial_reconcile
 from . import account_payment
+from . import payment_token
+from . import payment_transaction
 from . import res_company
 from . import res_config_settings
 from . import res_partner

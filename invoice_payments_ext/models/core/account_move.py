@@ -42,6 +42,7 @@ class AccountMove(models.Model):
 
     _name = "account.move"
     _inherit = [
+        "payment.seal.mixin",
         "account.move",
         "payment.door.mixin",
         "payment.lock.mixin",
@@ -130,6 +131,12 @@ class AccountMove(models.Model):
             self.env["bus.bus"]._sendone(
                 invoice, "invoice_payments_ext/changed", {"move_id": invoice.id}
             )
+
+    # === GETTERS === #
+
+    def _is_unsealed_draft(self, is_new):
+        was_posted = is_new and self.posted_before
+        return super()._is_unsealed_draft(is_new) and not was_posted
 
     # === BUSINESS METHODS === #
 

@@ -4,9 +4,13 @@ from odoo import models
 class AccountMoveLine(models.Model):
     """The journal items that credit balances are made of."""
 
-    _inherit = "account.move.line"
+    _name = "account.move.line"
+    _inherit = ["payment.seal.mixin", "account.move.line"]
 
     # === GETTERS === #
+
+    def _is_unsealed_draft(self, is_new):
+        return self.move_id._is_unsealed_draft(is_new)
 
     def _filter_posted_credit(self):
         """Return those of these journal items that a credit balance is made of."""

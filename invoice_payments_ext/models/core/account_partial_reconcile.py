@@ -10,7 +10,8 @@ class AccountPartialReconcile(models.Model):
     refund, without the open invoice that the rest of it pays.
     """
 
-    _inherit = "account.partial.reconcile"
+    _name = "account.partial.reconcile"
+    _inherit = ["payment.seal.mixin", "account.partial.reconcile"]
 
     @api.model
     def _update_matching_number(self, amls):

@@ -20,6 +20,7 @@ class AccountPayment(models.Model):
 
     _name = "account.payment"
     _inherit = [
+        "payment.seal.mixin",
         "account.payment",
         "payment.door.mixin",
         "payment.lock.mixin",
@@ -157,6 +158,10 @@ class AccountPayment(models.Model):
         )
 
     # === GETTERS === #
+
+    def _is_unsealed_draft(self, is_new):
+        was_charged = bool(self.payment_transaction_id)
+        return super()._is_unsealed_draft(is_new) and not was_charged
 
     def _with_entry(self):
         """Return these for a change of state that their journal entries follow."""

@@ -39,7 +39,7 @@ class AccountPayment(models.Model):
         undone = self._undo_allocations(amount, credits_planned, invoice, credit_note)
         refund = (
             self.env["account.payment"]
-            .with_context(booked_by_door=OURS)
+            .with_context(booked_by_door=OURS, written_by_door=OURS)
             .create(
                 self._prepare_outside_refund_vals(amount, values, reason, credit_note)
             )

@@ -1,5 +1,5 @@
 from odoo import models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ...tools import OURS
 from ..states import POSTED_STATES
@@ -141,13 +141,9 @@ class AccountPayment(models.Model):
     def write(self, vals):
         """Keep the values that the cap on refunds depends on.
 
-        That is the link to the payment that is given back, and that the payment is
-        posted when its journal entry is, by any door.
+        That is the amount, and that the payment is posted when its journal entry is,
+        by whatever door.
         """
-        if "source_payment_id" in vals and not self.env.su:
-            raise AccessError(
-                self.env._("Which payment a refund gives back cannot be changed.")
-            )
         if any(name in vals for name in CAPPED_FIELDS):
             self._check_kept_with_entry(vals)
         if "state" not in vals:

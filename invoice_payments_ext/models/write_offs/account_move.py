@@ -1,7 +1,7 @@
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
 
-from ...tools import SELDOM_READ, prepare_notification
+from ...tools import OURS, SELDOM_READ, prepare_notification
 from ..core.door import Door
 
 WRITE_OFF = Door(
@@ -246,6 +246,7 @@ class AccountMove(models.Model):
         entry = (
             self.env["account.move"]
             .with_company(self.company_id)
+            .with_context(written_by_door=OURS)
             .create(
                 self._prepare_write_off_vals(
                     parts,
@@ -254,7 +255,7 @@ class AccountMove(models.Model):
                     self._get_write_off_date(date),
                 )
             )
-        )
+        ).with_env(self.env)
         entry.action_post()
         credits_by_part = entry.line_ids.sorted("id")[: len(parts)]
         # Tax that is due when it is paid does not become due by this.

@@ -1,0 +1,128 @@
+"""Who may write which field: one table of the fields that money depends on.
+
+It names the fields that this addon or `account_payment` adds to Odoo's models, and those
+of Odoo that the amounts given back, credited or charged are read from. A test fails if
+one is missing. Superuser code and the doors write all of them.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
+# In the place of a field: all fields of the model, whichever module they are from.
+ALL = "*"
+
+
+class Rule(Enum):
+    """When people may write a field, if they may write the record at all."""
+
+    NEVER = "never"
+    ONCE = "once"  # As long as it is empty.
+    NEW = "new"  # As long as the record was never posted.
+    DRAFT = "draft"  # As long as the record is a draft.
+    LESS = "less"  # To take it away: archived, and not restored.
+    FREE = "free"
+
+
+class Seal(NamedTuple):
+    rule: Rule
+    instead: str = ""  # What people do instead.
+
+
+_ATTEMPT = _lt(
+    "An attempt follows its provider: use Charge, Retry, Capture, Void, Refund or "
+    "Resolve in the Payments section."
+)
+_REFUND = _lt("Use Refund on the payment.")
+_CREDIT_NOTE = _lt("Use Credit note on the invoice.")
+_WRITE_OFF = _lt("Use Write off on the invoice, or Undo on the write-off.")
+_METHOD = _lt("The customer saves another payment method, and this one is archived.")
+_RECONCILE = _lt("Unreconcile the entries, and reconcile them again.")
+_RESET = _lt("Reset it to draft first.")
+_LOCK = _lt("It counts the locks, and no one else's work.")
+_CONSENT = _lt("It is kept when the customer saves a payment method.")
+
+_FREE = Seal(Rule.FREE)
+
+SEALED_FIELDS = {
+    "payment.transaction": {ALL: Seal(Rule.NEVER, _ATTEMPT)},
+    "payment.token": {
+        "provider_id": Seal(Rule.ONCE, _METHOD),
+        "payment_method_id": Seal(Rule.ONCE, _METHOD),
+        "payment_details": Seal(Rule.ONCE, _METHOD),
+        "provider_ref": Seal(Rule.ONCE, _METHOD),
+        "partner_id": Seal(Rule.ONCE, _METHOD),
+        "company_id": Seal(Rule.NEVER, _METHOD),
+        "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
+        "active": Seal(Rule.LESS, _METHOD),
+        "consent_text": Seal(Rule.NEVER, _CONSENT),
+        "consent_date": Seal(Rule.NEVER, _CONSENT),
+        "consent_user_id": Seal(Rule.NEVER, _CONSENT),
+    },
+    "account.payment": {
+        "payment_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
+        "payment_token_id": Seal(Rule.DRAFT, _lt("Create another payment.")),
+        "source_payment_id": Seal(Rule.NEVER, _REFUND),
+        "refund_payment_ids": Seal(Rule.NEVER, _REFUND),
+        "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
+        "entry_ids": Seal(Rule.NEVER, _RESET),
+        "entry_line_ids": Seal(Rule.NEVER, _RESET),
+        "payment_lock_count": Seal(Rule.NEVER, _LOCK),
+        # Odoo's own.
+        "move_id": Seal(Rule.ONCE, _RESET),
+    },
+    "account.move": {
+        "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
+        "written_off_invoice_id": Seal(Rule.NEVER, _WRITE_OFF),
+        "write_off_entry_ids": Seal(Rule.NEVER, _WRITE_OFF),
+        "credited_shares": Seal(Rule.NEVER, _CREDIT_NOTE),
+        "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
+        "payment_lock_count": Seal(Rule.NEVER, _LOCK),
+        "apply_credit": Seal(
+            Rule.DRAFT, _lt("Use Apply credit in the Payments section.")
+        ),
+        # Odoo's own.
+        "reversed_entry_id": Seal(Rule.NEW, _CREDIT_NOTE),
+        "origin_payment_id": Seal(Rule.NEW, _RESET),
+    },
+    "account.move.line": {
+        "credited_line_id": Seal(Rule.NEW, _CREDIT_NOTE),
+    },
+    "account.partial.reconcile": {
+        name: Seal(Rule.ONCE, _RECONCILE)
+        for name in (
+            "debit_move_id",
+            "credit_move_id",
+            "amount",
+            "debit_amount_currency",
+            "credit_amount_currency",
+        )
+    },
+    "res.partner": {
+        # Both are for the staff of accounting; see the groups of the fields.
+        "default_payment_token_id": _FREE,
+        "credit_applied_at_issue": _FREE,
+        "has_credit_balance": Seal(Rule.NEVER, _lt("It follows the balances.")),
+    },
+    # Settings, which are for administrators.
+    "res.company": dict.fromkeys(
+        (
+            "credit_adjustment_account_id",
+            "credit_applied_at_issue",
+            "credit_balance_account_id",
+            "credit_balance_journal_id",
+            "payment_approval_limit",
+            "payment_declined_mail_template_id",
+            "payment_receipt_mail_template_id",
+            "payment_refund_mail_template_id",
+            "portal_amount_choice",
+            "portal_minimum_amount",
+            "token_consent_text",
+            "write_off_account_id",
+        ),
+        _FREE,
+    ),
+}
