@@ -146,6 +146,32 @@ def test_approve_same_refund(world, clients, approval_limit):
     world.referee.assert_agree()
 
 
+def test_corrections_for_one_customer(world, clients, approval_limit):
+    """Four accountants, each with four requests: nobody gives more than the limit."""
+    partner_id = world.make_customer()
+    invoice_ids = world.make_invoices([partner_id] * CLIENTS)
+    calls = [
+        lambda client=client, invoice_id=invoice_id: client.call(
+            "account.move",
+            "issue_credit_note",
+            [invoice_id],
+            amount=30.0,
+            reason="Less",
+        )
+        for client, invoice_id in zip(clients, invoice_ids, strict=True)
+    ]
+    _done, errors = act_at_once(calls)
+    assert_clear(errors)
+    given = world.query(
+        "SELECT create_uid, sum(amount_total) AS amount FROM account_move "
+        "WHERE move_type = 'out_refund' AND state = 'posted' AND partner_id = %s "
+        "GROUP BY create_uid",
+        partner_id,
+    )
+    assert given
+    assert [row for row in given if row["amount"] > 50] == []
+
+
 def test_charge_and_record_at_once(world, clients):
     """Half of the clients charge, half record cash: the invoice is paid once."""
     invoice_id, token_id = world.make_case()

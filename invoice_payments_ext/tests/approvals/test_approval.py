@@ -88,6 +88,8 @@ class TestApproval(InvoicePaymentsCommon):
             # As the settings write it, which drop values that did not change.
             settings = company.env["res.config.settings"].with_company(company)
             settings.create({"payment_approval_limit": limit}).execute()
+            self.env.flush_all()
+            self.env.invalidate_all()
             read = company.read(["payment_approval_limit"])[0]["payment_approval_limit"]
             self.assertEqual(repr(read), repr(limit if limit is False else 0.0))
             invoice = self.make_invoice().with_user(self.supervisor)
