@@ -114,8 +114,18 @@ class AccountPayment(models.Model):
         return super(AccountPayment, payments).action_cancel()
 
     def action_reject(self):
+        """Cancel the entries of customers' payments: what was rejected pays nothing.
+
+        Odoo leaves them posted, and the invoices paid.
+        """
         self._check_can_be_undone("reset")
-        return super().action_reject()
+        payments = self._with_entry()
+        of_customers = payments.filtered(
+            lambda payment: payment.partner_type == "customer"
+        )
+        entries = of_customers.move_id.filtered(lambda move: move.state == "posted")
+        entries.button_cancel()
+        return super(AccountPayment, payments).action_reject()
 
     # === BUSINESS METHODS === #
 

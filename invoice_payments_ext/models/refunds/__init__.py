@@ -6,6 +6,7 @@ from . import account_payment_approval
 from . import account_payment_limits
 from . import account_payment_outside
 from . import account_payment_posting
+from . import account_payment_undoing
 from . import payment_transaction
 from . import payment_transaction_booking
 from . import payment_transaction_telling

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 
 from ...tools import OURS
 from ..states import POSTED_STATES
+from .account_payment_undoing import CALLED_OFF_STATES
 
 # The fields of a payment that a posted journal entry books.
 CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
@@ -148,6 +149,10 @@ class AccountPayment(models.Model):
             self._check_kept_with_entry(vals)
         if "state" not in vals:
             return super().write(vals)
+        if vals["state"] in CALLED_OFF_STATES:
+            self._check_not_at_gateway()
+        if vals["state"] == "draft":
+            self._unmatch_reset()
         if vals["state"] not in POSTED_STATES:
             if self.env.context.get("entry_follows") is not OURS:
                 self._check_can_be_undone("unpost")
@@ -180,15 +185,12 @@ class AccountPayment(models.Model):
             lines = payment._get_receivable_lines()
             payments = payment.source_payment_id | payment.refund_payment_ids
             credit_notes = payment.refund_allocation_ids.credit_note_id
-            payment._reconcile_in_order(
-                [
-                    lines
-                    | moves.line_ids.filtered(
-                        lambda line: line.parent_state == "posted"
-                    )
-                    for moves in (credit_notes, payments.move_id)
-                ]
-            )
+            counterparts = [
+                moves.line_ids.filtered(lambda line: line.parent_state == "posted")
+                for moves in (credit_notes, payments.move_id)
+            ]
+            counterparts.append(payment._get_invoice_lines_to_match_again())
+            payment._reconcile_in_order([lines | others for others in counterparts])
             if payment.payment_type == "inbound":
                 continue
             partials = lines.matched_credit_ids.filtered(
@@ -206,12 +208,18 @@ class AccountPayment(models.Model):
                 )
 
     def _filter_posted_again(self):
-        """Return those of these drafts that gave something back, or were given back.
+        """Return those of these drafts that are matched with something, once posted.
 
-        Not refunds of a gateway: their money went, also if the books differ.
+        They paid an invoice before, gave something back, or were given back. Not
+        refunds of a gateway: their money went, whatever the books say.
         """
-        given_back = self.sudo().filtered("refund_payment_ids")
-        return given_back | self._filter_capped().filtered(
+        matched = self.sudo().filtered(
+            lambda payment: (
+                payment.refund_payment_ids
+                or (payment.invoice_ids and payment.move_id.posted_before)
+            )
+        )
+        return matched | self._filter_capped().filtered(
             lambda payment: (
                 payment.payment_type == "outbound"
                 and (payment.source_payment_id or payment.move_id.posted_before)

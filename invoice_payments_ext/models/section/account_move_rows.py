@@ -150,10 +150,10 @@ class AccountMove(models.Model):
 
         :rtype: Row
         """
-        reason = tx["state_message"] or ""
+        reason = self._get_unposted_reason(entry) or tx["state_message"] or ""
         is_booked = STATE_BY_PAYMENT.get(payment.get("state")) == "succeeded"
         if tx["outcome"] == "succeeded" and not is_booked:
-            reason = self.env._("Received, but not booked yet.")
+            reason = self._get_unbooked_reason(payment)
         details = tx["payment_details"]
         is_by_credit = tx["provider_code"] == "credit_balance"
         values = self._prepare_row(
@@ -204,6 +204,7 @@ class AccountMove(models.Model):
                 if payment["journal_id"] == credit_journal.id
                 else "external",
                 state=STATE_BY_PAYMENT[payment["state"]],
+                reason=self._get_unposted_reason(entry),
                 date=payment["date"],
                 method=self._get_payment_method_words(payment),
                 journal_type=payment["journal_type"],
@@ -241,7 +242,8 @@ class AccountMove(models.Model):
             if entry["id"] in shown or not (is_applied or is_kept):
                 continue
             kind = "bank" if entry["statement_line_id"] else "entry"
-            state, reason = "succeeded", ""
+            state = STATE_BY_ENTRY.get(entry["state"], "succeeded")
+            reason = self._get_unposted_reason(entry)
             if is_write_off:
                 kind = "write_off"
                 state, reason = self._get_write_off_state(entry, is_applied)
@@ -266,16 +268,6 @@ class AccountMove(models.Model):
             order = (entry["create_date"], entry["id"])
             rows.append(Row(values, order=order, entry=entry))
         return rows
-
-    def _get_write_off_state(self, entry, is_applied):
-        """Return the state of a write-off, and the reason when it is not in force."""
-        if entry["state"] != "posted":
-            return STATE_BY_ENTRY[entry["state"]], ""
-        if is_applied:
-            return "written_off", ""
-        if entry["undone_by"]:
-            return "undone", self.env._("Undone by %s.", entry["undone_by"])
-        return "written_off", self.env._("It is not applied to this invoice any more.")
 
     def _prepare_row(self, **values):
         """Complete the values of a row."""

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 # The invariants, in the order of the page, and whose records break them.
 INVARIANTS = {
     "applied": "account.move",
+    "unposted": "account.move",
     "credited": "account.move",
     "credited_tax": "account.move",
     "in_flight": "account.move",
@@ -178,10 +179,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         env = self.env
         return {
             "applied": env._("The applied and the remaining amount make the total"),
-            "fingerprint": env._(
-                "Only its steps change the amount, the currency, the provider and the "
-                "state of a transaction"
-            ),
+            "unposted": env._("Only posted entries pay invoices"),
             "booked": env._(
                 "Each amount that a provider confirmed is booked once, in full"
             ),

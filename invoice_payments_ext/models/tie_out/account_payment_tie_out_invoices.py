@@ -43,6 +43,23 @@ class AccountPaymentTieOut(models.AbstractModel):
             INVOICES,
         )
 
+    def _get_unposted_statement(self):
+        """Find what is deducted from invoices by entries that are not posted."""
+        return SQL(
+            """
+            SELECT move.id, move.company_id, move.currency_id,
+                   0 AS expected, sum(part.debit_amount_currency) AS found
+              FROM account_move move
+              JOIN account_move_line own ON own.move_id = move.id
+               AND own.display_type = 'payment_term'
+              JOIN account_partial_reconcile part ON part.debit_move_id = own.id
+              JOIN account_move_line other ON other.id = part.credit_move_id
+             WHERE %s AND other.parent_state != 'posted'
+          GROUP BY move.id
+            """,
+            INVOICES,
+        )
+
     def _get_credited_statement(self):
         """Compare the total of each invoice with its credit notes."""
         return SQL(

@@ -156,8 +156,8 @@ class TestHttp(InvoicePaymentsHttpCommon):
         self.invoice = invoice
         self.assertTurnedAway(self._get_receipt(foreign, token=token))
 
-    def test_receipt_of_a_cancelled_payment(self):
-        self.payment.sudo().action_cancel()
+    def test_receipt_of_a_payment_that_was_reset(self):
+        self.payment.sudo().action_draft()
         self.env.flush_all()
         self.assertTurnedAway(self._get_receipt(user="ip_member"))
 

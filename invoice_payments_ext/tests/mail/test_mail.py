@@ -173,13 +173,12 @@ class TestMail(InvoicePaymentsCommon):
         self.run_resolver()
         self.assertIn("receipt", self._queue_one().subject)
 
-    def test_payment_that_was_cancelled_since(self):
+    def test_payment_that_was_reset_since(self):
         attempt = self._charge()
-        attempt.payment_id.action_cancel()
+        attempt.payment_id.action_draft()
         self._keep()
         self.assertFalse(self._queue())
-        attempt.is_post_processed = False
-        self.run_resolver()  # Books it again.
+        attempt.payment_id.action_post()
 
     def test_staff_see_on_the_invoice_what_was_mailed(self):
         self._charge()

@@ -446,10 +446,10 @@ class TestRefundFromElsewhere(RefundCommon):
         (shown,) = rows[f"tx-{parts[0].id}"]["refunds"]
         self.assertEqual(shown["transaction_id"], refund.id)
 
-    def test_payment_that_was_cancelled_before_the_gateway_reported(self):
+    def test_payment_that_was_reset_before_the_gateway_reported(self):
         self.late_confirmation = True
         payment = self.charge()
-        payment.action_cancel()
+        payment.action_draft()
         source = payment.sudo().payment_transaction_id
         refund = source._create_child_transaction(300, is_refund=True)
         self.gateway.notify(refund, "done")
@@ -459,8 +459,6 @@ class TestRefundFromElsewhere(RefundCommon):
             "Refund not matched with its payment",
             self.invoice.activity_ids.mapped("summary"),
         )
-        # The charge itself is not in the books any more: that was a person's wish.
-        payment.action_draft()
         payment.action_post()
 
     def test_odoos_own_form_keeps_unknown_apart(self):
@@ -920,6 +918,50 @@ class TestRefundRefusals(RefundCommon):
             self.refund(payment)
         self.refund(payment, to="outside")
         self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_money_of_a_gateway_is_not_called_off(self):
+        """Neither a payment nor a refund: by the buttons, the entry, or by a write."""
+        payment = self.charge()
+        refund = self.refund(payment, 100)
+        for record, message in (
+            (payment, "Refund it"),
+            (refund, "paid the|journal entry of a"),
+        ):
+            record = record.sudo()
+            for work in (
+                record.action_cancel,
+                record.action_reject,
+                record.move_id.button_cancel,
+                lambda record=record: record.write({"state": "canceled"}),
+            ):
+                with self.assertRefused(message):
+                    work()
+        self.assertEqual(self.invoice.amount_residual, 100)
+
+    def test_reset_and_confirmed_again(self):
+        """While it is a draft, the ledger, the section and the doors say so."""
+        payment = self.charge(600).sudo()
+        payment.action_draft()
+        section = self.invoice.get_payment_section()
+        self.assertEqual(section["amount_remaining"], 1000)
+        self.assertEqual(section["amount_chargeable"], 400)
+        (row,) = section["rows"]
+        self.assertEqual(row["amount_applied"], 0)
+        self.assertIn("is a draft: confirm it", row["reason"])
+        with self.assertRefused("above the chargeable amount"):
+            self.record(500)
+        with self.assertRefused("Refund it"):
+            payment.action_cancel()
+        payment.action_post()
+        self.assertEqual(self.invoice.amount_residual, 400)
+        self.assertTrue(all(payment._get_receivable_lines().mapped("reconciled")))
+
+        external = self.record(400).sudo()
+        external.action_draft()
+        self.assertEqual(self.invoice.amount_residual, 400)
+        external.amount = 300
+        external.action_post()
+        self.assertEqual(self.invoice.amount_residual, 100)
 
     def test_payment_that_was_reset_or_cancelled(self):
         payment = self.record()

@@ -330,7 +330,28 @@ class TestRows(InvoicePaymentsCommon):
         row = self._get_only_row()
         self.assertEqual(row["state"], "rejected")
         self.assertEqual(row["state_label"], "Rejected")
+        self.assertEqual(
+            (row["amount_applied"], self.invoice.amount_residual), (0, 1000)
+        )
+        self.assertEqual(payment.move_id.state, "cancel")
         self._assert_adds_up()
+
+    def test_draft_that_is_matched(self):
+        """Odoo deducts it, the ledger does not: the section and the tie-out say so."""
+        payment = self.invoice.record_external_payment(amount=250.0).sudo()
+        payment.move_id.line_ids.remove_move_reconcile()
+        payment.action_draft()
+        lines = payment._get_receivable_lines() | self.invoice.sudo().line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        )
+        lines.reconcile()
+        row = self._get_only_row()
+        self.assertEqual((row["state"], row["amount_applied"]), ("draft", 250))
+        self.assertIn("not posted", row["reason"])
+        found = self.env["account.payment.tie.out"].check(self.company.ids)
+        self.assertEqual([each["invariant"] for each in found], ["unposted"])
+        self.assertEqual(found[0]["found"], 250)
+        payment.action_post()
 
     def test_unmatched_payment_no_longer_counts(self):
         payment = self.invoice.record_external_payment(amount=250.0)

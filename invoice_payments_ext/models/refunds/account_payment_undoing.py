@@ -1,0 +1,104 @@
+from odoo import models
+from odoo.exceptions import UserError
+
+# The states of payments that were called off.
+CALLED_OFF_STATES = ("canceled", "rejected")
+
+
+class AccountPayment(models.Model):
+    """Payments that are called off: never against what the gateway holds or paid."""
+
+    _inherit = "account.payment"
+
+    # === CHECK METHODS === #
+
+    def _check_not_at_gateway(self):
+        """Check that no gateway says otherwise, before payments are called off.
+
+        :raise UserError: Naming the payment, and what is done instead.
+        """
+        for payment in self.sudo().filtered(lambda payment: payment._is_at_gateway()):
+            values = {
+                "payment": payment.display_name,
+                "amount": payment.currency_id.format(payment.amount),
+                "provider": payment.payment_transaction_id.provider_id.name,
+                "reference": payment.payment_transaction_id.reference,
+            }
+            if payment.payment_type == "outbound":
+                raise UserError(
+                    self.env._(
+                        "%(payment)s cannot be cancelled: %(provider)s paid the "
+                        "%(amount)s to the customer (%(reference)s).",
+                        **values,
+                    )
+                )
+            raise UserError(
+                self.env._(
+                    "%(payment)s cannot be cancelled: %(provider)s received the "
+                    "%(amount)s (%(reference)s). Refund it. If the money went back in "
+                    "another way, because the bank took it back for example, refund it "
+                    "outside the gateway.",
+                    **values,
+                )
+            )
+
+    # === GETTERS === #
+
+    def _is_at_gateway(self):
+        """Tell if a gateway moved this money, and says so.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            self.payment_transaction_id.state == "done"
+            and self.payment_transaction_id.operation != "validation"
+            and not self.journal_id.is_credit_balance
+        )
+
+    # === BUSINESS METHODS === #
+
+    def _unmatch_reset(self):
+        """Open the invoices that these payments paid, as they are about to be reset.
+
+        Odoo leaves them matched: the invoice would stay paid by an entry that is not in
+        the ledger. They are matched again when the payment is confirmed again.
+        """
+        for payment in self.sudo():
+            partials = payment._get_paid_partials()
+            invoices = partials.debit_move_id.move_id
+            if not invoices:
+                continue
+            invoices._lock_for_payment()
+            payment.invoice_ids |= invoices
+            partials.unlink()
+            invoices._notify_payments_changed()
+
+    def _get_paid_partials(self):
+        """Return the reconciliations of a customer's money with invoices.
+
+        :rtype: account.partial.reconcile
+        """
+        self.ensure_one()
+        is_money = self.payment_type == "inbound" and not self.is_from_credit
+        partials = self._get_receivable_lines().matched_debit_ids
+        return partials.filtered(
+            lambda partial: (
+                is_money and partial.debit_move_id.move_id.is_sale_document()
+            )
+        )
+
+    def _get_invoice_lines_to_match_again(self):
+        """Return what is open of the invoices that a payment paid before its reset.
+
+        :rtype: account.move.line
+        """
+        self.ensure_one()
+        if self.payment_type != "inbound" or self.is_from_credit:
+            return self.env["account.move.line"]
+        posted = self.invoice_ids.filtered(
+            lambda move: move.state == "posted" and move.is_sale_document()
+        )
+        return posted.line_ids.filtered(
+            lambda line: line.display_type == "payment_term" and not line.reconciled
+        )

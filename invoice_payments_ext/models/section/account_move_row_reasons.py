@@ -1,0 +1,50 @@
+from odoo import models
+
+from ..states import STATE_BY_ENTRY
+
+
+class AccountMove(models.Model):
+    """Why a row of the Payments section is not what its amount makes believe."""
+
+    _inherit = "account.move"
+
+    def _get_unbooked_reason(self, payment):
+        """Say why money that was received is not in the books, and what to do.
+
+        :param dict payment: The payment of the attempt; empty if there is none.
+        :rtype: str
+        """
+        if payment.get("state") == "draft":
+            return self.env._(
+                "Received, but its payment %s is a draft: confirm it.", payment["name"]
+            )
+        if payment:
+            return self.env._(
+                "Received, but its payment %s was cancelled: reset it to draft and "
+                "confirm it.",
+                payment["name"],
+            )
+        return self.env._("Received, but not booked yet.")
+
+    def _get_unposted_reason(self, entry):
+        """Say that an entry is deducted though it is not in the ledger; empty if not.
+
+        :param dict entry: The entry as it was read; empty if it pays nothing.
+        :rtype: str
+        """
+        is_applied = entry and not self.currency_id.is_zero(entry["applied"])
+        if is_applied and entry["state"] != "posted":
+            return self.env._(
+                "It is deducted, but not posted: confirm it, or cancel it."
+            )
+        return ""
+
+    def _get_write_off_state(self, entry, is_applied):
+        """Return the state of a write-off, and the reason when it is not in force."""
+        if entry["state"] != "posted":
+            return STATE_BY_ENTRY[entry["state"]], ""
+        if is_applied:
+            return "written_off", ""
+        if entry["undone_by"]:
+            return "undone", self.env._("Undone by %s.", entry["undone_by"])
+        return "written_off", self.env._("It is not applied to this invoice any more.")
