@@ -1,9 +1,11 @@
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 from .account_payment import REFUND_TARGETS
 from .refund_amounts import get_given_back
+from .taken_back import TAKEN_BACK
 
 
 class AccountPayment(models.Model):
@@ -182,7 +184,8 @@ class AccountPayment(models.Model):
     def _get_refundable_amount(self, is_of_credit=False):
         """Return the amount of this payment that can still be given back.
 
-        That is its amount less the refunds that are done and those in flight.
+        That is its amount less the refunds that are done and those in flight, and less
+        what was taken back in another way, however that was matched.
 
         :param bool is_of_credit: Whether credit is paid out. The part of this payment
                                   that is kept on a balance can then go back, too.
@@ -233,7 +236,22 @@ class AccountPayment(models.Model):
             if is_of_credit:
                 paid_out = kept
             given_back = get_given_back(given_back, kept, paid_out)
-        return self.currency_id.round(given_back)
+        return self.currency_id.round(given_back + self._get_taken_back())
+
+    def _get_taken_back(self):
+        """Return what the bank, or anybody by an entry, took back of this payment.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        for model in ("account.payment", "account.partial.reconcile"):
+            self.env[model].flush_model()
+        self.env["account.move.line"].flush_model()
+        rows = self.env.execute_query(
+            SQL("SELECT amount FROM (%s) taken WHERE id = %s", TAKEN_BACK, self.id)
+        )
+        return float(rows[0][0]) if rows else 0.0
 
     def _get_gateway_refunds(self):
         """Return the refunds of these payments through a gateway.
@@ -305,6 +323,13 @@ class AccountPayment(models.Model):
                 "%s was paid from the credit balance: it goes back there.", name
             )
         if self.currency_id.is_zero(self._get_refundable_amount(is_of_credit)):
+            if taken := self._get_taken_back():
+                return self.env._(
+                    "Nothing of %(payment)s is held any more: %(amount)s were taken "
+                    "back.",
+                    payment=name,
+                    amount=self.currency_id.format(taken),
+                )
             return self.env._("All of %s is refunded already or being refunded.", name)
         if to == "original":
             return self._get_gateway_blocked_reason(amount, is_of_credit)

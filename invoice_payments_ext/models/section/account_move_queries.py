@@ -2,6 +2,7 @@ from odoo import models
 from odoo.tools import SQL
 
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
+from ..refunds.taken_back import TAKEN_BACK
 
 
 class AccountMove(models.Model):
@@ -191,7 +192,9 @@ class AccountMove(models.Model):
                           FROM account_move_line line
                          WHERE line.move_id = payment.move_id
                            AND line.account_id = payment.destination_account_id)
-                           AS unallocated
+                           AS unallocated,
+                       (SELECT taken.amount FROM (%(taken_back)s) taken
+                         WHERE taken.id = payment.id) AS taken_back
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
@@ -204,6 +207,7 @@ class AccountMove(models.Model):
                     OR payment.source_payment_id IN (SELECT id FROM own)
                 """,
                 journal=self.env["account.journal"]._field_to_sql("journal", "name"),
+                taken_back=TAKEN_BACK,
                 payment_ids=tuple(payment_ids - {None}) or (0,),
                 move_id=self.id,
             )

@@ -203,8 +203,11 @@ class AccountMove(models.Model):
             sum(amounts.values()), amounts["kept"], amounts["paid_out"]
         )
         currency = self.env["res.currency"].browse(values["currency_id"])
-        if currency.compare_amounts(values["amount"], given_back) > 0:
+        taken = values["amount_taken_back"]
+        if currency.compare_amounts(values["amount"], given_back + taken) > 0:
             return ""
+        if taken:
+            return self.env._("%s were taken back.", currency.format(taken))
         if not all(STATES[refund["state"]].is_final for refund in values["refunds"]):
             return self.env._("All of it is refunded or being refunded.")
         return self.env._("All of it is refunded.")

@@ -178,6 +178,7 @@ class AccountMove(models.Model):
             move_id=payment.get("move_id"),
             retry_of=tx["retry_of"],
             amount_unallocated=payment.get("unallocated"),
+            amount_taken_back=payment.get("taken_back"),
         )
         return Row(
             values,
@@ -220,6 +221,7 @@ class AccountMove(models.Model):
                 payment_id=payment["id"],
                 move_id=payment["move_id"],
                 amount_unallocated=payment["unallocated"],
+                amount_taken_back=payment["taken_back"],
             )
             rows.append(
                 Row(
@@ -284,6 +286,7 @@ class AccountMove(models.Model):
             "line_ids": [],
             "retry_of": "",
             "amount_unallocated": 0.0,
+            "amount_taken_back": 0.0,
             "refunds": [],
             "actions": [],
         }

@@ -2,6 +2,7 @@ from odoo import models
 from odoo.tools import SQL
 
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
+from ..refunds.taken_back import TAKEN_BACK
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # The settling schedule of Odoo runs every ten minutes.
@@ -55,6 +56,8 @@ GIVEN_BACK = SQL(
         WHERE taken.payment_type = 'inbound'
           AND line.parent_state = 'posted'
     UNION ALL
+       SELECT taken.id, taken.amount, false, false FROM (%(taken_back)s) taken
+    UNION ALL
        SELECT source.payment_id, -tx.amount, false, %(pays_out)s
          FROM payment_transaction tx
          JOIN payment_transaction source
@@ -66,6 +69,7 @@ GIVEN_BACK = SQL(
     """,
     pays_out=PAYS_OUT_CREDIT,
     posted=POSTED_STATES,
+    taken_back=TAKEN_BACK,
     unrefunded=UNSUCCESSFUL_OUTCOMES,
 )
 OF_COMPANIES = SQL("payment.company_id IN (SELECT id FROM companies)")

@@ -963,6 +963,84 @@ class TestRefundRefusals(RefundCommon):
         external.action_post()
         self.assertEqual(self.invoice.amount_residual, 100)
 
+    def take_back(self, payment, amount, account):
+        """Match an entry that debits the customer with a payment, as accountants do."""
+        payment = payment.sudo()
+        receivable = payment.destination_account_id
+        entry = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": line_account.id,
+                            "partner_id": self.partner.id,
+                            "balance": balance,
+                        }
+                    )
+                    for line_account, balance in (
+                        (receivable, amount),
+                        (account, -amount),
+                    )
+                ],
+            }
+        )
+        entry.action_post()
+        lines = payment._get_receivable_lines()
+        lines.remove_move_reconcile()
+        (
+            lines | entry.line_ids.filtered(lambda line: line.account_id == receivable)
+        ).reconcile()
+
+    def test_what_was_taken_back_is_not_refundable(self):
+        """By the bank, or by a payment that names no source; a debt is not taken."""
+        bank = self.company_data["default_journal_bank"].default_account_id
+        revenue = self.company_data["default_account_revenue"]
+        payment = self.charge(600)
+        self.take_back(payment, 150, revenue)
+        self.assertEqual(payment._get_refundable_amount(), 600)
+        self.take_back(payment, 200, bank)
+        self.assertEqual(payment._get_refundable_amount(), 400)
+        with self.assertRefused("above the refundable amount"):
+            self.refund(payment, 401)
+        with self.assertRefused("above the refundable amount"):
+            payment.sudo().payment_transaction_id.action_refund(401)
+
+        payment = self.charge(300)
+        self.take_back(payment, 300, payment.sudo().outstanding_account_id)
+        self.assertFalse(self.env["account.payment.tie.out"].check(self.company.ids))
+        with self.assertRefused("300.00 were taken back"):
+            self.refund(payment)
+        with self.assertRefused("300.00 were taken back"):
+            self.refund(payment, to="outside")
+
+        payment = self.record(100)
+        lines = payment.sudo()._get_receivable_lines()
+        lines.remove_move_reconcile()
+        other = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "customer",
+                "partner_id": self.partner.id,
+                "amount": 40,
+                "journal_id": payment.sudo().journal_id.id,
+            }
+        )
+        other.action_post()
+        (lines | other._get_receivable_lines()).reconcile()
+        self.assertEqual(payment._get_refundable_amount(), 60)
+
+    def test_row_of_what_was_taken_back(self):
+        payment = self.charge(600)
+        partial = payment.sudo()._get_receivable_lines().matched_debit_ids
+        bank = self.company_data["default_journal_bank"].default_account_id
+        self.assertTrue(partial)
+        self.take_back(payment, 600, bank)
+        action = self.action(self.row(payment), "refund")
+        self.assertFalse(action["enabled"])
+        self.assertIn("taken back", action["reason"])
+
     def test_payment_that_was_reset_or_cancelled(self):
         payment = self.record()
         payment.action_draft()

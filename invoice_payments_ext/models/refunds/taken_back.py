@@ -1,0 +1,38 @@
+"""What was taken of payments by others than their refunds, as one query."""
+
+from odoo.tools import SQL
+
+# By a payment's id, the amount in its currency that is matched with money that went
+# out: on a bank statement, by an entry, or by a payment that names no source. What is
+# matched with a debt is still held.
+TAKEN_BACK = SQL(
+    """
+    SELECT payment.id, sum(part.credit_amount_currency) AS amount
+      FROM account_payment payment
+      JOIN account_move_line own
+        ON own.move_id = payment.move_id
+       AND own.account_id = payment.destination_account_id
+      JOIN account_partial_reconcile part ON part.credit_move_id = own.id
+      JOIN account_move_line taking ON taking.id = part.debit_move_id
+       AND taking.parent_state = 'posted'
+      JOIN account_move entry ON entry.id = taking.move_id
+       AND entry.move_type = 'entry'
+ LEFT JOIN account_payment taker ON taker.id = entry.origin_payment_id
+     WHERE payment.payment_type = 'inbound'
+       -- Credit is given back by the entries of its own history.
+       AND NOT EXISTS (SELECT FROM res_company company
+                        WHERE company.credit_balance_journal_id = payment.journal_id)
+       AND CASE WHEN taker.id IS NOT NULL
+                THEN taker.payment_type = 'outbound'
+                     AND taker.source_payment_id IS DISTINCT FROM payment.id
+                ELSE EXISTS (
+                     SELECT FROM account_move_line side
+                       JOIN account_account account ON account.id = side.account_id
+                      WHERE side.move_id = entry.id AND side.balance < 0
+                        AND (account.account_type
+                             IN ('asset_cash', 'liability_credit_card')
+                             OR account.id = payment.outstanding_account_id))
+            END
+  GROUP BY payment.id
+    """
+)
