@@ -1,4 +1,4 @@
-from . import payment, payment_page
+from . import payment, payment_finish, payment_page
 from . import portal_credit
 from . import portal_my_payments
 from . import portal_payments

@@ -14,6 +14,7 @@ _lt = LazyTranslate(__name__)
 DRAFT = "draft"  # Nothing was asked for yet.
 UNRESOLVED = "unresolved"  # The request was not answered yet, or not clearly.
 WAITING = "waiting"  # The gateway accepted it: the money may come.
+EXPECTED = "expected"  # The customer said that money will come; none is on the way.
 SUCCEEDED = "succeeded"  # The money moved.
 UNSUCCESSFUL = "unsuccessful"  # No money moved; it may all the same, later.
 WAIVED = "waived"  # No money moved, and none is expected.
@@ -43,7 +44,7 @@ class State(NamedTuple):
     @property
     def may_hold_invoice(self):
         """Tell if no other attempt may be startable on the invoice."""
-        return not self.is_final
+        return self.phase == DRAFT or self.is_in_flight
 
     @property
     def money_moved(self):
@@ -61,7 +62,15 @@ class State(NamedTuple):
 
 # The outcomes that a notification of the gateway may report, also before the answer to
 # the request. If it names another amount or currency, that is `unknown`, for a person.
-_ANSWERS = ("pending", "authorized", "succeeded", "declined", "canceled", "unknown")
+_ANSWERS = (
+    "pending",
+    "announced",
+    "authorized",
+    "succeeded",
+    "declined",
+    "canceled",
+    "unknown",
+)
 # The gateway's late confirmation is always true, and a void that was called failed may
 # turn out to be carried out.
 _OVERRULED = ("succeeded", "canceled")
@@ -75,8 +84,12 @@ OUTCOMES = {
     "unknown": State(
         UNRESOLVED, "Unknown", "warning", "processing", ("failed", *_ANSWERS[:-1])
     ),
-    "pending": State(WAITING, "Pending", "info", "processing", _ANSWERS[1:]),
-    "authorized": State(WAITING, "Authorized", "primary", "processing", _ANSWERS[2:]),
+    "pending": State(WAITING, "Pending", "info", "processing", _ANSWERS[2:]),
+    # Pending at a provider that only announces; see `payment.provider`.
+    "announced": State(
+        EXPECTED, "Announced", "secondary", "awaiting_transfer", _ANSWERS[2:]
+    ),
+    "authorized": State(WAITING, "Authorized", "primary", "processing", _ANSWERS[3:]),
     "succeeded": State(SUCCEEDED, "Succeeded", "success", "succeeded"),
     "declined": State(UNSUCCESSFUL, "Declined", "danger", "declined", _OVERRULED),
     "failed": State(UNSUCCESSFUL, "Failed", "danger", "declined", _OVERRULED),
@@ -85,7 +98,7 @@ OUTCOMES = {
         UNSUCCESSFUL,
         "Canceled",
         "secondary",
-        next=("pending", "authorized", "succeeded"),
+        next=("pending", "announced", "authorized", "succeeded"),
     ),
 }
 INITIAL_OUTCOMES = ("draft", "ready")
@@ -140,14 +153,17 @@ STATE_BY_PAYMENT = {
 STATE_BY_ENTRY = {"draft": "draft", "cancel": "canceled"}
 
 
-def get_outcome(state, request_state):
+def get_outcome(state, request_state, is_announcement=False):
     """Return the known state of an attempt.
 
     :param str state: Odoo's own state of the transaction.
     :param str request_state: How far its request came, if this addon sent it.
+    :param bool is_announcement: Whether its provider only announces payments.
     :return: A key of `OUTCOMES`.
     :rtype: str
     """
+    if state == "pending" and is_announcement:
+        return "announced"
     return OUTCOME_BY_REQUEST.get(
         (state, request_state), OUTCOME_BY_STATE.get(state, state)
     )
@@ -162,6 +178,11 @@ def _select(implies):
 
 UNRESOLVED_OUTCOMES = _select(lambda state: state.phase == UNRESOLVED)
 IN_FLIGHT_OUTCOMES = _select(lambda state: state.is_in_flight)
+EXPECTED_OUTCOMES = _select(lambda state: state.phase == EXPECTED)
+# Pending as Odoo sees it: the provider, or the customer, has the next word.
+PENDING_OUTCOMES = ("pending", *EXPECTED_OUTCOMES)
+# A person may say what became of it.
+RESOLVABLE_OUTCOMES = ("unknown", "pending")
 UNSUCCESSFUL_OUTCOMES = _select(lambda state: state.is_unsuccessful)
 POSTED_STATES = tuple(
     name for name, state in STATE_BY_PAYMENT.items() if STATES[state].money_moved

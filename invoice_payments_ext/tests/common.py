@@ -127,8 +127,15 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         ):
             self.patch(transactions, name, lambda tx: gateway.receive(tx))
         self.patch(transactions, "_extract_amount_data", lambda tx, data: None)
+        apply_updates = transactions._apply_updates
         self.patch(
-            transactions, "_apply_updates", lambda tx, data: gateway.apply(tx, data)
+            transactions,
+            "_apply_updates",
+            lambda tx, data: (
+                gateway.apply(tx, data)
+                if tx.provider_code == "none"
+                else apply_updates(tx, data)
+            ),
         )
 
         def compute_features(records):
@@ -290,6 +297,41 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             self.gateway.apply(tx, {"state": state, "reason": message})
         if state in ("done", "cancel"):
             tx._post_process()
+        self._keep()
+        return tx
+
+    def make_transfer_provider(self):
+        """Return Odoo's own *Wire Transfer*, for the company of the tests."""
+        method = self.env.ref("payment_custom.payment_method_wire_transfer").sudo()
+        provider = (
+            self.env["payment.provider"]
+            .sudo()
+            .search([("code", "=", "custom"), ("company_id", "=", self.company.id)])
+        )
+        if provider.state != "enabled":
+            provider.payment_method_ids = method
+            provider.write({"state": "enabled", "is_published": True})
+            provider.journal_id = self.company_data["default_journal_bank"].id
+            method.active = True
+            provider.invalidate_recordset()
+        return provider
+
+    def announce(self, amount=1000.0, invoices=None):
+        """Return the transaction of a customer who chose to transfer an amount."""
+        provider = self.make_transfer_provider()
+        invoices = invoices or self.invoice
+        tx = self.env["payment.transaction"].create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": provider.payment_method_ids[:1].id,
+                "amount": amount,
+                "currency_id": invoices.currency_id.id,
+                "partner_id": invoices[0].partner_id.id,
+                "operation": "online_redirect",
+                "invoice_ids": [Command.set(invoices.ids)],
+            }
+        )
+        tx._process("custom", {"reference": tx.reference})
         self._keep()
         return tx
 

@@ -18,7 +18,10 @@ from odoo.fields import Command, Domain
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.invoice_payments_ext.models.states import POSTED_STATES
+from odoo.addons.invoice_payments_ext.models.states import (
+    POSTED_STATES,
+    RESOLVABLE_OUTCOMES,
+)
 
 from .credit.common_credit import CreditCommon
 from .invariants import check_invariants
@@ -53,6 +56,8 @@ DOORS = (
     "void",
     "retry",
     "resolve",
+    "record_received",
+    "cancel_announced",
     "record_external_payment",
     "pay_as_member",
     "refund",
@@ -399,10 +404,34 @@ class Sequence(RuleBasedStateMachine):
         attempts = self.attempts("declined", "failed", "canceled")
         self.do(self.choose(attempts, attempt).retry, answer=answer)
 
-    @precondition(lambda self: self.attempts("unknown"))
+    @precondition(lambda self: self.open_invoices())
+    @rule(invoice=which, share=percent)
+    def announce(self, invoice, share):
+        """Let a customer choose to transfer an amount; it may come, or never."""
+        self.memory.clear()
+        invoice = self.choose(self.open_invoices(), invoice).sudo()
+        amount = self.part(invoice.amount_residual, share, invoice.currency_id)
+        self.test.announce(amount or invoice.amount_residual, invoice)
+
+    @precondition(lambda self: self.attempts("announced"))
+    @rule(attempt=which, share=percent, journal=st.sampled_from(["bank", "foreign"]))
+    def record_received(self, attempt, share, journal):
+        attempt = self.choose(self.attempts("announced"), attempt)
+        self.do(
+            attempt.record_received,
+            amount=self.part(attempt.amount, share, attempt.currency_id),
+            journal_id=self.test.journals[journal],
+        )
+
+    @precondition(lambda self: self.attempts("announced"))
+    @rule(attempt=which)
+    def cancel_announced(self, attempt):
+        self.do(self.choose(self.attempts("announced"), attempt).cancel_announced)
+
+    @precondition(lambda self: self.attempts(*RESOLVABLE_OUTCOMES))
     @rule(attempt=which, charged=st.booleans())
     def resolve(self, attempt, charged):
-        attempt = self.choose(self.attempts("unknown"), attempt)
+        attempt = self.choose(self.attempts(*RESOLVABLE_OUTCOMES), attempt)
         self.do(attempt.resolve, charged, "Seen at the gateway")
 
     @precondition(lambda self: self.payments())

@@ -10,5 +10,7 @@ from . import account_payment_tie_out_accept
 from . import account_payment_tie_out_page
 from . import account_write_off_create
 from . import base_partner_merge
+from . import payment_attempt_finish
+from . import payment_attempt_received
 from . import payment_attempt_resolve
 from . import payment_refund_wizard

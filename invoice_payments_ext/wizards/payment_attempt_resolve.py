@@ -19,6 +19,7 @@ class PaymentAttemptResolve(models.TransientModel):
     provider_name = fields.Char(
         string="Provider", related="transaction_id.provider_id.name", related_sudo=True
     )
+    outcome = fields.Selection(related="transaction_id.outcome")
     request_kind = fields.Selection(related="transaction_id.request_kind")
     state_message = fields.Text(
         string="What happened", related="transaction_id.state_message"

@@ -1,7 +1,10 @@
+from collections import defaultdict
+
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools import str2bool
 
-from ..states import IN_FLIGHT_OUTCOMES, UNRESOLVED_OUTCOMES
+from ..states import EXPECTED_OUTCOMES, IN_FLIGHT_OUTCOMES, UNRESOLVED_OUTCOMES
 
 
 class AccountMove(models.Model):
@@ -44,8 +47,13 @@ class AccountMove(models.Model):
                 )
 
     def _check_payment_amount(self, amount):
-        """Check an amount to be paid now on this invoice; see :meth:`_check_amount`."""
+        """Check an amount to be paid now on this invoice; see :meth:`_check_amount`.
+
+        :raise UserError: Naming the attempt where it leaves nothing to be paid.
+        """
         self.ensure_one()
+        if reason := self._get_all_in_flight_reason():
+            raise UserError(reason)
         self._check_amount(
             amount,
             self.currency_id,
@@ -71,17 +79,21 @@ class AccountMove(models.Model):
         :raise UserError: Naming the attempt that is in the way.
         """
         if blocking := self._get_blocking_attempt():
-            raise UserError(self._describe_blocking_attempt(blocking))
+            raise UserError(self._describe_attempt(blocking))
 
-    def _describe_blocking_attempt(self, transaction):
-        """Say which attempt is in the way, and how to proceed."""
+    def _describe_attempt(self, transaction):
+        """Say which attempt is in the way, and what can be done about it."""
         values = {
             "reference": transaction.reference,
-            "amount": transaction.currency_id.format(transaction.amount),
-            "outcome": dict(
-                transaction._fields["outcome"]._description_selection(self.env)
-            )[transaction.outcome],
+            "amount": transaction.currency_id.format(abs(transaction.amount)),
+            "outcome": transaction._get_outcome_label(),
         }
+        if transaction.outcome == "succeeded":
+            return self.env._(
+                "%(reference)s (%(amount)s) was received and is not booked yet. That "
+                "is tried again automatically.",
+                **values,
+            )
         if transaction.outcome == "unknown":
             return self.env._(
                 "The outcome of %(reference)s (%(amount)s) is unknown: the customer "
@@ -100,13 +112,27 @@ class AccountMove(models.Model):
         :raise UserError: Naming the attempt.
         """
         if in_flight := self._get_attempts_in_flight():
-            raise UserError(self._describe_blocking_attempt(in_flight[0]))
+            raise UserError(self._describe_attempt(in_flight[0]))
 
     def _get_money_in_flight_blockers(self, way):
         """Name the attempts on these that may still bring money, before a reset."""
         if way == "reset":
             for attempt in self._get_attempts_in_flight():
-                yield self._describe_blocking_attempt(attempt)
+                yield self._describe_attempt(attempt)
+
+    def _get_all_in_flight_reason(self):
+        """Name the attempt that takes all that remains; an empty text if none does.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.state != "posted" or not self.currency_id.is_zero(
+            self._get_chargeable_amount()
+        ):
+            return ""
+        for attempt in self._get_attempts_with_money():
+            return self._describe_attempt(attempt)
+        return ""
 
     # === BUSINESS METHODS - HELPERS === #
 
@@ -165,14 +191,81 @@ class AccountMove(models.Model):
 
     def _has_to_be_paid(self):
         """Keep customers from paying an amount again that may have been paid."""
-        return super()._has_to_be_paid() and not self._get_unresolved_attempts()
+        if self._is_being_paid():
+            return False
+        return super()._has_to_be_paid() or self._is_only_announced()
 
     def _get_online_payment_error(self):
         error = super()._get_online_payment_error()
-        if self._get_unresolved_attempts():
+        if self._is_being_paid():
             processing = self.env._("A payment of this invoice is being processed.")
             error = "\n".join(filter(None, [error, processing]))
         return error
+
+    def _is_being_paid(self):
+        """Tell if an attempt is unresolved, or takes all that remains.
+
+        :rtype: bool
+        """
+        return bool(self._get_unresolved_attempts() or self._get_all_in_flight_reason())
+
+    def _is_only_announced(self):
+        """Tell if only announced payments keep Odoo from offering to pay this.
+
+        Odoo knows one provider that announces, and takes those of others for money that
+        is on the way.
+
+        :rtype: bool
+        """
+        outcomes = set(self.sudo().transaction_ids.mapped("outcome"))
+        parameters_sudo = self.env["ir.config_parameter"].sudo()
+        return bool(
+            outcomes & set(EXPECTED_OUTCOMES)
+            and not outcomes & set(IN_FLIGHT_OUTCOMES)
+            and self.move_type == "out_invoice"
+            and self.state == "posted"
+            and self.payment_state in ("not_paid", "in_payment", "partial")
+            and not self.currency_id.is_zero(self.amount_residual)
+            and str2bool(
+                parameters_sudo.get_param("account_payment.enable_portal_payment")
+            )
+        )
+
+    def _close_met_announcements(self, partials):
+        """Close the announced payments of these for which matched money now stands.
+
+        :param account.partial.reconcile partials: What was matched now.
+        """
+        invoices = self.filtered(lambda move: move.move_type == "out_invoice")
+        if not invoices:
+            return
+        announced_sudo = self.env["payment.transaction"].sudo()
+        announced_sudo = announced_sudo.search(
+            [("outcome", "in", EXPECTED_OUTCOMES), ("invoice_ids", "in", invoices.ids)]
+        )
+        for tx in announced_sudo:
+            amounts = defaultdict(float)
+            for part in partials.sudo():
+                invoice = part.debit_move_id.move_id
+                if invoice in tx.invoice_ids:
+                    amounts[part.credit_move_id.move_id] += invoice._from_own_currency(
+                        tx.currency_id, part.debit_amount_currency
+                    )
+            tx._close_met_announcement(self.browse().union(*amounts).sudo(), amounts)
+
+    def _is_money_of_customer(self):
+        """Tell if this is the entry of a payment, or of a line of a bank statement.
+
+        :rtype: bool
+        """
+        payment = self.origin_payment_id
+        return bool(self.statement_line_id or (payment and not payment.is_from_credit))
+
+    def _get_attempts_with_money(self):
+        """Return the attempts that may bring money, or brought some not booked yet."""
+        return self.sudo().transaction_ids.filtered(
+            lambda tx: tx.currency_id.compare_amounts(tx._get_amount_in_flight(), 0) > 0
+        )
 
     def _get_unresolved_attempts(self):
         """Return the attempts whose outcome is not known."""

@@ -1,10 +1,20 @@
-from odoo import models
+from odoo import fields, models
 
 
 class AccountPayment(models.Model):
     """Payments of Odoo's own dialog, kept from charging twice."""
 
     _inherit = "account.payment"
+
+    announced_transaction_id = fields.Many2one(
+        string="Stands for",
+        comodel_name="payment.transaction",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The announced payment whose money this is. If its provider confirms it "
+        "later, it is not booked once more.",
+    )
 
     # === BUSINESS METHODS === #
 

@@ -47,6 +47,14 @@ CHARGE_WORDS = {
         ),
         "info",
     ),
+    "announced": Words(
+        _lt("Payment announced"),
+        _lt(
+            "The customer announced %(amount)s (%(reference)s). Nothing is on the way "
+            "yet: record the money when it comes."
+        ),
+        "info",
+    ),
     "authorized": Words(
         _lt("Payment authorized"),
         _lt(
@@ -129,6 +137,7 @@ REFUND_WORDS = {
     "sent": _REFUND_IN_PROGRESS,
     "unknown": _REFUND_UNKNOWN,
     "pending": _REFUND_PENDING,
+    "announced": _REFUND_PENDING,
     "authorized": _REFUND_PENDING,
     "succeeded": Words(
         _lt("Refund succeeded"),

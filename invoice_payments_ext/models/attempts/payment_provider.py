@@ -12,6 +12,31 @@ UNDECIDED_HTTP_STATUSES = (408, 409)
 class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
+    def _announces_only(self):
+        """Tell if pending means that the customer is to send the money, and no more.
+
+        A provider overrides this when nothing is on the way while its transactions are
+        pending: a bank transfer, cash on delivery. They hold nothing of an invoice.
+
+        Note: `self.ensure_one()`
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.code == "custom"
+
+    def _get_finish_url(self, transaction):
+        """Return where the customer finishes a pending payment at this provider.
+
+        A provider overrides this when its gateway gives such an address, as for 3-D
+        Secure. Without one, the form that led the customer there leads there again.
+
+        :param payment.transaction transaction: The pending transaction.
+        :return: The address, or an empty text.
+        :rtype: str
+        """
+        return ""
+
     def _fetch_outcome(self, transaction):
         """Ask the gateway for the outcome of a request whose answer was lost.
 

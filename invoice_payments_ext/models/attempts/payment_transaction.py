@@ -76,7 +76,7 @@ class PaymentTransaction(models.Model):
     @api.depends("state", "request_state")
     def _compute_outcome(self):
         for tx in self:
-            tx.outcome = get_outcome(tx.state, tx.request_state)
+            tx.outcome = tx._get_outcome_of(tx.state, tx.request_state)
 
     # === CHECK METHODS === #
 
@@ -175,6 +175,14 @@ class PaymentTransaction(models.Model):
         }
         return self.env._(title), self.env._(sentence) % values, kind
 
+    def _get_outcome_label(self):
+        """Return the words for the outcome of this attempt.
+
+        :rtype: str
+        """
+        labels = dict(self._fields["outcome"]._description_selection(self.env))
+        return labels[self.outcome]
+
     def _get_situation(self):
         """Return the outcome, or how far more exactly it came; see `outcome_words`.
 
@@ -208,6 +216,18 @@ class PaymentTransaction(models.Model):
         return not OUTCOMES[self.outcome].is_unsuccessful and not self._is_settled()
 
     # === GETTERS === #
+
+    def _get_outcome_of(self, state, request_state):
+        """Return the outcome that this attempt has in a state.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        provider_sudo = self.sudo().provider_id  # Readable by administrators only.
+        is_announcement = not self._is_refund() and provider_sudo._announces_only()
+        return get_outcome(state, request_state, is_announcement)
 
     def _get_attempt_invoices(self):
         """Return the invoices that these attempts are for."""

@@ -185,6 +185,8 @@ class PaymentTransaction(models.Model):
         :return: The payment.
         :rtype: account.payment
         """
+        if standing := self._get_standing_payments():
+            return self._adopt(standing)
         if self.memo:
             facts = (self.reference, self.provider_reference, self.memo)
             values = {"memo": " - ".join(filter(None, facts)), **values}

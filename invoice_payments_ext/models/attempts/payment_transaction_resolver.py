@@ -1,6 +1,7 @@
 import logging
 from datetime import timedelta
 
+import psycopg2
 from markupsafe import Markup
 
 from odoo import api, fields, models
@@ -9,7 +10,7 @@ from odoo.fields import Domain
 
 from ...tools import OURS
 from ..core.door import Door
-from ..states import UNRESOLVED_OUTCOMES
+from ..states import RESOLVABLE_OUTCOMES, UNRESOLVED_OUTCOMES
 
 _logger = logging.getLogger(__name__)
 
@@ -55,10 +56,11 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS - DOORS === #
 
     def resolve(self, charged, reason, idempotency_key=None):
-        """Say what became of an attempt whose outcome is unknown.
+        """Resolve an attempt whose outcome is unknown, or pending.
 
-        Who said it, when and why is kept in the invoice's chatter. If the gateway
-        confirms money later, it is booked all the same. Commits.
+        The provider is asked first, where it can be: if it knows the outcome, its word
+        counts. Who said it, when and why is kept in the invoice's chatter. If the
+        gateway confirms money later, it is booked all the same. Commits.
 
         :param bool charged: Whether the gateway carried the request out: whether it
                              charged, captured or voided.
@@ -66,8 +68,8 @@ class PaymentTransaction(models.Model):
         :param str idempotency_key: See `account.move.charge`.
         :return: The attempt.
         :rtype: payment.transaction
-        :raise UserError: If the outcome is known, the reason is missing, or the key was
-                          used with other values.
+        :raise UserError: If the outcome is another, the reason is missing, or the key
+                          was used with other values.
         :raise AccessError: If the user has no right to charge.
         """
         return self._pass(RESOLVE, idempotency_key, charged=charged, reason=reason)
@@ -170,11 +172,31 @@ class PaymentTransaction(models.Model):
         or void that was not carried out ends as an error instead.
         """
         if self.source_transaction_id:
+            was_received = self.outcome == "pending"
             self._set_error(message)
-            # With another amount it is an error already, whose consequences wait.
-            self.write({"request_state": "not_sent", "is_post_processed": False})
+            if not was_received:
+                # With another amount it is an error already, whose consequences wait.
+                self.write({"request_state": "not_sent", "is_post_processed": False})
         else:
             self._set_canceled(state_message=message, extra_allowed_states=("error",))
+
+    def _is_known_to_provider(self):
+        """Ask the gateway before a person's word is taken, and write what it says.
+
+        :return: Whether it said what became of this locked attempt.
+        :rtype: bool
+        """
+        before = self.outcome
+        try:
+            with self.env.cr.savepoint():
+                if payment_data := self.provider_id._fetch_outcome(self):
+                    self._process(self.provider_code, payment_data)
+        except psycopg2.Error:
+            raise
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            # Nobody could be asked: that must not keep a person from saying it.
+            _logger.exception("The provider could not be asked for %s", self.reference)
+        return self.outcome != before
 
     def _get_verdict(self, carried_out):
         """Record the finding of the user about this attempt.
@@ -207,20 +229,23 @@ class PaymentTransaction(models.Model):
         """Check a person's word for the outcome, on a locked attempt."""
         if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
-        if self.outcome != "unknown":
+        if self.outcome not in RESOLVABLE_OUTCOMES:
             raise UserError(
                 self.env._(
                     "%(reference)s needs no resolving, its outcome is known: "
                     "%(outcome)s.",
                     reference=self.reference,
-                    outcome=dict(
-                        self._fields["outcome"]._description_selection(self.env)
-                    )[self.outcome],
+                    outcome=self._get_outcome_label(),
                 )
             )
 
     def _carry_out_resolution(self, charged, reason):
-        """Take a person's word for the outcome, and keep it in the chatter."""
+        """Take a person's word for the outcome, and keep it in the chatter.
+
+        Not if the provider knows better.
+        """
+        if self.sudo()._is_known_to_provider():
+            return self
         resolving = self.sudo().with_context(
             resolved_by_person=OURS, payment_backend_action=True
         )

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
 from ...tools import OURS
-from ..states import OUTCOMES, get_outcome
+from ..states import OUTCOMES
 
 
 class PaymentTransaction(models.Model):
@@ -87,9 +87,18 @@ class PaymentTransaction(models.Model):
         )
         if self.env.context.get("resolved_by_person") is not OURS:
             transactions.filtered("request_state").request_state = "answered"
-        if not OUTCOMES[get_outcome(target_state, "answered")].may_hold_invoice:
-            transactions.filtered("holds_invoice").holds_invoice = False
         # Those from before the installation have none.
         for tx in transactions.filtered("money_fingerprint"):
             tx.money_fingerprint = {**tx.money_fingerprint, "state": target_state}
+        transactions.sudo().filtered(
+            lambda tx: tx.finish_form and target_state not in ("draft", "pending")
+        ).finish_form = False
+        transactions.filtered(
+            lambda tx: (
+                tx.holds_invoice
+                and not OUTCOMES[
+                    tx._get_outcome_of(target_state, "answered")
+                ].may_hold_invoice
+            )
+        ).holds_invoice = False
         return transactions

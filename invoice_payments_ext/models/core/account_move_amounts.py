@@ -159,6 +159,12 @@ class AccountMove(models.Model):
             return amount
         return currency._convert(amount, self.currency_id, self.company_id, date)
 
+    def _from_own_currency(self, currency, amount, date=None):
+        """Convert an amount from the currency of this invoice."""
+        if currency == self.currency_id:
+            return amount
+        return self.currency_id._convert(amount, currency, self.company_id, date)
+
     # === GETTERS === #
 
     def _get_reversals(self):

@@ -1,5 +1,9 @@
 from odoo import api, models
 
+# What rooms do with the entries of which something was matched: each is a method of
+# `account.move`, and gets the new matches.
+AFTER_MATCHING = ("_close_met_announcements",)
+
 
 class AccountPartialReconcile(models.Model):
     """Matching numbers, also right for entries that were matched before.
@@ -12,6 +16,17 @@ class AccountPartialReconcile(models.Model):
 
     _name = "account.partial.reconcile"
     _inherit = ["payment.seal.mixin", "account.partial.reconcile"]
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        partials = super().create(vals_list)
+        for name in AFTER_MATCHING:
+            getattr(partials.debit_move_id.move_id, name)(partials)
+        return partials
+
+    # === BUSINESS METHODS === #
 
     @api.model
     def _update_matching_number(self, amls):

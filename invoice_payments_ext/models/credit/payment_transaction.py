@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...tools import OURS, without_defaults
 from ..attempts.payment_transaction_steps import CONCURRENCY_ERRORS
-from ..states import OUTCOMES
+from ..states import OUTCOMES, POSTED_STATES
 
 _logger = logging.getLogger(__name__)
 
@@ -121,8 +121,9 @@ class PaymentTransaction(models.Model):
     def _has_credit_to_spend(self):
         """Tell if credit is still to be spent beside this attempt's money."""
         self.ensure_one()
+        came = self.state == "done" or self._get_standing_payments()
         return bool(
-            self.state == "done"
+            came
             and self.is_post_processed
             and not self.currency_id.is_zero(self.credit_first_amount)
         )
@@ -187,9 +188,14 @@ class PaymentTransaction(models.Model):
     def _get_unspent_credit_domain(self):
         """Find the attempts beside which credit is still to be spent."""
         return [
+            ("credit_first_amount", ">", 0),
+            "|",
+            "&",
             ("state", "=", "done"),
             ("is_post_processed", "=", True),
-            ("credit_first_amount", ">", 0),
+            "&",
+            ("state", "=", "cancel"),
+            ("standing_payment_ids.state", "in", POSTED_STATES),
         ]
 
     # === BUSINESS METHODS - BOOKING === #

@@ -1,3 +1,4 @@
 from . import account_payment
 from . import payment_transaction
+from . import payment_transaction_finish
 from . import res_company

@@ -2,9 +2,6 @@ from odoo import fields, models
 
 from ..states import CUSTOMER_STATES, STATES
 
-# The provider whose customers still have to transfer the money when it is pending.
-TRANSFER_PROVIDER = "custom"
-
 
 class AccountMove(models.Model):
     """The Payments section of the portal: the staff's rows in words for a customer.
@@ -54,7 +51,7 @@ class AccountMove(models.Model):
 
         :return: One dict a row, with `id`, `kind`, `state`, `title`, `method`,
                  `reference`, `date`, `amount`, `currency`, `amount_applied`,
-                 `messages`, `receipt_url` and `refunds`.
+                 `messages`, `receipt_url`, `finish_url` and `refunds`.
         :rtype: list[dict]
         """
         self.ensure_one()
@@ -86,8 +83,6 @@ class AccountMove(models.Model):
 
         :rtype: str
         """
-        if row["state"] == "pending" and row.get("provider_code") == TRANSFER_PROVIDER:
-            return "awaiting_transfer"
         state = STATES[row["state"]].customer_state or "succeeded"
         if state == "succeeded" and row["transaction_id"] and not row["payment_id"]:
             return "processing"  # Received, but not booked yet.
@@ -135,6 +130,7 @@ class AccountMove(models.Model):
                 *self._get_portal_amount_messages(row, state, currency),
             ],
             "receipt_url": self._get_portal_receipt_url(row),
+            "finish_url": row["finish_url"],
             "refunds": refunds,
         }
 

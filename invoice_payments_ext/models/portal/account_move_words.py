@@ -65,6 +65,8 @@ class AccountMove(models.Model):
 
         :rtype: list[str]
         """
+        if row["finish_url"]:
+            return [self.env._("If you did not finish it at the provider, do so now.")]
         if state == "processing":
             return [
                 self.env._(
@@ -75,7 +77,8 @@ class AccountMove(models.Model):
             return [
                 self.env._(
                     "We are waiting for your bank transfer. Give %s as its reference.",
-                    row["reference"],
+                    # The one that Odoo's own page names.
+                    self.payment_reference or row["reference"],
                 )
             ]
         if state != "declined":

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..states import IN_FLIGHT_OUTCOMES
+from ..states import EXPECTED_OUTCOMES, IN_FLIGHT_OUTCOMES
 
 
 class PaymentTransaction(models.Model):
@@ -19,7 +19,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _get_portal_domain(self):
-        """Return the domain of the user's attempts in flight.
+        """Return the domain of the user's attempts in flight, and of announced ones.
 
         They are those of the user's own commercial partner, as its payments are; see
         `account.payment`. A capture is a part of its authorization.
@@ -28,7 +28,7 @@ class PaymentTransaction(models.Model):
         """
         if not self.env["account.move"].sudo(False).has_access("read"):
             return Domain.FALSE
-        is_in_flight = Domain("outcome", "in", IN_FLIGHT_OUTCOMES)
+        is_open = Domain("outcome", "in", (*IN_FLIGHT_OUTCOMES, *EXPECTED_OUTCOMES))
         is_unbooked = (
             Domain("outcome", "=", "succeeded")
             & Domain("is_post_processed", "=", False)
@@ -42,7 +42,7 @@ class PaymentTransaction(models.Model):
                 Domain("operation", "=", "refund")
                 | Domain("source_transaction_id", "=", False)
             )
-            & (is_in_flight | is_unbooked)
+            & (is_open | is_unbooked)
         )
 
     @api.model
@@ -68,7 +68,6 @@ class PaymentTransaction(models.Model):
             state = moves._get_portal_state(
                 {
                     "state": tx.outcome,
-                    "provider_code": tx.provider_code,
                     "transaction_id": tx.id,
                     "payment_id": tx.payment_id.id,
                 }

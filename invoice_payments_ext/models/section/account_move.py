@@ -123,8 +123,4 @@ class AccountMove(models.Model):
             return self.env._("The invoice is not issued.")
         if self.currency_id.is_zero(self.amount_residual):
             return self.env._("The invoice is paid.")
-        if blocking := self._get_blocking_attempt():
-            return self._describe_blocking_attempt(blocking)
-        if self.currency_id.is_zero(self._get_chargeable_amount()):
-            return self.env._("All that remains is in flight.")
-        return ""
+        return self._get_all_in_flight_reason()

@@ -4,7 +4,12 @@ from odoo import models
 from odoo.tools import LazyTranslate
 
 from ..refunds.refund_amounts import get_given_back
-from ..states import STATES, UNRESOLVED_OUTCOMES
+from ..states import (
+    EXPECTED_OUTCOMES,
+    RESOLVABLE_OUTCOMES,
+    STATES,
+    UNRESOLVED_OUTCOMES,
+)
 
 _lt = LazyTranslate(__name__)
 
@@ -19,6 +24,15 @@ class Action(NamedTuple):
 
 ACTIONS = {
     "retry": Action(_lt("Retry"), "payment.transaction", "action_retry"),
+    "received": Action(
+        _lt("Money came"), "payment.transaction", "action_record_received"
+    ),
+    "cancel_announced": Action(
+        _lt("Cancel"), "payment.transaction", "action_cancel_announced"
+    ),
+    "finish": Action(
+        _lt("Link to finish"), "payment.transaction", "action_show_finish_link"
+    ),
     "resolve": Action(_lt("Resolve"), "payment.transaction", "action_resolve"),
     "capture": Action(_lt("Capture"), "payment.transaction", "action_capture_attempt"),
     "void": Action(_lt("Void"), "payment.transaction", "action_void_attempt"),
@@ -70,6 +84,7 @@ class AccountMove(models.Model):
         :param list[Row] rows: The rows of this invoice.
         """
         may_act = self.env.user.has_group("invoice_payments_ext.group_payment_record")
+        self._add_finish_links(rows)
         blocked = {
             "retry": self._get_retry_blocked_reason(rows),
             "refund": self._get_refund_level_reason(),
@@ -86,6 +101,14 @@ class AccountMove(models.Model):
                         refund, may_act, blocked["refund"]
                     )
                 ]
+
+    def _add_finish_links(self, rows):
+        """Add to the rows that wait for the customer the address to finish them."""
+        pending = {
+            row.tx["id"]: row for row in rows if row.tx.get("outcome") == "pending"
+        }
+        for tx in self.env["payment.transaction"].browse(pending):
+            pending[tx.id].values["finish_url"] = tx._get_finish_url()
 
     def _prepare_action(self, values, name, reason):
         """Return an action of a row as it is shown.
@@ -135,7 +158,12 @@ class AccountMove(models.Model):
                 if row.tx["invoice_count"] > 1
                 else blocked["retry"],
             )
-        if outcome == "unknown":
+        if outcome in EXPECTED_OUTCOMES:
+            yield "received", ""
+            yield "cancel_announced", ""
+        if row.values["finish_url"]:
+            yield "finish", ""
+        if outcome in RESOLVABLE_OUTCOMES:
             yield "resolve", ""
         if outcome == "authorized":
             yield "capture", ""
@@ -176,7 +204,7 @@ class AccountMove(models.Model):
 
     def _get_refund_actions(self, refund, may_act, blocked):
         """Return the actions on a refund, as :meth:`_get_row_actions`."""
-        if refund["state"] == "unknown" and may_act:
+        if refund["state"] in RESOLVABLE_OUTCOMES and may_act:
             yield "resolve", blocked
         yield from self._get_document_actions(refund, may_act)
 

@@ -285,6 +285,7 @@ class AccountMove(models.Model):
             "move_id": False,
             "line_ids": [],
             "retry_of": "",
+            "finish_url": "",
             "amount_unallocated": 0.0,
             "amount_taken_back": 0.0,
             "refunds": [],

@@ -38,13 +38,8 @@ class AccountMove(models.Model):
         if self.currency_id.compare_amounts(self.amount_residual, 0) <= 0:
             return self.env._("Nothing remains to be paid on %s.", self.display_name)
         if blocking := self._get_blocking_attempt():
-            return self._describe_blocking_attempt(blocking)
-        if self.currency_id.is_zero(self._get_chargeable_amount()):
-            return self.env._(
-                "All that remains on %s is in flight: it may still be paid.",
-                self.display_name,
-            )
-        return ""
+            return self._describe_attempt(blocking)
+        return self._get_all_in_flight_reason()
 
     def _get_write_off_account(self, account_id=None):
         """Return the account of a loss; refuse one that does not fit."""

@@ -21,11 +21,14 @@ from ...models.attempts.payment_transaction_steps import (
 )
 from ...models.states import (
     CUSTOMER_STATES,
+    EXPECTED_OUTCOMES,
     IN_FLIGHT_OUTCOMES,
     INITIAL_OUTCOMES,
     OTHER_STATES,
     OUTCOMES,
+    PENDING_OUTCOMES,
     POSTED_STATES,
+    RESOLVABLE_OUTCOMES,
     STATE_BY_ENTRY,
     STATE_BY_PAYMENT,
     STATES,
@@ -80,7 +83,10 @@ class TestStates(BaseCase):
 
     def test_implications(self):
         for name, state in STATES.items():
-            self.assertNotEqual(state.may_hold_invoice, state.is_final, name)
+            if state.is_final or name in EXPECTED_OUTCOMES:
+                self.assertFalse(state.may_hold_invoice or state.is_in_flight, name)
+            else:
+                self.assertTrue(state.may_hold_invoice, name)
             if state.is_in_flight:
                 self.assertTrue(state.may_hold_invoice, name)
                 self.assertFalse(state.money_moved or state.is_unsuccessful, name)
@@ -92,6 +98,9 @@ class TestStates(BaseCase):
         self.assertEqual(
             IN_FLIGHT_OUTCOMES, (*UNRESOLVED_OUTCOMES, "pending", "authorized")
         )
+        self.assertEqual(EXPECTED_OUTCOMES, ("announced",))
+        self.assertEqual(PENDING_OUTCOMES, ("pending", "announced"))
+        self.assertLessEqual(set(RESOLVABLE_OUTCOMES), set(IN_FLIGHT_OUTCOMES))
         self.assertEqual(UNSUCCESSFUL_OUTCOMES, ("declined", "failed", "canceled"))
         self.assertEqual(POSTED_STATES, ("in_process", "paid"))
         self.assertEqual(UNPOSTED_STATES, ("draft", "canceled", "rejected"))
@@ -102,6 +111,8 @@ class TestStates(BaseCase):
             self.assertIn(state.customer_state, {"", *CUSTOMER_STATES}, name)
             if state.is_in_flight:
                 self.assertEqual(state.customer_state, "processing", name)
+            if name in EXPECTED_OUTCOMES:
+                self.assertEqual(state.customer_state, "awaiting_transfer", name)
 
     def test_words(self):
         self.assertEqual(CHARGE_WORDS.keys(), OUTCOMES.keys() | {"unbooked", "voided"})
@@ -122,6 +133,7 @@ EVENTS = {
         state: lambda test, tx, state=state: test.gateway.notify(tx, state)
         for state in ("done", "pending", "authorized", "cancel", "error")
     },
+    "announced": lambda test, tx: test.announce(tx),
     "another amount": lambda test, tx: test.notify_another_amount(tx),
     "send": lambda test, tx: test.send(tx),
     "no answer": lambda test, tx: test.record(tx, "unknown"),
@@ -141,6 +153,17 @@ TOUR = (
     ("form", ["done"]),
     ("form", ["error", "done"]),
     ("form", ["cancel"]),
+    ("form", ["announced", "authorized"]),
+    ("form", ["announced", "done"]),
+    ("form", ["announced", "error"]),
+    ("form", ["announced", "cancel"]),
+    ("form", ["announced", "another amount"]),
+    ("form", ["send", "announced"]),
+    ("charge", ["announced"]),
+    ("charge", [*LEFT_OPEN, "announced"]),
+    ("charge", [*LEFT_OPEN, "not charged", "announced"]),
+    ("charge", ["pending", "charged"]),
+    ("charge", ["pending", "not charged"]),
     ("form", ["another amount"]),
     ("charge", ["pending", "cancel"]),
     ("charge", ["authorized", "done"]),
@@ -188,6 +211,13 @@ class TestStatesInUse(InvoicePaymentsCommon):
 
     # === EVENTS === #
 
+    def announce(self, tx):
+        """Let a provider that only announces payments say that it waits for one."""
+        providers = self.env.registry["payment.provider"]
+        with patch.object(providers, "_announces_only", lambda _provider: True):
+            self.gateway.notify(tx, "pending")
+            self.env.flush_all()
+
     def notify_another_amount(self, tx):
         """Let the gateway confirm another amount than was asked for."""
         data = {"amount": 1.0, "currency_code": tx.currency_id.name}
@@ -221,7 +251,7 @@ class TestStatesInUse(InvoicePaymentsCommon):
     def resolve(self, tx, charged):
         """Let a person say the outcome, which only an unknown attempt allows."""
         attempt = tx.with_user(self.supervisor)
-        if tx.outcome == "unknown":
+        if tx.outcome in RESOLVABLE_OUTCOMES:
             attempt.resolve(charged, "Seen in the backend")
         else:
             with self.assertRaises(UserError):
@@ -235,9 +265,12 @@ class TestStatesInUse(InvoicePaymentsCommon):
         if tx.outcome != before:
             self.assertIn(tx.outcome, OUTCOMES[before].next, f"After {before}")
             self.seen.add((before, tx.outcome))
-        self.assertEqual(tx.outcome, get_outcome(tx.state, tx.request_state))
+        is_announced = tx.outcome in EXPECTED_OUTCOMES
+        self.assertEqual(
+            tx.outcome, get_outcome(tx.state, tx.request_state, is_announced)
+        )
         # Another amount is a first final answer too, although a person is asked.
-        released = state.is_final or tx.state == "error"
+        released = not state.may_hold_invoice or tx.state == "error"
         self.assertEqual(tx.holds_invoice, held and not released, tx.outcome)
         self.assertFalse(tx.holds_invoice and not state.may_hold_invoice, tx.outcome)
 
@@ -253,7 +286,13 @@ class TestStatesInUse(InvoicePaymentsCommon):
             actions = {action["name"] for action in row["actions"]}
             is_child = bool(tx.source_transaction_id)
             self.assertEqual("retry" in actions, state.is_unsuccessful and not is_child)
-            self.assertEqual("resolve" in actions, tx.outcome == "unknown")
+            self.assertEqual("resolve" in actions, tx.outcome in RESOLVABLE_OUTCOMES)
+            self.assertEqual(
+                actions & {"received", "cancel_announced"},
+                {"received", "cancel_announced"}
+                if tx.outcome in EXPECTED_OUTCOMES
+                else set(),
+            )
             self.assertEqual(
                 (row["state_color"], row["is_closed"]),
                 (state.color, state.is_unsuccessful),

@@ -214,16 +214,16 @@ class TestPortalSection(InvoicePaymentsCommon):
         self.assertEqual(self._get_section()["rows"], [])
 
     def test_transfer_that_the_customer_has_to_make(self):
-        self.make_portal_transaction("pending")
-        self.env.cr.execute(
-            "UPDATE payment_provider SET code = 'custom' WHERE id = %s",
-            [self.provider.id],
-        )
+        self.announce()
         row = self._get_row()
         self.assertEqual(row["state"], "awaiting_transfer")
+        reference = self.invoice.payment_reference
         self.assertEqual(
             row["messages"],
-            ["We are waiting for your bank transfer. Give PORTAL-1 as its reference."],
+            [
+                "We are waiting for your bank transfer. "
+                f"Give {reference} as its reference."
+            ],
         )
         self.assertEqual(self._get_section()["amount_processing"], 0.0)
 

@@ -830,12 +830,11 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(section["amount_in_flight"], 1000.0)
 
     def test_create_is_blocked_with_the_reason(self):
-        pending = self.start_attempt("pending", amount=100.0)
+        pending = self.start_attempt("pending", amount=1000.0)
         section = self.invoice.get_payment_section()
         self.assertFalse(section["can_create"])
         self.assertIn(pending.reference, section["create_blocked_reason"])
-        self.gateway.notify(pending, "done")
-        self.run_resolver()
+        self.gateway.notify(pending, "error")
         self.assertTrue(self.invoice.get_payment_section()["can_create"])
         self.invoice.record_external_payment()
         section = self.invoice.get_payment_section()

@@ -371,7 +371,7 @@ class TestWriteOff(InvoicePaymentsCommon):
             self.invoice.write_off(701.0, "Insolvent")
         entry = self.invoice.write_off(reason="Insolvent")
         self.assertEqual(entry.amount_total, 700.0)
-        with self.assertRefused("All that remains .* is in flight"):
+        with self.assertRefused("PORTAL-1 .* is in flight"):
             self.invoice.write_off(reason="Insolvent")
 
     def test_while_a_charge_is_under_way(self):

@@ -156,7 +156,7 @@ export class PaymentsSection extends Component {
         if (confirmation) {
             this.dialog.add(ConfirmationDialog, {
                 ...confirmation,
-                confirmLabel: rowAction.label,
+                confirmLabel: confirmation.confirmLabel || rowAction.label,
                 confirm: execute,
                 cancel: () => {
                     // Makes the dialog show its cancel button.
@@ -189,6 +189,16 @@ export class PaymentsSection extends Component {
                 title: _t("Void the authorization"),
                 body: _t(
                     "The %(amount)s reserved on %(method)s is released. The customer is not charged, and this cannot be undone.",
+                    values
+                ),
+            };
+        }
+        if (rowAction.name === "cancel_announced") {
+            return {
+                title: _t("Cancel the announced payment"),
+                confirmLabel: _t("Not expected any more"),
+                body: _t(
+                    "The %(amount)s that the customer announced is not expected any more. If it comes all the same, it is recorded as any other payment.",
                     values
                 ),
             };

@@ -1,0 +1,77 @@
+from odoo import fields, models
+
+from odoo.addons.payment import utils as payment_utils
+
+
+class PaymentTransaction(models.Model):
+    """Attempts that wait for the customer, and the address where they are finished."""
+
+    _inherit = "payment.transaction"
+
+    # The form that led the customer to the provider: the same form leads there again,
+    # and starts no second payment. Nobody else may write a page of customers.
+    finish_form = fields.Text(readonly=True, copy=False, groups="base.group_system")
+
+    # === ACTION METHODS === #
+
+    def action_show_finish_link(self):
+        """Return the dialog with the link by which the customer finishes this.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "payment.attempt.finish",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Link to finish %s", self.reference),
+            "context": {"default_transaction_id": self.id},
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _get_processing_values(self):
+        """Keep the form that leads the customer to the provider."""
+        values = super()._get_processing_values()
+        tx_sudo = self.sudo()
+        if (form := values.get("redirect_form_html")) and not (
+            tx_sudo.provider_id._announces_only()
+        ):
+            tx_sudo.finish_form = form
+        return values
+
+    # === GETTERS === #
+
+    def _get_finish_url(self):
+        """Return the address where the customer finishes this, if it waits for that.
+
+        Whoever has the address may pay, and sees the amount.
+
+        Note: `self.ensure_one()`
+
+        :return: The address, or an empty text.
+        :rtype: str
+        """
+        self.ensure_one()
+        tx_sudo = self.sudo()
+        if tx_sudo.outcome != "pending" or tx_sudo._is_refund():
+            return ""
+        if url := tx_sudo.provider_id._get_finish_url(tx_sudo):
+            return url
+        if not tx_sudo.finish_form:
+            return ""
+        token = tx_sudo._get_finish_token()
+        return f"{tx_sudo.get_base_url()}/payment/finish/{self.id}?access_token={token}"
+
+    def _get_finish_token(self):
+        """Return the proof that somebody was given the address of this attempt.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        return payment_utils.generate_access_token(
+            "finish", self.id, self.reference, env=self.env
+        )

@@ -1,0 +1,136 @@
+from odoo import models
+from odoo.exceptions import UserError
+
+from ..core.door import Door
+
+RECORD_RECEIVED = Door(
+    "payment.transaction.record_received",
+    rights="_check_attempt_rights",
+    lock="_lock_to_receive",
+    amount="_get_announced_amount",
+    check="_check_received",
+    work="_carry_out_received",
+)
+
+
+class PaymentTransaction(models.Model):
+    """The door that records the money of an announced payment."""
+
+    _inherit = "payment.transaction"
+
+    # === ACTION METHODS === #
+
+    def action_record_received(self):
+        """Return the dialog that records the money of this announced payment.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "payment.attempt.received",
+            "views": [(False, "form")],
+            "target": "new",
+            "name": self.env._("Money came for %s", self.reference),
+            "context": {"default_transaction_id": self.id},
+        }
+
+    # === BUSINESS METHODS - DOORS === #
+
+    def record_received(
+        self,
+        amount=None,
+        journal_id=None,
+        date=None,
+        reference=None,
+        idempotency_key=None,
+    ):
+        """Record that the money of an announced payment came, and close it.
+
+        It is recorded as an external payment, see `account.move`. If the provider of
+        this attempt confirms it later, it is not booked once more. Does not commit.
+
+        :param float amount: The amount in the invoice's currency; the announced one if
+                             not given. For several invoices, it is all that can be paid
+                             of them.
+        :param int journal_id: See `account.move.record_external_payment`.
+        :param date|str date: The day on which it came; today if not given.
+        :param str reference: The transfer's reference.
+        :param str idempotency_key: See `account.move.charge`.
+        :return: The payments, one for each invoice.
+        :rtype: account.payment
+        :raise UserError: If it is not an announced payment, or a value does not fit.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        return self._pass(
+            RECORD_RECEIVED,
+            idempotency_key,
+            amount=amount,
+            journal_id=journal_id,
+            date=date,
+            reference=reference,
+        )
+
+    # === BUSINESS METHODS - STEPS OF DOORS === #
+
+    def _lock_to_receive(self, **_arguments):
+        """Lock this attempt, and before it its invoices."""
+        self._lock_announced()
+
+    def _get_announced_amount(self, **_arguments):
+        """Return the announced amount, in the currency of the invoices.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        invoice = self._get_attempt_invoices()[:1]
+        return invoice.currency_id.round(
+            invoice._to_own_currency(self.currency_id, self.amount)
+        )
+
+    def _check_received(self, amount, **_arguments):
+        """Check that this much can be recorded, on a locked attempt.
+
+        The rest is checked by the door of external payments.
+        """
+        self._check_announced()
+        invoices = self._get_attempt_invoices()
+        if not invoices:
+            raise UserError(
+                self.env._(
+                    "%s is for no invoice: record it where it was started.",
+                    self.reference,
+                )
+            )
+        if len(invoices) == 1:
+            return
+        currency = invoices.currency_id
+        payable = sum(invoice._get_default_payment_amount() for invoice in invoices)
+        if len(currency) > 1 or currency.compare_amounts(amount, payable):
+            raise UserError(
+                self.env._(
+                    "%(reference)s was for several invoices: record the payments on "
+                    "each of them, or all that can be paid at once, %(payable)s.",
+                    reference=self.reference,
+                    payable=currency[:1].format(payable),
+                )
+            )
+
+    def _carry_out_received(self, amount, **values):
+        """Record the money as external payments that stand for this attempt."""
+        invoices = self._get_attempt_invoices()
+        tx_sudo = self.sudo()
+        # Closed first: else it would be closed by what is recorded now.
+        tx_sudo._set_canceled()
+        payments = invoices.record_external_payment(
+            amount=amount if len(invoices) == 1 else None, **values
+        )
+        tx_sudo._let_stand_for(payments.sudo())
+        tx_sudo._note_closed(
+            self.env._(
+                "%(payments)s stands for it: the money came, says %(user)s.",
+                payments=", ".join(payments.mapped("name")),
+                user=self.env.user.name,
+            )
+        )
+        return payments

@@ -1,0 +1,223 @@
+from unittest.mock import patch
+
+from odoo.tests import Form, tagged
+
+from ..common import InvoicePaymentsCommon
+
+
+@tagged("post_install", "-at_install")
+class TestAnnounced(InvoicePaymentsCommon):
+    """A transfer that a customer announced holds nothing, and ends when money came."""
+
+    def setUp(self):
+        super().setUp()
+        self.tx = self.announce()
+        self.announced = self.tx.with_user(self.accountant)
+
+    def assert_closed(self, note):
+        """Assert that the transfer is expected no more, and why."""
+        self.env.invalidate_all()
+        self.assertEqual(self.tx.outcome, "canceled")
+        self.assertIn(note, self.tx.state_message)
+        notes = "".join(self.invoice.sudo().message_ids.mapped("body"))
+        self.assertIn(note, notes)
+        self.assertFalse(self.tx.payment_id)
+
+    def announce_elsewhere(self):
+        """Return the transaction of another provider that only announces payments."""
+        self.tx._set_canceled()
+        providers = self.env.registry["payment.provider"]
+        with patch.object(providers, "_announces_only", lambda _provider: True):
+            return self.make_portal_transaction("pending", amount=1000.0)
+
+    def confirm_late(self):
+        """Let the provider say after all that the money came."""
+        self.tx._set_done()
+        self.tx._post_process()
+        self.env.invalidate_all()
+        self.assertEqual(self.tx.outcome, "succeeded")
+
+    # === WHAT IT HOLDS === #
+
+    def test_it_is_an_expectation(self):
+        row = self.rows()[f"tx-{self.tx.id}"]
+        self.assertEqual((row["state"], row["amount_applied"]), ("announced", 0))
+        self.assertEqual(row["state_label"], "Announced")
+        self.assertEqual(
+            [action["name"] for action in row["actions"] if action["enabled"]],
+            ["received", "cancel_announced", "open_transaction"],
+        )
+        section = self.invoice.get_payment_section()
+        self.assertEqual(section["create_blocked_reason"], "")
+        self.assertEqual(
+            (section["amount_in_flight"], section["amount_chargeable"]), (0, 1000)
+        )
+        self.assertTrue(self.invoice._has_to_be_paid())
+
+    def test_all_doors_are_open(self):
+        """Nothing is refused: credit note, write-off and reset among the doors."""
+        invoice = self.invoice.with_user(self.supervisor)
+        invoice.sudo().company_id.write_off_account_id = self.company_data[
+            "default_account_expense"
+        ].with_env(self.env)
+        credit_note = invoice.issue_credit_note(amount=100, reason="Damaged")
+        self.assertEqual(credit_note.state, "posted")
+        self.assert_closed("left less to be paid")
+        other = self.make_invoice(50).with_user(self.supervisor)
+        tx = self.announce(50, other)
+        other.write_off(amount=50, reason="Small")
+        self.assertEqual(tx.outcome, "canceled")
+        third = self.make_invoice(70).with_user(self.supervisor)
+        self.announce(70, third)
+        third.button_draft()
+        self.assertEqual(third.state, "draft")
+
+    # === WHAT CLOSES IT === #
+
+    def test_external_payment_closes_it(self):
+        payment = self.invoice.record_external_payment(1000)
+        self.assert_closed(f"{payment.name} stands for it")
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_card_closes_it(self):
+        self.gateway.answers = ["done"]
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assert_closed(f"{attempt.payment_id.name} stands for it")
+        # That was other money.
+        self.assertFalse(attempt.payment_id.announced_transaction_id)
+
+    def test_bank_match_closes_it(self):
+        journal = self.company_data["default_journal_bank"].with_env(self.env)
+        line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": journal.id,
+                "date": "2026-01-20",
+                "payment_ref": self.invoice.name,
+                "partner_id": self.partner.id,
+                "amount": 1000.0,
+            }
+        )
+        _liquidity, suspense, _other = line.with_context(
+            skip_account_move_synchronization=True
+        )._seek_for_lines()
+        receivable = self.invoice.sudo()._get_open_receivable_lines()
+        suspense.account_id = receivable.account_id
+        (suspense | receivable).reconcile()
+        self.assert_closed(f"{line.move_id.name} stands for it")
+
+    def test_part_of_the_money_leaves_what_can_still_come(self):
+        """An instalment that was announced is expected beside another payment."""
+        self.tx.amount = 600
+        self.invoice.record_external_payment(300)
+        self.assertEqual(self.tx.outcome, "announced")
+        self.invoice.record_external_payment(600)
+        self.assert_closed("stands for it")
+
+    def test_less_that_remains_closes_it(self):
+        self.invoice.record_external_payment(1)
+        self.assert_closed("left less to be paid")
+
+    # === MONEY CAME, CANCEL === #
+
+    def test_money_came(self):
+        action = self.announced.action_record_received()
+        dialogs = self.env[action["res_model"]].with_user(self.accountant)
+        form = Form(dialogs.with_context(**action["context"]))
+        self.assertEqual((form.amount, form.journal_id.type), (1000, "bank"))
+        form.date = "2026-01-20"
+        form.reference = "TR 7"
+        dialog = form.save()
+        dialog.action_record()
+        payment = self.invoice.sudo().matched_payment_ids
+        self.assertEqual(
+            (payment.amount, str(payment.date), payment.payment_reference),
+            (1000, "2026-01-20", "TR 7"),
+        )
+        self.assert_closed(f"{payment.name} stands for it: the money came")
+        self.assertEqual(self.invoice.amount_residual, 0)
+        dialog.action_record()  # A second click is the same request.
+        self.assertEqual(self.invoice.sudo().matched_payment_ids, payment)
+
+    def test_what_is_confirmed_late_is_not_booked_twice(self):
+        payment = self.announced.record_received()
+        self.confirm_late()
+        self.assertEqual(self.tx.payment_id, payment)
+        self.assertEqual(self.invoice.sudo().matched_payment_ids, payment)
+        self.assertEqual(self.rows().keys(), {f"tx-{self.tx.id}"})
+
+    def test_another_amount_that_is_confirmed_is_told(self):
+        payment = self.announced.record_received(amount=950)
+        self.confirm_late()
+        self.assertEqual(self.tx.payment_id, payment)
+        activity = self.invoice.sudo().activity_ids
+        self.assertEqual(activity.summary, "Another amount was recorded")
+        found = self.env["account.payment.tie.out"].sudo().check()
+        self.assertEqual([row["invariant"] for row in found], ["booked"])
+        # The person puts it right: the rest came too.
+        self.tx.amount = 950
+
+    def test_money_that_was_taken_back_is_booked_when_it_is_confirmed(self):
+        self.tx = self.announce_elsewhere()
+        payment = self.tx.with_user(self.accountant).record_received()
+        payment.action_draft()
+        payment.action_cancel()
+        self.confirm_late()
+        self.assertEqual((self.tx.payment_id - payment).amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_canceled_money_that_is_confirmed_is_booked(self):
+        self.tx = self.announce_elsewhere()
+        self.tx.with_user(self.accountant).cancel_announced()
+        self.confirm_late()
+        self.assertEqual(self.tx.payment_id.amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_several_invoices_at_once(self):
+        other = self.make_invoice(500)
+        tx = self.announce(1500, self.invoice | other)
+        both = tx.with_user(self.accountant)
+        with self.assertRefused("was for several invoices"):
+            both.record_received(amount=1400)
+        payments = both.record_received()
+        self.assertEqual(sorted(payments.mapped("amount")), [500, 1000])
+        self.assertEqual(self.tx.outcome, "canceled")
+        tx._set_done()
+        tx._post_process()
+        self.assertEqual(payments.payment_transaction_id, tx)
+
+    def test_cancel(self):
+        self.announced.cancel_announced(reason="Paid in cash next week")
+        self.assert_closed("Paid in cash next week")
+        with self.assertRefused("is not an announced payment: it is Canceled"):
+            self.announced.cancel_announced()
+        with self.assertRefused("is not an announced payment"):
+            self.announced.record_received()
+        # The customer's browser sends its form once more.
+        self.tx._process("custom", {"reference": self.tx.reference})
+        self.assertEqual(self.tx.outcome, "canceled")
+
+    def test_who_may(self):
+        user = self.make_user("ip_reader", "account.group_account_readonly")
+        for door in ("record_received", "cancel_announced"):
+            with self.assertRefused("You have no right"):
+                getattr(self.tx.with_user(user), door)()
+
+    def test_a_failed_record_leaves_it_announced(self):
+        with self.assertRefused("is in the future"):
+            self.announced.record_received(date="2999-01-01")
+        self.assertEqual(self.tx.outcome, "announced")
+
+    def test_other_providers_may_only_announce(self):
+        tx = self.announce_elsewhere()
+        self.assertEqual(tx.outcome, "announced")
+        self.assertEqual(self.invoice._get_chargeable_amount(), 1000)
+        # Odoo takes what is pending at a real provider for money on its way.
+        self.env.cr.execute(
+            "UPDATE payment_provider SET code = 'demo' WHERE id = %s",
+            [self.provider.id],
+        )
+        self.env.invalidate_all()
+        self.assertTrue(self.invoice._has_to_be_paid())
+        self.make_portal_transaction("pending", reference="PORTAL-2")
+        self.assertFalse(self.invoice._has_to_be_paid())

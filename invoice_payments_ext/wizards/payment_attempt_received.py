@@ -1,0 +1,72 @@
+from odoo import api, fields, models
+
+from ..tools import prepare_notification
+
+
+class PaymentAttemptReceived(models.TransientModel):
+    """The dialog that records the money of an announced payment."""
+
+    _name = "payment.attempt.received"
+    _inherit = "payment.dialog.outside.mixin"
+    _description = "Record the Money of an Announced Payment"
+
+    transaction_id = fields.Many2one(
+        string="Announced",
+        comodel_name="payment.transaction",
+        required=True,
+        readonly=True,
+    )
+    company_id = fields.Many2one(related="transaction_id.company_id")
+    currency_id = fields.Many2one(
+        comodel_name="res.currency", compute="_compute_currency_id"
+    )
+    announced_amount = fields.Monetary(compute="_compute_currency_id")
+    amount = fields.Monetary(
+        compute="_compute_amount", store=True, readonly=False, required=True
+    )
+    date = fields.Date(
+        string="Date received", default=fields.Date.context_today, required=True
+    )
+    journal_id = fields.Many2one(string=None)  # Its own: it is received here.
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("transaction_id")
+    def _compute_currency_id(self):
+        for dialog in self:
+            attempt = dialog.transaction_id
+            invoices = attempt._get_attempt_invoices()
+            dialog.currency_id = invoices.currency_id[:1] or attempt.currency_id
+            dialog.announced_amount = (
+                attempt._get_announced_amount() if invoices else attempt.amount
+            )
+
+    @api.depends("announced_amount")
+    def _compute_amount(self):
+        for dialog in self:
+            dialog.amount = dialog.announced_amount
+
+    # === ACTION METHODS === #
+
+    def action_record(self):
+        """Record the money and tell that it was done.
+
+        :return: The notification to show.
+        :rtype: dict
+        """
+        self.ensure_one()
+        payments = self.transaction_id.record_received(
+            amount=self.amount,
+            journal_id=self.journal_id.id,
+            date=self.date,
+            reference=self.reference,
+            idempotency_key=self.idempotency_key,
+        )
+        return prepare_notification(
+            self.env._("Payment recorded"),
+            self.env._(
+                "%(amount)s was recorded as %(names)s.",
+                amount=self.currency_id.format(sum(payments.mapped("amount"))),
+                names=", ".join(payments.mapped("name")),
+            ),
+        )
