@@ -165,6 +165,10 @@ class AccountPaymentCreate(models.TransientModel):
         tokens = self.move_id._get_saved_tokens()
         # For any part that is paid: an amount of the smallest unit fits every maximum.
         reasons = tokens._get_unusable_reasons(self.move_id, self.currency_id.rounding)
+        if blocking := self.move_id._get_blocking_attempt():
+            # What is not in flight can still be paid in another way.
+            blocked = self.move_id._describe_attempt(blocking)
+            reasons = {token.id: reasons[token.id] or blocked for token in tokens}
         return [
             {
                 "value": str(token.id),
@@ -190,6 +194,8 @@ class AccountPaymentCreate(models.TransientModel):
             }
             if str(attempted.id) in usable:
                 token = attempted
+            elif str(token and token.id) not in usable:
+                token = False
             if not token and dialog.issue:
                 dialog.method = False
             else:

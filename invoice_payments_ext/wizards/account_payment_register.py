@@ -3,12 +3,79 @@ from odoo.exceptions import UserError
 
 
 class AccountPaymentRegister(models.TransientModel):
+    """Odoo's own dialog: it pays what is not in flight."""
+
     _inherit = "account.payment.register"
 
+    # === CHECK METHODS === #
+
+    def _check_not_in_flight(self):
+        """Check that the amounts to be paid are not in flight on the invoices already.
+
+        :raise UserError: Naming an attempt that may bring the money.
+        """
+        invoices = self.batches and self.line_ids.move_id
+        busy = [invoice for invoice in invoices if self._get_amount_in_flight(invoice)]
+        if not busy:
+            return
+        attempt = busy[0]._get_attempts_with_money()[:1]
+        is_one_payment = self.can_edit_wizard and self.group_payment
+        # What one payment of several invoices leaves to each of them is not known.
+        is_refused = is_one_payment and len(invoices) > 1
+        for invoice in busy:
+            is_refused = is_refused or bool(invoice._get_all_in_flight_reason())
+        if is_refused or (is_one_payment and self._is_above_chargeable(invoices)):
+            raise UserError(invoices._describe_attempt(attempt))
+
+    def _is_above_chargeable(self, invoice):
+        """Tell if this pays more of an invoice than is not in flight.
+
+        :rtype: bool
+        """
+        paid = self.amount
+        if self.payment_difference_handling == "reconcile":
+            paid += self.payment_difference
+        left = self._get_total_amounts_to_pay(self.batches)["full_amount"]
+        if invoice.currency_id != self.currency_id:
+            left += self.currency_id.rounding  # Amounts were converted one by one.
+        return self.currency_id.compare_amounts(paid, left) > 0
+
+    # === BUSINESS METHODS === #
+
+    def _get_amount_in_flight(self, invoices):
+        """Return the amount in flight on invoices, in the currency of this dialog.
+
+        :rtype: float
+        """
+        return sum(
+            invoice._from_own_currency(
+                self.currency_id, invoice._get_amount_in_flight(), self.payment_date
+            )
+            for invoice in invoices
+            if invoice.move_type == "out_invoice"
+        )
+
+    def _get_total_amounts_to_pay(self, batch_results):
+        """Propose what is not in flight; a discount is for all of an invoice."""
+        totals = super()._get_total_amounts_to_pay(batch_results)
+        lines = self.env["account.move.line"].union(
+            *(batch["lines"] for batch in batch_results)
+        )
+        in_flight = self._get_amount_in_flight(lines.move_id)
+        if self.currency_id.is_zero(in_flight):
+            return totals
+        full = totals["full_amount_for_difference"]
+        left = max(self.currency_id.round(full - in_flight), 0.0)
+        by_default = totals["amount_for_difference"]
+        return {
+            **totals,
+            "amount_by_default": min(by_default, left),
+            "full_amount": left,
+            "epd_applied": False,
+        }
+
     def _create_payments(self):
-        """Spend no credit while an attempt may still bring the money."""
-        if self.journal_id.is_credit_balance:
-            self.line_ids.move_id._check_no_money_in_flight()
+        self._check_not_in_flight()
         return super()._create_payments()
 
     def _init_payments(self, to_process, edit_mode=False):

@@ -109,13 +109,11 @@ class AccountMove(models.Model):
 
         On a locked invoice and balance.
 
-        :raise UserError: If the invoice takes no payment, something is in flight for
-                          it, or the balance does not hold as much.
+        :raise UserError: If the invoice takes no payment, what remains of it is in
+                          flight, or the balance does not hold as much.
         """
         self.ensure_one()
         self._check_collectable()
-        self._check_no_blocking_attempt()
-        self._check_no_money_in_flight()
         held = self._get_credit_balances().amount
         if self.currency_id.is_zero(held):
             raise UserError(
@@ -162,9 +160,9 @@ class AccountMove(models.Model):
         :param str idempotency_key: See :meth:`charge`.
         :return: The payment, of the company's credit journal.
         :rtype: account.payment
-        :raise UserError: If the invoice takes no payment, something is in flight for
-                          it, the balance does not hold as much, or the key was used
-                          with other values.
+        :raise UserError: If the invoice takes no payment, the amount is above the one
+                          that is not in flight, the balance does not hold as much, or
+                          the key was used with other values.
         :raise AccessError: If the user has no right to record payments.
         """
         return self._pass(APPLY_CREDIT_BALANCE, idempotency_key, amount=amount)
@@ -229,7 +227,7 @@ class AccountMove(models.Model):
             lambda move: (move.invoice_date_due or move.invoice_date, move.id)
         ):
             balance = balances.get(invoice._get_credit_owner())
-            if not balance or invoice._get_attempts_in_flight():
+            if not balance:
                 continue
             # Money that was paid before it was issued: Odoo may match it after this.
             prepaid = invoice.transaction_ids.payment_id.move_id

@@ -26,10 +26,7 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def js_assign_outstanding_line(self, line_id):
-        """Refuse money on its way back, and money that leaves no room.
-
-        Credit is refused where any money may still come.
-        """
+        """Refuse money on its way back, and money that leaves no room."""
         line = self.env["account.move.line"].browse(line_id)
         payment = line.move_id.origin_payment_id
         if self.move_type == "out_invoice":

@@ -35,10 +35,9 @@ class AccountMove(models.Model):
     def _check_credit_of_payment(self, payment):
         """Check that credit that a payment took can pay this invoice.
 
-        :raise UserError: If it is of another currency, or money may still come.
+        :raise UserError: If it is of another currency.
         """
         self.ensure_one()
-        self._check_no_money_in_flight()
         if payment.currency_id != self.currency_id:
             raise UserError(
                 self.env._(

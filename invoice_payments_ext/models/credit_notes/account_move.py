@@ -82,6 +82,8 @@ class AccountMove(models.Model):
         label = self.env._("creditable amount")
         if not lines:
             if amount is None:
+                if reason := self._get_all_in_flight_reason():
+                    raise UserError(reason)
                 raise UserError(
                     self.env._(
                         "Nothing remains to be paid on %s: give the amount to credit.",

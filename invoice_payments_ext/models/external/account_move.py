@@ -154,7 +154,6 @@ class AccountMove(models.Model):
                 self.env._("An amount can be given for a single invoice only.")
             )
         self._check_collectable()
-        self._check_no_blocking_attempt()
 
     def _carry_out_external_payment(
         self, amount, excess=None, notify=False, **arguments
@@ -292,6 +291,8 @@ class AccountMove(models.Model):
     def _check_chargeable_in_full(self):
         """Check that nothing in flight takes a part of the remaining amount."""
         self.ensure_one()
+        if reason := self._get_all_in_flight_reason():
+            raise UserError(reason)
         if not self.currency_id.is_zero(self._get_amount_in_flight()):
             raise UserError(
                 self.env._(

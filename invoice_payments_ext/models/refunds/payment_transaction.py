@@ -64,6 +64,11 @@ class PaymentTransaction(models.Model):
         else:
             self._lock_attempt()
         refundable = self._get_refundable_amount()
+        going = self.child_transaction_ids._filter_refunds().filtered(
+            lambda tx: tx._is_refund_in_flight()
+        )
+        if going and self.currency_id.is_zero(refundable):
+            raise UserError(self.env["account.move"]._describe_attempt(going[0]))
         amount = refundable if amount_to_refund is None else amount_to_refund
         self.env["account.move"]._check_amount(
             amount, self.currency_id, refundable, self.env._("refundable amount")

@@ -79,15 +79,15 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(drafts.mapped("amount_residual"), [200, 0, 100])
         self.assertEqual(self.held(), 0)
 
-    def test_nothing_while_a_charge_is_in_flight(self):
+    def test_beside_a_charge_in_flight(self):
         """A customer may have paid the draft, of which the answer is outstanding."""
         draft = self.make_invoice(500.0, post=False)
         self._create_transaction(
-            "redirect", amount=100.0, invoice_ids=[Command.set(draft.ids)]
+            "redirect", amount=400.0, invoice_ids=[Command.set(draft.ids)]
         )._set_pending()
         draft.action_post()
-        self.assertEqual(draft.amount_residual, 500)
-        self.assertEqual(self.held(), 300)
+        self.assertEqual(draft.amount_residual, 400)
+        self.assertEqual(self.held(), 200)
 
     def test_issued_again_after_a_reset(self):
         invoice = self.make_invoice(100.0)

@@ -74,25 +74,26 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(invoice.amount_residual, 950)
         self.assertEqual((self.held(euro), self.held()), (0, 300))
 
-    def test_nothing_while_a_charge_is_unknown(self):
+    def test_beside_a_charge_that_is_unknown(self):
+        """Credit pays what the charge cannot bring."""
         self.gateway.answers = [TimeoutError()]
-        self.invoice.charge(self.token.id, amount=100)
+        self.invoice.charge(self.token.id, amount=900)
+        with self.assertRefused("above the chargeable amount"):
+            self.invoice.apply_credit_balance(101)
+        self.assertEqual(self.invoice.apply_credit_balance().amount, 100)
         with self.assertRefused("is unknown"):
             self.invoice.apply_credit_balance()
-        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.held(), 200)
 
-    def test_nothing_while_a_customer_is_paying(self):
-        """A part could be spent beside it, but the amount may still change."""
-        self.make_portal_transaction("pending")
+    def test_beside_a_customer_who_is_paying(self):
+        self.make_portal_transaction("pending", amount=950)
+        journal = self.company.credit_balance_journal_id
+        with self.assertRefused("is in flight"):
+            self.register_payment(self.invoice, journal_id=journal.id, amount=60)
+        self.register_payment(self.invoice, journal_id=journal.id)
+        self.assertEqual(self.held(), 250)
         with self.assertRefused("is in flight"):
             self.invoice.apply_credit_balance()
-        with self.assertRefused("is in flight"):
-            self.register_payment(
-                self.invoice,
-                journal_id=self.company.credit_balance_journal_id.id,
-                amount=60,
-            )
-        self.assertEqual(self.held(), 300)
 
     def test_rights(self):
         user = self.make_user(
@@ -145,13 +146,12 @@ class TestCreditByHand(CreditCommon):
             foreign.js_assign_outstanding_line(line.id)
         other = self.make_invoice(500.0, apply_credit=False)
         self.gateway.answers = ["pending"]
-        attempt = other.charge(self.token.id, amount=100).sudo()
-        with self.assertRefused("is in flight"):
+        attempt = other.charge(self.token.id, amount=400).sudo()
+        with self.assertRefused("are in flight"):
             other.sudo().js_assign_outstanding_line(line.id)
-        self.gateway.notify(attempt, "done")
-        attempt._post_process()
+        self.gateway.notify(attempt, "error")
         other.sudo().js_assign_outstanding_line(line.id)
-        self.assertEqual(other.amount_residual, 300)
+        self.assertEqual(other.amount_residual, 400)
 
     def test_outstanding_credit_beside_a_charge(self):
         """Money is added as far as the charge in flight leaves room for it."""
