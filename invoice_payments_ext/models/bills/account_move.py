@@ -216,6 +216,55 @@ class AccountMove(models.Model):
             for credit_note in self._get_credit_notes()
         )
 
+    def _has_received_money(self):
+        """Tell if anything but credit notes, write-offs and exchange rates pays this.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        lines = self.line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable"
+        )
+        paying = lines.matched_credit_ids.credit_move_id.move_id
+        return bool(
+            paying.filtered(
+                lambda move: (
+                    move.move_type != "out_refund"
+                    and not move.written_off_invoice_id
+                    and move.journal_id != move.company_id.currency_exchange_journal_id
+                )
+            )
+        )
+
+    def _match_tax_never_due(self):
+        """Match the tax that waits to be paid with that of the credit notes.
+
+        Where all of this invoice is credited and nothing was paid, it never becomes
+        due. In another currency it is left open: Odoo leaves the exchange difference of
+        such accounts open too, and would call the rest fully reconciled.
+        """
+        self.ensure_one()
+        if (
+            not self.company_id.tax_exigibility
+            or self.currency_id != self.company_currency_id
+            or not self.currency_id.is_zero(self.amount_residual)
+            or self._has_received_money()
+        ):
+            return
+        lines = self.line_ids
+        lines |= lines.matched_credit_ids.credit_move_id.move_id.line_ids
+        waiting = lines.filtered(
+            lambda line: (
+                line.tax_line_id.tax_exigibility == "on_payment"
+                and line.account_id.reconcile
+                and not line.reconciled
+            )
+        )
+        for of_tax in waiting.grouped(
+            lambda line: (line.account_id, line.currency_id, line.tax_line_id)
+        ).values():
+            of_tax.reconcile()
+
     def _get_reserved_credit(self):
         """Return the amount of this invoice that refunds in flight will credit.
 

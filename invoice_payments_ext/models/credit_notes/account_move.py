@@ -285,6 +285,7 @@ class AccountMove(models.Model):
             credit_note._get_open_receivable_lines(),
             total - given_back,
         )
+        self._match_tax_never_due()
         self._notify_payments_changed()
         return credit_note
 

@@ -271,10 +271,11 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(self.invoice.amount_residual, 800)
         self.assertEqual(self.credit(date="2026-02-02").amount_total, 800)
 
-    def test_cash_basis(self):
-        """Tax that is due when paid is taken back as far as the credit note pays."""
+    def make_due_accounts(self, count):
+        """Let taxes be due when they are paid, and return accounts for those due."""
         self.company.tax_exigibility = True
-        transition, due = self.env["account.account"].create(
+        names = ["transition", *(f"due{number}" for number in range(count))]
+        self.transition, *due = self.env["account.account"].create(
             [
                 {
                     "name": name,
@@ -282,36 +283,102 @@ class TestCreditNote(CreditNoteCommon):
                     "account_type": "liability_current",
                     "reconcile": name == "transition",
                 }
-                for name in ("transition", "due")
+                for name in names
             ]
         )
-        self.tax = self.env["account.tax"].create(
+        return self.env["account.account"].union(*due)
+
+    def make_tax_when_paid(self, amount, due):
+        """Return a tax that is due on an account when it is paid."""
+        lines = [
+            Command.create({"repartition_type": "base"}),
+            Command.create({"repartition_type": "tax", "account_id": due.id}),
+        ]
+        return self.env["account.tax"].create(
             {
-                "name": "When paid",
-                "amount": 20,
+                "name": f"When paid {amount}",
+                "amount": amount,
                 "tax_exigibility": "on_payment",
-                "cash_basis_transition_account_id": transition.id,
-                **{
-                    f"{kind}_repartition_line_ids": [
-                        Command.create({"repartition_type": "base"}),
-                        Command.create(
-                            {"repartition_type": "tax", "account_id": due.id}
-                        ),
-                    ]
-                    for kind in ("invoice", "refund")
-                },
+                "cash_basis_transition_account_id": self.transition.id,
+                "invoice_repartition_line_ids": lines,
+                "refund_repartition_line_ids": lines,
             }
         )
+
+    def get_due(self, accounts):
+        """Return the tax that is due, by account."""
+        lines = self.env["account.move.line"].search(
+            [("account_id", "in", accounts.ids), ("parent_state", "=", "posted")]
+        )
+        by_account = lines.grouped("account_id")
+        return [
+            self.company.currency_id.round(
+                -sum(by_account.get(account, lines.browse()).mapped("balance"))
+            )
+            for account in accounts
+        ]
+
+    def test_cash_basis(self):
+        """Tax that is due when paid is taken back with what the credit note pays."""
+        due = self.make_due_accounts(1)
+        self.tax = self.make_tax_when_paid(20, due)
         self.invoice = self.make_taxed_invoice()
         self.record(600)
         self.make_portal_transaction("pending", amount=100.0)
         credit_note = self.credit(600, destinations=[{"to": "outside", "amount": 300}])
         self.assertEqual(credit_note.amount_tax, 100)
-        lines = self.env["account.move.line"].search(
-            [("account_id", "=", due.id), ("parent_state", "=", "posted")]
-        )
         # 600 was paid, 300 of it was given back; 300 of the bill was never owed.
-        self.assertEqual(sum(lines.mapped("balance")), -50)
+        self.assertEqual(self.get_due(due), [50])
+
+    def test_cash_basis_of_what_was_never_paid(self):
+        """Nothing is due by a credit note, and the right tax when the rest is paid."""
+        due = self.make_due_accounts(2)
+        taxes = [
+            self.make_tax_when_paid(15, due[0]),
+            self.make_tax_when_paid(10, due[1]),
+        ]
+        lines = [
+            Command.create(
+                {
+                    "name": "Service",
+                    "price_unit": 100,
+                    "tax_ids": [Command.set(tax.ids)],
+                }
+            )
+            for tax in taxes
+        ]
+        euro = self.make_currency("EUR", 0.9)
+        self.set_rate(euro, "2026-01-20", 0.7)
+        self.invoice = self.make_invoice(
+            currency_id=euro.id, invoice_line_ids=lines
+        ).with_user(self.supervisor)
+        self.credit(date="2026-02-01")
+        self.assertEqual(self.get_due(due), [0, 0])
+        left = self.env["account.move.line"].search(
+            [("account_id", "=", self.transition.id)]
+        )
+        self.assertFalse(any(left.mapped("reconciled")))
+
+        self.invoice = self.make_invoice(invoice_line_ids=lines)
+        self.invoice = self.invoice.with_user(self.supervisor)
+        self.credit(
+            lines=[{"line_id": self.invoice.invoice_line_ids[0].id, "quantity": 1}]
+        )
+        self.assertEqual(self.get_due(due), [0, 0])
+        self.record(110)
+        self.assertEqual(self.get_due(due), [0, 10])
+
+        self.invoice = self.make_invoice(invoice_line_ids=lines)
+        self.invoice = self.invoice.with_user(self.supervisor)
+        credit_note = self.credit()
+        self.assertEqual(self.get_due(due), [0, 10])
+        waiting = (
+            (self.invoice | credit_note)
+            .sudo()
+            .line_ids.filtered(lambda line: line.account_id == self.transition)
+        )
+        self.assertEqual(len(waiting), 4)
+        self.assertTrue(all(waiting.mapped("reconciled")))
 
     def test_early_payment_discount_of_the_tax_too(self):
         """Such an invoice has lines of its own for the tax that may be discounted."""
