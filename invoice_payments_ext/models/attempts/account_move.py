@@ -134,6 +134,17 @@ class AccountMove(models.Model):
             return self._describe_attempt(attempt)
         return ""
 
+    def _get_unbookable_reason(self, provider):
+        """Say why money for these invoices could not be booked; empty if it can.
+
+        :param payment.provider provider: What would bring it, in superuser mode.
+        :rtype: str
+        """
+        owed = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        return provider._get_unbookable_reason(
+            self.company_id[:1].sudo(), owed.account_id.sudo()
+        )
+
     # === BUSINESS METHODS - HELPERS === #
 
     def _get_amount_in_flight(self):

@@ -113,6 +113,9 @@ class PaymentTransaction(models.Model):
             amount, self.currency_id, left, self.env._("authorized amount")
         )
         provider_sudo = self.sudo().provider_id
+        invoices = self._get_attempt_invoices()
+        if invoices and (reason := invoices._get_unbookable_reason(provider_sudo)):
+            raise UserError(reason)
         if (
             provider_sudo.support_manual_capture != "partial"
             and self.currency_id.compare_amounts(amount, left)

@@ -130,6 +130,13 @@ class AccountMove(models.Model):
             from_credit = balance.amount
         rest = currency.round(amount - from_credit)
         provider._check_compatible(company, partner, rest, currency)
+        if self._get_unbookable_reason(provider):
+            raise UserError(
+                self.env._(
+                    "%s cannot be used right now: choose another payment method.",
+                    provider.name,
+                )
+            )
         values = {
             "amount": rest,
             "credit_first_amount": from_credit,

@@ -372,6 +372,12 @@ class AccountPayment(models.Model):
                 "The provider %s is disabled: enable it, or refund outside.",
                 provider.name,
             )
+        if unbookable := provider._get_unbookable_reason(
+            self.company_id.sudo(),
+            self.destination_account_id.sudo(),
+            self.journal_id.sudo(),
+        ):
+            return unbookable
         is_full_only = "full_only" in (provider.support_refund, method.support_refund)
         refundable = self._get_refundable_amount(is_of_credit)
         is_full = not self.currency_id.compare_amounts(refundable, self.amount) and (

@@ -71,7 +71,7 @@ class PaymentToken(models.Model):
             return self.env._(
                 "It cannot be charged in %(currency)s.", currency=currency.name
             )
-        return ""
+        return invoice._get_unbookable_reason(self.provider_id)
 
     def _get_company_unusable_reason(self, company):
         """Tell why this saved method cannot be charged for a company at all.

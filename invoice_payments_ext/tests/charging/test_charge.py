@@ -2,6 +2,7 @@ import psycopg2.errors
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -240,3 +241,42 @@ class TestCharge(InvoicePaymentsCommon):
 
 class _MaxRetryError(Exception):
     reason = NewConnectionError(None, "refused")
+
+    # === WHAT COULD NOT BE BOOKED === #
+
+    def test_refused_before_the_gateway_where_it_could_not_be_booked(self):
+        """Neither charged, issued, captured nor refunded."""
+        authorized = self.start_attempt("authorized", amount=100)
+        paid = self.make_invoice(50)
+        self.gateway.answers = ["done"]
+        payment = paid.charge(self.token.id).sudo().payment_id
+        payment = payment.with_user(self.supervisor)
+        invoice = self.make_invoice(10)
+        draft = self.make_invoice(10, post=False)
+        self.gateway.requests.clear()
+        bank = self.provider.journal_id.sudo()
+        accounts = payment.sudo().destination_account_id
+        accounts |= payment.sudo().outstanding_account_id
+        works = (
+            lambda: invoice.charge(self.token.id),
+            lambda: draft.issue_and_charge(self.token.id),
+            authorized.capture,
+            lambda: payment.refund(reason="Wrong"),
+        )
+        for record in (bank, *accounts):
+            record.active = False
+            self._keep()
+            for work in works:
+                with self.subTest(record.display_name), self.assertRefused("archived"):
+                    work()
+            record.active = True
+        # As if there were no drafts in that time.
+        self.env.cr.execute(
+            "UPDATE res_company SET hard_lock_date = %s WHERE id = %s",
+            (fields.Date.today(), self.company.id),
+        )
+        self.env.invalidate_all()
+        for work in works:
+            with self.assertRefused("the books are closed"):
+                work()
+        self.assertFalse(self.gateway.requests)
