@@ -1,8 +1,10 @@
 import math
+from http import HTTPStatus
 from numbers import Real
 
 from markupsafe import Markup
 
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.tools.misc import clean_context
 
 # The value of the context keys by which this addon's methods tell each other something.
@@ -21,6 +23,28 @@ ODOO_SWITCHES = {
     "no_exchange_difference",
     "skip_invoice_sync",
 }
+
+
+class TryAgainError(ConcurrencyError):
+    """Another one was at the same records, and the request can be sent again.
+
+    Odoo replays the request, as on the error of PostgreSQL. When it gives up, the
+    sentence is the answer, in the place of PostgreSQL's words.
+    """
+
+
+class TooManyAttemptsError(UserError):
+    """Too many payments were tried, and none is taken for a while.
+
+    :param str message: The sentence for the person.
+    :param int seconds: How long it takes.
+    """
+
+    http_status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, message, seconds=0):
+        super().__init__(message)
+        self.seconds = seconds
 
 
 def without_defaults(records):

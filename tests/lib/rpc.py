@@ -81,9 +81,10 @@ class JsonRpcClient(Client):
                 "params": params,
             },
         )
-        if response.status_code != 200:
-            raise RpcError(f"HTTP {response.status_code}", response.text)
-        answer = response.json()
+        try:
+            answer = response.json()
+        except ValueError:
+            raise RpcError(f"HTTP {response.status_code}", response.text) from None
         if error := answer.get("error"):
             data = error.get("data", {})
             raise RpcError(

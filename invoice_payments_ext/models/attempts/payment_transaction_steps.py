@@ -8,7 +8,7 @@ import psycopg2.errors
 from odoo import fields, models
 from odoo.exceptions import LockError, UserError
 
-from ...tools import OURS
+from ...tools import OURS, TryAgainError
 
 _logger = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ CONCURRENCY_ERRORS = (
     psycopg2.errors.DeadlockDetected,
     psycopg2.errors.LockNotAvailable,
     LockError,
+    TryAgainError,
 )
 
 MAX_TRIES = 8

@@ -1,12 +1,23 @@
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import LazyTranslate
 
-from ...tools import without_defaults
+from ...tools import TryAgainError, without_defaults
 from .door_arguments import ARGUMENTS, show
 
 # Rooms that may do something in the place of the work of a door. Each gets the door,
 # its arguments and the amount that the check returned. It returns the records it made.
 INSTEAD_OF_WORK = ("_hold_for_approval",)
+
+
+_lt = LazyTranslate(__name__)
+
+# True also where a part was done before: a payment that was sent is never lost.
+TRY_AGAIN = _lt(
+    "Somebody else was working on the same records at this moment. Look at the "
+    "changes, then try again."
+)
 
 
 class PaymentDoorMixin(models.AbstractModel):
@@ -83,6 +94,18 @@ class PaymentDoorMixin(models.AbstractModel):
         :raise AccessError: If the user may not ask for it.
         :raise UserError: If it cannot be done, a value is of another kind, or the key
                           was used with other values.
+        :raise TryAgainError: If another request was at the same records.
+        """
+        try:
+            return self._pass_once(door, idempotency_key, arguments)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+            raise TryAgainError(TRY_AGAIN) from error
+
+    def _pass_once(self, door, idempotency_key, arguments):
+        """Let a request pass, unless another is at the same records; see `_pass`.
+
+        :param dict arguments: The arguments of the door.
+        :rtype: recordset
         """
         if not door.is_batch:
             self.ensure_one()
