@@ -1,5 +1,6 @@
 import base64
 import logging
+from datetime import timedelta
 
 from odoo import Command, api, fields, models
 
@@ -14,6 +15,9 @@ TEMPLATE_FIELDS = {
     "declined": "payment_declined_mail_template_id",
     "refund": "payment_refund_mail_template_id",
 }
+
+# How often a customer is told that payments of an invoice are declined.
+DECLINED_MAIL_DELAY = timedelta(days=1)
 
 
 class PaymentTransaction(models.Model):
@@ -39,6 +43,10 @@ class PaymentTransaction(models.Model):
     )
     customer_mail_due = fields.Boolean(
         readonly=True, copy=False, help="Whether the mail is still to be queued."
+    )
+
+    customer_mail_date = fields.Datetime(
+        readonly=True, copy=False, help="When the mail was queued."
     )
 
     _customer_mail_due_idx = models.Index("(id) WHERE customer_mail_due")
@@ -124,8 +132,12 @@ class PaymentTransaction(models.Model):
         self.customer_mail_due = False
         template = self._get_customer_mail_template(self.customer_mail)
         recipients = self._get_mail_recipients()
-        if not (template and recipients and self._is_customer_mail_true()):
+        if (
+            not (template and recipients and self._is_customer_mail_true())
+            or self._is_told_of_decline()
+        ):
             return
+        self.customer_mail_date = fields.Datetime.now()
         record = self if self.customer_mail == "declined" else self.payment_id
         mail = self.env["mail.mail"].browse(
             template.with_company(self.company_id).send_mail(record.id)
@@ -146,6 +158,23 @@ class PaymentTransaction(models.Model):
                 for invoice in self._get_mail_invoices()
             )
         return self.payment_id.state in POSTED_STATES
+
+    def _is_told_of_decline(self):
+        """Tell if the customer was told of a decline on these invoices in the last day.
+
+        Who tries again and again would make the customer a mail each time.
+        """
+        told_since = fields.Datetime.now() - DECLINED_MAIL_DELAY
+        told = self._get_mail_invoices().transaction_ids.filtered(
+            lambda tx: (
+                tx.customer_mail == "declined"
+                and tx.customer_mail_date
+                and tx.customer_mail_date > told_since
+            )
+        )
+        return self.customer_mail == "declined" and not (
+            self._get_mail_invoices() - told.invoice_ids
+        )
 
     def _attach_invoices(self, mail):
         """Attach the paid invoices to a mail: as they were sent, else as they print."""
