@@ -10,6 +10,7 @@
         "security/invoice_payments_ext_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
+        "data/mail_message_subtype_data.xml",
         "data/payment_method_data.xml",
         "report/account_credit_balance_report_views.xml",
         "report/credit_statement_templates.xml",

@@ -2,7 +2,7 @@
 
 import pytest
 from browser.member import Member
-from browser.person import NARROW, WIDE
+from browser.person import NARROW, WIDE, Person
 from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
@@ -168,3 +168,23 @@ def test_amounts_as_people_write_them(member, world):
     form.get_by_role("radio", name="Remaining amount").check()
     expect(alert).to_be_empty()
     expect(member.pay_button).to_have_text("Pay $ 1,500.00")
+
+
+def test_stranger_with_the_link(chromium, member, world, artefacts):
+    """Nothing of the customer's methods and credit is seen, and a part can be paid."""
+    [invoice_id] = world.make_invoices([member.partner_id], 300)
+    world.make_token(member.partner_id)
+    world.adjust_credit(member.partner_id, 65)
+    address = world.admin.call("account.move", "get_portal_url", [invoice_id])
+    stranger = Person(chromium, world, artefacts)
+    stranger.page.goto(address)
+    stranger.page.get_by_role("link", name="Pay Now").locator("visible=true").click()
+    form = stranger.page.locator(".o_member_payment")
+    for size in SIZES:
+        stranger.page.set_viewport_size(size)
+        expect(form).to_contain_text("Payment method")
+        expect(form).not_to_contain_text("4242")
+        expect(form).not_to_contain_text("credit")
+        stranger.page.screenshot(path=artefacts / f"stranger-{size['width']}.png")
+    stranger.close()
+    assert not stranger.get_errors()

@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from werkzeug.exceptions import BadRequest
 
 from odoo import Command
@@ -179,6 +181,8 @@ class PaymentPortal(payment.PaymentPortal):
         :rtype: payment.transaction
         """
         is_token_flow = kwargs.get("flow") == "token"
+        if is_token_flow:
+            request.env["payment.token"].browse(kwargs["token_id"])._check_own()
         provider_sudo = (
             request.env["payment.token"].sudo().browse(kwargs["token_id"]).provider_id
             if is_token_flow
@@ -222,6 +226,9 @@ class PaymentPortal(payment.PaymentPortal):
             currency_id=currency_id,
             **kwargs,
         )
+        if request.env.user._is_public():
+            # Whoever has only the link cannot save a method for the customer.
+            values["show_tokenize_input_mapping"] = defaultdict(bool)
         by_credit = (providers_sudo or request.env["payment.provider"]).filtered(
             lambda provider: provider.code == "credit_balance"
         )
@@ -240,3 +247,29 @@ class PaymentPortal(payment.PaymentPortal):
         ):
             return float(link_amount)
         return None
+
+
+class PaymentStatus(PaymentPostProcessing):
+    """The page that waits for the outcome of a payment, and books it."""
+
+    @route()
+    def poll_status(self, **kwargs):
+        """Book in a step of its own; while another one is at it, the page asks again.
+
+        Stock books without a lock, and two at once end with an error.
+        """
+        tx_sudo = self._get_monitored_transaction()
+        if not tx_sudo or tx_sudo.state == "draft":
+            return super().poll_status(**kwargs)
+        tx_sudo._try_to_book()
+        if tx_sudo.is_post_processed:
+            return super().poll_status(**kwargs)
+        if not tx_sudo.try_lock_for_update(allow_referencing=True):
+            # The word that Odoo's page waits for, not one for people.
+            raise UserError("retry")  # pylint: disable=translation-required
+        # It could not be booked, which a person was told. The money has moved.
+        return {
+            "provider_code": tx_sudo.provider_code,
+            "state": tx_sudo.state,
+            "landing_route": tx_sudo.landing_route,
+        }

@@ -7,8 +7,10 @@ from odoo.addons.account.controllers.portal import PortalAccount
 class PortalPayments(PortalAccount):
     def _invoice_get_page_view_values(self, invoice, access_token, **kwargs):
         values = super()._invoice_get_page_view_values(invoice, access_token, **kwargs)
-        # In superuser mode: the route checked that the customer may see the invoice.
-        values["payment_section"] = invoice.sudo()._get_portal_payment_section()
+        # In superuser mode: the route checked that the customer may see the invoice. As
+        # the visitor, because who only has the link is shown less.
+        invoice_sudo = invoice.with_user(request.env.user).sudo()
+        values["payment_section"] = invoice_sudo._get_portal_payment_section()
         return values
 
     @route(

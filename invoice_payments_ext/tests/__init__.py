@@ -44,6 +44,7 @@ from .portal import (
     test_portal_payment,
     test_portal_payments,
     test_portal_section,
+    test_portal_strangers,
 )
 from .refunds import (
     test_refund,

@@ -4,6 +4,13 @@ from ...tools import OURS, prepare_notification
 from ..states import OUTCOMES, POSTED_STATES, get_outcome
 from .outcome_words import CHARGE_WORDS, REFUND_WORDS
 
+# The operations of attempts that somebody starts on a page, or from outside.
+ONLINE_OPERATIONS = ("online_direct", "online_redirect", "online_token", "validation")
+
+# What the rooms check and add when somebody from outside starts an attempt, by whatever
+# route. Each method gets the values of the attempt and returns those to be added.
+STARTED_ONLINE_METHODS = ("_prepare_own_method_vals", "_prepare_paced_vals")
+
 
 class PaymentTransaction(models.Model):
     """An attempt to collect an amount for an invoice through a provider."""
@@ -94,6 +101,20 @@ class PaymentTransaction(models.Model):
         self.check_access("read")
 
     # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Check what people from outside start; Odoo's routes are in superuser mode."""
+        if self.env.user._is_internal():
+            return super().create(vals_list)
+        prepared = []
+        for vals in vals_list:
+            is_part = vals.get("source_transaction_id")
+            if vals.get("operation") in ONLINE_OPERATIONS and not is_part:
+                for name in STARTED_ONLINE_METHODS:
+                    vals = {**vals, **getattr(self, name)(vals)}
+            prepared.append(vals)
+        return super().create(prepared)
 
     def write(self, vals):
         for twin, reference in self._find_refunds_to_exchange(vals):

@@ -32,6 +32,9 @@ AFTER_PROCESSING_METHODS = (
     "_note_customer_mail",
 )
 
+# What may stand in the place of a message in the chatters. Each method says if it does.
+INSTEAD_OF_MESSAGE = ("_log_in_burst",)
+
 
 class PaymentTransaction(models.Model):
     """Odoo's own processing of an attempt: answers collected, then booked."""
@@ -166,6 +169,8 @@ class PaymentTransaction(models.Model):
                 getattr(tx, name)()
 
     def _log_message_on_linked_documents(self, message):
+        if any(getattr(self, name)() for name in INSTEAD_OF_MESSAGE):
+            return None
         (self | self.source_transaction_id).fetch(["invoice_ids"])  # At once.
         return super(
             PaymentTransaction, self.with_context(log_payment_note=OURS)

@@ -1,7 +1,13 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
 from ...tools import OURS
 from ..states import OUTCOMES
+from .payment_transaction import ONLINE_OPERATIONS
+
+# How long the schedule leaves an attempt to the page that started it.
+PAGE_DELAY = timedelta(minutes=1)
 
 
 class PaymentTransaction(models.Model):
@@ -49,7 +55,11 @@ class PaymentTransaction(models.Model):
         by_caller = self.env.context.get("settled_by_caller") is OURS
         is_ours = transactions._get_attempt_invoices() or transactions._filter_refunds()
         if is_ours and not by_caller:
-            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
+            # The page that asks for the outcome books it. Both at once would conflict.
+            is_of_page = all(tx.operation in ONLINE_OPERATIONS for tx in self)
+            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger(
+                at=fields.Datetime.now() + PAGE_DELAY if is_of_page else None
+            )
         return transactions
 
     def _set_pending(self, *, state_message=None, extra_allowed_states=()):

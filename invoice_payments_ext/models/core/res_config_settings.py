@@ -33,6 +33,15 @@ class ResConfigSettings(models.TransientModel):
     portal_minimum_amount = fields.Monetary(
         related="company_id.portal_minimum_amount", readonly=False
     )
+    portal_attempts = fields.Integer(
+        related="company_id.portal_attempts", readonly=False
+    )
+    portal_address_attempts = fields.Integer(
+        related="company_id.portal_address_attempts", readonly=False
+    )
+    portal_attempt_wait = fields.Integer(
+        related="company_id.portal_attempt_wait", readonly=False
+    )
     payment_receipt_mail_template_id = fields.Many2one(
         related="company_id.payment_receipt_mail_template_id", readonly=False
     )

@@ -30,7 +30,11 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         payment_sudo = self.sudo()  # Customers print receipts too.
-        if payment_sudo.payment_token_id:
+        user = self.env.user
+        customer = user.partner_id.commercial_partner_id
+        # Whoever has only the link of an invoice learns nothing of a saved method.
+        is_own = payment_sudo.partner_id.commercial_partner_id == customer
+        if payment_sudo.payment_token_id and (is_own or user._is_internal()):
             return payment_sudo.payment_token_id._get_method_label()
         transaction_sudo = payment_sudo.payment_transaction_id
         method_line = payment_sudo.payment_method_line_id

@@ -315,17 +315,26 @@ class AccountMove(models.Model):
         return max(minimum, self.currency_id.rounding)
 
     def _get_payment_started_elsewhere(self, partner, tab):
-        """Return attempts started at a provider's page in another tab just now.
+        """Return the last page of a provider, if it was opened in another tab just now.
 
         Its fate there is not known. An attempt that was started in the
         same tab before counts as given up: people come back to choose another method.
+        Only a page that the customer opened counts: whoever has just the link could
+        keep the customer from paying as long as they like.
         """
         started = fields.Datetime.now() - OTHER_PAYMENT_DELAY
-        return self.sudo().transaction_ids.filtered(
-            lambda tx: (
-                tx.outcome == "draft"
-                and tx.operation in ("online_redirect", "online_direct")
-                and (tx.partner_id != partner or tx.portal_tab != (tab or False))
-                and tx.create_date > started
+        last_pages = self.env["payment.transaction"].sudo()
+        for invoice in self.sudo():
+            pages = invoice.transaction_ids.filtered(
+                lambda tx, customer=invoice.commercial_partner_id: (
+                    tx.outcome == "draft"
+                    and tx.operation in ("online_redirect", "online_direct")
+                    and tx.create_date > started
+                    and tx.partner_id.commercial_partner_id == customer
+                    and not tx.create_uid._is_public()
+                )
             )
+            last_pages |= pages.sorted("id")[-1:]
+        return last_pages.filtered(
+            lambda tx: tx.partner_id != partner or tx.portal_tab != (tab or False)
         )

@@ -38,7 +38,11 @@ class AccountMove(models.Model):
         :rtype: str
         """
         if row["kind"] == "attempt":
-            return row["method"]
+            # Whoever has only the link learns nothing of a saved method.
+            is_own = self.env.user._is_internal() or self._filter_of_customer(
+                self.env.user.partner_id
+            )
+            return row["method"] if is_own else row["method"].partition(" ••••")[0]
         if row["kind"] == "credit":
             return self.env._("Your credit")
         if row["kind"] == "bank":

@@ -5,6 +5,17 @@ class PaymentToken(models.Model):
     _name = "payment.token"
     _inherit = ["payment.token", "payment.consent.mixin"]
 
+    def _get_available_tokens(self, *args, **kwargs):
+        """Offer people from outside their own methods only.
+
+        Odoo's pages ask for those of the customer, whoever has the link.
+        """
+        tokens = super()._get_available_tokens(*args, **kwargs)
+        if self.env.user._is_internal():
+            return tokens
+        owners = self._get_own_partners()
+        return tokens.filtered(lambda token: token.sudo().partner_id in owners)
+
     def _get_method_label(self):
         """Return the label by which a person knows this saved method: `Visa •••• 4242`.
 

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class PaymentTransaction(models.Model):
@@ -13,6 +13,18 @@ class PaymentTransaction(models.Model):
         help="Whether the member saves the payment method for the company that he "
         "belongs to. All its invoices can be charged to it then.",
     )
+    @api.model
+    def _prepare_own_method_vals(self, vals):
+        """Let people charge their own saved methods only, and save when logged in.
+
+        :param dict vals: The values of an attempt that is started from outside.
+        :return: The values to be added.
+        :rtype: dict
+        :raise AccessError: If it is to charge a method that is not the user's own.
+        """
+        if vals.get("token_id"):
+            self.env["payment.token"].browse(vals["token_id"])._check_own()
+        return {"tokenize": False} if self.env.user._is_public() else {}
 
     def _tokenize(self, payment_data):
         """Give the saved method its owner, and the consent of who saved it."""

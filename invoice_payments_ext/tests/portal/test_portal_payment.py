@@ -362,6 +362,7 @@ class TestCreditFirst(PortalPaymentCommon):
 
     def test_both_pay_all_that_is_overdue(self):
         other = self.make_overdue()
+        self.token.partner_id = self.partner
         self.give_credit(1100)
         page = self.url_open("/my/invoices/overdue").text
         self.assertIn("Use my credit", page)
@@ -714,7 +715,7 @@ class TestPortalPayment(PortalPaymentCommon):
                 "access token", self.charge, 1000, access_token=access_token
             )
         self.assert_refused(
-            "do not have access to this payment token", self.charge, 1000
+            "do not have access to this payment method", self.charge, 1000
         )
 
     def test_employee_without_accounting_rights(self):
