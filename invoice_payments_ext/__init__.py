@@ -2,13 +2,17 @@ from . import controllers, models, report, wizards
 
 
 def post_init_hook(env):
-    """Set existing companies up as new ones are when they are created."""
+    """Set existing companies up as new ones are when they are created.
+
+    What an earlier installation left is taken up again.
+    """
     companies = env["res.company"].search([])
     companies._create_credit_balance_books()
     companies._set_default_mail_templates()
+    env["payment.transaction"]._take_up_attempts()
 
 
 def uninstall_hook(env):
-    """Switch off the providers that nothing serves any more."""
-    providers = env["payment.provider"].search([("code", "=", "credit_balance")])
-    providers.write(providers._get_removal_values())
+    """Leave the books as they are, and nothing that serves no more."""
+    env["payment.transaction"]._leave_attempts()
+    env["res.company"].search([])._leave_credit_balance_books()

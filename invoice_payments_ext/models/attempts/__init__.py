@@ -9,6 +9,7 @@ from . import payment_transaction_announced
 from . import payment_transaction_authorization
 from . import payment_transaction_company
 from . import payment_transaction_finish
+from . import payment_transaction_leaving
 from . import payment_transaction_pending
 from . import payment_transaction_processing
 from . import payment_transaction_resolver

@@ -30,5 +30,6 @@ class ResCompany(models.Model):
             "credit_balance_account_id",
             "credit_balance_journal_id",
             "credit_adjustment_account_id",
+            "credit_accounts_confirmed",
             "credit_applied_at_issue",
         ]

@@ -24,6 +24,9 @@ class ResConfigSettings(models.TransientModel):
     credit_adjustment_account_id = fields.Many2one(
         related="company_id.credit_adjustment_account_id", readonly=False
     )
+    credit_accounts_confirmed = fields.Boolean(
+        related="company_id.credit_accounts_confirmed", readonly=False
+    )
     token_consent_text = fields.Text(
         related="company_id.token_consent_text", readonly=False
     )

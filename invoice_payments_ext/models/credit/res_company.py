@@ -1,9 +1,9 @@
 from contextlib import contextmanager
 
-from odoo import Command, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ...tools import SELDOM_READ
+from ...tools import OURS, SELDOM_READ
 
 
 class ResCompany(models.Model):
@@ -35,6 +35,10 @@ class ResCompany(models.Model):
         domain="[('internal_group', 'in', ('income', 'expense'))]",
         help="The other side of credit that is added or deducted by hand.",
     )
+    credit_accounts_confirmed = fields.Boolean(
+        string="Accounts Confirmed",
+        help="A person has looked at the accounts that were chosen automatically.",
+    )
     credit_applied_at_issue = fields.Boolean(
         string="Apply Credit at Issue",
         default=True,
@@ -55,6 +59,15 @@ class ResCompany(models.Model):
                     self.env._(
                         "%s cannot be the credit account: choose a current liability "
                         "that does not allow reconciliation.",
+                        account.display_name,
+                    )
+                )
+            if account.id in company._get_other_account_ids():
+                raise ValidationError(
+                    self.env._(
+                        "%s cannot be the credit account: another setting of the "
+                        "company books on it, such as that of down payments. All that "
+                        "is booked on the credit account is credit of customers.",
                         account.display_name,
                     )
                 )
@@ -120,9 +133,11 @@ class ResCompany(models.Model):
     @contextmanager
     def _changing_credit_settings(self, vals):
         """Keep the credit that there is when its settings change."""
-        if "credit_balance_account_id" in vals:
+        # Those of an earlier installation have items and entries already.
+        is_adopting = self.env.context.get("adopting_credit_books") is OURS
+        if "credit_balance_account_id" in vals and not is_adopting:
             self._check_credit_account_replaceable(vals["credit_balance_account_id"])
-        if "credit_balance_journal_id" in vals:
+        if "credit_balance_journal_id" in vals and not is_adopting:
             self._check_credit_journal_replaceable(vals["credit_balance_journal_id"])
         switched = self.browse()
         if "credit_applied_at_issue" in vals:
@@ -134,6 +149,8 @@ class ResCompany(models.Model):
         yield
         if "credit_balance_account_id" in vals:
             self._book_credit_journal_on_account()
+        elif vals.keys() & self._get_account_settings():
+            self._check_credit_balance_account()
         if switched:
             self.env["account.move"]._follow_credit_switch(
                 [("company_id", "child_of", switched.ids)]
@@ -149,100 +166,3 @@ class ResCompany(models.Model):
                 method_lines = journal.inbound_payment_method_line_ids
                 method_lines |= journal.outbound_payment_method_line_ids
                 method_lines.payment_account_id = account
-
-    def _create_credit_balance_books(self):
-        """Create the credit account and journal of companies that have none.
-
-        Branches use those of their main company, and companies without a chart of
-        accounts get theirs with it.
-        """
-        for company in self.sudo():
-            if company.parent_id or not company.chart_template:
-                continue
-            env = company.with_company(company).env
-            if not company.credit_balance_account_id:
-                company.credit_balance_account_id = env["account.account"].create(
-                    company._prepare_credit_balance_account_vals()
-                )
-            if not company.credit_balance_journal_id:
-                company.credit_balance_journal_id = env["account.journal"].create(
-                    company._prepare_credit_balance_journal_vals()
-                )
-            if not company.credit_adjustment_account_id:
-                company.credit_adjustment_account_id = company.expense_account_id
-        self.search([("id", "child_of", self.ids)])._create_credit_balance_providers()
-
-    def _create_credit_balance_providers(self):
-        """Create the provider by which members pay from their credit, published."""
-        providers = self.env["payment.provider"].sudo()
-        method = self.env.ref("invoice_payments_ext.payment_method_credit_balance")
-        served = providers.search([("code", "=", "credit_balance")]).company_id
-        for company in self.sudo() - served:
-            if company.credit_balance_journal_id:
-                providers.create(
-                    {
-                        "name": self.env._("Customer Credit"),
-                        "code": "credit_balance",
-                        "company_id": company.id,
-                        "state": "enabled",
-                        "is_published": True,
-                        "payment_method_ids": [Command.link(method.id)],
-                    }
-                )
-
-    def _prepare_credit_balance_account_vals(self):
-        """Return the values of the credit account, next to the liabilities there are.
-
-        :rtype: dict
-        """
-        self.ensure_one()
-        accounts = self.env["account.account"].with_company(self)
-        neighbour = accounts.search(
-            [
-                *accounts._check_company_domain(self),
-                ("account_type", "=", "liability_current"),
-            ],
-            order="code",
-            limit=1,
-        )
-        return {
-            "name": self.env._("Customer Credit"),
-            "code": accounts._search_new_account_code(neighbour.code or "210000"),
-            "account_type": "liability_current",
-            "reconcile": False,
-            "company_ids": [Command.link(self.id)],
-        }
-
-    def _prepare_credit_balance_journal_vals(self):
-        """Return the values of the credit journal: its payments book on the account.
-
-        :rtype: dict
-        """
-        self.ensure_one()
-        account = self.credit_balance_account_id
-        journals = self.env["account.journal"].with_context(active_test=False)
-        codes = set(journals.search([("company_id", "=", self.id)]).mapped("code"))
-        candidates = ["CRED", *(f"CRD{number}" for number in range(1, 100))]
-        ways = ("inbound", "outbound")
-        return {
-            "name": self.env._("Customer Credit"),
-            "code": next(code for code in candidates if code not in codes),
-            "type": "cash",
-            "company_id": self.id,
-            "default_account_id": account.id,
-            "sequence": 100,  # No payment shall choose it automatically.
-            "show_on_dashboard": False,
-            **{
-                f"{way}_payment_method_line_ids": [
-                    Command.create(
-                        {
-                            "payment_method_id": self.env.ref(
-                                f"account.account_payment_method_manual_{suffix}"
-                            ).id,
-                            "payment_account_id": account.id,
-                        }
-                    )
-                ]
-                for way, suffix in zip(ways, ("in", "out"), strict=True)
-            },
-        }

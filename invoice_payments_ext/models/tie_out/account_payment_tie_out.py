@@ -26,6 +26,7 @@ INVARIANTS = {
     "reversed": "account.move",
     "holder": "account.move.line",
     "branch": "account.move.line",
+    "elsewhere": "account.account",
     "entry": "account.move",
     "matched": "account.move.line",
 }
@@ -214,6 +215,7 @@ class AccountPaymentTieOut(models.AbstractModel):
             "reversed": env._("An entry that changed credit is reversed at most once"),
             "holder": env._("Credit is on the balance of its customer"),
             "branch": env._("Credit and the invoice that it pays are of one company"),
+            "elsewhere": env._("No other account keeps credit of customers"),
             "entry": env._("Every entry balances"),
             "matched": env._(
                 "Items that are matched are fully reconciled together, or none of them "

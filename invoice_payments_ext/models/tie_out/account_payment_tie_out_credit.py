@@ -200,3 +200,38 @@ class AccountPaymentTieOut(models.AbstractModel):
           GROUP BY line.id
             """
         )
+
+    def _get_elsewhere_statement(self):
+        """Find credit on the account of an earlier installation: on no balance.
+
+        It is a current liability on which a cash journal books, in and out.
+        """
+        return SQL(
+            """
+            WITH other AS (
+                SELECT DISTINCT account.id, journal.company_id
+                  FROM account_journal journal
+                  JOIN account_account account
+                    ON account.id = journal.default_account_id
+                   AND account.account_type = 'liability_current'
+                  JOIN res_company company ON company.id = journal.company_id
+                   AND company.credit_balance_account_id
+                       IS DISTINCT FROM account.id
+                  JOIN account_payment_method_line method
+                    ON method.journal_id = journal.id
+                   AND method.payment_account_id = account.id
+                 WHERE journal.type = 'cash'
+            )
+            SELECT other.id, other.company_id, line.currency_id,
+                   0 AS expected, -sum(line.amount_currency) AS found
+              FROM other
+              JOIN res_company holder ON holder.id = other.company_id
+              JOIN res_company company ON company.parent_path
+                   LIKE holder.parent_path || '%%'
+              JOIN account_move_line line ON line.account_id = other.id
+               AND line.company_id = company.id
+               AND line.parent_state = 'posted'
+             WHERE line.company_id IN (SELECT id FROM companies)
+          GROUP BY other.id, other.company_id, line.currency_id
+            """
+        )

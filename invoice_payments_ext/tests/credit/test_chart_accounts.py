@@ -1,0 +1,130 @@
+"""The accounts of credit in all charts of Odoo, chosen from their own data."""
+
+import csv
+import io
+import re
+
+from odoo.modules.module import get_module_path
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import file_open
+
+from ...models.credit.chart_accounts import (
+    CUSTOMER_ADVANCES,
+    GRANTED_DISCOUNTS,
+    NEIGHBOURS,
+    WITH_SUB_ACCOUNTS,
+    get_code_after,
+    get_fallback_code,
+)
+from .chart_table import CHARTS
+
+DIGITS = re.compile(r"""['"]code_digits['"]: ['"](\d+)""")
+# Odoo books on these, or other settings name them.
+OTHER_USES = re.compile(
+    r"""['"](?:downpayment|deferred_\w+|transfer|\w*suspense\w*)_account_id['"]: """
+    r"""['"](\w+)"""
+)
+INCOME = ("income", "income_other", "expense", "expense_other")
+
+
+@tagged("post_install", "-at_install")
+class TestChartAccounts(TransactionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.templates = cls.env["account.chart.template"]
+        cls.mapping = cls.templates._get_chart_template_mapping(get_all=True)
+
+    def read_text(self, path):
+        try:
+            with file_open(path) as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def read_chart(self, parts):
+        """Return the accounts of a chart by id, and the ids that Odoo uses otherwise.
+
+        :param list[str] parts: The chart and those that it builds on.
+        """
+        accounts, digits, uses = {}, 6, set()
+        for part in reversed(parts):
+            module = self.mapping[part]["module"]
+            folder = get_module_path(module)
+            source = self.read_text(f"{folder}/models/template_{part}.py")
+            uses |= set(OTHER_USES.findall(source))
+            digits = int((DIGITS.findall(source) or [digits])[0])
+            name = f"{folder}/data/template/account.account-{part}.csv"
+            prefix = ""
+            if part == "ng":  # The generic chart, under other ids.
+                name = f"{get_module_path('account')}/data/template/" + (
+                    "account.account-generic_coa.csv"
+                )
+                prefix = "l10n_ng_"
+            for row in csv.DictReader(io.StringIO(self.read_text(name))):
+                values = {key: value for key, value in row.items() if value}
+                if "id" in values:
+                    accounts.setdefault(prefix + values["id"], {}).update(values)
+        for account in accounts.values():
+            account["code"] = account["code"].ljust(digits, "0")
+        return accounts, uses
+
+    def find(self, table, parts, accounts):
+        part = next((part for part in parts if part in table), None)
+        return accounts[table[part]] if part else None
+
+    def choose(self, chart):
+        """Return a line for the table of charts, and the account it is about."""
+        parts = self.templates._get_parent_template(chart)
+        accounts, uses = self.read_chart(parts)
+        discount = self.find(GRANTED_DISCOUNTS, parts, accounts)
+        if discount:
+            self.assertIn(discount["account_type"], INCOME)
+        if own := self.find(CUSTOMER_ADVANCES, parts, accounts):
+            self.assertEqual(own["account_type"], "liability_current")
+            self.assertNotIn(own["id"], uses)
+            return f"{own['code']} {own['name']}"
+        codes = {account["code"] for account in accounts.values()}
+        neighbour = self.find(NEIGHBOURS, parts, accounts)
+        self.assertTrue(neighbour, "a chart is not in the tables")
+        is_sub_account = not WITH_SUB_ACCOUNTS.isdisjoint(parts)
+        code = get_code_after(neighbour["code"], codes, is_sub_account)
+        self.assertTrue(code)
+        self.assertNotIn(code, codes)
+        return f"{code} after {neighbour['code']} {neighbour['name']}"
+
+    def test_account_in_each_chart(self):
+        """An account that a chart gets is of its class of advances, or of liabilities.
+
+        The table is the answer of a person who has looked at each chart.
+        """
+        charts = {code for code, chart in self.mapping.items() if chart["visible"]}
+        self.assertGreater(len(charts), 120)
+        self.assertEqual(charts, CHARTS.keys())
+        for chart in sorted(charts):
+            with self.subTest(chart):
+                self.assertEqual(self.choose(chart), CHARTS[chart])
+
+    def test_code_after_another_one(self):
+        for code, taken, is_sub, expected in (
+            ("460000", {"460000"}, False, "460001"),
+            ("2.01.05.01", {"2.01.05.01", "2.01.05.02"}, False, "2.01.05.03"),
+            ("2110", {"2110", "2111", "211201"}, False, "2113"),
+            ("2110", {"2110", "2111", "211201"}, True, "211001"),
+            ("1799", {"1799"}, False, "1800"),
+            ("99", {"99"}, False, ""),
+            ("B", {"B"}, False, ""),
+        ):
+            with self.subTest(code=code, is_sub=is_sub):
+                self.assertEqual(get_code_after(code, taken, is_sub), expected)
+
+    def test_code_in_a_chart_that_is_not_in_the_tables(self):
+        """It is in the class of the current liabilities, and in no group of theirs."""
+        for liabilities, taken, groups, expected in (
+            (["201000", "202000", "410000"], {"299100"}, ["2", "298"], "297000"),
+            (["4200", "4300"], {"4200", "4300"}, ["42", "49"], "4890"),
+            ([], set(), [], "299000"),
+        ):
+            with self.subTest(liabilities):
+                code = get_fallback_code(liabilities, taken, groups)
+                self.assertEqual(code, expected)

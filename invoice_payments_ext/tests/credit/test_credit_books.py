@@ -1,0 +1,163 @@
+from unittest.mock import patch
+
+from odoo.exceptions import ValidationError
+from odoo.fields import Command
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
+
+from ...models.credit.chart_accounts import CUSTOMER_ADVANCES, NEIGHBOURS
+from .common_credit_balance import CreditBalanceCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCreditBooks(CreditBalanceCommon):
+    """Which account and journal keep credit, and that they are found again."""
+
+    def _make_books_anew(self, company):
+        """Let a company choose its credit account once more, as at installation."""
+        books = (company.credit_balance_journal_id, company.credit_balance_account_id)
+        company.credit_balance_account_id = False
+        for records in books:
+            records.with_context(**{MODULE_UNINSTALL_FLAG: True}).unlink()
+        company.env.invalidate_all()
+        company._create_credit_balance_books()
+        return company.credit_balance_account_id.with_company(company)
+
+    def test_account_is_the_charts_own(self):
+        """It is taken with its tags. If something is on it, one is made after it."""
+        company = self.make_other_company(name="Own")["company"]
+        template = company.env["account.chart.template"].with_company(company)
+        own = template.ref("deferred_revenue")
+        tag = company.env["account.account.tag"].create({"name": "Advances"})
+        own.write({"reconcile": True, "tag_ids": [Command.set(tag.ids)]})
+        account = self._make_books_anew(company)
+        self.assertEqual((account.code, account.tag_ids), ("212001", tag))
+        self.assertIn("until something is booked", account.message_ids[:1].body)
+        discounts = company.account_journal_early_pay_discount_loss_account_id
+        self.assertEqual(company.credit_adjustment_account_id, discounts)
+        with patch.dict(CUSTOMER_ADVANCES, generic_coa="deferred_revenue"):
+            for setting, expected in ((own, "212001"), (account.browse(), "212000")):
+                company.transfer_account_id = setting
+                self.assertEqual(self._make_books_anew(company).code, expected)
+            self.assertFalse(own.reconcile)
+            journal = company.credit_balance_journal_id
+            self.assertEqual(journal.default_account_id, own)
+
+    def test_account_in_an_unknown_chart(self):
+        """It has no tags and no group, though the account before it has."""
+        company = self.make_other_company(name="Unknown")["company"]
+        accounts = company.env["account.account"].with_company(company)
+        accounts = accounts.search([("company_ids", "=", company.id)])
+        accounts.tag_ids = company.env["account.account.tag"].create({"name": "Bonds"})
+        company.env["account.group"].create(
+            {
+                "name": "Bonds",
+                "code_prefix_start": "299",
+                "code_prefix_end": "299",
+                "company_id": company.id,
+            }
+        )
+        with patch.dict(NEIGHBOURS, clear=True):
+            account = self._make_books_anew(company)
+        self.assertEqual(account.code, "298000")
+        self.assertFalse(account.tag_ids or account.group_id)
+
+    def test_other_settings_do_not_book_on_it(self):
+        with self.assertRefused("another setting of the company", ValidationError):
+            self.company.transfer_account_id = self.account
+
+    def _forget_credit(self):
+        """Take from the database what versions up to 19.0.1.6 lost at uninstallation.
+
+        :return: The account and the journal, which nothing names any more.
+        """
+        books = self.account, self.company.credit_balance_journal_id
+        self.env.flush_all()
+        for statement in (
+            "DROP FUNCTION account_credit_balance_entry_keep() CASCADE",
+            "DELETE FROM account_credit_balance_entry WHERE balance_id IN "
+            "(SELECT id FROM account_credit_balance WHERE company_id = %s)",
+            "DELETE FROM account_credit_balance WHERE company_id = %s",
+            "UPDATE res_company SET credit_balance_account_id = NULL, "
+            "credit_balance_journal_id = NULL WHERE id = %s",
+            "UPDATE payment_provider SET code = 'none', state = 'disabled' "
+            "WHERE code = 'credit_balance' AND company_id = %s",
+        ):
+            values = (self.company.id,) if "%s" in statement else ()
+            self.env.cr.execute(SQL(statement, *values))
+        self.env.invalidate_all()
+        return books
+
+    def test_earlier_books_are_found_again(self):
+        entry = self._make_entry(50.0)
+        self.invoice.apply_credit_balance(amount=10.0)
+        self.customer.adjust_credit_balance(5.0, reason="For the staff only")
+        adjustment = self._balance().entry_ids[0].move_id
+        account, journal = self._forget_credit()
+        self.company._create_credit_balance_books()
+        self.assertEqual(self.company.credit_balance_account_id, account)
+        self.assertEqual(self.company.credit_balance_journal_id, journal)
+        self.assertEqual(self._balance().amount, 45.0)
+        self.assertEqual(
+            sorted(self._history()),
+            [("applied", -10.0, 40.0), ("manual", 5.0, 45.0), ("manual", 50.0, 50.0)],
+        )
+        labels = self._balance().entry_ids.mapped("label")
+        self.assertIn(entry.name, labels)
+        self.assertNotIn("staff", "".join(labels))
+        # The entries that were rebuilt are those of their journal items.
+        adjustment.button_draft()
+        self.assertEqual(self._balance().amount, 40.0)
+
+    def test_credit_on_an_account_that_is_not_found(self):
+        """The tie-out names an account that keeps credit and that nobody asks."""
+        self._make_entry(40.0)
+        account, journal = self._forget_credit()
+        other = account.copy({"name": "Second"})
+        self.company.credit_balance_account_id = other
+        self.company._create_credit_balance_books()
+        self.assertNotEqual(self.company.credit_balance_journal_id, journal)
+        found = self.env["account.payment.tie.out"].check(self.company.ids)
+        self.assertEqual(
+            [(row["invariant"], row["res_id"], row["found"]) for row in found],
+            [("elsewhere", account.id, 40.0)],
+        )
+        self._make_entry(-40.0)  # So that the books tie out after the test.
+        self.assertEqual(self.env["account.payment.tie.out"].check(), [])
+
+    def test_nothing_dangles_after_leaving(self):
+        """The provider stays while a transaction names it, and is found again."""
+        provider = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "=", self.company.id)]
+        )
+        unused = self.env["payment.provider"].search(
+            [("code", "=", "credit_balance"), ("company_id", "!=", self.company.id)]
+        )
+        method = self.env.ref("invoice_payments_ext.payment_method_credit_balance")
+        self.env["payment.transaction"].create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": method.id,
+                "reference": "By credit",
+                "amount": 1.0,
+                "currency_id": self.company.currency_id.id,
+                "partner_id": self.partner.id,
+                "state": "cancel",
+            }
+        )
+        journal = self.company.credit_balance_journal_id
+        companies = self.env["res.company"].search([])
+        companies._leave_credit_balance_books()
+        self.assertFalse(unused.exists())
+        self.assertEqual((provider.code, provider.state), ("none", "disabled"))
+        self.assertFalse(journal.active or method.active)
+        for kind, record in (
+            ("provider", provider),
+            ("journal", journal),
+            ("account", self.account),
+        ):
+            model = record.browse()
+            self.assertEqual(self.company._take_up_left(kind, model), record)
+            self.assertFalse(self.company._take_up_left(kind, model))
