@@ -1,11 +1,9 @@
 from odoo import models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 from .account_payment import REFUND_TARGETS
 from .refund_amounts import get_given_back
-from .taken_back import TAKEN_BACK
 
 
 class AccountPayment(models.Model):
@@ -237,21 +235,6 @@ class AccountPayment(models.Model):
                 paid_out = kept
             given_back = get_given_back(given_back, kept, paid_out)
         return self.currency_id.round(given_back + self._get_taken_back())
-
-    def _get_taken_back(self):
-        """Return what the bank, or anybody by an entry, took back of this payment.
-
-        :return: The amount in the payment's currency.
-        :rtype: float
-        """
-        self.ensure_one()
-        for model in ("account.payment", "account.partial.reconcile"):
-            self.env[model].flush_model()
-        self.env["account.move.line"].flush_model()
-        rows = self.env.execute_query(
-            SQL("SELECT amount FROM (%s) taken WHERE id = %s", TAKEN_BACK, self.id)
-        )
-        return float(rows[0][0]) if rows else 0.0
 
     def _get_gateway_refunds(self):
         """Return the refunds of these payments through a gateway.

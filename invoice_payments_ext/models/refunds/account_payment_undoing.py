@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 
 # The states of payments that were called off.
 CALLED_OFF_STATES = ("canceled", "rejected")
+# The accounts that money goes out of.
+LIQUIDITY_TYPES = ("asset_cash", "liability_credit_card")
 
 
 class AccountPayment(models.Model):
@@ -101,4 +103,43 @@ class AccountPayment(models.Model):
         )
         return posted.line_ids.filtered(
             lambda line: line.display_type == "payment_term" and not line.reconciled
+        )
+
+    # === WHAT OTHERS TOOK BACK === #
+
+    def _get_taken_back(self):
+        """Return what the bank, or anybody by an entry, took back of this payment.
+
+        See `TAKEN_BACK`, which says the same of many payments.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        payment_sudo = self.sudo()  # The entries may be another one's to see.
+        partials = payment_sudo._get_receivable_lines().matched_debit_ids
+        taken = partials.filtered(
+            lambda partial: payment_sudo._is_taken_by(partial.debit_move_id)
+        )
+        return sum(taken.mapped("credit_amount_currency"))
+
+    def _is_taken_by(self, line):
+        """Tell if a journal item took this money, and is not a debt that it paid.
+
+        :param account.move.line line: What is matched with this payment.
+        :rtype: bool
+        """
+        self.ensure_one()
+        entry = line.move_id
+        if entry.move_type != "entry" or entry.state != "posted":
+            return False
+        if taker := entry.origin_payment_id:
+            return taker.payment_type == "outbound" and taker.source_payment_id != self
+        return any(
+            side.balance < 0
+            and (
+                side.account_id.account_type in LIQUIDITY_TYPES
+                or side.account_id == self.outstanding_account_id
+            )
+            for side in entry.line_ids
         )
