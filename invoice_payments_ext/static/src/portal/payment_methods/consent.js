@@ -8,8 +8,8 @@ patch(PaymentForm.prototype, {
     _prepareTransactionRouteParams() {
         const params = super._prepareTransactionRouteParams(...arguments);
         if (params?.tokenization_requested) {
-            const version = this._findInChosenForm(".o_token_consent")?.dataset
-                .consentVersion;
+            const version =
+                this._findInChosenForm(".o_token_consent")?.dataset.consentVersion;
             if (version) {
                 params.consent_version = version;
             }
