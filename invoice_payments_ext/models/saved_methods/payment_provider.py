@@ -47,7 +47,7 @@ class PaymentProvider(models.Model):
 
     @api.model
     def _get_company_to_save_for(self):
-        """Return the company that the member may save a method for, if he has one.
+        """Return the company that the user may save a method for, if there is one.
 
         :return: The commercial partner, in superuser mode.
         :rtype: res.partner

@@ -10,8 +10,8 @@ class PaymentTransaction(models.Model):
     saves_for_company = fields.Boolean(
         readonly=True,
         copy=False,
-        help="Whether the member saves the payment method for the company that he "
-        "belongs to. All its invoices can be charged to it then.",
+        help="Whether the payment method is saved for the company of the member, and "
+        "not for the member only. All its invoices can be charged to it then.",
     )
     @api.model
     def _prepare_own_method_vals(self, vals):
