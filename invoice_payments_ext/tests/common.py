@@ -432,7 +432,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             "UPDATE payment_transaction SET write_date = write_date - interval '1 hour'"
         )
         self.env.invalidate_all()
-        self.env["payment.transaction"]._cron_resolve_attempts()
+        self.env["payment.transaction"].sudo()._cron_resolve_attempts()
         self.env.invalidate_all()
 
     @contextmanager

@@ -75,8 +75,25 @@ class AccountPaymentRegister(models.TransientModel):
         }
 
     def _create_payments(self):
+        """Check the level, and that the amount is not in flight already."""
+        invoices = self.line_ids.move_id.filtered(
+            lambda move: move.is_sale_document(include_receipts=True)
+        )
+        if invoices:
+            # Payments for sibling companies are created in superuser mode.
+            invoices._check_payment_rights()
         self._check_not_in_flight()
         return super()._create_payments()
+
+    def _post_payments(self, to_process, edit_mode=False):
+        """Charge for the invoices of this dialog, whatever context the client sent."""
+        lines = self.env["account.move.line"].union(
+            *(each["to_reconcile"] for each in to_process)
+        )
+        dialog = self.with_context(active_model=lines._name, active_ids=lines.ids)
+        return super(AccountPaymentRegister, dialog)._post_payments(
+            to_process, edit_mode=edit_mode
+        )
 
     def _init_payments(self, to_process, edit_mode=False):
         """Spend no credit on entries in another currency."""

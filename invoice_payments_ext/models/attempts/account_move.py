@@ -145,7 +145,26 @@ class AccountMove(models.Model):
             self.company_id[:1].sudo(), owed.account_id.sudo()
         )
 
+    # === ACTION METHODS === #
+
+    def payment_action_capture(self):
+        """Let only those capture who may: Odoo goes on in superuser mode."""
+        self._check_payment_rights()
+        self._check_company_selected()
+        return super().payment_action_capture()
+
+    def payment_action_void(self):
+        """Let only those void who may; see :meth:`payment_action_capture`."""
+        self._check_payment_rights()
+        for invoice in self:
+            invoice._check_company_selected()
+        return super().payment_action_void()
+
     # === BUSINESS METHODS - HELPERS === #
+
+    def _get_portal_payment_link(self):
+        """Print the link on an invoice, whoever prints it."""
+        return super(AccountMove, self.sudo())._get_portal_payment_link()
 
     def _get_amount_in_flight(self):
         """Return the amount that attempts may still bring to this invoice.

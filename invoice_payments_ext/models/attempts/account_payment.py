@@ -1,8 +1,8 @@
-from odoo import fields, models
+from odoo import Command, fields, models
 
 
 class AccountPayment(models.Model):
-    """Payments of Odoo's own dialog, kept from charging twice."""
+    """Payments of Odoo's own forms, kept from charging twice."""
 
     _inherit = "account.payment"
 
@@ -15,18 +15,34 @@ class AccountPayment(models.Model):
         help="The announced payment whose money this is. If its provider confirms it "
         "later, it is not booked once more.",
     )
+    # A copy is not the money of the attempt, and nobody asked to charge it.
+    payment_transaction_id = fields.Many2one(copy=False)
+    payment_token_id = fields.Many2one(copy=False, tracking=True)
 
     # === BUSINESS METHODS === #
 
     def _prepare_payment_transaction_vals(self, **extra_create_values):
-        """Keep Odoo's own dialog from charging an amount twice."""
+        """Keep Odoo's own forms from charging an amount twice."""
         values = super()._prepare_payment_transaction_vals(**extra_create_values)
-        invoices = self.env["account.move"].browse(
-            self.env["payment.transaction"]
-            ._fields["invoice_ids"]
-            .convert_to_cache(
-                values.get("invoice_ids", []), self.env["payment.transaction"]
-            )
-        )
+        invoices = self._get_invoices_to_charge()
         invoices._check_no_blocking_attempt()
-        return values
+        return {**values, "invoice_ids": [Command.set(invoices.ids)]}
+
+    # === GETTERS === #
+
+    def _get_invoices_to_charge(self):
+        """Return the invoices that a charge of this draft is for.
+
+        Odoo takes those of the context. Any client can send one, so they are checked.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        invoices = self.invoice_ids
+        context = self.env.context
+        if context.get("active_model") in ("account.move", "account.move.line"):
+            ids = context.get("active_ids") or []
+            records = self.env[context["active_model"]].browse(ids).exists()
+            is_item = records._name == "account.move.line"
+            invoices |= records.move_id if is_item else records
+        return invoices

@@ -31,6 +31,16 @@ class PaymentTransaction(models.Model):
 
     # === ACTION METHODS === #
 
+    def action_capture(self):
+        """Let only those capture who may, also from Odoo's own form."""
+        self._check_capture_or_void()
+        return super().action_capture()
+
+    def action_void(self):
+        """Let only those void who may, also from Odoo's own form."""
+        self._check_capture_or_void()
+        return super().action_void()
+
     def action_capture_attempt(self):
         """Capture the rest of this authorization and tell the outcome.
 
@@ -74,6 +84,55 @@ class PaymentTransaction(models.Model):
         """
         return self._pass(VOID, idempotency_key, amount=None)
 
+    # === ODOO'S OWN FLOWS === #
+
+    def _capture(self, amount_to_capture=None):
+        """Capture from Odoo's own flows, and never more than is left.
+
+        Stock captures any amount, and again when Odoo replays the request. These flows
+        do not commit before they send; see :meth:`_charge_with_token`.
+        """
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        self._lock_authorization()
+        amount = amount_to_capture or self._get_authorized_left()
+        self._check_capture(amount)
+        return self._send_part("capture", amount)
+
+    def _void(self, amount_to_void=None):
+        """Void from Odoo's own flows, and never more than is left.
+
+        See :meth:`_capture`. A capture that the same request sent may be unanswered: an
+        error would forget that it was sent.
+        """
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        self._lock_authorization()
+        left = self._get_authorized_left()
+        amount = left if amount_to_void is None else amount_to_void
+        self.env["account.move"]._check_amount(
+            amount, self.currency_id, left, self.env._("authorized amount")
+        )
+        return self._send_part("void", amount)
+
+    def _send_part(self, kind, amount):
+        """Create the child for a part of this authorization, and send its request."""
+        part = self._prepare_part(kind, amount).with_env(self.env)
+        part._log_sent_message()
+        part._send_uncommitted()
+        return part
+
+    def _check_capture_or_void(self):
+        """Check before any of these is captured or voided by Odoo's own flows.
+
+        They are sent in one request: an error of a later one would forget the others.
+        """
+        self._check_attempt_rights()
+        for tx in self:
+            if tx.state == "authorized":
+                tx._lock_authorization()
+                tx._check_void()
+
     # === BUSINESS METHODS - STEPS OF DOORS === #
 
     def _lock_authorization(self, **_arguments):
@@ -82,7 +141,19 @@ class PaymentTransaction(models.Model):
         self.sudo()._lock_attempt()
 
     def _get_amount_to_capture(self, **_arguments):
-        return self._get_amount_in_flight()
+        return self._get_authorized_left()
+
+    def _get_authorized_left(self):
+        """Return the amount that was neither captured nor voided, nor may still be.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        # In superuser mode, the rights were checked before.
+        children_sudo = self.sudo().child_transaction_ids
+        parts_sudo = children_sudo - children_sudo._filter_refunds()
+        taken = sum(tx.amount for tx in parts_sudo if tx.state != "error")
+        return self.currency_id.round(self.amount - taken)
 
     def _check_void(self, amount=None):
         """Check that something of this locked authorization is left, and free."""
@@ -96,7 +167,7 @@ class PaymentTransaction(models.Model):
                     reference=busy[0].reference,
                 )
             )
-        left = self.currency_id.compare_amounts(self._get_amount_in_flight(), 0)
+        left = self.currency_id.compare_amounts(self._get_authorized_left(), 0)
         if self.outcome != "authorized" or left <= 0:
             raise UserError(
                 self.env._(
@@ -108,7 +179,7 @@ class PaymentTransaction(models.Model):
     def _check_capture(self, amount):
         """Check that this much of this locked authorization can be captured."""
         self._check_void()
-        left = self._get_amount_in_flight()
+        left = self._get_authorized_left()
         self.env["account.move"]._check_amount(
             amount, self.currency_id, left, self.env._("authorized amount")
         )
@@ -134,7 +205,7 @@ class PaymentTransaction(models.Model):
 
     def _prepare_void(self, amount=None):
         """Create the attempt to void the rest of this authorization."""
-        return self._prepare_part("void", self._get_amount_in_flight())
+        return self._prepare_part("void", self._get_authorized_left())
 
     def _prepare_part(self, kind, amount):
         """Create the child that captures or voids a part of this authorization."""

@@ -9,6 +9,9 @@ from ..states import POSTED_STATES
 # returns their payments.
 KEPT_ENTRIES = ("_cancel_entries_in_credit_history",)
 
+# What rooms check before payments are posted, whoever posts them and where.
+BEFORE_POSTING = ("_check_charges_to_post",)
+
 
 class AccountPayment(models.Model):
     """Odoo's hooks on payments, each overridden once, and lean booking.
@@ -69,6 +72,28 @@ class AccountPayment(models.Model):
         if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required."))
 
+    def _check_level_to_post(self):
+        """Check that the user may record these payments of customers.
+
+        Doors checked it, and vendors are not their matter.
+
+        :raise AccessError: If the user is not of the level that money from a customer
+                            needs, or money to a customer.
+        """
+        if self.env.su or self.env.context.get("booked_by_door") is OURS:
+            return
+        moves = self.env["account.move"]
+        customers = self.filtered(lambda payment: payment.partner_type == "customer")
+        if customers:
+            moves._check_payment_rights()
+        if customers.filtered(
+            lambda payment: (
+                payment.payment_type == "outbound"
+                and not payment.journal_id.is_credit_balance
+            )
+        ):
+            moves._check_refund_rights()
+
     # === CRUD METHODS === #
 
     @api.model_create_multi
@@ -87,7 +112,14 @@ class AccountPayment(models.Model):
     # === ACTION METHODS === #
 
     def action_post(self):
-        """Post refunds after the payments that they give back."""
+        """Post refunds after the payments that they give back.
+
+        What a saved method is charged by this is told as the work of the user.
+        """
+        for name in BEFORE_POSTING:
+            getattr(self, name)()
+        if not self.env.su:
+            self = self.with_context(payment_backend_action=True)
         sources = self & self.source_payment_id
         if sources and sources != self:
             sources.action_post()

@@ -1,8 +1,8 @@
 """Who may write which field: one table of the fields that money depends on.
 
-It names the fields that this addon or `account_payment` adds to Odoo's models, and those
-of Odoo that the amounts given back, credited or charged are read from. A test fails if
-one is missing. Superuser code and the doors write all of them.
+It names the fields that this addon or `account_payment` adds to models of Odoo, and
+those of Odoo that the amounts given back, credited or charged are read from. A test
+fails if one is missing. Superuser code and the doors write all of them.
 """
 
 from enum import Enum

@@ -17,6 +17,7 @@ class ResCompany(models.Model):
         check_company=True,
         domain="[('account_type', '=', 'liability_current'), "
         "('reconcile', '=', False)]",
+        tracking=True,
         help="The account of the credit that is held for customers. Their credit "
         "balances are the balance of this account in the ledger.",
     )
@@ -26,6 +27,7 @@ class ResCompany(models.Model):
         check_company=True,
         domain="[('type', '=', 'cash'), "
         "('default_account_id', '=', credit_balance_account_id)]",
+        tracking=True,
         help="The journal of the payments into and out of credit balances.",
     )
     credit_adjustment_account_id = fields.Many2one(
@@ -33,6 +35,7 @@ class ResCompany(models.Model):
         comodel_name="account.account",
         check_company=True,
         domain="[('internal_group', 'in', ('income', 'expense'))]",
+        tracking=True,
         help="The other side of credit that is added or deducted by hand.",
     )
     credit_accounts_confirmed = fields.Boolean(
@@ -42,6 +45,7 @@ class ResCompany(models.Model):
     credit_applied_at_issue = fields.Boolean(
         string="Apply Credit at Issue",
         default=True,
+        tracking=True,
         help="Pay invoices from the customer's credit balance when they are issued.",
     )
 

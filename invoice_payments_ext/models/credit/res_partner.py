@@ -24,6 +24,7 @@ class ResPartner(models.Model):
     credit_applied_at_issue = fields.Boolean(
         string="Apply Credit at Issue",
         default=True,
+        tracking=True,
         groups="account.group_account_invoice,account.group_account_readonly",
         help="Pay the customer's invoices from the credit balance when they are "
         "issued, if the company does so.",

@@ -12,6 +12,7 @@ class ResCompany(models.Model):
         comodel_name="mail.template",
         default=lambda self: self._get_default_mail_template("receipt"),
         domain="[('model', '=', 'account.payment')]",
+        tracking=True,
         help="Sent to customers who paid in the portal or were charged, with the "
         "receipt and the invoice. Empty: none is sent.",
     )
@@ -20,6 +21,7 @@ class ResCompany(models.Model):
         comodel_name="mail.template",
         default=lambda self: self._get_default_mail_template("declined"),
         domain="[('model', '=', 'payment.transaction')]",
+        tracking=True,
         help="Sent to customers whose payment was declined, with a link to the payment "
         "form. Empty: none is sent.",
     )
@@ -28,6 +30,7 @@ class ResCompany(models.Model):
         comodel_name="mail.template",
         default=lambda self: self._get_default_mail_template("refund"),
         domain="[('model', '=', 'account.payment')]",
+        tracking=True,
         help="Sent to customers who were refunded through a provider, with the "
         "receipt. Empty: none is sent.",
     )

@@ -11,11 +11,13 @@ class ResCompany(models.Model):
     portal_amount_choice = fields.Boolean(
         prefetch=SELDOM_READ,
         string="Members Choose the Amount",
+        tracking=True,
         help="Let members pay as much of an invoice in the portal as they like.",
     )
     portal_minimum_amount = fields.Monetary(
         prefetch=SELDOM_READ,
         string="Least Amount",
+        tracking=True,
         help="The least that members may choose to pay.",
     )
 

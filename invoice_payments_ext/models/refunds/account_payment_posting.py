@@ -160,6 +160,7 @@ class AccountPayment(models.Model):
         posting = self.browse()
         if self.env.context.get("booked_by_door") is not OURS:
             posting = self.filtered(lambda payment: not payment._is_posted())
+            posting._check_level_to_post()
         again = posting._filter_posted_again()
         result = super(AccountPayment, self._with_entry()).write(vals)
         # Of the other values that are written, too.

@@ -38,42 +38,56 @@ class PaymentToken(models.Model):
         :return: For each token's id the reason, an empty text if it can be charged.
         :rtype: dict[int, str]
         """
+        return self._get_unfit_reasons(
+            invoice._get_payment_method_owners(), invoice, amount
+        )
+
+    def _get_unfit_reasons(self, owners, document, amount):
+        """Tell why saved methods cannot be charged for an invoice or a payment.
+
+        :param res.partner owners: The contacts whose methods may be charged for it.
+        :param document: The `account.move` or `account.payment`.
+        :param float amount: The amount to charge, in the currency of the document.
+        :return: See :meth:`_get_unusable_reasons`.
+        :rtype: dict[int, str]
+        """
         tokens_sudo = self.sudo()  # Providers are readable by administrators only.
         report = {}
         compatible_providers = tokens_sudo.provider_id._get_compatible_providers(
-            invoice.company_id.id,
-            invoice.partner_id.id,
+            document.company_id.id,
+            document.partner_id.id,
             amount,
-            currency_id=invoice.currency_id.id,
+            currency_id=document.currency_id.id,
             report=report,
         )
         availability = report.get("providers", {})
         reasons = {}
         for token in tokens_sudo:
-            reason = token._get_own_unusable_reason(invoice)
+            reason = token._get_own_unusable_reason(
+                owners, document.company_id, document.currency_id
+            )
             if not reason and token.provider_id not in compatible_providers:
                 reason = availability.get(token.provider_id, {}).get(
                     "reason"
-                ) or self.env._("The provider does not serve this invoice.")
+                ) or self.env._("The provider does not serve this payment.")
             reasons[token.id] = str(reason)
         return reasons
 
-    def _get_own_unusable_reason(self, invoice):
-        """Tell why this saved method itself does not fit an invoice.
+    def _get_own_unusable_reason(self, owners, company, currency):
+        """Tell why this saved method itself does not fit an invoice or a payment.
 
         Note: `self.ensure_one()`; to be called in superuser mode.
 
         :rtype: str
         """
         self.ensure_one()
-        currency = invoice.currency_id
         method = self.payment_method_id
         currencies = method.supported_currency_ids or (
             method.primary_payment_method_id.supported_currency_ids
         )
-        if self.partner_id not in invoice._get_payment_method_owners():
+        if self.partner_id not in owners:
             return self.env._("It belongs to another customer.")
-        if reason := self._get_company_unusable_reason(invoice.company_id):
+        if reason := self._get_company_unusable_reason(company):
             return reason
         provider_currencies = self.provider_id.available_currency_ids
         if (currencies and currency not in currencies) or (

@@ -10,6 +10,7 @@ class ResCompany(models.Model):
         prefetch=SELDOM_READ,
         string="Consent to Charges",
         translate=True,
+        tracking=True,
         help="The text that customers agree to when they save a payment method.",
     )
 

@@ -11,6 +11,7 @@ class ResPartner(models.Model):
         comodel_name="payment.token",
         company_dependent=True,
         copy=False,
+        tracking=True,
         groups="invoice_payments_ext.group_payment_record",
         domain="[('id', 'in', selectable_payment_token_ids)]",
         help="The saved payment method that this customer's invoices are charged to if "

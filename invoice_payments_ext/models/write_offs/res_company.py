@@ -14,5 +14,6 @@ class ResCompany(models.Model):
         comodel_name="account.account",
         check_company=True,
         domain="[('internal_group', '=', 'expense')]",
+        tracking=True,
         help="The expense account that unpaid invoices are written off to.",
     )

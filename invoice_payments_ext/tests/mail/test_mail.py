@@ -27,7 +27,7 @@ class TestMail(InvoicePaymentsCommon):
 
     def _queue(self):
         """Run the schedule, and return the mails to customers since the start."""
-        self.env["payment.transaction"]._cron_mail_customers()
+        self.env["payment.transaction"].sudo()._cron_mail_customers()
         self.env.invalidate_all()
         models = ("account.payment", "payment.transaction")
         return self.env["mail.mail"].search([("model", "in", models)]) - self.known

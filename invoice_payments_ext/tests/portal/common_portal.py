@@ -21,7 +21,7 @@ class PortalPaymentCommon(InvoicePaymentsCommon, HttpCase):
         cls.credit_provider = cls.env["payment.provider"].search(
             [("code", "=", "credit_balance"), ("company_id", "=", cls.company.id)]
         )
-        cls.token.partner_id = cls.member.partner_id
+        cls.token.sudo().partner_id = cls.member.partner_id
 
     def setUp(self):
         super().setUp()

@@ -456,7 +456,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.give_credit(1200)
         self.assert_refused("pays all of it", self.charge, 1000, use_credit=True)
         self.authenticate("ip_stranger", "ip_stranger")
-        self.token.partner_id = self.stranger.partner_id
+        self.token.sudo().partner_id = self.stranger.partner_id
         self.assert_refused("no credit", self.charge, 1000, use_credit=True)
 
     def test_of_another_customer_s_invoice(self):
@@ -465,7 +465,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.give_credit(250)
         self.give_credit(300, stranger)
         self.authenticate("ip_stranger", "ip_stranger")
-        self.token.partner_id = stranger
+        self.token.sudo().partner_id = stranger
         self.assert_refused("customer who holds it", self.charge, 1000, use_credit=True)
         page = self.url_open(self.invoice.get_portal_url()).text
         self.assertIn("o_member_payment", page)
@@ -551,7 +551,7 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assertTrue(tx.holds_invoice)
         self.assert_refused("being processed", self.charge, 1000)
         self.authenticate("ip_colleague", "ip_colleague")
-        self.token.partner_id = self.colleague.partner_id
+        self.token.sudo().partner_id = self.colleague.partner_id
         self.assert_refused("being processed", self.charge, 1000)
 
     def test_pending_blocks_paying_twice(self):

@@ -562,7 +562,7 @@ class TestRefundOutside(RefundCommon):
         refund.amount = 1000.01
         with self.assertRefused("more would be given back than"):
             refund.action_post()
-        with self.assertRefused("cannot be changed"):
+        with self.assertRefused("cannot be entered or changed by hand"):
             refund.source_payment_id = False
         refund.amount = 300
         refund.action_post()

@@ -24,7 +24,7 @@ class PortalTokenCommon(PortalPaymentCommon):
         cls.other_token = cls.save(cls, "5555", cls.member)
         cls.colleague_token = cls.save(cls, "6666", cls.colleague)
         cls.stranger_token = cls.save(cls, "7777", cls.stranger)
-        cls.token.payment_details = "4242"
+        cls.token.sudo().payment_details = "4242"
         cls.member.name, cls.colleague.name = "Mia Member", "Carl Colleague"
         cls.employee = cls.make_user(cls, "ip_employee", "base.group_user")
 

@@ -1,0 +1,31 @@
+from odoo import models
+
+
+class PaymentLinkWizard(models.TransientModel):
+    _inherit = "payment.link.wizard"
+
+    def _compute_link(self):
+        """Ask for money only as those may who record it, and for no more than is due.
+
+        Stock only warns of such an amount, and makes its link nevertheless. What the
+        dialog says of the document counts for nothing: any client can say it.
+
+        :raise AccessError: If the user has no right to record payments of the invoice.
+        :raise UserError: If it is another company's.
+        """
+        # An invoice that is printed has a link, whoever prints it.
+        of_invoices = self.filtered(lambda link: link.res_model == "account.move")
+        refused = self.browse()
+        for link in of_invoices if not self.env.su else refused:
+            invoice = self.env["account.move"].browse(link.res_id)
+            invoice._check_payment_rights()
+            invoice._check_company_selected()
+            due = invoice._get_chargeable_amount()
+            currency = invoice.currency_id
+            if (
+                currency.compare_amounts(link.amount, 0) <= 0
+                or currency.compare_amounts(link.amount, due) > 0
+            ):
+                refused |= link
+        refused.link = False
+        return super(PaymentLinkWizard, self - refused)._compute_link()
