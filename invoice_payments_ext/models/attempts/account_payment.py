@@ -30,6 +30,20 @@ class AccountPayment(models.Model):
 
     # === GETTERS === #
 
+    def _get_unbookable_reason(self, provider):
+        """Say why money for this payment could not be booked; empty if it can.
+
+        :param payment.provider provider: The provider that brings it, in superuser
+                                          mode.
+        :rtype: str
+        """
+        payment_sudo = self.sudo()
+        return provider._get_unbookable_reason(
+            payment_sudo.company_id,
+            payment_sudo.destination_account_id,
+            payment_sudo.journal_id,
+        )
+
     def _get_invoices_to_charge(self):
         """Return the invoices that a charge of this draft is for.
 

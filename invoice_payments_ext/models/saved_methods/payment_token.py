@@ -70,6 +70,8 @@ class PaymentToken(models.Model):
                 reason = availability.get(token.provider_id, {}).get(
                     "reason"
                 ) or self.env._("The provider does not serve this payment.")
+            if not reason:
+                reason = document._get_unbookable_reason(token.provider_id)
             reasons[token.id] = str(reason)
         return reasons
 
@@ -96,7 +98,7 @@ class PaymentToken(models.Model):
             return self.env._(
                 "It cannot be charged in %(currency)s.", currency=currency.name
             )
-        return invoice._get_unbookable_reason(self.provider_id)
+        return ""
 
     def _get_company_unusable_reason(self, company):
         """Tell why this saved method cannot be charged for a company at all.

@@ -13,6 +13,7 @@ class PaymentTransaction(models.Model):
         help="Whether the payment method is saved for the company of the member, and "
         "not for the member only. All its invoices can be charged to it then.",
     )
+
     @api.model
     def _prepare_own_method_vals(self, vals):
         """Let people charge their own saved methods only, and save when logged in.
