@@ -119,4 +119,6 @@ def test_installed_again(own_world):
     assert not database.query(
         world.database, "SELECT 1 FROM ir_model_data WHERE module LIKE '\\_\\_inv%%'"
     )
+    world.act(attempt_id, "resolve", charged=True, reason="Seen at the gateway")
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
     world.referee.assert_agree()
