@@ -25,7 +25,12 @@ class ResCompany(models.Model):
         companies = self.sudo()
         providers = self.env["payment.provider"].sudo()
         providers = providers.search([("code", "=", "credit_balance")])
-        for provider in providers:
+        transactions = self.env["payment.transaction"].sudo()
+        groups = transactions._read_group(
+            [("provider_id", "in", providers.ids)], ["provider_id"]
+        )
+        used = providers.browse(provider.id for [provider] in groups)
+        for provider in used:
             provider.company_id._remember_left("provider", provider)
         for company in companies.filtered(lambda company: not company.parent_id):
             journal = company.credit_balance_journal_id
@@ -36,12 +41,7 @@ class ResCompany(models.Model):
             # and these can be posted or deleted as before.
             journal._write({"active": False})
         providers.write(providers._get_removal_values())
-        used = (
-            self.env["payment.transaction"]
-            .sudo()
-            ._read_group([("provider_id", "in", providers.ids)], ["provider_id"])
-        )
-        (providers - providers.union(*(provider for [provider] in used))).unlink()
+        (providers - used).unlink()
         # Odoo deletes what has an id of the addon, posted entries of the demo data too.
         self.env["ir.model.data"].sudo().search(
             [
