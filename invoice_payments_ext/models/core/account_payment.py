@@ -151,13 +151,16 @@ class AccountPayment(models.Model):
         Odoo leaves them posted, and the invoices paid.
         """
         self._check_can_be_undone("reset")
-        payments = self._with_entry()
-        of_customers = payments.filtered(
-            lambda payment: payment.partner_type == "customer"
+        # What takes or gives back credit is reset or cancelled instead.
+        of_customers = self.filtered(
+            lambda payment: (
+                payment.partner_type == "customer"
+                and not payment.journal_id.is_credit_balance
+            )
         )
-        entries = of_customers.move_id.filtered(lambda move: move.state == "posted")
-        entries.button_cancel()
-        return super(AccountPayment, payments).action_reject()
+        entries = of_customers._with_entry().move_id
+        entries.filtered(lambda move: move.state == "posted").button_cancel()
+        return super().action_reject()
 
     # === BUSINESS METHODS === #
 
