@@ -355,8 +355,6 @@ class AccountMove(models.Model):
 
     def _convert_for_journal(self, amount, values):
         """Return an amount of this invoice in the currency of a journal that day."""
-        if self._is_in_third_currency(values):
-            return self._convert_as_booked(amount, values)
         return self.currency_id._convert(
             amount, self._get_journal_currency(values), self.company_id, values["date"]
         )

@@ -6,10 +6,10 @@ from ...tools import OURS
 class AccountMove(models.Model):
     """Parts of an invoice that are paid in a third currency.
 
-    That is neither the invoice's nor the company's: there is no rate between the two
-    but the one at which the invoice is booked. Odoo matches such a payment in the
+    That is neither the invoice's nor the company's. Odoo matches such a payment in the
     company's currency. At another day's rate, that takes another amount off the invoice
-    than the one that was recorded.
+    than the one that was recorded. Here the payment is booked at the value of the part
+    that it pays: the exchange difference is booked when its money is on the statement.
     """
 
     _inherit = "account.move"
@@ -26,23 +26,6 @@ class AccountMove(models.Model):
         company_currency = self.company_currency_id
         return company_currency != self.currency_id and (
             self._get_journal_currency(values) - company_currency - self.currency_id
-        )
-
-    def _convert_as_booked(self, amount, values):
-        """Return an amount of this invoice in a third currency, as Odoo's dialog does.
-
-        :param float amount: The amount, in the invoice's currency.
-        :param dict values: The journal and the date of the payment.
-        :rtype: float
-        """
-        lines = self._get_open_receivable_lines()
-        due = sum(lines.mapped("amount_residual_currency"))
-        booked = sum(lines.mapped("amount_residual"))
-        return self.company_currency_id._convert(
-            amount * booked / due,
-            self._get_journal_currency(values),
-            self.company_id,
-            values["date"],
         )
 
     def _is_part_in_third_currency(self, amount, values):

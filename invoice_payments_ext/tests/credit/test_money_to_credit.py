@@ -148,7 +148,8 @@ class TestMoneyToCredit(CreditCommon):
             (150.0, 150000, 3000, 0, 300),
             (150.0, 120000, 2400, 10000, 0),
             (75.0, 90000, 3600, 0, 900),
-            (75.0, 60000, 2400, 10000, 0),
+            # A part takes off what is recorded.
+            (75.0, 60000, 2400, 30000, 0),
         ):
             with self.subTest(rate=rate, amount=amount):
                 yen.rate_ids.filtered(lambda r: str(r.name) == "2026-01-02").rate = rate
@@ -460,14 +461,15 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 450)
 
     def test_money_of_what_is_kept_that_is_corrected(self):
-        """The money is matched with the kept credit first."""
+        """It is matched with what is kept first, then with the invoice again."""
         payment = self.record(1200, excess="credit").sudo()
         kept = payment.refund_payment_ids
         payment.action_draft()
         payment.amount = 1100
         payment.action_post()
         self.assertFalse(self.receivable(kept))
-        self.assertEqual(self.receivable(payment), -900)
+        self.assertFalse(self.receivable(payment))
+        self.assertEqual(self.invoice.amount_residual, 100)
         self.assertEqual(self.held(), 500)
 
     def test_entry_that_takes_no_credit(self):

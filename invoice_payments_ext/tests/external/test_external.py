@@ -449,6 +449,17 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(lines.mapped("amount_residual_currency"), [30])
         self.assertEqual(lines.mapped("amount_residual"), [60])
 
+    def test_third_currency_is_what_came_that_day(self):
+        """The amount is converted at the rate of the day, as the bank did."""
+        euro = self.make_currency("EUR", 0.5)
+        self.set_rate(euro, "2026-01-18", 0.8)
+        journal = self.make_currency_journal(self.make_currency("GBP", 0.4))
+        invoice = self.make_invoice(100, currency_id=euro.id)
+        payment = invoice.record_external_payment(
+            50, journal_id=journal.id, date="2026-02-01"
+        )
+        self.assertEqual((payment.amount, invoice.amount_residual), (25, 50))
+
     def test_company_currency_journal_set_explicitly(self):
         euro = self.make_currency("EUR")
         journal = self.make_currency_journal(
