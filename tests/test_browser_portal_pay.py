@@ -182,6 +182,7 @@ def test_stranger_with_the_link(chromium, member, world, artefacts):
     form = stranger.page.locator(".o_member_payment")
     for size in SIZES:
         stranger.page.set_viewport_size(size)
+        expect(form).to_be_visible()
         expect(form).to_contain_text("Payment method")
         expect(form).not_to_contain_text("4242")
         expect(form).not_to_contain_text("credit")

@@ -1,5 +1,6 @@
 import hashlib
 import math
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
@@ -98,11 +99,12 @@ class PaymentTransaction(models.Model):
 
         :rtype: str or bool
         """
-        if not request:
+        address = request and request.httprequest.remote_addr
+        if not address:
             return False
-        address = ip_address(request.httprequest.remote_addr)
-        if address.version == 6:
-            address = ip_network((address, 64), strict=False)
+        with suppress(ValueError):  # A proxy may tell something else.
+            if ip_address(address).version == 6:
+                address = ip_network((address, 64), strict=False)
         return hmac(
             self.env(su=True), "invoice_payments_ext.portal_address", str(address)
         )

@@ -33,9 +33,12 @@ patch(PaymentForm.prototype, {
                 () => this._showAmountError(false),
                 WRITING_DELAY
             );
-            this.addListener(this.memberPaymentEl, "change", (ev) => {
-                this.showAmountErrorSoon.cancel();
-                this._showAmountError(ev.target === this._getAmountInput());
+            // Not "change": nothing has changed where all was deleted again.
+            this.addListener(this.memberPaymentEl, "focusout", (ev) => {
+                if (ev.target.name === "o_member_amount_chosen") {
+                    this.showAmountErrorSoon.cancel();
+                    this._showAmountError(true);
+                }
             });
             this._updateMemberPayment();
         }
