@@ -11,6 +11,7 @@ INVARIANTS = {
     "in_flight": "account.move",
     "in_flight_together": "payment.transaction",
     "attempts": "account.move",
+    "stuck": "payment.transaction",
     "fingerprint": "payment.transaction",
     "booked": "payment.transaction",
     "unsettled": "payment.transaction",
@@ -208,6 +209,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                 "Invoices that are paid together are not paid above their open amount"
             ),
             "attempts": env._("One attempt holds an invoice at a time"),
+            "stuck": env._("Each attempt that is not ended has a way out"),
             "balance": env._("A credit balance is the sum of its history"),
             "running": env._("A credit balance agrees with its last entry"),
             "marked": env._("Customers with a credit balance are marked so"),

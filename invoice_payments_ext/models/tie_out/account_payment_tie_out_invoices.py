@@ -1,7 +1,10 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ..states import IN_FLIGHT_OUTCOMES
+from ..states import IN_FLIGHT_OUTCOMES, OUTCOMES
+
+# The schedule continues an attempt within minutes.
+STUCK_MINUTES = 60
 
 APPLIED = SQL(
     """
@@ -191,4 +194,27 @@ class AccountPaymentTieOut(models.AbstractModel):
                AND move.company_id IN (SELECT id FROM companies)
           GROUP BY move.id
             """
+        )
+
+    def _get_stuck_statement(self):
+        """Find attempts that nothing and nobody would end.
+
+        The schedule has not continued them, or they hold an invoice after their end. A
+        person resolves those that are pending or unknown, and captures or voids those
+        that are authorized.
+        """
+        return SQL(
+            """
+            SELECT tx.id, tx.company_id, tx.currency_id,
+                   0 AS expected, abs(tx.amount) AS found
+              FROM payment_transaction tx
+             WHERE tx.company_id IN (SELECT id FROM companies)
+               AND (tx.outcome IN ('ready', 'sent') AND tx.last_state_change
+                    < now() AT TIME ZONE 'UTC' - interval '%s minutes'
+                    OR tx.holds_invoice AND tx.outcome IN %s)
+            """,
+            STUCK_MINUTES,
+            tuple(
+                name for name, state in OUTCOMES.items() if not state.may_hold_invoice
+            ),
         )

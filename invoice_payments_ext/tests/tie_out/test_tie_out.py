@@ -504,6 +504,19 @@ class TestTieOut(CreditCommon):
             with self.subTest(column):
                 self.assertIn(("fingerprint", tx, 400.0, wanted), found)
 
+    def test_attempts_without_a_way_out(self):
+        self.gateway.answers = ["pending"]
+        tx = self.invoice.charge(self.token.id, amount=100)
+        for change in (
+            "outcome = 'sent', last_state_change = now() - interval '1 day'",
+            "outcome = 'declined'",
+        ):
+            found = self._find_after(
+                f"UPDATE payment_transaction SET {change} WHERE id = %s", tx.id
+            )
+            with self.subTest(change):
+                self.assertIn(("stuck", tx, 0, 100.0), found)
+
     def test_credit_that_pays_another_company_s_invoice(self):
         line = self._get_ledger(self.partner).filtered("debit")
         company = self.make_other_company(name="Branch")["company"]
