@@ -1,4 +1,4 @@
-from . import test_sequences
+from . import test_sequences, test_sequences_odoo
 from .approvals import test_approval
 from .attempts import (
     test_branches,

@@ -130,7 +130,8 @@ class AccountPaymentTieOut(models.AbstractModel):
             raise AccessError(
                 self.env._("Only accounting administrators may accept these records.")
             )
-        self.env["account.payment"]._check_reason(reason)
+        payments = self.env["account.payment"]
+        payments._check_reason(reason := payments._read_argument("reason", reason))
         earlier = [row for row in self.check(company_ids) if row["before_installation"]]
         if not earlier:
             raise UserError(
@@ -182,6 +183,10 @@ class AccountPaymentTieOut(models.AbstractModel):
         return {
             "applied": env._("The applied and the remaining amount make the total"),
             "unposted": env._("Only posted entries pay invoices"),
+            "fingerprint": env._(
+                "Only its steps change the amount, the currency, the provider and the "
+                "state of a transaction"
+            ),
             "booked": env._(
                 "Each amount that a provider confirmed is booked once, in full"
             ),

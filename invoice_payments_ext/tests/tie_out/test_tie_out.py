@@ -549,8 +549,13 @@ class TestTieOut(CreditCommon):
         self.assertEqual(page.earlier_exception_ids.mapped("name"), [self.invoice.name])
         with self.assertRefused("accounting administrators", AccessError):
             checks.with_user(self.accountant).accept("Booked by the former system")
-        for reason in ("", " ", None, 5):
-            with self.assertRefused("A reason is required"):
+        for reason, refusal in (
+            ("", "A reason is required"),
+            (" ", "A reason is required"),
+            (None, "A reason is required"),
+            (5, "The reason"),
+        ):
+            with self.assertRefused(refusal):
                 checks.accept(reason)
         acceptance = checks.accept("Booked by the former system")
         self.assertEqual(
