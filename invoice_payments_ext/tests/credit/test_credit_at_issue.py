@@ -105,7 +105,7 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(draft.amount_residual, 0)
 
     def test_what_was_paid_before_it_was_issued(self):
-        """A card may have paid the order: Odoo matches that when it is issued."""
+        """A card may have paid the order: that is taken first, then credit."""
         draft = self.make_invoice(500.0, post=False)
         tx = self._create_transaction(
             "redirect", amount=450.0, state="done", currency_id=draft.currency_id.id
@@ -113,7 +113,7 @@ class TestCreditAtIssue(CreditCommon):
         tx._create_payment()
         tx.invoice_ids = draft
         draft.action_post()
-        self.assertEqual(draft.amount_residual, 450)
+        self.assertEqual(draft.amount_residual, 0)
         self.assertEqual(self.held(), 250)
 
     def test_spent_in_a_locked_period(self):
