@@ -159,7 +159,7 @@ class TestTieOut(CreditCommon):
         found = self._find_after(
             "UPDATE payment_transaction SET amount = 501 WHERE id = %s", tx.id
         )
-        self.assertEqual(found, [("in_flight", self.invoice, 500.0, 501.0)])
+        self.assertIn(("in_flight", self.invoice, 500.0, 501.0), found)
 
     def test_more_in_flight_than_remains_of_several(self):
         invoices = self.invoice | self.make_invoice(500.0, apply_credit=False)
@@ -170,7 +170,7 @@ class TestTieOut(CreditCommon):
         found = self._find_after(
             "UPDATE payment_transaction SET amount = 1001 WHERE id = %s", tx.id
         )
-        self.assertEqual(found, [("in_flight_together", tx, 1000.0, 1001.0)])
+        self.assertIn(("in_flight_together", tx, 1000.0, 1001.0), found)
 
     def test_balance_that_is_not_its_history(self):
         balance = self._balance()
