@@ -229,19 +229,17 @@ class TestWhoMayWrite(CreditCommon):
         for model, record in self.records.items():
             self.assertTrue(record, model)
             for name, rule in self.get_listed(model).items():
-                is_of_admin = model == "res.company"
-                if rule is Rule.FREE and not is_of_admin:
-                    continue
-                if rule is Rule.LESS:
+                if rule in (Rule.FREE, Rule.LESS):
                     continue
                 value = self.get_other_value(record, name)
                 for kind, user in self.get_users():
-                    if is_of_admin and kind == "admin":
-                        continue
                     with self.subTest(f"{kind} writes {model}.{name}"):
                         self.assertTrue(
                             self.get_reason(user, record, "write", {name: value})
                         )
+        for kind, user in self.kinds.items():
+            with self.subTest(f"{kind} writes settings"):
+                self.assertFalse(self.company.with_user(user).has_access("write"))
         self.assertFalse(self.gateway.requests)
 
     def test_the_message_names_the_field_and_the_way(self):
