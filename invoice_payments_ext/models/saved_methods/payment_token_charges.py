@@ -102,7 +102,9 @@ class PaymentToken(models.Model):
         )
         if not contacts_sudo:
             return
-        contacts_sudo.default_payment_token_id = token_sudo
+        # It is told in words.
+        told_sudo = contacts_sudo.with_context(tracking_disable=True)
+        told_sudo.default_payment_token_id = token_sudo
         body = self.env._(
             "%(method)s was chosen in the portal: %(company)s charges it from now on.",
             method=token_sudo._get_method_label(),
@@ -202,7 +204,7 @@ class PaymentToken(models.Model):
                         instead=self._describe_replacement(after[contact]),
                     )
                 )
-            contacts.filtered(
+            contacts.with_context(tracking_disable=True).filtered(
                 lambda contact: contact.default_payment_token_id in self
             ).default_payment_token_id = False
         contacts = self.env["res.partner"].union(*notes)
