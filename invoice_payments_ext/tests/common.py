@@ -320,16 +320,20 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         """Return the transaction of a customer who chose to transfer an amount."""
         provider = self.make_transfer_provider()
         invoices = invoices or self.invoice
-        tx = self.env["payment.transaction"].create(
-            {
-                "provider_id": provider.id,
-                "payment_method_id": provider.payment_method_ids[:1].id,
-                "amount": amount,
-                "currency_id": invoices.currency_id.id,
-                "partner_id": invoices[0].partner_id.id,
-                "operation": "online_redirect",
-                "invoice_ids": [Command.set(invoices.ids)],
-            }
+        tx = (
+            self.env["payment.transaction"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": provider.id,
+                    "payment_method_id": provider.payment_method_ids[:1].id,
+                    "amount": amount,
+                    "currency_id": invoices.currency_id.id,
+                    "partner_id": invoices[0].partner_id.id,
+                    "operation": "online_redirect",
+                    "invoice_ids": [Command.set(invoices.ids)],
+                }
+            )
         )
         tx._process("custom", {"reference": tx.reference})
         self._keep()
