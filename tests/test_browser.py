@@ -17,14 +17,10 @@ def make_invoice(world, customer, amount=100.0, post=True):
 
 def make_tokens(world, customer, **behaviours):
     """Create saved methods by their last digits: `_1881="decline"`."""
-    tokens = {}
-    for digits, behaviour in behaviours.items():
-        token_id = world.make_token(customer, f"tok_{behaviour}")
-        world.admin.call(
-            "payment.token", "write", [token_id], vals={"payment_details": digits[1:]}
-        )
-        tokens[digits[1:]] = token_id
-    return tokens
+    return {
+        digits[1:]: world.make_token(customer, f"tok_{behaviour}", digits[1:])
+        for digits, behaviour in behaviours.items()
+    }
 
 
 def test_section_shows_what_happened(accountant, world, customer):

@@ -35,7 +35,7 @@ def test_charge_same_invoice(world, clients, method):
 
 
 @pytest.mark.parametrize("method", ["tok_succeed", "tok_slow"])
-def test_same_idempotency_key(world, clients, method):
+def test_same_idempotency_key(world, clients_of_one, method):
     """Sixteen clients send the same request: one attempt, which all are told of."""
     invoice_id, token_id = world.make_case(method)
     key = f"same-{invoice_id}"
@@ -44,14 +44,14 @@ def test_same_idempotency_key(world, clients, method):
             lambda client=client: world.charge(
                 invoice_id, token_id, client=client, idempotency_key=key
             )
-            for client in clients
+            for client in clients_of_one
         ]
     )
     assert_clear(errors)
     attempt = world.get_only_attempt(invoice_id)
     assert set(done) == {attempt["id"]}
     # A refused client asks again, and is told of the same attempt.
-    for client in clients:
+    for client in clients_of_one:
         again = world.charge(invoice_id, token_id, client=client, idempotency_key=key)
         assert again == attempt["id"]
     assert_captured_once(world, invoice_id)

@@ -73,13 +73,13 @@ def test_first_credit_of_a_customer(world, clients):
     assert history == [5] * len(done)
 
 
-def test_same_idempotency_key(world, clients, partner_id):
+def test_same_idempotency_key(world, clients_of_one, partner_id):
     """Sixteen clients send the same request: it is done once."""
     values = {"idempotency_key": f"same-credit-{partner_id}"}
-    done, errors = adjust_at_once(clients, partner_id, 7.0, **values)
+    done, errors = adjust_at_once(clients_of_one, partner_id, 7.0, **values)
     assert done
     assert_clear(errors)
-    for client in clients:
+    for client in clients_of_one:
         adjust(client, partner_id, 7.0, **values)
     amount, history = get_balance(world, partner_id)
     assert amount == 107

@@ -176,17 +176,17 @@ def test_one_invoice(world, clients, invoices, partner_id):
     assert world.get_spent(invoices, partner_id) == (0, HELD)
 
 
-def test_same_idempotency_key(world, clients, invoices, partner_id):
+def test_same_idempotency_key(world, clients_of_one, invoices, partner_id):
     """Sixteen clients send the same request: it is done once."""
     values = {"idempotency_key": f"same-spending-{partner_id}"}
     _done, errors = act_at_once(
         [
             lambda client=client: apply_credit(client, invoices[0], **values)
-            for client in clients
+            for client in clients_of_one
         ]
     )
     assert_clear(errors)
-    for client in clients:
+    for client in clients_of_one:
         apply_credit(client, invoices[0], **values)
     assert world.get_spent(invoices, partner_id) == (HELD - PART, PART)
 

@@ -296,7 +296,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         if state:
             self.gateway.apply(tx, {"state": state, "reason": message})
         if state in ("done", "cancel"):
-            tx._post_process()
+            tx.sudo()._post_process()
         self._keep()
         return tx
 

@@ -703,7 +703,7 @@ class Sequence(RuleBasedStateMachine):
         self.memory.clear()
         self.test.gateway.notify(tx, state)
         if tx.state in ("done", "cancel"):
-            tx._post_process()
+            tx.sudo()._post_process()
         self.test._keep()
 
     @precondition(lambda self: self.attempts("ready", "sent", "unknown", "pending"))

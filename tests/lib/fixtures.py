@@ -32,6 +32,18 @@ def world(session_world):
 
 
 @pytest.fixture(scope="module")
+def clients_of_one(session_world):
+    """Return clients of one accountant: half in a browser, half through the API."""
+    session_world.ensure_running()
+    return [
+        session_world.open_tab("accountant1")
+        if number % 2
+        else session_world.get_api_client()
+        for number in range(CLIENTS)
+    ]
+
+
+@pytest.fixture(scope="module")
 def clients(session_world):
     """Return clients of four accountants: half in a browser, half through the API."""
     session_world.ensure_running()

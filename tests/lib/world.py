@@ -204,10 +204,10 @@ class World:
             ],
         )
 
-    def make_token(self, partner_id, provider_ref="tok_succeed"):
-        return self.make_tokens([partner_id], provider_ref)[0]
+    def make_token(self, partner_id, provider_ref="tok_succeed", details="4242"):
+        return self.make_tokens([partner_id], provider_ref, details)[0]
 
-    def make_tokens(self, partner_ids, provider_ref="tok_succeed"):
+    def make_tokens(self, partner_ids, provider_ref="tok_succeed", details="4242"):
         """Create saved methods whose `provider_ref` decides the gateway's behaviour."""
         return self.admin.call(
             "payment.token",
@@ -216,7 +216,7 @@ class World:
                 {
                     "provider_id": self.facts["provider_id"],
                     "payment_method_id": self.facts["payment_method_id"],
-                    "payment_details": "4242",
+                    "payment_details": details,
                     "partner_id": partner_id,
                     "provider_ref": provider_ref,
                 }

@@ -117,6 +117,8 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         payment_sudo = self.sudo()  # The entries may be another one's to see.
+        if payment_sudo.journal_id.is_credit_balance:
+            return 0.0  # Credit is given back by the entries of its own history.
         partials = payment_sudo._get_receivable_lines().matched_debit_ids
         taken = partials.filtered(
             lambda partial: payment_sudo._is_taken_by(partial.debit_move_id)

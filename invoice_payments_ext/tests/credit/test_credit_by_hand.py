@@ -146,7 +146,7 @@ class TestCreditByHand(CreditCommon):
             foreign.js_assign_outstanding_line(line.id)
         other = self.make_invoice(500.0, apply_credit=False)
         self.gateway.answers = ["pending"]
-        attempt = other.charge(self.token.id, amount=400).sudo()
+        attempt = other.charge(self.token.id, amount=450).sudo()
         with self.assertRefused("are in flight"):
             other.sudo().js_assign_outstanding_line(line.id)
         self.gateway.notify(attempt, "error")

@@ -115,7 +115,7 @@ class TestPayOut(CreditCommon):
         attempt = self.pay_out_to_card(payment, 600, "pending").sudo()
         self.assertEqual(payment._get_refundable_amount(), 400)
         self.gateway.notify(attempt, "done")
-        attempt._post_process()
+        attempt.sudo()._post_process()
         self.assertEqual((self.held(), self.invoice.amount_residual), (300, 600))
         self.assertEqual(payment._get_refundable_amount(), 400)
         self.assertEqual(self.invoice.refund_status, "partially_refunded")
@@ -142,7 +142,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(payment._get_refundable_amount(), 400)
         # Said too late: the credit is on the balance again.
         self.gateway.notify(attempt, "done")
-        attempt._post_process()
+        attempt.sudo()._post_process()
         self.assertEqual(self.held(), 900)
         self.assertEqual(payment._get_refundable_amount(), 0)
         self.late_confirmation = True
@@ -169,7 +169,7 @@ class TestPayOut(CreditCommon):
         with self.assertRefused("above the credit balance"):
             self.balance().pay_out(200, reason="Again")
         self.gateway.notify(attempt, "done")
-        attempt._post_process()
+        attempt.sudo()._post_process()
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertFalse(self.receivable(attempt.payment_id))
         self.assertEqual(self.held(), 100)
@@ -227,7 +227,7 @@ class TestPayOut(CreditCommon):
                     reversal.action_post()
                 reversal.unlink()
                 self.gateway.notify(attempt, "done")
-                attempt._post_process()
+                attempt.sudo()._post_process()
                 self.assertEqual(self.held(), held)
                 with self.assertRefused("paid out the amount that"):
                     taken.action_draft()
@@ -239,7 +239,7 @@ class TestPayOut(CreditCommon):
         self.assertFalse(attempt.is_post_processed)
         with self.assertRefused("is in flight"):
             taken.action_draft()
-        attempt._post_process()
+        attempt.sudo()._post_process()
         self.assertEqual(self.held(), 300)
         with self.assertRefused("gave back"):
             taken.action_draft()
@@ -411,7 +411,7 @@ class TestPayOut(CreditCommon):
             amount=100, reason="Less", destinations=[{"to": "credit", "amount": 100}]
         )
         self.gateway.notify(attempt, "done")
-        attempt._post_process()
+        attempt.sudo()._post_process()
         self.assertEqual(attempt.payment_id.amount, 200)
         self.assertEqual(self.held(), 400)
         self.assertEqual(self.invoice.amount_residual, 200)

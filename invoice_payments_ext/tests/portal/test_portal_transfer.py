@@ -56,7 +56,7 @@ class TestPortalTransfer(PortalPaymentCommon):
         self.assertEqual(self.held(), 400)
         tx.with_user(self.accountant).record_received()
         self.assertIn(tx, tx.search(tx._get_unsettled_domain()))
-        tx._post_process()
+        tx.sudo()._post_process()
         self._keep()
         self.assertEqual((self.held(), self.invoice.amount_residual), (0, 0))
 
@@ -101,7 +101,7 @@ class TestPortalFinish(PortalPaymentCommon):
         ended = self.url_open(url).text
         self.assertIn("nothing left to finish", ended)
         self.assertNotIn("Continue to the provider", ended)
-        self.tx._post_process()
+        self.tx.sudo()._post_process()
 
     def read_page(self):
         self._keep()

@@ -500,7 +500,7 @@ class TestTokenConsent(PortalTokenCommon):
         tx = transactions.search([("reference", "=", reference)])
         tx._process("none", self.gateway.payment_data(tx, "done"))
         if tx.invoice_ids:
-            tx._post_process()
+            tx.sudo()._post_process()
         self._keep()
         return tx.token_id
 

@@ -662,7 +662,7 @@ class TestRows(InvoicePaymentsCommon):
             [("operation", "=", "refund")], order="id desc", limit=1
         )
         if refund.state == "done":
-            refund._post_process()
+            refund.sudo()._post_process()
         self._keep()
         return refund
 
