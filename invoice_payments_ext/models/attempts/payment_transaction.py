@@ -105,16 +105,21 @@ class PaymentTransaction(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Check what people from outside start; Odoo's routes are in superuser mode."""
-        if self.env.user._is_internal():
-            return super().create(vals_list)
         prepared = []
+        is_outside = not self.env.user._is_internal()
         for vals in vals_list:
             is_part = vals.get("source_transaction_id")
-            if vals.get("operation") in ONLINE_OPERATIONS and not is_part:
+            if (
+                is_outside
+                and vals.get("operation") in ONLINE_OPERATIONS
+                and not is_part
+            ):
                 for name in STARTED_ONLINE_METHODS:
                     vals = {**vals, **getattr(self, name)(vals)}
             prepared.append(vals)
-        return super().create(prepared)
+        transactions = super().create(prepared)
+        transactions._keep_fingerprint()
+        return transactions
 
     def write(self, vals):
         for twin, reference in self._find_refunds_to_exchange(vals):

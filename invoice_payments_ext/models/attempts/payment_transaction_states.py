@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import fields, models
 
 from ...tools import OURS
 from ..states import OUTCOMES
@@ -23,12 +23,11 @@ class PaymentTransaction(models.Model):
         "the fields: only the steps may change them.",
     )
 
-    # === CRUD METHODS === #
+    # === BUSINESS METHODS - STATES === #
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        transactions = super().create(vals_list)
-        for tx in transactions:
+    def _keep_fingerprint(self):
+        """Keep the money fields of new attempts as they are now."""
+        for tx in self:
             tx.money_fingerprint = {
                 "amount": tx.amount,
                 "currency_id": tx.currency_id.id,
@@ -37,9 +36,6 @@ class PaymentTransaction(models.Model):
                 "is_refund": tx._is_refund(),
                 "state": tx.state,
             }
-        return transactions
-
-    # === BUSINESS METHODS - STATES === #
 
     def _set_done(self, *, state_message=None, extra_allowed_states=()):
         """Accept a confirmation also after a cancellation: the money did come.

@@ -64,6 +64,7 @@ SEALED_FIELDS = {
     },
     "account.payment": {
         "payment_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
+        "announced_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
         "payment_token_id": Seal(Rule.DRAFT, _lt("Create another payment.")),
         "source_payment_id": Seal(Rule.NEVER, _REFUND),
         "refund_payment_ids": Seal(Rule.NEVER, _REFUND),
@@ -106,10 +107,12 @@ SEALED_FIELDS = {
         "default_payment_token_id": _FREE,
         "credit_applied_at_issue": _FREE,
         "has_credit_balance": Seal(Rule.NEVER, _lt("It follows the balances.")),
+        "payment_lock_count": Seal(Rule.NEVER, _LOCK),
     },
     # Settings, which are for administrators.
     "res.company": dict.fromkeys(
         (
+            "credit_accounts_confirmed",
             "credit_adjustment_account_id",
             "credit_applied_at_issue",
             "credit_balance_account_id",
@@ -118,7 +121,10 @@ SEALED_FIELDS = {
             "payment_declined_mail_template_id",
             "payment_receipt_mail_template_id",
             "payment_refund_mail_template_id",
+            "portal_address_attempts",
             "portal_amount_choice",
+            "portal_attempt_wait",
+            "portal_attempts",
             "portal_minimum_amount",
             "token_consent_text",
             "write_off_account_id",

@@ -34,6 +34,28 @@ INVARIANTS = {
 # Two amounts in these SQL statements differ by at least half a smallest unit.
 DIFFERS = SQL("abs(expected - found) >= currency.rounding / 2")
 
+# The records that break an invariant, unless somebody accepted these amounts.
+FINDINGS = """
+    WITH companies AS (SELECT unnest(%(company_ids)s::int[]) AS id),
+         checked AS (%(statement)s)
+    SELECT checked.id AS res_id, checked.company_id,
+           checked.currency_id, checked.expected, checked.found,
+           record.create_date < %(installed_at)s
+           AS before_installation
+      FROM checked
+      JOIN %(table)s record ON record.id = checked.id
+ LEFT JOIN res_currency currency ON currency.id = checked.currency_id
+     WHERE checked.expected IS DISTINCT FROM checked.found
+       AND (currency.id IS NULL OR %(differs)s)
+       AND NOT EXISTS (
+           SELECT FROM account_payment_tie_out_acceptance accepted
+            WHERE accepted.invariant = %(invariant)s
+              AND accepted.res_id = checked.id
+              AND accepted.expected = checked.expected::float8
+              AND accepted.found = checked.found::float8)
+  ORDER BY checked.id
+"""
+
 
 class AccountPaymentTieOut(models.AbstractModel):
     """Holds gateway, transactions, payments, balances and ledger against each other.
@@ -60,35 +82,15 @@ class AccountPaymentTieOut(models.AbstractModel):
         """
         company_ids = self._get_company_ids(company_ids)
         self.env.flush_all()
-        installed_at = self._get_installed_at()
         found = []
         labels = self._get_labels()
-        for invariant, statement in self._get_statements().items():
-            res_model = statement[0]
+        installed_at = self._get_installed_at()
+        for invariant, (res_model, statement) in self._get_statements().items():
             rows = self.env.execute_query_dict(
                 SQL(
-                    """
-                    WITH companies AS (SELECT unnest(%(company_ids)s::int[]) AS id),
-                         checked AS (%(statement)s)
-                    SELECT checked.id AS res_id, checked.company_id,
-                           checked.currency_id, checked.expected, checked.found,
-                           record.create_date < %(installed_at)s
-                           AS before_installation
-                      FROM checked
-                      JOIN %(table)s record ON record.id = checked.id
-                 LEFT JOIN res_currency currency ON currency.id = checked.currency_id
-                     WHERE checked.expected IS DISTINCT FROM checked.found
-                       AND (currency.id IS NULL OR %(differs)s)
-                       AND NOT EXISTS (
-                           SELECT FROM account_payment_tie_out_acceptance accepted
-                            WHERE accepted.invariant = %(invariant)s
-                              AND accepted.res_id = checked.id
-                              AND accepted.expected = checked.expected::float8
-                              AND accepted.found = checked.found::float8)
-                  ORDER BY checked.id
-                    """,
+                    FINDINGS,
                     company_ids=company_ids,
-                    statement=statement[1],
+                    statement=statement,
                     installed_at=installed_at,
                     table=SQL.identifier(self.env[res_model]._table),
                     differs=DIFFERS,

@@ -57,6 +57,7 @@ class TestDoorArguments(CreditCommon):
         other = self.make_invoice()
         self.gateway.answers = ["authorized"]
         self.authorized = other.charge(self.token.id, amount=100.0)
+        self.announced = self.announce(invoices=self.make_invoice())
         self.gateway.answers = ["done"]
         self.open_payment = self.env["account.payment"].create(
             {
@@ -96,6 +97,8 @@ class TestDoorArguments(CreditCommon):
             "payment.transaction": self.authorized,
             "res.partner": self.partner,
         }[door.model]
+        if door.name.endswith(("record_received", "cancel_announced")):
+            record = self.announced
         is_decision = door.name.rpartition(".")[2] in ("approve", "reject")
         return record.with_user(self.approver if is_decision else self.supervisor)
 

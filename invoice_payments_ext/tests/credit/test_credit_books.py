@@ -138,7 +138,7 @@ class TestCreditBooks(CreditBalanceCommon):
         )
         self.assertTrue(unused)
         method = self.env.ref("invoice_payments_ext.payment_method_credit_balance")
-        self.env["payment.transaction"].create(
+        self.env["payment.transaction"].sudo().create(
             {
                 "provider_id": provider.id,
                 "payment_method_id": method.id,

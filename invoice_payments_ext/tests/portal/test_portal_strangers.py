@@ -35,7 +35,7 @@ class PortalStrangersCommon(PortalPaymentCommon):
         """Try cards that are declined, and return the last attempt."""
         for _ in range(times):
             tx = self.pay(1000, **values)
-            tx._set_error("No")
+            tx.sudo()._set_error("No")
             tx.sudo()._post_process()
             self._keep()
         return tx

@@ -189,7 +189,7 @@ class TestRefundDialog(RefundCommon):
             ({"amount": 300.01}, "above the open amount of"),
             ({"reduce_bill": True}, "neither reopens an invoice nor reduces"),
             ({"invoice_id": self.invoice.id}, "neither reopens an invoice"),
-            ({"credit_note_id": -3}, "is not an open credit note"),
+            ({"credit_note_id": self.invoice.id}, "is not an open credit note"),
         ):
             with self.subTest(more), self.assertRefused(message):
                 payment.refund(**{**values, **more})
