@@ -204,17 +204,23 @@ class World:
             ],
         )
 
-    def make_token(self, partner_id, provider_ref="tok_succeed", details="4242"):
-        return self.make_tokens([partner_id], provider_ref, details)[0]
+    def make_token(self, partner_id, provider_ref="tok_succeed", **values):
+        return self.make_tokens([partner_id], provider_ref, **values)[0]
 
-    def make_tokens(self, partner_ids, provider_ref="tok_succeed", details="4242"):
+    def make_tokens(
+        self,
+        partner_ids,
+        provider_ref="tok_succeed",
+        details="4242",
+        provider_id=None,
+    ):
         """Create saved methods whose `provider_ref` decides the gateway's behaviour."""
         return self.admin.call(
             "payment.token",
             "create",
             vals_list=[
                 {
-                    "provider_id": self.facts["provider_id"],
+                    "provider_id": provider_id or self.facts["provider_id"],
                     "payment_method_id": self.facts["payment_method_id"],
                     "payment_details": details,
                     "partner_id": partner_id,

@@ -92,7 +92,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                    CASE WHEN (kept ->> 'currency_id')::int = tx.currency_id
                          AND (kept ->> 'provider_id')::int = tx.provider_id
                          AND (kept ->> 'is_refund')::bool
-                           = (tx.operation = 'refund')
+                           = (tx.operation IS NOT DISTINCT FROM 'refund')
                          AND kept ->> 'state' = tx.state
                          AND (kept ->> 'source_transaction_id')::int
                              IS NOT DISTINCT FROM tx.source_transaction_id

@@ -228,6 +228,7 @@ class TestCreditReport(CreditHistoryCommon):
         self.accountant.write(
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
         )
+        self.report = self.report.with_context(allowed_company_ids=other.ids)
         self.assertEqual(self._rows(), [])
         self.assertFalse(self.report.search([]))
 

@@ -193,7 +193,7 @@ class TestPace(PortalStrangersCommon):
         tx = self.charge(1000)
         self.assertEqual(tx.outcome, "succeeded")
         self.wait(hours=24)
-        self.env["payment.transaction"]._gc_portal_addresses()
+        self.env["payment.transaction"].sudo()._gc_portal_addresses()
         self.assertFalse(
             self.invoice.transaction_ids.filtered(lambda tx: tx.sudo().portal_address)
         )
@@ -248,7 +248,7 @@ class TestPace(PortalStrangersCommon):
 
     def _run_mail_schedule(self):
         with self.registry.cursor() as cursor:
-            self.env(cr=cursor)["payment.transaction"]._cron_mail_customers()
+            self.env(cr=cursor, su=True)["payment.transaction"]._cron_mail_customers()
         self.env.invalidate_all()
 
     def test_chatter_and_mails_of_a_burst(self):
