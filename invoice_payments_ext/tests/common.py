@@ -133,7 +133,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             "_apply_updates",
             lambda tx, data: (
                 gateway.apply(tx, data)
-                if tx.provider_code == "none"
+                if tx.provider_code != "custom"
                 else apply_updates(tx, data)
             ),
         )

@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import fields, models
 from odoo.exceptions import LockError, UserError
 
 
@@ -7,6 +7,8 @@ class ResPartner(models.Model):
 
     _name = "res.partner"
     _inherit = ["res.partner", "payment.lock.mixin"]
+
+    payment_lock_count = fields.Integer(groups=fields.NO_ACCESS)
 
     def _lock_to_give(self):
         """Lock this customer, so that two requests at once see each other's amounts.

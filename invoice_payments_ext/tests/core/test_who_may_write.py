@@ -241,9 +241,8 @@ class TestWhoMayWrite(CreditCommon):
                 value = self.get_other_value(record, name)
                 for kind, user in self.get_users():
                     with self.subTest(f"{kind} writes {model}.{name}"):
-                        self.assertTrue(
-                            self.get_reason(user, record, "write", {name: value})
-                        )
+                        reason = self.get_reason(user, record, "write", {name: value})
+                        self.assertTrue(reason, f"{kind} writes {model}.{name}")
         for kind, user in self.kinds.items():
             with self.subTest(f"{kind} writes settings"):
                 self.assertFalse(self.company.with_user(user).has_access("write"))

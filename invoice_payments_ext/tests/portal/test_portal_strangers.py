@@ -192,7 +192,7 @@ class TestPace(PortalStrangersCommon):
         self.log_in()
         tx = self.charge(1000)
         self.assertEqual(tx.outcome, "succeeded")
-        self.wait(hours=24)
+        self.wait(hours=25)
         self.env["payment.transaction"].sudo()._gc_portal_addresses()
         self.assertFalse(
             self.invoice.transaction_ids.filtered(lambda tx: tx.sudo().portal_address)
@@ -266,7 +266,7 @@ class TestPace(PortalStrangersCommon):
         told = [("subject", "ilike", "was declined")]
         self.assertEqual(self.env["mail.mail"].search_count(told), 1)
         mailed = self.invoice.transaction_ids.filtered("customer_mail_date")
-        mailed.customer_mail_date -= timedelta(hours=25)
+        mailed.sudo().customer_mail_date -= timedelta(hours=25)
         self.decline(1)
         self._run_mail_schedule()
         self.assertEqual(self.env["mail.mail"].search_count(told), 2)
