@@ -747,7 +747,7 @@ class SequencesCommon(CreditCommon):
     def give_first_credit(cls):
         # What is more waits for a second person, as this does.
         cls.company.payment_approval_limit = 200
-        super().give_first_credit()
+        return super().give_first_credit()
 
     def setUp(self):
         super().setUp()

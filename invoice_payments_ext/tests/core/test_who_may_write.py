@@ -8,12 +8,7 @@ from odoo.models import MAGIC_COLUMNS
 from odoo.service.model import call_kw
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.invoice_payments_ext.models.core.sealed_fields import (
-    ALL,
-    SEALED_FIELDS,
-    Rule,
-)
-
+from ...models.core.sealed_fields import ALL, SEALED_FIELDS, Rule
 from ..credit.common_credit import CreditCommon
 
 ADDON = "invoice_payments_ext"

@@ -18,7 +18,7 @@ class CreditHistoryCommon(CreditCommon):
     @classmethod
     def give_first_credit(cls):
         with freeze_time("2026-01-10 12:00:00"):
-            super().give_first_credit()
+            return super().give_first_credit()
 
     def adjust(self, moment, amount, reason="Goodwill", customer=None, **values):
         """Adjust the customer's credit at a moment in UTC."""
