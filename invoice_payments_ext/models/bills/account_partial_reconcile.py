@@ -33,14 +33,18 @@ class AccountPartialReconcile(models.Model):
     # === GETTERS === #
 
     def _is_credit_note_on_invoice(self):
-        """Tell if this matches an invoice of a customer with a credit note.
+        """Tell if this matches an invoice of a customer with a credit note of a door.
+
+        Odoo takes back the tax of its own credit notes in another way.
 
         :rtype: bool
         """
         self.ensure_one()
+        credit_note = self.credit_move_id.move_id
         return (
             self.debit_move_id.move_id.move_type == "out_invoice"
-            and self.credit_move_id.move_id.move_type == "out_refund"
+            and credit_note.move_type == "out_refund"
+            and bool(credit_note.sudo().credited_shares)
         )
 
     def _get_with_cash_basis_entry(self, partials):
