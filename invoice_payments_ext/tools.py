@@ -87,6 +87,24 @@ def is_text(value):
     return True
 
 
+def prepare_dialog(res_model, name, **defaults):
+    """Return the client action that opens a dialog.
+
+    :param str res_model: The model of the dialog.
+    :param str name: Its title.
+    :param defaults: The first values of its fields.
+    :rtype: dict
+    """
+    return {
+        "type": "ir.actions.act_window",
+        "res_model": res_model,
+        "views": [(False, "form")],
+        "target": "new",
+        "name": name,
+        "context": {f"default_{field}": value for field, value in defaults.items()},
+    }
+
+
 def prepare_notification(title, message, kind="success"):
     """Return the client action that tells a person something and closes the dialog.
 

@@ -3,6 +3,8 @@ import time
 from odoo import Command, api, fields, models
 from odoo.tools import format_datetime
 
+from ..tools import prepare_dialog
+
 
 class AccountPaymentTieOutPage(models.TransientModel):
     """The page of records that do not tie out; the work is behind the door."""
@@ -82,14 +84,11 @@ class AccountPaymentTieOutPage(models.TransientModel):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.payment.tie.out.accept",
-            "views": [(False, "form")],
-            "name": self.env._("Accept records from before the installation"),
-            "target": "new",
-            "context": {"default_page_id": self.id},
-        }
+        return prepare_dialog(
+            "account.payment.tie.out.accept",
+            self.env._("Accept records from before the installation"),
+            page_id=self.id,
+        )
 
     def action_check_again(self):
         """Check once more and return the page of findings.

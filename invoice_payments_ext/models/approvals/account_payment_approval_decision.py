@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
-from ...tools import prepare_notification
+from ...tools import prepare_dialog, prepare_notification
 from ..core.door import Door, get_door_of
 
 APPROVE = Door(
@@ -118,14 +118,11 @@ class AccountPaymentApproval(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.payment.approval.reject",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Reject the request"),
-            "context": {"default_approval_id": self.id},
-        }
+        return prepare_dialog(
+            "account.payment.approval.reject",
+            self.env._("Reject the request"),
+            approval_id=self.id,
+        )
 
     def action_withdraw(self):
         """Withdraw this request and tell that it was done.

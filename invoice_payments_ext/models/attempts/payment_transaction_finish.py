@@ -2,6 +2,8 @@ from odoo import fields, models
 
 from odoo.addons.payment import utils as payment_utils
 
+from ...tools import prepare_dialog
+
 
 class PaymentTransaction(models.Model):
     """Attempts that wait for the customer, and the address where they are finished."""
@@ -20,14 +22,11 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "payment.attempt.finish",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Link to finish %s", self.reference),
-            "context": {"default_transaction_id": self.id},
-        }
+        return prepare_dialog(
+            "payment.attempt.finish",
+            self.env._("Link to finish %s", self.reference),
+            transaction_id=self.id,
+        )
 
     # === BUSINESS METHODS === #
 

@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
 
-from ...tools import OURS
+from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..states import RESOLVABLE_OUTCOMES, UNRESOLVED_OUTCOMES
 
@@ -44,14 +44,11 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "payment.attempt.resolve",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("What became of %s?", self.reference),
-            "context": {"default_transaction_id": self.id},
-        }
+        return prepare_dialog(
+            "payment.attempt.resolve",
+            self.env._("What became of %s?", self.reference),
+            transaction_id=self.id,
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

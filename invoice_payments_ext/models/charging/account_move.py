@@ -1,6 +1,7 @@
 from odoo import Command, models
 from odoo.exceptions import UserError
 
+from ...tools import prepare_dialog
 from ..core.door import Door
 from ..states import UNSUCCESSFUL_OUTCOMES
 
@@ -40,14 +41,9 @@ class AccountMove(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.payment.create",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Create payment"),
-            "context": {"default_move_id": self.id},
-        }
+        return prepare_dialog(
+            "account.payment.create", self.env._("Create payment"), move_id=self.id
+        )
 
     def action_issue_and_charge(self):
         """Return the dialog that issues this draft and charges it.

@@ -1,7 +1,7 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from ...tools import OURS
+from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..states import POSTED_STATES
 from .credit_entry_details import CreditEntryDetails
@@ -86,14 +86,11 @@ class AccountCreditBalance(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.credit.balance.pay.out",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Pay out credit"),
-            "context": {"default_balance_id": self.id},
-        }
+        return prepare_dialog(
+            "account.credit.balance.pay.out",
+            self.env._("Pay out credit"),
+            balance_id=self.id,
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

@@ -7,6 +7,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ...tools import prepare_dialog
 from ..core.door import Door
 
 # They fill 50 pages, in 5 s. Many more would keep wkhtmltopdf busy for minutes.
@@ -39,14 +40,11 @@ class AccountCreditBalance(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.credit.balance.statement",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Statement"),
-            "context": {"default_balance_id": self.id},
-        }
+        return prepare_dialog(
+            "account.credit.balance.statement",
+            self.env._("Statement"),
+            balance_id=self.id,
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

@@ -1,6 +1,7 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
+from ...tools import prepare_dialog
 from ..core.door import Door
 from .credit_entry_details import CreditEntryDetails
 
@@ -216,14 +217,11 @@ class ResPartner(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.credit.balance.adjust",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Adjust credit"),
-            "context": {"default_partner_id": self.commercial_partner_id.id},
-        }
+        return prepare_dialog(
+            "account.credit.balance.adjust",
+            self.env._("Adjust credit"),
+            partner_id=self.commercial_partner_id.id,
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

@@ -2,7 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare
 
-from ...tools import is_number
+from ...tools import is_number, prepare_dialog
 from ..bills.credit import DOCUMENT
 from ..core.door import Door
 
@@ -194,14 +194,11 @@ class AccountMove(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.credit.note.create",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Credit note for %s", self.name),
-            "context": {"default_move_id": self.id},
-        }
+        return prepare_dialog(
+            "account.credit.note.create",
+            self.env._("Credit note for %s", self.name),
+            move_id=self.id,
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

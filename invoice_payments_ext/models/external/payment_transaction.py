@@ -1,6 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ...tools import prepare_dialog
 from ..core.door import Door
 
 RECORD_RECEIVED = Door(
@@ -26,14 +27,11 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "payment.attempt.received",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Money came for %s", self.reference),
-            "context": {"default_transaction_id": self.id},
-        }
+        return prepare_dialog(
+            "payment.attempt.received",
+            self.env._("Money came for %s", self.reference),
+            transaction_id=self.id,
+        )
 
     # === BUSINESS METHODS - DOORS === #
 

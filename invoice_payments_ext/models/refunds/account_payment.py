@@ -3,7 +3,7 @@ from typing import NamedTuple
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
 
-from ...tools import prepare_notification
+from ...tools import prepare_dialog, prepare_notification
 from ..core.door import Door
 
 
@@ -121,14 +121,11 @@ class AccountPayment(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.payment.refund",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Refund %s", self.name),
-            "context": {"default_payment_id": self.id},
-        }
+        return prepare_dialog(
+            "account.payment.refund",
+            self.env._("Refund %s", self.name),
+            payment_id=self.id,
+        )
 
     @api.model
     def _get_refund_notification(self, result):

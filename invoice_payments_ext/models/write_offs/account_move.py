@@ -1,7 +1,7 @@
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
 
-from ...tools import OURS, SELDOM_READ, prepare_notification
+from ...tools import OURS, SELDOM_READ, prepare_dialog, prepare_notification
 from ..core.door import Door
 
 WRITE_OFF = Door(
@@ -116,14 +116,9 @@ class AccountMove(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.write.off.create",
-            "views": [(False, "form")],
-            "target": "new",
-            "name": self.env._("Write off"),
-            "context": {"default_move_id": self.id},
-        }
+        return prepare_dialog(
+            "account.write.off.create", self.env._("Write off"), move_id=self.id
+        )
 
     def action_undo_write_off(self):
         """Undo this write-off and tell that it was done.
