@@ -77,16 +77,7 @@ class AccountPayment(models.Model):
         self._check_amount_to_charge(invoices, taken)
         token = self.payment_token_id
         owners = self.partner_id | customer | invoices._get_payment_method_owners()
-        if reason := token._get_unfit_reasons(owners, self, self.amount)[token.id]:
-            raise UserError(
-                self.env._(
-                    "The payment method %(method)s cannot be charged for %(payment)s: "
-                    "%(reason)s",
-                    method=token._get_method_label(),
-                    payment=self.display_name,
-                    reason=reason,
-                )
-            )
+        token._check_fit(owners, self, self.amount)
 
     def _check_amount_to_charge(self, invoices, taken):
         """Check that no more is charged than these locked invoices leave.

@@ -54,17 +54,7 @@ class AccountMove(models.Model):
 
         :raise UserError: With the reason why it cannot.
         """
-        reason = token._get_unusable_reasons(self, amount)[token.id]
-        if reason:
-            raise UserError(
-                self.env._(
-                    "The payment method %(method)s cannot be charged for %(invoice)s: "
-                    "%(reason)s",
-                    method=token._get_method_label(),
-                    invoice=self.display_name,
-                    reason=reason,
-                )
-            )
+        token._check_fit(self._get_payment_method_owners(), self, amount)
 
     # === BUSINESS METHODS - HELPERS === #
 

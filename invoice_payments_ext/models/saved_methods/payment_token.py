@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 
 class PaymentToken(models.Model):
@@ -41,6 +42,25 @@ class PaymentToken(models.Model):
         return self._get_unfit_reasons(
             invoice._get_payment_method_owners(), invoice, amount
         )
+
+    def _check_fit(self, owners, document, amount):
+        """Check that this saved method can be charged for an invoice or a payment.
+
+        The parameters are those of :meth:`_get_unfit_reasons`.
+
+        :raise UserError: With the reason why it cannot.
+        """
+        self.ensure_one()
+        if reason := self._get_unfit_reasons(owners, document, amount)[self.id]:
+            raise UserError(
+                self.env._(
+                    "The payment method %(method)s cannot be charged for %(document)s: "
+                    "%(reason)s",
+                    method=self._get_method_label(),
+                    document=document.display_name,
+                    reason=reason,
+                )
+            )
 
     def _get_unfit_reasons(self, owners, document, amount):
         """Tell why saved methods cannot be charged for an invoice or a payment.
