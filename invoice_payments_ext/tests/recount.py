@@ -191,16 +191,16 @@ class Books:
                 yield payment["id"]
 
     def find_invoices_paid_by_drafts(self):
+        invoice_ids = {move["id"] for move in self._get_invoices()}
         for part in self.partials.values():
             own = self.lines[part["debit_move_id"]]
             other = self.lines[part["credit_move_id"]]
-            move = self.moves[own["move_id"]]
             if (
                 own["display_type"] == "payment_term"
-                and move in self._get_invoices()
+                and own["move_id"] in invoice_ids
                 and other["parent_state"] != "posted"
             ):
-                yield move["id"]
+                yield own["move_id"]
 
     def find_entries_out_of_balance(self):
         for move_id, lines in self.lines_by_move.items():

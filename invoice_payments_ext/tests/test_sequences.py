@@ -896,19 +896,29 @@ class SequencesCommon(CreditCommon):
         "odoo.addons.payment.models.payment_transaction",
         "odoo.sql_db",
     )
-    def run_sequences(self, beginning):
-        Sequence(self).prepare(*beginning)
-        self._keep()
-        number = BEGINNINGS.index(beginning)
+    def run_machine(self, machine, beginning, number, examples):
+        """Run generated sequences of the rules of a machine, each after a beginning.
 
-        # Each share has sequences of its own, the same ones each time without a seed.
-        @seed(int(SEED or 0) * len(BEGINNINGS) + number)
+        :param type machine: The :class:`Sequence`, or one with more rules.
+        :param tuple beginning: The arguments of its `prepare`.
+        :param int number: The seed: the same sequences are generated each time.
+        :param hypothesis.settings examples: How many, and of how many steps.
+        """
+        machine(self).prepare(*beginning)
+        self._keep()
+
+        @seed(number)
         def make():
-            sequence = Sequence(self)
+            sequence = machine(self)
             self.begin_sequence()
             return sequence
 
-        run_state_machine_as_test(make, settings=SHARE)
+        run_state_machine_as_test(make, settings=examples)
+
+    def run_sequences(self, beginning):
+        # Each share has sequences of its own.
+        number = int(SEED or 0) * len(BEGINNINGS) + BEGINNINGS.index(beginning)
+        self.run_machine(Sequence, beginning, number, SHARE)
         self.generated.add(beginning)
         if EXAMPLES >= 500 and len(self.generated) == len(BEGINNINGS):
             self.assertFalse([door for door in DOORS if not self.doors.get(door)])

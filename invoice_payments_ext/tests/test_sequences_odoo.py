@@ -2,19 +2,17 @@
 
 import os
 
-from hypothesis import seed, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
-from odoo.tools import mute_logger
 
 from .recount import recount, recount_credit
 from .test_sequences import (
@@ -218,21 +216,6 @@ class OdooSequence(Sequence):
 
 @tagged("post_install", "-at_install")
 class TestSequencesWithOdoo(SequencesCommon):
-    @mute_logger(
-        "odoo.addons.invoice_payments_ext.models.attempts",
-        "odoo.addons.payment.models.payment_transaction",
-        "odoo.sql_db",
-    )
     def test_sequences(self):
-        OdooSequence(self).prepare("USD", True)
-        self._keep()
-
-        @seed(int(SEED or 0))
-        def make():
-            sequence = OdooSequence(self)
-            self.begin_sequence()
-            return sequence
-
-        run_state_machine_as_test(
-            make, settings=settings(GENERATED, max_examples=EXAMPLES)
-        )
+        examples = settings(GENERATED, max_examples=EXAMPLES)
+        self.run_machine(OdooSequence, ("USD", True), int(SEED or 0), examples)
