@@ -82,7 +82,7 @@ class AccountMove(models.Model):
             raise UserError(self._describe_attempt(blocking))
 
     def _describe_attempt(self, transaction):
-        """Say which attempt is in the way, and what can be done about it."""
+        """Say which attempt is in the way, and how to proceed."""
         values = {
             "reference": transaction.reference,
             "amount": transaction.currency_id.format(abs(transaction.amount)),

@@ -92,7 +92,7 @@ class AccountIdempotencyKey(models.Model):
 
     @api.model
     def _remember(self, key, company, door, arguments, records):
-        """Store what the request with this key led to; see :meth:`_find_result`."""
+        """Store the result of the request with this key; see :meth:`_find_result`."""
         if key:
             self.sudo().create(
                 {

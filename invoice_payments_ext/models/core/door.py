@@ -34,7 +34,7 @@ class Door:
     :param str amount: Returns the amount of a request that gives none.
     :param str adapt: Returns the arguments that follow from the record: the key
                       remembers them.
-    :param str complete: Runs what the work prepared, given what that returned, and may
+    :param str complete: Runs the work's attempts, given the result of the work, and may
                          commit. A request that is repeated is completed again.
     :param str approval: The kind of request for approval that it may become.
     :param bool is_batch: Whether one request may be about several records.

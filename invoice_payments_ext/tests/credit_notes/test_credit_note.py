@@ -319,7 +319,7 @@ class TestCreditNote(CreditNoteCommon):
         ]
 
     def test_cash_basis(self):
-        """Tax that is due when paid is taken back with what the credit note pays."""
+        """Tax that is due when paid is taken back as far as the credit note pays."""
         due = self.make_due_accounts(1)
         self.tax = self.make_tax_when_paid(20, due)
         self.invoice = self.make_taxed_invoice()

@@ -146,7 +146,7 @@ patch(PaymentForm.prototype, {
         this._adaptSubmitButtonLabel(chosen && this._getPaymentMethodCode(chosen));
     },
 
-    /** Unfold what stands below the saved methods: the credit is among it. */
+    /** Unfold the part below the saved methods, which contains the credit. */
     _showOtherMethods() {
         this.el.querySelector("#o_payment_methods")?.classList.add("show");
         this.el
