@@ -113,6 +113,7 @@ class Api:
     partner_values = {}
     # Kinds of requests whose answer says no more than that it was received.
     answers_later = ()
+    sends_webhooks = True
     # Scenarios that the provider or its module does not have, each with the reason.
     not_offered = {}
     # Scenarios in which the module itself is at fault and leaves no seam to work round
@@ -268,6 +269,18 @@ class Api:
         with open(self.record_path, "a") as record:
             line = {"at": time.time(), "code": self.code, **asdict(operation)}
             record.write(json.dumps(line) + "\n")
+
+    def find(self, operation_id):
+        """Return an operation that a request names.
+
+        :raise Refused: If there is none.
+        """
+        if operation_id not in self.operations:
+            raise Refused(404, self.make_error(404))
+        return self.operations[operation_id]
+
+    def end_day(self):
+        """Settle what was captured: the provider pays it out to the merchant."""
 
     def get_children(self, charge, *kinds):
         """Return the operations on a charge that move money or will, oldest first."""

@@ -11,7 +11,7 @@ class Cell:
         self.api = api
         self.mark = shop.referee.mark(api)
         self.manual = False
-        self.invoice_id = self.token_id = self.attempt_id = None
+        self.partner_id = self.invoice_id = self.token_id = self.attempt_id = None
 
     # === ACTIONS === #
 
@@ -28,6 +28,7 @@ class Cell:
         """Make an invoice and a saved method of its customer."""
         facts = self.shop.facts["providers"][self.api.code]
         partner_id = self.shop.make_customer(**self.api.partner_values)
+        self.partner_id = partner_id
         self.invoice_id = self.shop.make_invoice(
             partner_id, amount, facts["currency_id"]
         )
@@ -52,6 +53,43 @@ class Cell:
         self.charge()
         self.expect("authorized")
         return self.operation
+
+    def capture(self, **arguments):
+        """Capture the authorization, and let the capture succeed."""
+        self.act("capture", **arguments)
+        if self.is_later("capture"):
+            self.expect("pending", self.children[-1])
+            self.learn(self.get_last("capture"))
+        self.expect("succeeded", self.children[-1])
+
+    def retry(self):
+        self.attempt_id = self.shop.act(self.attempt_id, "retry")
+        self.expect("succeeded")
+
+    def resolve(self, charged, attempt=None, **arguments):
+        """Let a person say what became of an attempt, that of the charge by default."""
+        attempt_id = attempt["id"] if attempt else self.attempt_id
+        self.shop.act(
+            attempt_id,
+            "resolve",
+            charged=charged,
+            reason="The provider's pages say so",
+            **arguments,
+        )
+        self.shop.run_resolver()
+
+    def refund_and_expect(self, amount):
+        """Refund, and let the refund succeed.
+
+        :return: The attempt to refund.
+        """
+        refund = self.refund(amount)
+        if self.is_later("refund"):
+            self.expect("pending", refund)
+            self.learn(self.get_last("refund"))
+        self.expect("succeeded", refund)
+        assert self.get_last("refund").amount == amount * self.api.minor_units
+        return refund
 
     def act(self, method, **arguments):
         """Call a door of the attempt, such as capture or void."""
@@ -129,13 +167,7 @@ class Cell:
         self.shop.run_resolver()
         for row in (self.attempt, *self.children, *self.refunds):
             if row["outcome"] in UNRESOLVED:
-                self.shop.act(
-                    row["id"],
-                    "resolve",
-                    charged=status == "succeeded",
-                    reason="The provider's pages say so",
-                )
-        self.shop.run_resolver()
+                self.resolve(status == "succeeded", row)
 
     def tell(self, operation, times=1):
         """Send the webhooks of an operation; each must be accepted."""
@@ -156,6 +188,25 @@ class Cell:
             f"{row['state_message']}"
         )
         return row
+
+    def expect_one_of(self, *outcomes):
+        """Check that the attempt has one of some outcomes."""
+        row = self.attempt
+        assert row["outcome"] in outcomes, (
+            f"{row['reference']} is {row['outcome']}: {row['state_message']}"
+        )
+
+    def expect_reason(self, reason):
+        """Check the reason that people read: the provider's words, and no machine's."""
+        message = self.attempt["state_message"] or ""
+        assert "Expecting value" not in message, message
+        if reason:
+            assert reason in message, f"the reason is: {message}"
+
+    def expect_told(self, kind):
+        """Check which mail the customer gets of the attempt, none if empty."""
+        found = self.attempt["customer_mail"] or ""
+        assert found == kind, f"the customer's mail is {found or 'none'}, not {kind}"
 
     def expect_paid(self, amount):
         """Check the paid amount of the invoice."""

@@ -1,6 +1,7 @@
 """A pytest plugin that prints the table of providers and scenarios after a run."""
 
 from .apis import APIS
+from .scenarios import SCENARIOS
 
 # How a cell is named in the table.
 PASSED, FAILED, DEFECT, NOT_OFFERED, NOT_RUN = "works", "FAILED", "defect", "-", ""
@@ -29,9 +30,8 @@ def format_table(cells):
 
     :param dict cells: The word for each pair of scenario and code of a provider.
     """
-    titles = list(dict.fromkeys(title for title, _code in cells))
-    for api in APIS:
-        titles += [row for row in api.not_offered if row not in titles]
+    run = {title for title, _code in cells}
+    titles = [title for title in SCENARIOS if title in run]
     width = max(map(len, titles))
     yield " ".join([" " * width, *(f"{api.title:>13}" for api in APIS)])
     for title in titles:

@@ -41,8 +41,8 @@ for number, (code, setup) in enumerate(PROVIDERS.items()):  # noqa: F821
     )
     provider.journal_id = journal
     assert card in provider.with_context(active_test=False).payment_method_ids, code
-    # The others would forbid that amounts are captured by hand.
-    provider.payment_method_ids = card
+    # The others, also those not active yet, would forbid to capture amounts by hand.
+    provider.with_context(active_test=False).payment_method_ids = card
     method_line = journal.inbound_payment_method_line_ids.filtered(
         lambda line, provider=provider: line.payment_provider_id == provider
     )
