@@ -144,6 +144,8 @@ class PaymentTransaction(models.Model):
         return transactions
 
     def write(self, vals):
+        if self._collect_values(vals):
+            return True
         for twin, reference in self._find_refunds_to_exchange(vals):
             super(PaymentTransaction, twin).write({"provider_reference": reference})
         result = super().write(vals)
