@@ -1,6 +1,7 @@
 from . import core
 from . import attempts
 from . import saved_methods
+from . import gateways
 from . import charging
 from . import external
 from . import bills

@@ -72,8 +72,8 @@ _ANSWERS = (
     "unknown",
 )
 # The gateway's late confirmation is always true, and a void that was called failed may
-# turn out to be carried out.
-_OVERRULED = ("succeeded", "canceled")
+# turn out to be carried out. If it names another amount, a person says which one moved.
+_OVERRULED = ("succeeded", "canceled", "unknown")
 
 OUTCOMES = {
     "draft": State(DRAFT, "Not Submitted", "secondary", next=("sent", *_ANSWERS)),
@@ -98,7 +98,7 @@ OUTCOMES = {
         UNSUCCESSFUL,
         "Canceled",
         "secondary",
-        next=("pending", "announced", "authorized", "succeeded"),
+        next=("pending", "announced", "authorized", "succeeded", "unknown"),
     ),
 }
 INITIAL_OUTCOMES = ("draft", "ready")

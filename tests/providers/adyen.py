@@ -68,9 +68,7 @@ class Adyen(Api):
         "provider_ref": "8415718415172204",
         "adyen_shopper_reference": "ODOO_PARTNER_1",
     }
-    not_offered = {
-        "charge, the reading after it lost": "the module reads nothing after a charge",
-    }
+    not_offered = {"reads": "the module reads nothing after a charge"}
 
     def make_error(self, status):
         return {"status": status, "errorCode": "000", "message": f"Error {status}"}

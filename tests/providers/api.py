@@ -27,6 +27,12 @@ DEAD = ("declined", "canceled")
 WEBHOOK_PATIENCE = 0.7
 WEBHOOK_TRIES = 3
 
+# What four of Odoo's modules do not have, for the `not_offered` of their fakes.
+NO_CAPTURES_OR_REFUNDS = {
+    "captures": "the module neither authorizes without a capture nor captures",
+    "refunds": "the module has no refunds: they are made in the provider's own pages",
+}
+
 
 @dataclass
 class Operation:
@@ -104,6 +110,9 @@ class Api:
     minor_units = 100  # In one major unit, as the provider counts them.
     # Rows of HTTP method, pattern of the path, kind of request and name of a method.
     ROUTES = ()
+    numeric_ids = False
+    # Header without which a request is refused, for providers that sign nothing.
+    authorization = None
     # Header with the key under which a repeated request is answered as the first.
     idempotency_header = None
     # Values of the provider and of saved methods, as the module stores them.
@@ -113,8 +122,8 @@ class Api:
     partner_values = {}
     # Kinds of requests whose answer says no more than that it was received.
     answers_later = ()
-    sends_webhooks = True
-    # Scenarios that the provider or its module does not have, each with the reason.
+    # Features or scenarios that the provider or its module does not have, each with the
+    # reason; see `scenarios`.
     not_offered = {}
     # Scenarios in which the module itself is at fault and leaves no seam to work round
     # it, each with the reason. They are run, and must fail.
@@ -169,6 +178,9 @@ class Api:
         if not name:
             return 404, b'{"message": "The fake API has no such endpoint."}'
         kind = self.get_kind(kind, request)
+        expected = self.authorization
+        if expected and request.headers.get("authorization") != expected:
+            raise Refused(401, self.make_error(401))
         with self.lock:
             self.requests.append((kind, request))
         wish = self.take_wish(kind)
@@ -235,6 +247,8 @@ class Api:
     # === RECORD === #
 
     def make_id(self, prefix=""):
+        if self.numeric_ids:
+            return str(1_300_000_000 + next(self.numbers))
         return f"{prefix}{self.code[:3]}{next(self.numbers):06}"
 
     def add(self, kind, amount, reference, *, id_prefix="", parent=None, **values):

@@ -17,7 +17,6 @@ SUCCESS = {
     "message": [{"code": "I00001", "text": "Successful."}],
 }
 NOT_FOUND = ("16", "The transaction cannot be found.")
-NO_WEBHOOKS = "the module takes no webhooks"
 RESPONSE_CODES = {"declined": "2", "pending": "4"}
 DECLINED = [{"errorCode": "2", "errorText": "This transaction has been declined."}]
 
@@ -26,7 +25,6 @@ class Authorize(Api):
     code = "authorize"
     title = "Authorize.Net"
     decline_reason = DECLINED[0]["errorText"]
-    sends_webhooks = False
     ROUTES = (("POST", "/xml/v1/request.api", "", "answer"),)
     provider_values = {
         "authorize_login": "login",
@@ -35,22 +33,12 @@ class Authorize(Api):
     }
     token_values = {"provider_ref": "200", "authorize_profile": "100"}
     not_offered = {
-        "charge needs the customer": "the API has no authentication of saved methods",
-        "charge, webhook before the answer": NO_WEBHOOKS,
-        "charge, webhook after the answer and twice": NO_WEBHOOKS,
-        "charge, webhook and lost answer": NO_WEBHOOKS,
-        "capture, webhook before the answer": NO_WEBHOOKS,
-        "capture, webhook twice": NO_WEBHOOKS,
-        "refund, webhook before the answer": NO_WEBHOOKS,
-        "refund, webhook twice and the charge's after it": NO_WEBHOOKS,
-        "refund pending, then succeeded": "the API decides on refunds at once",
-        "refund done, then failed": NO_WEBHOOKS,
-        "refund made at the provider": NO_WEBHOOKS,
-        "two partial refunds made at the provider": NO_WEBHOOKS,
-        "capture made at the provider": NO_WEBHOOKS,
-        "void made at the provider": NO_WEBHOOKS,
-        "capture a part": "the module captures all of an authorization",
-        "refund a part": "the module refunds all of a charge",
+        "webhooks": "the module takes no webhooks",
+        "actions": "the API has no authentication of saved methods",
+        "partial captures": "the module captures all of an authorization",
+        "partial refunds": "the module refunds all of a charge",
+        "pending refunds": "the API decides on refunds at once",
+        "late failures": "the module takes no webhooks",
     }
 
     def get_kind(self, kind, request):
@@ -68,6 +56,12 @@ class Authorize(Api):
             return getattr(self, f"_{kind}")(details, wish)
         if operation == "getTransactionDetailsRequest":
             return self._present_details(self.operations.get(content["transId"]))
+        if operation == "getUnsettledTransactionListRequest":
+            return self._list(settled=False)
+        if operation == "getSettledBatchListRequest":
+            return {"messages": SUCCESS, "batchList": [{"batchId": "1"}]}
+        if operation == "getTransactionListRequest":
+            return self._list(settled=True)
         return self._make_failure("E00003", f"There is no {operation} here.")
 
     @staticmethod
@@ -133,7 +127,9 @@ class Authorize(Api):
         if refundable := self.get_refundable(charge):
             kind, amount = "refund", refundable
         status = wish.outcome or "succeeded"
-        operation = self.add(kind, amount, None, parent=charge, status=status)
+        operation = self.add(
+            kind, amount, None, parent=charge, status=status, data={"is_void": True}
+        )
         charge.data["voided"] = status == "succeeded"
         return self._accept(operation, charge.id)
 
@@ -172,11 +168,25 @@ class Authorize(Api):
                 "responseCode": int(RESPONSE_CODES.get(operation.status, "1")),
                 "authAmount": operation.amount / self.minor_units,
                 "settleAmount": operation.amount / self.minor_units,
+                "invoiceNumber": (operation.reference or "")[:20],
                 "order": {"description": operation.reference},
                 "payment": {"creditCard": {"cardNumber": "XXXX4242"}},
             },
             "messages": SUCCESS,
         }
+
+    def _list(self, settled):
+        """Return the transactions of the one batch, or those not settled yet."""
+        rows = [
+            self._present_details(row)["transaction"]
+            for row in reversed(self.operations.values())
+            if row.kind in ("charge", "refund")
+            and not row.data.get("is_void")
+            and bool(row.data.get("settled")) == settled
+        ]
+        keys = ("transId", "transactionStatus", "invoiceNumber", "settleAmount")
+        transactions = [{key: row[key] for key in keys} for row in rows]
+        return {"messages": SUCCESS, "transactions": transactions}
 
     def _get_status(self, operation):
         if operation.status == "declined":

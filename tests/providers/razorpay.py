@@ -35,7 +35,9 @@ class Razorpay(Api):
     ROUTES = (
         ("POST", "/v1/orders", "order", "create_order"),
         ("POST", "/v1/payments/create/recurring", "charge", "pay"),
+        ("GET", "/v1/payments", "read", "list_payments"),
         ("GET", PAYMENT, "read", "read"),
+        ("GET", f"{PAYMENT}/refunds", "read", "list_refunds"),
         ("POST", f"{PAYMENT}/capture", "capture", "capture"),
         ("POST", f"{PAYMENT}/refund", "refund", "refund"),
     )
@@ -47,9 +49,9 @@ class Razorpay(Api):
     token_values = {"provider_ref": "cust_1,token_1"}
     partner_values = {"phone": "+91 98765 43210"}
     not_offered = {
-        "capture a part": "the API captures all of an authorization",
-        "void an authorization": "the API voids nothing: an authorization runs out",
-        "void made at the provider": "the API voids nothing",
+        "actions": "the API has no authentication of saved methods",
+        "partial captures": "the API captures all of an authorization",
+        "voids": "the API voids nothing: an authorization runs out",
     }
 
     def __init__(self, record_path):
@@ -87,6 +89,24 @@ class Razorpay(Api):
 
     def read(self, _request, _wish, payment_id):
         return self.present_payment(self.find(payment_id))
+
+    def list_payments(self, request, _wish):
+        rows = [row for row in self.operations.values() if row.kind == "charge"]
+        return self._list(request, map(self.present_payment, reversed(rows)))
+
+    def list_refunds(self, request, _wish, payment_id):
+        rows = [
+            row
+            for row in self.operations.values()
+            if row.kind == "refund" and row.parent == payment_id
+        ]
+        return self._list(request, map(self.present_refund, reversed(rows)))
+
+    @staticmethod
+    def _list(request, rows):
+        skip = int(request.data.get("skip", 0))
+        items = list(rows)[skip : skip + int(request.data.get("count", 10))]
+        return {"entity": "collection", "count": len(items), "items": items}
 
     def capture(self, request, wish, payment_id):
         charge = self.find(payment_id)

@@ -47,6 +47,7 @@ class Stripe(Api):
     idempotency_header = "idempotency-key"
     ROUTES = (
         ("POST", "/v1/payment_intents", "charge", "create_intent"),
+        ("GET", "/v1/payment_intents", "read", "list_intents"),
         ("GET", INTENT, "read", "read_intent"),
         ("POST", f"{INTENT}/capture", "capture", "capture"),
         ("POST", f"{INTENT}/cancel", "void", "cancel"),
@@ -61,8 +62,8 @@ class Stripe(Api):
     }
     token_values = {"provider_ref": "cus_1", "stripe_payment_method": "pm_1"}
     not_offered = {
-        "charge, the reading after it lost": "the module reads nothing after a charge",
-        "capture a part": "the module captures all of an authorization",
+        "reads": "the module reads nothing after a charge",
+        "partial captures": "the module captures all of an authorization",
     }
 
     def make_error(self, status):
@@ -89,6 +90,11 @@ class Stripe(Api):
 
     def read_intent(self, _request, _wish, intent_id):
         return self.present_intent(self.find(intent_id))
+
+    def list_intents(self, _request, _wish):
+        rows = [row for row in self.operations.values() if row.kind == "charge"]
+        intents = [self.present_intent(row) for row in reversed(rows)]
+        return {"object": "list", "data": intents, "has_more": False}
 
     def capture(self, request, wish, intent_id):
         charge = self.find(intent_id)
@@ -125,7 +131,10 @@ class Stripe(Api):
         return self.present_refund(operation)
 
     def list_refunds(self, request, _wish):
-        charge = self._find_charge(request.data["charge"])
+        if "payment_intent" in request.data:
+            charge = self.find(request.data["payment_intent"])
+        else:
+            charge = self._find_charge(request.data["charge"])
         return {"data": self._present_refunds(charge), "has_more": False}
 
     def read_payment_method(self, _request, _wish, method_id):

@@ -1,7 +1,7 @@
 """A pytest plugin that prints the table of providers and scenarios after a run."""
 
 from .apis import APIS
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, get_gap
 
 # How a cell is named in the table.
 PASSED, FAILED, DEFECT, NOT_OFFERED, NOT_RUN = "works", "FAILED", "defect", "-", ""
@@ -37,7 +37,7 @@ def format_table(cells):
     for title in titles:
         words = (
             cells.get(
-                (title, api.code), NOT_OFFERED if title in api.not_offered else NOT_RUN
+                (title, api.code), NOT_OFFERED if get_gap(api, title) else NOT_RUN
             )
             for api in APIS
         )

@@ -3,9 +3,11 @@ from . import account_move_prepaid
 from . import account_payment
 from . import payment_method
 from . import payment_provider
+from . import payment_provider_amounts
 from . import payment_provider_booking
 from . import payment_transaction
 from . import payment_transaction_announced
+from . import payment_transaction_answer
 from . import payment_transaction_authorization
 from . import payment_transaction_company
 from . import payment_transaction_finish

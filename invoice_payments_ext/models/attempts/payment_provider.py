@@ -4,9 +4,20 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from odoo import models
 from odoo.exceptions import UserError
 
-# Answers that say that the request was not carried out *now*, but not that it never
-# will: 408 and 409 are also given while an identical request is still running.
-UNDECIDED_HTTP_STATUSES = (408, 409)
+from .gateway_answer import NotSentError
+
+# The server did not get the whole request in time, or says so of another server.
+UNDECIDED_HTTP_STATUSES = (408,)
+# The statuses that say that the payment was declined, by the code of the provider. With
+# another 4xx, something of the request or of the settings was wrong: it was not carried
+# out. Sources: the references of the providers' APIs on errors.
+DECLINING_HTTP_STATUSES = {
+    "adyen": (),  # A payment that is refused is answered with 200.
+    "mercado_pago": (),  # As well: with 201, and the status `rejected`.
+    "stripe": (402,),
+    "worldline": (402,),
+}
+DEFAULT_DECLINING_HTTP_STATUSES = (400, 402, 422)
 
 
 class PaymentProvider(models.Model):
@@ -56,31 +67,41 @@ class PaymentProvider(models.Model):
         """Classify an error that was raised while sending a request.
 
         Odoo raises a `ValidationError` for every failure of a request; the exception
-        behind it tells more. Only a request that surely never reached the gateway is
-        `failed`, and only one that the gateway refused is `declined`.
+        behind it tells more. A request that surely was not carried out is `failed`: it
+        never reached the gateway, or the gateway found it wrong. Only a payment that
+        was refused is `declined`.
 
         :param payment.transaction transaction: The transaction that was sent.
         :param Exception error: The exception raised by the provider's code.
         :return: `failed`, `declined` or `unknown`
         :rtype: str
         """
-        transport_error = _get_transport_error(error)
+        transport_error = get_transport_error(error)
+        if isinstance(error, NotSentError):
+            return "failed"
         if transport_error is None:
             return "declined" if isinstance(error, UserError) else "unknown"
         if _never_connected(transport_error):
             return "failed"
         response = getattr(transport_error, "response", None)
-        if isinstance(transport_error, requests.exceptions.HTTPError) and (
-            response is not None
-            and 400 <= response.status_code < 500
-            and response.status_code not in UNDECIDED_HTTP_STATUSES
-        ):
-            return "declined"
-        return "unknown"
+        is_status = isinstance(transport_error, requests.exceptions.HTTPError)
+        if not is_status or response is None:
+            return "unknown"
+        status = response.status_code
+        if not 400 <= status < 500 or status in UNDECIDED_HTTP_STATUSES:
+            return "unknown"
+        declining = DECLINING_HTTP_STATUSES.get(
+            self.code, DEFAULT_DECLINING_HTTP_STATUSES
+        )
+        return "declined" if status in declining else "failed"
 
 
-def _get_transport_error(error):
-    """Return the latest error of the HTTP client that led to this error, if any."""
+def get_transport_error(error):
+    """Return the latest error of the HTTP client that led to this error, if any.
+
+    :param Exception error: The error that a provider's code raised.
+    :rtype: requests.exceptions.RequestException or None
+    """
     seen = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, requests.exceptions.RequestException):

@@ -1,5 +1,4 @@
 import logging
-import sys
 
 import psycopg2.errors
 
@@ -7,7 +6,7 @@ from odoo import models
 from odoo.http import request
 
 from ...tools import OURS
-from .payment_transaction_steps import GatewayAnswer
+from .gateway_answer import GatewayAnswer
 
 _logger = logging.getLogger(__name__)
 
@@ -31,6 +30,10 @@ AFTER_PROCESSING_METHODS = (
     "_try_to_spend_credit",
     "_note_customer_mail",
 )
+
+# Where a provider's module leaves something out of a request, by its code: the method
+# that adds it. It gets the keyword arguments of the request, which it may change.
+REQUEST_COMPLETIONS = {"mercado_pago": "_complete_mercado_pago_request"}
 
 # What may stand in the place of a message in the chatters. Each method says if it does.
 INSTEAD_OF_MESSAGE = ("_log_in_burst",)
@@ -74,9 +77,8 @@ class PaymentTransaction(models.Model):
             raise
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
             # It was sent: the stored part must not be rolled back.
-            _logger.exception("The answer on %s could not be read", self.reference)
-            unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
-            self._record_answer(unreadable)
+            _logger.exception("The answer on %s could not be applied", self.reference)
+            self._record_fact(answer, error)
 
     def _was_sent_before_replay(self):
         """Tell if this HTTP request sent this already, and note that it does."""
@@ -102,52 +104,15 @@ class PaymentTransaction(models.Model):
         return "refund" if self._is_refund() else "charge"
 
     def _send_api_request(self, *args, **kwargs):
+        answer = self._get_answer_to_collect()
+        if answer and self.source_transaction_id and kwargs.get("endpoint_param"):
+            # A part of a payment is requested by the id of the payment.
+            kwargs["endpoint_param"] = self._get_root().provider_reference
+        if answer and (completion := REQUEST_COMPLETIONS.get(self.provider_code)):
+            getattr(self, completion)(kwargs)
         result = super()._send_api_request(*args, **kwargs)
-        if answer := self._get_answer_to_collect():
+        if answer:
             answer.exchanges += 1
-        return result
-
-    def _get_answer_to_collect(self):
-        """Return the answer that is being collected while a request is sent."""
-        answer = self.env.context.get("gateway_answer")
-        return answer if isinstance(answer, GatewayAnswer) else None
-
-    def _process(self, provider_code, payment_data):
-        """Only collect the answer while a request of ours is being sent."""
-        answer = self._get_answer_to_collect()
-        if answer and (not self or self == answer.transaction):
-            answer.payment_data.append((provider_code, payment_data))
-            return answer.transaction.with_env(self.env)
-        return super()._process(provider_code, payment_data)
-
-    def _set_error(self, state_message, extra_allowed_states=()):
-        """Only collect an error that sending raised.
-
-        Stock and some providers do that with a time-out too.
-        """
-        answer = self._get_answer_to_collect()
-        error = sys.exc_info()[1]
-        if (
-            answer
-            and self == answer.transaction
-            and error is not answer.earlier_error
-            and isinstance(error, Exception)
-        ):
-            self._collect_refusal(answer, error)
-            return self.browse()
-        return super()._set_error(
-            state_message, extra_allowed_states=extra_allowed_states
-        )
-
-    def _validate_amount(self, payment_data):
-        """Leave it to a person when the gateway names another amount or currency.
-
-        Stock calls it an error, which reads as if nothing had been charged.
-        """
-        was_error = self.state == "error"
-        result = super()._validate_amount(payment_data)
-        if self.state == "error" and not was_error:
-            self.request_state = "unknown"
         return result
 
     def _post_process(self):  # pylint: disable=missing-return

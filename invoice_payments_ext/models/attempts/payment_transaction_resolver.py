@@ -52,7 +52,7 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - DOORS === #
 
-    def resolve(self, charged, reason, idempotency_key=None):
+    def resolve(self, charged, reason, amount=None, idempotency_key=None):
         """Resolve an attempt whose outcome is unknown, or pending.
 
         The provider is asked first, where it can be: if it knows the outcome, its word
@@ -62,6 +62,8 @@ class PaymentTransaction(models.Model):
         :param bool charged: Whether the gateway carried the request out: whether it
                              charged, captured or voided.
         :param str reason: How this is known. Required.
+        :param float amount: The amount that moved, above zero and in the attempt's
+                             currency; the attempt's own if not given.
         :param str idempotency_key: See `account.move.charge`.
         :return: The attempt.
         :rtype: payment.transaction
@@ -69,7 +71,9 @@ class PaymentTransaction(models.Model):
                           was used with other values.
         :raise AccessError: If the user has no right to charge.
         """
-        return self._pass(RESOLVE, idempotency_key, charged=charged, reason=reason)
+        return self._pass(
+            RESOLVE, idempotency_key, charged=charged, reason=reason, amount=amount
+        )
 
     # === THE RESOLVER === #
 
@@ -124,6 +128,7 @@ class PaymentTransaction(models.Model):
         self = self.with_context(payment_backend_action=True)
         try:
             self._in_step("resolved", self._end_stale_request)
+            self._in_step("resolved", self._apply_kept_answer)
             self._in_step("resolved", self._ask_provider)
             self._try_to_settle()
         except Exception:  # noqa: BLE001, pylint: disable=broad-except
@@ -186,6 +191,7 @@ class PaymentTransaction(models.Model):
         before = self.outcome
         try:
             with self.env.cr.savepoint():
+                self._apply_kept_answer()
                 if payment_data := self.provider_id._fetch_outcome(self):
                     self._process(self.provider_code, payment_data)
         except psycopg2.Error:
@@ -222,7 +228,7 @@ class PaymentTransaction(models.Model):
                 self.env._("%s is being processed right now.", self.reference)
             ) from error
 
-    def _check_resolution(self, charged, reason):
+    def _check_resolution(self, charged, reason, amount):
         """Check a person's word for the outcome, on a locked attempt."""
         if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
@@ -235,8 +241,12 @@ class PaymentTransaction(models.Model):
                     outcome=self._get_outcome_label(),
                 )
             )
+        if amount is not None:
+            self.env["account.move"]._check_amount(
+                amount, self.currency_id, abs(self.amount), self.env._("attempt")
+            )
 
-    def _carry_out_resolution(self, charged, reason):
+    def _carry_out_resolution(self, charged, reason, amount):
         """Take a person's word for the outcome, and keep it in the chatter.
 
         Not if the provider knows better.
@@ -256,6 +266,8 @@ class PaymentTransaction(models.Model):
                 state_message=message, extra_allowed_states=("error",)
             )
         else:
+            if amount is not None:
+                resolving._set_moved_amount(amount)
             resolving._set_done(state_message=message)
         resolving._log_message_on_linked_documents(
             Markup("%s: %s — %s") % (self._get_html_link(), verdict, reason)

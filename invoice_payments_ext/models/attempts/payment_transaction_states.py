@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields, models
 
 from ...tools import OURS
-from ..states import OUTCOMES
+from ..states import OUTCOMES, UNRESOLVED_OUTCOMES
 from .payment_transaction import ONLINE_OPERATIONS
 
 # How long the schedule leaves an attempt to the page that started it.
@@ -23,6 +23,57 @@ class PaymentTransaction(models.Model):
         "the fields: only the steps may change them.",
     )
 
+    # === BUSINESS METHODS - THE FAMILY OF A PAYMENT === #
+
+    def _get_root(self):
+        """Return the payment that this is a capture, void or refund of, or this.
+
+        Note: at most one record.
+        """
+        root = self
+        while root.source_transaction_id:
+            root = root.source_transaction_id
+        return root
+
+    def _get_family(self):
+        """Return the payment of this, with its captures, voids and refunds."""
+        root = self._get_root()
+        parts = root.child_transaction_ids
+        return root | parts | parts.child_transaction_ids
+
+    def _lock_family(self):
+        """Lock the payment and its parts; whoever sends one of them is waited for.
+
+        What a gateway says of one of them can be about another one.
+        """
+        root = self._get_root()
+        self.env.cr.execute(
+            """
+            SELECT id FROM payment_transaction
+             WHERE id = %(id)s OR source_transaction_id = %(id)s
+                OR source_transaction_id IN (
+                   SELECT id FROM payment_transaction
+                    WHERE source_transaction_id = %(id)s)
+          ORDER BY id FOR NO KEY UPDATE
+            """,
+            {"id": root.id},
+        )
+
+    def _get_captures_in_flight(self):
+        """Return the captures of these authorizations that were not answered yet."""
+        return self.filtered(
+            lambda tx: tx.state == "authorized"
+        ).child_transaction_ids.filtered(
+            lambda tx: (
+                tx.request_kind == "capture"
+                and tx.outcome in (*UNRESOLVED_OUTCOMES, "pending")
+            )
+        )
+
+    def _is_part(self):
+        """Tell if this is a capture, void or refund of another transaction."""
+        return bool(self.source_transaction_id)
+
     # === BUSINESS METHODS - STATES === #
 
     def _keep_fingerprint(self):
@@ -41,8 +92,15 @@ class PaymentTransaction(models.Model):
         """Accept a confirmation also after a cancellation: the money did come.
 
         A capture is wanted from `authorized` to `done` only; a voided part of an
-        authorization stays voided.
+        authorization stays voided. An authorization that is captured while a capture
+        of ours is in flight was captured by that one.
         """
+        if captures := self._get_captures_in_flight():
+            for capture in captures.filtered(lambda tx: not tx.provider_reference):
+                source = capture.source_transaction_id
+                capture.provider_reference = source.provider_reference
+            captures._set_done(state_message=state_message)
+            self -= captures.source_transaction_id
         if not any(tx.source_transaction_id and not tx._is_refund() for tx in self):
             extra_allowed_states = (*extra_allowed_states, "cancel")
         transactions = super()._set_done(
@@ -88,6 +146,8 @@ class PaymentTransaction(models.Model):
         return ("cancel",) if overrulable else ()
 
     def _update_state(self, allowed_states, target_state, state_message):
+        if self._collect_state(allowed_states, target_state, state_message):
+            return self.browse()
         transactions = super()._update_state(
             allowed_states, target_state, state_message
         )

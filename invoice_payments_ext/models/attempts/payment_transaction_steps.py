@@ -1,6 +1,5 @@
 import logging
 import random
-import sys
 import time
 
 import psycopg2.errors
@@ -8,7 +7,9 @@ import psycopg2.errors
 from odoo import fields, models
 from odoo.exceptions import LockError, UserError
 
-from ...tools import OURS, TryAgainError
+from ...tools import TryAgainError
+from .gateway_answer import GatewayAnswer
+from .payment_provider import get_transport_error
 
 _logger = logging.getLogger(__name__)
 
@@ -31,25 +32,15 @@ SEND_REQUEST_METHODS = {
     "refund": "_send_refund_request",
 }
 
+# What is checked at the last moment before a request leaves. Each method raises
+# `NotSentError` if it must not.
+CHECKED_BEFORE_SENDING = ("_check_settled_at_authorize",)
+
+# The modules that send the amount of a refund as they find it.
+AMOUNT_ABOVE_ZERO = ("authorize",)
+
 # The methods that settle an attempt, each in a step of its own.
 SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
-
-
-class GatewayAnswer:
-    """The answer to one request: payment data, or a refusal and its message.
-
-    While it stands in the context, `_process` only collects: the answer is applied in a
-    step of its own, which can be replayed without asking the gateway again.
-    """
-
-    def __init__(self, transaction):
-        self.transaction = transaction
-        self.payment_data = []
-        self.exchanges = 0  # Requests that the gateway answered.
-        self.refusal = None
-        self.message = ""
-        # The caller may be handling an error that has nothing to do with the request.
-        self.earlier_error = sys.exc_info()[1]
 
 
 class PaymentTransaction(models.Model):
@@ -113,12 +104,13 @@ class PaymentTransaction(models.Model):
                 time.sleep(random.uniform(0.05, 0.2) * (MAX_TRIES - tries_left))
 
     def _lock_attempt(self):
-        """Lock this attempt's row until the end of the step.
+        """Lock the row of this attempt, and of its payment's, until the step ends.
 
         Values that were read before need not be read again: PostgreSQL refuses to lock
-        a row that was changed since this database transaction began.
+        a row that was changed since this database transaction began. The gateway's
+        notifications of a part may name the payment, which is locked as well.
         """
-        self.lock_for_update(allow_referencing=True)
+        (self | self._get_root()).lock_for_update(allow_referencing=True)
 
     def _mark_sent(self):
         """Store that the request is about to leave.
@@ -191,7 +183,10 @@ class PaymentTransaction(models.Model):
                               provider's method does.
         """
         collecting = self.with_context(gateway_answer=answer)
+        lent = self._lend_values()
         try:
+            for name in CHECKED_BEFORE_SENDING:
+                getattr(self, name)()
             if send:
                 send(collecting)
             else:
@@ -200,7 +195,34 @@ class PaymentTransaction(models.Model):
             raise
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
             self._collect_refusal(answer, error)
+        finally:
+            self._put_back(lent, answer)
         return answer
+
+    def _lend_values(self):
+        """Show a part of a payment to a provider's code as the code expects it.
+
+        Some modules read the gateway's id of the payment on the part, or its amount
+        above zero. Only the cache is changed.
+
+        :return: The values in the cache before.
+        :rtype: dict
+        """
+        if not self.source_transaction_id:
+            return {}
+        lent = {"provider_reference": self._get_root().provider_reference}
+        if self._is_refund() and self.provider_code in AMOUNT_ABOVE_ZERO:
+            lent["amount"] = abs(self.amount)
+        before = {name: self[name] for name in lent}
+        for name, value in lent.items():
+            self._fields[name]._update_cache(self, value)
+        return before
+
+    def _put_back(self, before, answer):
+        """Take back the values that were lent, where the provider's code wrote none."""
+        for name, value in before.items():
+            if name not in answer.values:
+                self._fields[name]._update_cache(self, value or None)
 
     def _collect_refusal(self, answer, error):
         """Store the meaning of an error that was raised while sending.
@@ -208,20 +230,32 @@ class PaymentTransaction(models.Model):
         The request may have left before any error that a provider's code raises.
         """
         _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
+        transport_error = get_transport_error(error)
+        if answer.refusal and transport_error is None:
+            return  # It follows from the error that was collected before.
         refusal = self.provider_id._classify_refusal(self, error)
-        if refusal == "failed" and answer.exchanges:
+        never_answered = getattr(transport_error, "response", None) is None
+        if refusal == "failed" and answer.exchanges and never_answered:
             refusal = "unknown"  # An earlier part of it did reach the gateway.
-        self._refuse(answer, refusal, str(error))
+        answer.error = error
+        self._refuse(answer, refusal, self._get_error_words(error))
+
+    def _get_error_words(self, error):
+        """Return the words of an error for people, without Odoo's first sentence."""
+        if not isinstance(error, UserError):
+            return ""
+        _first, _newline, reason = str(error).partition("\n")
+        return reason.strip() or str(error)
 
     def _refuse(self, answer, refusal, message):
         """Store a refusal, unless the gateway's own word was collected before."""
-        if not answer.payment_data:
+        if not answer.facts:
             answer.refusal = refusal
             answer.message = message
         return answer
 
     def _record(self, answer):
-        """Take the step that records an answer; unreadable is unknown."""
+        """Take the step that records an answer; an error keeps the answer."""
         try:
             self._in_step("recorded", lambda: self._record_answer(answer))
         except CONCURRENCY_ERRORS:
@@ -229,26 +263,10 @@ class PaymentTransaction(models.Model):
             # request, which without a key is a new one.
             _logger.exception("The answer on %s could not be stored", self.reference)
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
-            _logger.exception("The answer on %s could not be read", self.reference)
+            _logger.exception("The answer on %s could not be applied", self.reference)
             self.env.cr.rollback()
-            unreadable = self._refuse(GatewayAnswer(self), "unknown", str(error))
-            self._in_step("recorded", lambda: self._record_answer(unreadable))
-
-    def _record_answer(self, answer):
-        """Write the gateway's answer on the attempt."""
-        self._lock_attempt()
-        for provider_code, payment_data in answer.payment_data:
-            self.with_context(settled_by_caller=OURS)._process(
-                provider_code, payment_data
-            )
-        if self.state != "draft":
-            return  # Said by the answer, or by a webhook in the meantime.
-        if answer.refusal in ("declined", "failed"):
-            self._set_error(answer.message)
-            if answer.refusal == "failed":
-                self.request_state = "not_sent"
-        else:
-            self._set_unknown(answer.message)
+            cause = error  # The name is gone after the block.
+            self._in_step("recorded", lambda: self._record_fact(answer, cause))
 
     def _set_unknown(self, message=""):
         """Mark the attempt as one whose outcome nobody knows, and tell the staff."""

@@ -1,4 +1,10 @@
+import logging
+
+import psycopg2
+
 from odoo import models
+
+_logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
@@ -51,6 +57,34 @@ class PaymentTransaction(models.Model):
                     message=message,
                 ),
             )
+
+    def _tell_fault(self, error):
+        """Tell a person that an answer could not be applied as it should be.
+
+        The outcome is stored before; nothing that fails here may undo that.
+        """
+        record = (self._get_attempt_invoices() or self._get_root().payment_id.exists())[
+            :1
+        ]
+        if not record:
+            return
+        try:
+            with self.env.cr.savepoint():
+                self._schedule_payment_activity(
+                    record,
+                    self.env._("Answer of the provider not applied"),
+                    self.env._(
+                        "An error came up while the provider's answer on %(reference)s "
+                        "was recorded: %(error)s The outcome is %(outcome)s.",
+                        reference=self._get_html_link(),
+                        error=error,
+                        outcome=self._get_outcome_label(),
+                    ),
+                )
+        except psycopg2.Error:
+            raise
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            _logger.exception("Nobody could be told of %s", self.reference)
 
     def _schedule_payment_activity(self, record, summary, note):
         """Give the person in charge of an invoice or a payment a task, once.

@@ -110,12 +110,7 @@ class PaymentTransaction(models.Model):
         is about the same money, which would be refunded twice in the books.
         """
         if is_refund and "request_state" not in values:
-            # A notification waits for the one who is sending, and is replayed then.
-            self.env.cr.execute(
-                "SELECT id FROM payment_transaction WHERE id = %s OR "
-                "source_transaction_id = %s ORDER BY id FOR NO KEY UPDATE",
-                (self.id, self.id),
-            )
+            self._lock_family()
             if known := self._find_reported_refund(
                 amount, values.get("provider_reference")
             ):
@@ -130,7 +125,7 @@ class PaymentTransaction(models.Model):
 
         :rtype: payment.transaction
         """
-        refunds = self.child_transaction_ids._filter_refunds()
+        refunds = self._get_family()._filter_refunds()
         reported = refunds.filtered(
             lambda tx: (
                 provider_reference and tx.provider_reference == provider_reference

@@ -144,8 +144,9 @@ class TestSeams(InvoicePaymentsCommon):
 
     def test_http_statuses(self):
         for outcome, statuses in (
-            ("declined", (400, 401, 402, 403, 404, 422)),
-            ("unknown", (408, 409, 500, 502, 503, 504)),
+            ("declined", (400, 402, 422)),
+            ("failed", (401, 403, 404, 405, 409, 410, 429)),
+            ("unknown", (408, 500, 502, 503, 504)),
         ):
             for status in statuses:
                 with self.subTest(status):

@@ -164,7 +164,10 @@ TOUR = (
     ("charge", [*LEFT_OPEN, "not charged", "announced"]),
     ("charge", ["pending", "charged"]),
     ("charge", ["pending", "not charged"]),
-    ("form", ["another amount"]),
+    ("form", ["another amount", "done"]),
+    ("form", ["error", "another amount"]),
+    ("form", ["cancel", "another amount"]),
+    ("charge", ["send", "no connection", "another amount"]),
     ("charge", ["pending", "cancel"]),
     ("charge", ["authorized", "done"]),
     ("charge", ["done"]),
@@ -222,7 +225,7 @@ class TestStatesInUse(InvoicePaymentsCommon):
         """Let the gateway confirm another amount than was asked for."""
         data = {"amount": 1.0, "currency_code": tx.currency_id.name}
         with patch.object(type(tx), "_extract_amount_data", lambda tx, _data: data):
-            tx._validate_amount({})
+            tx.sudo()._process("none", self.gateway.payment_data(tx, "done"))
 
     def send(self, tx):
         """Let the request leave, from our steps or from Odoo's own flow."""

@@ -9,8 +9,8 @@ MODELS = Path(__file__).parents[2] / "models"
 # From low to high: a room calls its own floor's methods and those of the floors below.
 # Upwards it calls by the names in a table of its own, or by a hook that it declares.
 ROOMS = (
-    "states core attempts saved_methods charging external bills approvals refunds "
-    "credit_notes write_offs credit section portal mail tie_out"
+    "states core attempts saved_methods gateways charging external bills approvals "
+    "refunds credit_notes write_offs credit section portal mail tie_out"
 ).split()
 MAX_FILE, MAX_FUNCTION, MAX_SAME = 400, 60, 7
 

@@ -1,6 +1,7 @@
 """Switches the providers on; executed by `odoo shell`, which gives `env`.
 
 `PROVIDERS` is put before it: for each code the currency and the values of the provider.
+A value such as `ref:base.br` is the record of this external id.
 """
 
 import json
@@ -33,7 +34,10 @@ for number, (code, setup) in enumerate(PROVIDERS.items()):  # noqa: F821
     provider.available_currency_ids = currency
     provider.write(
         {
-            **setup["values"],
+            **{
+                name: env.ref(value[4:]).id if value.startswith("ref:") else value
+                for name, value in setup["values"].items()
+            },
             "state": "enabled",
             "is_published": True,
             "allow_tokenization": True,
@@ -62,5 +66,7 @@ for number, (code, setup) in enumerate(PROVIDERS.items()):  # noqa: F821
         "account_id": method_line.payment_account_id.id,
         "currency_id": currency.id,
     }
+# Providers that were switched on later brought methods that cannot be captured by hand.
+(env["payment.method"].search([]) - card - card.brand_ids).active = False
 env["ir.config_parameter"].set_param("payment_fake_apis.facts", json.dumps(facts))
 env.cr.commit()

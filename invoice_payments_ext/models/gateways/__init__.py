@@ -1,0 +1,2 @@
+from . import payment_transaction_readings
+from . import payment_transaction_requests
