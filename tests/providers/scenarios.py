@@ -7,7 +7,7 @@ are compared.
 from concurrent.futures import ThreadPoolExecutor
 
 SCENARIOS = {}
-# What a scenario may need of a provider and its module, beside charges of saved methods.
+# What a scenario may need of a provider and its module, beside saved methods.
 FEATURES = (
     "webhooks",
     "reads",  # The module reads the charge after it.
@@ -256,7 +256,6 @@ def void(cell):
         cell.learn(cell.get_last("void"))
     cell.expect("canceled")
     cell.expect_paid(0)
-    cell.expect_moved("void", 100)
 
 
 @scenario("capture declined", "captures")
