@@ -11,7 +11,7 @@ class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
     def _get_adyen_key_period(self):
-        """Return how long a charge may be sent again: Adyen keeps keys for 7 days.
+        """Return how long a charge may be sent again: keys are kept for 7 days.
 
         :rtype: datetime.timedelta
         """

@@ -57,7 +57,7 @@ class PaymentProvider(models.Model):
         return None
 
     def _may_resend(self, transaction):
-        """Let a charge be sent again for as long as the gateway surely knows its key."""
+        """Let a charge be sent again for as long as the gateway knows its key."""
         name = RESEND_METHODS.get(self.code)
         if not name or not transaction.request_sent_on:
             return super()._may_resend(transaction)

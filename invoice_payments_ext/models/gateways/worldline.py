@@ -11,7 +11,7 @@ class PaymentProvider(models.Model):
     _inherit = "payment.provider"
 
     def _get_worldline_key_period(self):
-        """Return how long a charge may be sent again: Worldline keeps keys for 24 hours.
+        """Return how long a charge may be sent again: keys are kept for 24 hours.
 
         :rtype: datetime.timedelta
         """
