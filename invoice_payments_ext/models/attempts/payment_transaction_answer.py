@@ -170,7 +170,8 @@ class PaymentTransaction(models.Model):
         compared = self._probe(lambda tx: tx._validate_amount(payment_data))
         state, message = compared.get_state()
         if state == "error" and self._says_money_moved(payment_data):
-            self._set_contradicted(payment_data, message)
+            named = compared.values.get("named_amount")
+            self._set_contradicted(message, named)
             return self
         applying = self.with_context(
             amount_compared=OURS, answer_applied=GatewayAnswer(self)
@@ -217,18 +218,27 @@ class PaymentTransaction(models.Model):
         state, _message = probe.get_state()
         return state in MOVING_STATES or state is None or self._is_part()
 
-    def _set_contradicted(self, payment_data, message):
-        """Leave it to a person that the gateway names another amount or currency."""
+    def _set_contradicted(self, message, named):
+        """Leave it to a person that the gateway names another amount or currency.
+
+        :param str message: The sentence of Odoo.
+        :param float named: The amount that the gateway named, if it named one.
+        """
         if self.state == "done":
             _logger.warning("%s: %s", self.reference, message)
             return
+        if reported := abs(named or 0.0):
+            message = self.env._(
+                "The provider says that %(moved)s moved, and %(asked)s was asked for.",
+                moved=self.currency_id.format(reported),
+                asked=self.currency_id.format(abs(self.amount)),
+            )
         self._set_error(message, extra_allowed_states=("cancel",))
-        named = self._probe(lambda tx: tx._extract_amount_data(payment_data))
         self.write(
             {
                 "request_state": "unknown",
                 "state_message": message,
-                "reported_amount": abs(named.values.get("named_amount") or 0.0),
+                "reported_amount": reported,
             }
         )
 
@@ -323,6 +333,7 @@ class PaymentTransaction(models.Model):
         self.invalidate_recordset()
         if state and state != self.state and self.state != "done":
             self._store_past_others(state, message, values)
+            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
         elif self.state == "draft":
             self._keep_answer(answer, error)
         self._tell_fault(error)
