@@ -319,6 +319,8 @@ class PaymentTransaction(models.Model):
         :return: Whether there was something to store.
         :rtype: bool
         """
+        if self.operation == "validation":
+            return False  # No money: the customer sees the error, and tries again.
         state, message, values = None, "", {}
         try:
             with self.env.cr.savepoint():
@@ -340,16 +342,21 @@ class PaymentTransaction(models.Model):
         return True
 
     def _read_answer(self, answer):
-        """Read the facts of an answer while a probe collects."""
+        """Read the facts of an answer while a probe collects.
+
+        With another amount, it says nothing that could be stored.
+        """
         probe = self._get_answer_to_collect()
         for kind, *values in answer.facts:
             if kind == "state":
                 probe.add_state(*values)
                 continue
-            if self.request_kind or self.state != "draft":
-                self._validate_amount(values[1])
-            if probe.get_state()[0] != "error":
-                self._apply_updates(values[1])
+            _provider_code, payment_data = values
+            self._validate_amount(payment_data)
+            if probe.facts:
+                probe.facts.clear()
+                return
+            self._apply_updates(payment_data)
 
     def _keep_answer(self, answer, error):
         """Mark this as unknown, and keep the answer so that it is applied again."""
@@ -396,8 +403,10 @@ class PaymentTransaction(models.Model):
                 "is_post_processed": False,
                 "holds_invoice": self.holds_invoice
                 and OUTCOMES[outcome].may_hold_invoice,
-                "money_fingerprint": json.dumps(
-                    {**(self.money_fingerprint or {}), "state": state}
+                **(
+                    {"money_fingerprint": json.dumps({**fingerprint, "state": state})}
+                    if (fingerprint := self.money_fingerprint)
+                    else {}
                 ),
             }
         )
