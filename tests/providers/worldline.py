@@ -110,9 +110,10 @@ class Worldline(Api):
         content = {"apiVersion": "v1", "id": self.make_id(), "merchantId": PSPID}
         if operation.kind == "refund":
             charge = self.operations[operation.parent]
+            step = self.get_children(charge, "refund").index(operation) + 1
             content["type"] = "payment.refunded"
             content["refund"] = {
-                "id": f"{operation.id}_1",
+                "id": f"{charge.id}_{step}",
                 "status": "REFUNDED",
                 "refundOutput": {
                     "amountOfMoney": _present_amount(operation),

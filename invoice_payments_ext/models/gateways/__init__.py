@@ -1,6 +1,7 @@
 from . import payment_provider
 from . import payment_transaction_readings
 from . import payment_transaction_references
+from . import payment_transaction_refunds
 from . import payment_transaction_requests
 from . import adyen
 from . import authorize
