@@ -111,6 +111,7 @@ class Api:
     # Rows of HTTP method, pattern of the path, kind of request and name of a method.
     ROUTES = ()
     numeric_ids = False
+    names_declined = True  # Whether the answer to a decline has the id of the charge.
     # Header without which a request is refused, for providers that sign nothing.
     authorization = None
     # Header with the key under which a repeated request is answered as the first.

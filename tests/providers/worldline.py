@@ -36,7 +36,10 @@ class Worldline(Api):
         "worldline_webhook_secret": WEBHOOK_SECRET,
     }
     token_values = {"provider_ref": "8e6ab5a2-6d4c-4ab0-a4d5-000000000001"}
-    not_offered = {**NO_CAPTURES_OR_REFUNDS}
+    not_offered = {
+        **NO_CAPTURES_OR_REFUNDS,
+        "reads": "the module reads nothing after a charge",
+    }
 
     def make_error(self, status):
         return _describe_error(status, "9999", f"Error {status}")
@@ -109,7 +112,7 @@ class Worldline(Api):
             charge = self.operations[operation.parent]
             content["type"] = "payment.refunded"
             content["refund"] = {
-                "id": f"{charge.id}_1",
+                "id": f"{operation.id}_1",
                 "status": "REFUNDED",
                 "refundOutput": {
                     "amountOfMoney": _present_amount(operation),

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
@@ -18,6 +20,12 @@ DECLINING_HTTP_STATUSES = {
     "worldline": (402,),
 }
 DEFAULT_DECLINING_HTTP_STATUSES = (400, 402, 422)
+# Where the answer to a decline has the gateway's id of the payment, by the code.
+DECLINED_ID_PATHS = {
+    "razorpay": ("error", "metadata", "payment_id"),
+    "stripe": ("error", "payment_intent", "id"),
+    "worldline": ("paymentResult", "payment", "id"),
+}
 
 
 class PaymentProvider(models.Model):
@@ -63,6 +71,32 @@ class PaymentProvider(models.Model):
         """
         return None
 
+    def _get_arrival_delay(self):
+        """Return how long after it was sent a request may still reach the gateway.
+
+        A gateway that does not know a request is not believed before. A provider
+        overrides this where it is known how long requests are on their way.
+
+        Note: `self.ensure_one()`
+
+        :rtype: datetime.timedelta
+        """
+        self.ensure_one()
+        return timedelta(minutes=15)
+
+    def _may_resend(self, transaction):
+        """Tell if the lost request of a charge may be sent again, with its key.
+
+        A provider overrides this when its gateway cannot be asked, but answers a
+        request with a known idempotency key as it answered the first. Only a charge
+        that nobody has resolved is sent again, by the schedule.
+
+        :param payment.transaction transaction: The transaction whose outcome is
+                                                unknown.
+        :rtype: bool
+        """
+        return False
+
     def _classify_refusal(self, transaction, error):
         """Classify an error that was raised while sending a request.
 
@@ -94,6 +128,27 @@ class PaymentProvider(models.Model):
             self.code, DEFAULT_DECLINING_HTTP_STATUSES
         )
         return "declined" if status in declining else "failed"
+
+    def _get_declined_reference(self, error):
+        """Return the gateway's id of a payment that it declined with an error.
+
+        :param Exception error: The error raised by the provider's code.
+        :return: The id as the module stores it; an empty text if none is named.
+        :rtype: str
+        """
+        response = getattr(get_transport_error(error), "response", None)
+        path = DECLINED_ID_PATHS.get(self.code)
+        if not path or response is None:
+            return ""
+        try:
+            named = response.json()
+        except ValueError:
+            return ""
+        for name in path:
+            named = named.get(name) if isinstance(named, dict) else None
+        named = named if isinstance(named, str) else ""
+        # Worldline's ids name a step of the payment too, which the module leaves out.
+        return named.rsplit("_", 1)[0] if self.code == "worldline" else named
 
 
 def get_transport_error(error):

@@ -38,6 +38,24 @@ class PaymentTransaction(models.Model):
         copy=False,
         help="How far the request to the gateway came.",
     )
+    request_sent_on = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="When the request left. A gateway that does not know it is believed only "
+        "some time after that.",
+    )
+    asked_on = fields.Datetime(
+        string="Provider Asked On",
+        readonly=True,
+        copy=False,
+        help="When the provider was last asked what became of this attempt.",
+    )
+    provider_word = fields.Char(
+        string="The Provider Said",
+        readonly=True,
+        copy=False,
+        help="What the provider said when it was last asked.",
+    )
     request_kind = fields.Selection(
         selection=[
             ("charge", "Charge"),
@@ -146,6 +164,8 @@ class PaymentTransaction(models.Model):
     def write(self, vals):
         if self._collect_values(vals):
             return True
+        if vals.get("request_state") == "sent":
+            vals = {**vals, "request_sent_on": fields.Datetime.now()}
         for twin, reference in self._find_refunds_to_exchange(vals):
             super(PaymentTransaction, twin).write({"provider_reference": reference})
         result = super().write(vals)

@@ -248,7 +248,10 @@ class TestStatesInUse(InvoicePaymentsCommon):
     def ask_provider(self, tx, payment_data):
         """Let the gateway tell the outcome of a request when it is asked."""
         providers = self.env.registry["payment.provider"]
-        with patch.object(providers, "_fetch_outcome", lambda *_args: payment_data):
+        with (
+            patch.object(providers, "_fetch_outcome", lambda *_args: payment_data),
+            patch.object(providers, "_get_arrival_delay", lambda _self: timedelta(0)),
+        ):
             tx._ask_provider()
 
     def resolve(self, tx, charged):

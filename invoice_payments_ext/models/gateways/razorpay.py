@@ -1,0 +1,92 @@
+"""Razorpay. Sources: https://razorpay.com/docs/api/payments/fetch-all-payments,
+https://razorpay.com/docs/api/refunds/fetch-multiple-refund-payment
+"""
+
+from datetime import timedelta
+
+from odoo import models
+
+from .payment_provider import MAX_PAGES, CannotTellError
+
+RAZORPAY_PAGE = 100
+RAZORPAY_CAPTURED = ("captured", "refunded")
+# How long after it was sent a charge is looked for.
+RAZORPAY_PERIOD = timedelta(hours=24)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    def _fetch_razorpay_outcome(self, transaction):
+        """Ask Razorpay what became of a request; see `_fetch_outcome`.
+
+        A charge is found by the description, our reference, and a refund by the
+        reference in its notes. Authorizations cannot be voided.
+        """
+        kind = transaction._get_request_kind()
+        if kind == "charge":
+            return self._find_razorpay_payment(transaction)
+        reference = self._get_payment_reference(transaction)
+        if kind == "refund":
+            return self._find_razorpay_refund(transaction, reference)
+        payment = self._send_api_request("GET", f"payments/{reference}")
+        if payment["status"] in RAZORPAY_CAPTURED:
+            return {**payment, "entity_type": "payment"}
+        if payment["status"] == "authorized":
+            return {}
+        raise CannotTellError(f"The payment is {payment['status']}.")
+
+    def _find_razorpay_payment(self, transaction):
+        """Return the payment of a charge; {} if Razorpay has none."""
+        if reference := transaction.provider_reference:
+            payment = self._send_api_request("GET", f"payments/{reference}")
+            return {**payment, "entity_type": "payment"}
+        sent_on = transaction.request_sent_on or transaction.create_date
+        payments = [
+            payment
+            for payment in self._list_razorpay(
+                "payments",
+                **{
+                    "from": int((sent_on - CLOCK_TOLERANCE).timestamp()),
+                    "to": int((sent_on + RAZORPAY_PERIOD).timestamp()),
+                },
+            )
+            if payment.get("description") == transaction.reference
+        ]
+        alive = [row for row in payments if row["status"] != "failed"]
+        if len(alive) > 1:
+            raise CannotTellError("Several payments have this reference.")
+        found = (alive or payments)[:1]
+        return {**found[0], "entity_type": "payment"} if found else {}
+
+    def _find_razorpay_refund(self, transaction, reference):
+        """Return the refund with our reference; {} if Razorpay has none."""
+        refunds = self._list_razorpay(f"payments/{reference}/refunds")
+        for refund in refunds:
+            notes = refund.get("notes")  # An empty list where there are none.
+            if isinstance(notes, dict) and notes.get("reference") == (
+                transaction.reference
+            ):
+                return {**refund, "entity_type": "refund"}
+        return {}
+
+    def _list_razorpay(self, endpoint, **params):
+        """Read a list of Razorpay's, the newest first.
+
+        :raise CannotTellError: If it is too long.
+        """
+        for page in range(MAX_PAGES):
+            answer = self._send_api_request(
+                "GET",
+                endpoint,
+                params={
+                    **params,
+                    "count": RAZORPAY_PAGE,
+                    "skip": page * RAZORPAY_PAGE,
+                },
+            )
+            yield from answer["items"]
+            if len(answer["items"]) < RAZORPAY_PAGE:
+                return
+        raise CannotTellError("The list is too long.")

@@ -1,0 +1,107 @@
+"""Stripe. Sources: https://docs.stripe.com/api/payment_intents,
+https://docs.stripe.com/api/refunds; the version is that of Odoo's module.
+"""
+
+from datetime import timedelta
+
+from odoo import models
+
+from .payment_provider import MAX_PAGES, CannotTellError
+
+# Statuses of a PaymentIntent.
+STRIPE_DEAD = ("requires_payment_method", "canceled")
+STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED = (
+    "succeeded",
+    "canceled",
+    "requires_capture",
+)
+# The clock of the gateway may be behind ours.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    def _fetch_stripe_outcome(self, transaction):
+        """Ask Stripe what became of a request; see `_fetch_outcome`.
+
+        A charge is found by the description, our reference, and a capture or void by
+        the state of the payment. A refund has no reference of ours: it is the only new
+        one of that amount.
+        """
+        kind = transaction._get_request_kind()
+        if kind == "refund":
+            return self._find_stripe_refund(transaction)
+        if kind == "charge":
+            intent = self._find_stripe_intent(transaction)
+            return intent and self._prepare_stripe_data(transaction, intent)
+        reference = self._get_payment_reference(transaction)
+        intent = self._send_api_request("GET", f"payment_intents/{reference}")
+        wanted = STRIPE_CAPTURED if kind == "capture" else STRIPE_VOIDED
+        if intent["status"] == wanted:
+            return self._prepare_stripe_data(transaction, intent)
+        if intent["status"] in (STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED):
+            return {}
+        raise CannotTellError(f"The payment is {intent['status']}.")
+
+    @staticmethod
+    def _prepare_stripe_data(transaction, intent):
+        """Return a PaymentIntent in the form that the module processes."""
+        return {
+            "reference": transaction.reference,
+            "payment_intent": intent,
+            "payment_method": intent.get("payment_method"),
+        }
+
+    def _find_stripe_intent(self, transaction):
+        """Return the PaymentIntent of a charge; {} if Stripe has none."""
+        if reference := transaction.provider_reference:
+            return self._send_api_request(
+                "GET",
+                f"payment_intents/{reference}",
+                params={"expand[]": "payment_method"},
+            )
+        params = {"expand[]": "data.payment_method"}
+        if transaction.token_id:
+            params["customer"] = transaction.token_id.provider_ref
+        intents = [
+            intent
+            for intent in self._list_stripe("payment_intents", transaction, **params)
+            if intent.get("description") == transaction.reference
+        ]
+        alive = [row for row in intents if row["status"] not in STRIPE_DEAD]
+        if len(alive) > 1:
+            raise CannotTellError("Several payments have this reference.")
+        return (alive or intents or [{}])[0]
+
+    def _find_stripe_refund(self, transaction):
+        """Return the data of a refund; {} if Stripe has none."""
+        refunds = list(
+            self._list_stripe(
+                "refunds",
+                transaction,
+                payment_intent=self._get_payment_reference(transaction),
+            )
+        )
+        refund = self._choose_refund(
+            transaction,
+            refunds,
+            lambda row: transaction._extract_amount_data({"refund": row})["amount"],
+        )
+        return {"reference": transaction.reference, "refund": refund} if refund else {}
+
+    def _list_stripe(self, endpoint, transaction, **params):
+        """Read a list of Stripe's, from when a request was sent on; the newest first.
+
+        :raise CannotTellError: If it is too long.
+        """
+        since = transaction.request_sent_on or transaction.create_date
+        params["created[gte]"] = int((since - CLOCK_TOLERANCE).timestamp())
+        params["limit"] = 100
+        for _page in range(MAX_PAGES):
+            answer = self._send_api_request("GET", endpoint, params=params)
+            yield from answer["data"]
+            if not answer.get("has_more"):
+                return
+            params["starting_after"] = answer["data"][-1]["id"]
+        raise CannotTellError("The list is too long.")
