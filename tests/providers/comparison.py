@@ -20,6 +20,7 @@ class Comparison(Referee):
     def __init__(self, shop):
         super().__init__(shop.database, None)
         self.shop = shop
+        self.findings = set()  # On the books as a whole, so far.
 
     # === A CELL === #
 
@@ -29,15 +30,12 @@ class Comparison(Referee):
         [last] = self._query(
             """
             SELECT (SELECT COALESCE(MAX(id), 0) FROM payment_transaction) AS attempt,
-                   (SELECT COALESCE(MAX(id), 0) FROM account_move_line) AS line,
-                   (SELECT COALESCE(MAX(id), 0) FROM account_move) AS move
+                   (SELECT COALESCE(MAX(id), 0) FROM account_move_line) AS line
             """
         )
         return {
             **last,
             "operations": set(api.operations),
-            "findings": set(self.find_general()),
-            "tie_out": set(self.shop.get_tie_out()),
         }
 
     def find_general(self):
@@ -47,21 +45,23 @@ class Comparison(Referee):
             *self._check_balances(),
             *self._check_matching(),
             *self._check_credit_balances(),
+            *(f"tie-out: {row}" for row in self.shop.get_tie_out()),
         ]
 
-    def compare(self, api, mark, all_resolved=True):
-        """Return every way in which the layers of a cell disagree, as sentences."""
+    def compare(self, api, mark, invoice_ids):
+        """Return every way in which the layers of a cell disagree, as sentences.
+
+        What is wrong with the books as a whole is said once, of the first cell.
+        """
         self.codes = (api.code,)
+        findings = set(self.find_general()) - self.findings
+        self.findings |= findings
         return [
             *self._compare_layers(api, mark),
             *self._compare_ledger(api, mark),
-            *self._compare_invoices(api, mark),
-            *self._check_attempts(all_resolved, mark["attempt"]),
-            *sorted(set(self.find_general()) - mark["findings"]),
-            *(
-                f"tie-out: {row}"
-                for row in sorted(set(self.shop.get_tie_out()) - mark["tie_out"])
-            ),
+            *self._compare_invoices(api, mark, invoice_ids),
+            *self._check_attempts(True, mark["attempt"]),
+            *sorted(findings),
         ]
 
     # === LAYERS === #
@@ -165,28 +165,18 @@ class Comparison(Referee):
         if booked != moved:
             yield f"the provider moved {_join(moved)}, the ledger has {_join(booked)}"
 
-    def _compare_invoices(self, api, mark):
+    def _compare_invoices(self, api, mark, invoice_ids):
         """What was paid of the invoices is what the provider kept."""
         [row] = self._query(
             """
             SELECT COALESCE(SUM(amount_total - amount_residual), 0) AS paid
-              FROM account_move
-             WHERE id > %s AND move_type = 'out_invoice' AND state = 'posted'
+              FROM account_move WHERE id IN %s
             """,
-            mark["move"],
-        )
-        [notes] = self._query(
-            """
-            SELECT COALESCE(SUM(amount_total - amount_residual), 0) AS paid
-              FROM account_move
-             WHERE id > %s AND move_type = 'out_refund' AND state = 'posted'
-            """,
-            mark["move"],
+            tuple(invoice_ids),
         )
         kept = sum(sum(self._get_moved(api, mark).values(), []))
-        paid = _round(row["paid"] - notes["paid"])
-        if paid != kept:
-            yield f"the provider kept {kept}, the invoices are paid with {paid}"
+        if _round(row["paid"]) != kept:
+            yield f"the provider kept {kept}, the invoices are paid with {row['paid']}"
 
 
 def _round(amount):

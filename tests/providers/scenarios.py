@@ -64,7 +64,7 @@ def charge_in_full(cell):
 
 @scenario("charge a part")
 def charge_a_part(cell):
-    cell.charge(charged=60.0)
+    cell.charge(amount=60.0)
     cell.expect("succeeded")
     cell.expect_paid(60)
     cell.expect_moved("charge", 60)
