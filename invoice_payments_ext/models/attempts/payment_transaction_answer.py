@@ -33,7 +33,7 @@ AMOUNT_READINGS = {"stripe": "_read_stripe_amount"}
 
 # What follows when an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
-AFTER_DECLINE_METHODS = ()
+AFTER_DECLINE_METHODS = ("_keep_decline_facts",)
 
 
 class PaymentTransaction(models.Model):
