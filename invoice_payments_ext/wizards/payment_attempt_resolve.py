@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class PaymentAttemptResolve(models.TransientModel):
@@ -14,7 +14,14 @@ class PaymentAttemptResolve(models.TransientModel):
         required=True,
         readonly=True,
     )
-    amount = fields.Monetary(compute="_compute_amount")
+    amount = fields.Monetary(
+        string="Amount that moved",
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        help="The provider named it, or it is the amount that was asked for. What is "
+        "entered here is booked.",
+    )
     currency_id = fields.Many2one(related="transaction_id.currency_id")
     provider_name = fields.Char(
         string="Provider", related="transaction_id.provider_id.name", related_sudo=True
@@ -32,10 +39,12 @@ class PaymentAttemptResolve(models.TransientModel):
         help="For instance: seen in the provider's dashboard. Kept on the invoice.",
     )
 
+    @api.depends("transaction_id")
     def _compute_amount(self):
         for dialog in self:
+            attempt = dialog.transaction_id
             # That of a refund is below zero.
-            dialog.amount = abs(dialog.transaction_id.amount)
+            dialog.amount = attempt.reported_amount or abs(attempt.amount)
 
     def action_ask(self):
         """Ask the provider again: its word counts where it knows the outcome.
@@ -62,6 +71,9 @@ class PaymentAttemptResolve(models.TransientModel):
     def _resolve(self, charged):
         self.ensure_one()
         attempt = self.transaction_id.resolve(
-            charged, self.reason, idempotency_key=self.idempotency_key
+            charged,
+            self.reason,
+            amount=self.amount if charged else None,
+            idempotency_key=self.idempotency_key,
         )
         return attempt._get_outcome_notification()

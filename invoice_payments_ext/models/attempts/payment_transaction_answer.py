@@ -170,7 +170,8 @@ class PaymentTransaction(models.Model):
         compared = self._probe(lambda tx: tx._validate_amount(payment_data))
         state, message = compared.get_state()
         if state == "error" and self._says_money_moved(payment_data):
-            self._set_contradicted(payment_data, message)
+            named = compared.values.get("named_amount")
+            self._set_contradicted(message, named)
             return self
         applying = self.with_context(
             amount_compared=OURS, answer_applied=GatewayAnswer(self)
@@ -217,18 +218,27 @@ class PaymentTransaction(models.Model):
         state, _message = probe.get_state()
         return state in MOVING_STATES or state is None or self._is_part()
 
-    def _set_contradicted(self, payment_data, message):
-        """Leave it to a person that the gateway names another amount or currency."""
+    def _set_contradicted(self, message, named):
+        """Leave it to a person that the gateway names another amount or currency.
+
+        :param str message: The sentence of Odoo.
+        :param float named: The amount that the gateway named, if it named one.
+        """
         if self.state == "done":
             _logger.warning("%s: %s", self.reference, message)
             return
+        if reported := abs(named or 0.0):
+            message = self.env._(
+                "The provider says that %(moved)s moved, and %(asked)s was asked for.",
+                moved=self.currency_id.format(reported),
+                asked=self.currency_id.format(abs(self.amount)),
+            )
         self._set_error(message, extra_allowed_states=("cancel",))
-        named = self._probe(lambda tx: tx._extract_amount_data(payment_data))
         self.write(
             {
                 "request_state": "unknown",
                 "state_message": message,
-                "reported_amount": abs(named.values.get("named_amount") or 0.0),
+                "reported_amount": reported,
             }
         )
 
@@ -309,6 +319,8 @@ class PaymentTransaction(models.Model):
         :return: Whether there was something to store.
         :rtype: bool
         """
+        if self.operation == "validation":
+            return False  # No money: the customer sees the error, and tries again.
         state, message, values = None, "", {}
         try:
             with self.env.cr.savepoint():
@@ -323,22 +335,28 @@ class PaymentTransaction(models.Model):
         self.invalidate_recordset()
         if state and state != self.state and self.state != "done":
             self._store_past_others(state, message, values)
+            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
         elif self.state == "draft":
             self._keep_answer(answer, error)
         self._tell_fault(error)
         return True
 
     def _read_answer(self, answer):
-        """Read the facts of an answer while a probe collects."""
+        """Read the facts of an answer while a probe collects.
+
+        With another amount, it says nothing that could be stored.
+        """
         probe = self._get_answer_to_collect()
         for kind, *values in answer.facts:
             if kind == "state":
                 probe.add_state(*values)
                 continue
-            if self.request_kind or self.state != "draft":
-                self._validate_amount(values[1])
-            if probe.get_state()[0] != "error":
-                self._apply_updates(values[1])
+            _provider_code, payment_data = values
+            self._validate_amount(payment_data)
+            if probe.facts:
+                probe.facts.clear()
+                return
+            self._apply_updates(payment_data)
 
     def _keep_answer(self, answer, error):
         """Mark this as unknown, and keep the answer so that it is applied again."""
@@ -385,8 +403,10 @@ class PaymentTransaction(models.Model):
                 "is_post_processed": False,
                 "holds_invoice": self.holds_invoice
                 and OUTCOMES[outcome].may_hold_invoice,
-                "money_fingerprint": json.dumps(
-                    {**(self.money_fingerprint or {}), "state": state}
+                **(
+                    {"money_fingerprint": json.dumps({**fingerprint, "state": state})}
+                    if (fingerprint := self.money_fingerprint)
+                    else {}
                 ),
             }
         )

@@ -304,6 +304,13 @@ class PaymentTransaction(models.Model):
 
     def _check_resolution(self, charged, reason, amount):
         """Check a person's word for the outcome, on a locked attempt."""
+        if amount is not None:
+            self.env["account.move"]._check_amount(
+                amount,
+                self.currency_id,
+                max(abs(self.amount), self.reported_amount),
+                self.env._("amount of the attempt"),
+            )
         if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
         if self.outcome not in RESOLVABLE_OUTCOMES:
@@ -314,10 +321,6 @@ class PaymentTransaction(models.Model):
                     reference=self.reference,
                     outcome=self._get_outcome_label(),
                 )
-            )
-        if amount is not None:
-            self.env["account.move"]._check_amount(
-                amount, self.currency_id, abs(self.amount), self.env._("attempt")
             )
 
     def _carry_out_resolution(self, charged, reason, amount):
