@@ -121,11 +121,33 @@ class PaymentTransaction(models.Model):
         invoices._check_payment_rights()
         self.check_access("read")
 
+    @api.model
+    def _check_accepted_amounts(self, vals_list):
+        """Check that the gateways take the amounts of new attempts as they are.
+
+        A part or a refund that is not ours to send was reported by the gateway.
+
+        :param list[dict] vals_list: The values of the attempts.
+        :raise UserError: If one would take another amount.
+        """
+        # In superuser mode: providers are readable by administrators only.
+        providers_sudo = self.env["payment.provider"].sudo()
+        for vals in vals_list:
+            is_sent = vals.get("request_state") == "ready"
+            is_part = vals.get("source_transaction_id") or not vals.get("amount")
+            is_void = vals.get("request_kind") == "void"
+            if not is_void and (is_sent or not is_part):
+                currency = self.env["res.currency"].browse(vals["currency_id"])
+                providers_sudo.browse(vals["provider_id"])._check_accepted_amount(
+                    abs(vals["amount"]), currency
+                )
+
     # === CRUD METHODS === #
 
     @api.model_create_multi
     def create(self, vals_list):
         """Check what people from outside start; Odoo's routes are in superuser mode."""
+        self._check_accepted_amounts(vals_list)
         prepared = []
         is_outside = not self.env.user._is_internal()
         for vals in vals_list:

@@ -3,6 +3,7 @@ from . import payment_provider
 from . import payment_token
 from . import payment_transaction
 from . import payment_transaction_readings
+from . import payment_transaction_requests
 from . import adyen
 from . import authorize
 from . import flutterwave

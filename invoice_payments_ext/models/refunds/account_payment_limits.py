@@ -375,4 +375,4 @@ class AccountPayment(models.Model):
                 else method.name,
                 amount=self.currency_id.format(self.amount),
             )
-        return ""
+        return provider._get_not_accepted_reason(amount, self.currency_id)

@@ -96,7 +96,9 @@ class PaymentToken(models.Model):
                     "reason"
                 ) or self.env._("The provider does not serve this payment.")
             if not reason:
-                reason = document._get_unbookable_reason(token.provider_id)
+                reason = token.provider_id._get_not_accepted_reason(
+                    amount, document.currency_id
+                ) or document._get_unbookable_reason(token.provider_id)
             reasons[token.id] = str(reason)
         return reasons
 
