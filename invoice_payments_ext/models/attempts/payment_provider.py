@@ -97,6 +97,21 @@ class PaymentProvider(models.Model):
         """
         return False
 
+    def _get_decline_details(self, transaction, payment_data=None, error=None):
+        """Return what the gateway said about why a request was declined.
+
+        A provider overrides this when its answers tell more than Odoo's module keeps.
+
+        :param payment.transaction transaction: The transaction that was declined.
+        :param dict payment_data: The answer, in the form that `_process` takes.
+        :param Exception error: The error that was raised while sending, if it was one.
+        :return: Some of `code` (the gateway's own), `network_code` and `advice_code`
+                 (of the card's network), `reason` (a sentence for people) and
+                 `provider_reference` (the gateway's id of the attempt).
+        :rtype: dict
+        """
+        return {}
+
     def _classify_refusal(self, transaction, error):
         """Classify an error that was raised while sending a request.
 

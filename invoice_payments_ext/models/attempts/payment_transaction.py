@@ -10,6 +10,9 @@ ONLINE_OPERATIONS = ("online_direct", "online_redirect", "online_token", "valida
 # What the rooms check and add when somebody from outside starts an attempt, by whatever
 # route. Each method gets the values of the attempt and returns those to be added.
 STARTED_ONLINE_METHODS = ("_prepare_own_method_vals", "_prepare_paced_vals")
+# What the rooms check when anybody starts an attempt to charge a saved method. Each
+# method gets the values of the attempt.
+NEW_CHARGE_METHODS = ("_check_method_not_refused",)
 
 
 class PaymentTransaction(models.Model):
@@ -156,6 +159,9 @@ class PaymentTransaction(models.Model):
             ):
                 for name in STARTED_ONLINE_METHODS:
                     vals = {**vals, **getattr(self, name)(vals)}
+            if vals.get("token_id") and not is_part:
+                for name in NEW_CHARGE_METHODS:
+                    getattr(self, name)(vals)
             prepared.append(vals)
         transactions = super().create(prepared)
         transactions._keep_fingerprint()

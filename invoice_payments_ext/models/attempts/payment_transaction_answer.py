@@ -33,12 +33,12 @@ AMOUNT_READINGS = {
     "stripe": "_read_stripe_amount",
     "worldline": "_read_worldline_amount",
 }
-# What follows when something that a gateway said was applied; each gets the payment data.
+# What follows when what a gateway said was applied. Each method gets the payment data.
 AFTER_APPLYING_METHODS = ("_import_listed_refunds",)
 
 # What follows when an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
-AFTER_DECLINE_METHODS = ()
+AFTER_DECLINE_METHODS = ("_keep_decline_facts",)
 
 
 class PaymentTransaction(models.Model):

@@ -11,7 +11,8 @@ from odoo.fields import Domain
 from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..states import RESOLVABLE_OUTCOMES, UNRESOLVED_OUTCOMES
-from .payment_transaction_steps import GatewayAnswer
+from .gateway_answer import GatewayAnswer
+from .payment_provider import get_transport_error
 
 _logger = logging.getLogger(__name__)
 
@@ -189,7 +190,8 @@ class PaymentTransaction(models.Model):
         it is carried out now. An error says nothing about the first request.
         """
         answer = self._call_gateway(GatewayAnswer(self))
-        if answer.refusal in (None, "declined"):
+        is_decline = answer.refusal == "declined" and get_transport_error(answer.error)
+        if answer.facts or is_decline:
             self._record_answer(answer)
 
     def _ask_for_person(self):
@@ -202,6 +204,7 @@ class PaymentTransaction(models.Model):
         before = self.outcome
         ask = self._ask_provider if before != "pending" else self._ask_of_pending
         try:
+            self._in_step("resolved", self._apply_kept_answer)
             self._in_step("resolved", ask)
         except Exception:  # noqa: BLE001, pylint: disable=broad-except
             _logger.exception("The provider could not be asked for %s", self.reference)

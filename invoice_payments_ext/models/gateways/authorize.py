@@ -2,11 +2,16 @@
 Reporting": transactions are in the list of unsettled ones, then in one of a batch.
 """
 
+import logging
 from datetime import timedelta
+
+import requests
 
 from odoo import fields, models
 
 from .payment_provider import MAX_PAGES, CannotTellError
+
+_logger = logging.getLogger(__name__)
 
 AUTHORIZE_PAGE = 1000
 # The module's `x_response_code` and `x_type` for a charge, by the status it has there.
@@ -28,6 +33,18 @@ AUTHORIZE_AUTHORIZED = "authorizedPendingCapture"
 AUTHORIZE_CAPTURED = ("capturedPendingSettlement", "settledSuccessfully")
 AUTHORIZE_VOIDED = ("voided", "expired")
 AUTHORIZE_REFUNDED = ("refundPendingSettlement", "refundSettledSuccessfully")
+# The reason codes by their words: the module keeps only these.
+# https://developer.authorize.net/api/reference/responseCodes.html
+AUTHORIZE_CODES = {
+    "A duplicate transaction has been submitted.": "11",
+    "A valid amount is required.": "5",
+    "An error occurred during processing. Please try again.": "19",
+    "Credit card expiration date is invalid.": "7",
+    "The credit card has expired.": "8",
+    "The credit card number is invalid.": "6",
+    "The merchant does not accept this type of credit card.": "17",
+    "This transaction has been declined.": "2",
+}
 # A list of batches is for at most 31 days.
 AUTHORIZE_PERIOD = timedelta(days=30)
 
@@ -193,3 +210,26 @@ class PaymentProvider(models.Model):
             if len(rows) < AUTHORIZE_PAGE:
                 return
         raise CannotTellError("The list is too long.")
+
+    # === DECLINES === #
+
+    def _read_authorize_decline(self, transaction, payment_data, _content):
+        """Read why Authorize.Net declined; see `_get_decline_details`.
+
+        The module keeps the words only. Where it keeps the id, the code is asked for.
+        """
+        response = payment_data.get("response") or {}
+        words = (response.get("x_response_reason_text") or "").splitlines()
+        reason = words[-1].strip() if words else ""
+        reference = (response.get("x_trans_id") or "").strip("0")
+        details = {}
+        if reference:
+            try:
+                details = self._get_authorize_details(response["x_trans_id"])
+            except (CannotTellError, requests.RequestException):
+                _logger.info("No details of %s", transaction.reference, exc_info=True)
+        return {
+            "code": details.get("responseReasonCode") or AUTHORIZE_CODES.get(reason),
+            "reason": reason or details.get("responseReasonDescription"),
+            "provider_reference": reference and response["x_trans_id"],
+        }

@@ -36,3 +36,11 @@ class PaymentProvider(models.Model):
             ):
                 return {}
             raise
+
+    def _read_flutterwave_decline(self, _transaction, payment_data, content):
+        """Read why Flutterwave declined, which has words but no code."""
+        data = payment_data or content.get("data") or {}
+        return {
+            "reason": data.get("processor_response") or content.get("message"),
+            "provider_reference": data.get("id") and str(data["id"]),
+        }

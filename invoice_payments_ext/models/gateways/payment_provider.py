@@ -4,6 +4,8 @@ import psycopg2
 
 from odoo import fields, models
 
+from ..attempts.payment_provider import get_transport_error
+
 _logger = logging.getLogger(__name__)
 
 # The methods that ask a gateway what became of a request, by the provider's code.
@@ -17,6 +19,16 @@ OUTCOME_METHODS = {
 RESEND_METHODS = {
     "adyen": "_get_adyen_key_period",
     "worldline": "_get_worldline_key_period",
+}
+# The methods that read why a request was declined. Each gets the transaction, the
+# payment data and the content of an HTTP error; both are empty where there is none.
+DECLINE_METHODS = {
+    "adyen": "_read_adyen_decline",
+    "authorize": "_read_authorize_decline",
+    "flutterwave": "_read_flutterwave_decline",
+    "razorpay": "_read_razorpay_decline",
+    "stripe": "_read_stripe_decline",
+    "worldline": "_read_worldline_decline",
 }
 # A list of a gateway that is longer than this is not read to its end.
 MAX_PAGES = 20
@@ -64,6 +76,14 @@ class PaymentProvider(models.Model):
         age = fields.Datetime.now() - transaction.request_sent_on
         is_charge = transaction._get_request_kind() == "charge"
         return is_charge and age < getattr(self, name)()
+
+    def _get_decline_details(self, transaction, payment_data=None, error=None):
+        """Read why a request was declined, where the gateway is known."""
+        name = DECLINE_METHODS.get(self.code)
+        if not name:
+            return super()._get_decline_details(transaction, payment_data, error)
+        content = get_error_content(error)
+        return getattr(self, name)(transaction, payment_data or {}, content)
 
     # === HELPERS FOR ALL GATEWAYS === #
 
@@ -116,3 +136,18 @@ class PaymentProvider(models.Model):
         if len(candidates) > 1:
             raise CannotTellError("Several refunds have this amount.")
         return candidates[0] if candidates else None
+
+
+def get_error_content(error):
+    """Return what a gateway said with an HTTP error.
+
+    :param Exception error: The error that a provider's code raised, if it did.
+    :return: The JSON; an empty dictionary if there is none.
+    :rtype: dict
+    """
+    response = getattr(get_transport_error(error), "response", None)
+    try:
+        content = response.json() if response is not None else {}
+    except ValueError:
+        content = {}
+    return content if isinstance(content, dict) else {}

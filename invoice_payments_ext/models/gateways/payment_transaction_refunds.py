@@ -11,7 +11,7 @@ REFUND_LISTS = {
 
 
 class PaymentTransaction(models.Model):
-    """Refunds that were made in the provider's own pages, where the module sees none."""
+    """Refunds made in the provider's own pages, where the module sees none."""
 
     _inherit = "payment.transaction"
 
@@ -62,7 +62,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _extract_reference(self, provider_code, payment_data):
-        """Override of `payment` to find the payment of a refund that Worldline tells."""
+        """Override of `payment` to find the payment of a refund at Worldline."""
         reference = super()._extract_reference(provider_code, payment_data)
         if reference or provider_code != "worldline":
             return reference

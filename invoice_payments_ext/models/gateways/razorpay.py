@@ -90,3 +90,19 @@ class PaymentProvider(models.Model):
             if len(answer["items"]) < RAZORPAY_PAGE:
                 return
         raise CannotTellError("The list is too long.")
+
+    def _read_razorpay_decline(self, _transaction, payment_data, content):
+        """Read why Razorpay declined; see `_get_decline_details`.
+
+        https://razorpay.com/docs/errors
+        """
+        error = content.get("error") or {
+            name: payment_data.get(f"error_{name}")
+            for name in ("code", "description", "reason")
+        }
+        metadata = error.get("metadata") or {}
+        return {
+            "code": error.get("reason") or error.get("code"),
+            "reason": error.get("description"),
+            "provider_reference": payment_data.get("id") or metadata.get("payment_id"),
+        }

@@ -105,3 +105,28 @@ class PaymentProvider(models.Model):
                 return
             params["starting_after"] = answer["data"][-1]["id"]
         raise CannotTellError("The list is too long.")
+
+    def _read_stripe_decline(self, _transaction, payment_data, content):
+        """Read why Stripe declined; see `_get_decline_details`.
+
+        https://docs.stripe.com/declines
+        """
+        intent = payment_data.get("payment_intent") or {}
+        refund = payment_data.get("refund") or {}
+        error = content.get("error") or intent.get("last_payment_error") or {}
+        intent = error.get("payment_intent") or intent
+        charges = (intent.get("charges") or {}).get("data") or [{}]
+        outcome = charges[0].get("outcome") or {}
+        network = {
+            name: error.get(name) or outcome.get(name)
+            for name in ("network_decline_code", "network_advice_code", "advice_code")
+        }
+        return {
+            "code": error.get("decline_code")
+            or error.get("code")
+            or refund.get("failure_reason"),
+            "network_code": network["network_decline_code"],
+            "advice_code": network["network_advice_code"] or network["advice_code"],
+            "reason": error.get("message"),
+            "provider_reference": intent.get("id") or refund.get("id"),
+        }

@@ -7,7 +7,7 @@ class PaymentToken(models.Model):
     _inherit = ["payment.token", "payment.consent.mixin"]
 
     def _get_available_tokens(self, *args, **kwargs):
-        """Offer people from outside their own methods only.
+        """Offer people from outside their own methods only, that may be charged.
 
         Odoo's pages ask for those of the customer, whoever has the link.
         """
@@ -15,7 +15,12 @@ class PaymentToken(models.Model):
         if self.env.user._is_internal():
             return tokens
         owners = self._get_own_partners()
-        return tokens.filtered(lambda token: token.sudo().partner_id in owners)
+        return tokens.filtered(
+            lambda token: (
+                token.sudo().partner_id in owners
+                and not token.sudo()._get_refused_reason()
+            )
+        )
 
     def _get_method_label(self):
         """Return the label by which a person knows this saved method: `Visa •••• 4242`.
@@ -140,4 +145,17 @@ class PaymentToken(models.Model):
             return self.env._("%(provider)s is disabled.", provider=provider.name)
         if not method.active:
             return self.env._("%(method)s is switched off.", method=method.name)
+        return self._get_refused_reason()
+
+    def _get_refused_reason(self):
+        """Say why this saved method must not be charged again at all.
+
+        A room that knows of such methods extends this.
+
+        Note: `self.ensure_one()`; to be called in superuser mode.
+
+        :return: The reason, in words for the user; empty if it may be charged.
+        :rtype: str
+        """
+        self.ensure_one()
         return ""

@@ -130,6 +130,8 @@ class AccountMove(models.Model):
                 )
                 SELECT tx.id, tx.reference, tx.provider_reference, tx.amount,
                        tx.currency_id, tx.outcome, tx.state_message, tx.operation,
+                       tx.decline_class, tx.decline_code, tx.decline_network_code,
+                       tx.decline_advice_code,
                        tx.request_kind, tx.payment_id, tx.source_transaction_id,
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,

@@ -150,7 +150,7 @@ class AccountMove(models.Model):
 
         :rtype: Row
         """
-        reason = self._get_unposted_reason(entry) or tx["state_message"] or ""
+        reason = self._get_unposted_reason(entry) or self._get_attempt_reason(tx)
         is_booked = STATE_BY_PAYMENT.get(payment.get("state")) == "succeeded"
         if tx["outcome"] == "succeeded" and not is_booked:
             reason = self._get_unbooked_reason(payment)
