@@ -31,7 +31,7 @@ def get_providers_template(apis):
         + (FOLDER / "prepare/prepare.py").read_text()
     )
     fingerprint = database.get_fingerprint(
-        settings.TESTS / "addons" / ADDON, salt=f"{template}\n{script}"
+        FOLDER / "addons" / ADDON, salt=f"{template}\n{script}"
     )
     prefix = f"{settings.PREFIX}_providers_"
     name = f"{prefix}{fingerprint}"
