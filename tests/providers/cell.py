@@ -26,10 +26,14 @@ class Cell:
             self.shop.write_provider(self.api.code, capture_manually=False)
 
     def charge(self, **values):
-        """Charge a new invoice over 100."""
+        """Charge a new invoice over 100.
+
+        :return: The attempt, as the database has it.
+        """
         self.invoice_id, self.token_id = self.shop.take_case(self.api)
         self.invoice_ids.append(self.invoice_id)
         self.attempt_id = self.shop.charge(self.invoice_id, self.token_id, **values)
+        return self.attempt
 
     def authorize(self):
         """Let a new invoice be authorized, with the right to capture it later."""

@@ -5,6 +5,7 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..attempts.gateway_answer import NotSentError
 from .payment_decline_rule import DECLINE_CLASSES
 
 _logger = logging.getLogger(__name__)
@@ -72,6 +73,16 @@ class PaymentTransaction(models.Model):
                     reason=reason,
                 )
             )
+
+    def _check_not_refused_meanwhile(self):
+        """Check that no other attempt was told never to charge the method again.
+
+        :raise NotSentError: If one was.
+        """
+        if self._get_request_kind() == "charge" and (
+            reason := self.token_id._get_refused_reason()
+        ):
+            raise NotSentError(reason)
 
     # === BUSINESS METHODS === #
 

@@ -285,8 +285,14 @@ class TestDeclines(InvoicePaymentsCommon):
                 attempt = self.start_attempt("error")
                 self.assertEqual(attempt.outcome, "declined")
 
+    def resume(self, attempt):
+        """Send an attempt that was prepared before its method was refused."""
+        attempt.sudo()._run_attempt()
+        return attempt.outcome
+
     def test_never_again(self):
         self._be("stripe")
+        prepared = self.make_stuck_attempt("ready")
         attempt = self._decline(http_error(402, {"error": STRIPE_ERROR}))
         self.assertNotRegex(attempt.state_message, "(?i)lost|stolen")
         self.assertIn(
@@ -323,6 +329,7 @@ class TestDeclines(InvoicePaymentsCommon):
         offered = offered._get_available_tokens(self.provider.ids, self.partner.id)
         self.assertFalse(offered)
         self.gateway.answers = ["done"]
+        self.assertEqual(self.resume(prepared), "failed")
         renewed = self._create_token(provider_ref="renewed")
         self.assertEqual(other.charge(renewed.id).outcome, "succeeded")
 
