@@ -20,12 +20,6 @@ DECLINING_HTTP_STATUSES = {
     "worldline": (402,),
 }
 DEFAULT_DECLINING_HTTP_STATUSES = (400, 402, 422)
-# Where the answer to a decline has the gateway's id of the payment, by the code.
-DECLINED_ID_PATHS = {
-    "razorpay": ("error", "metadata", "payment_id"),
-    "stripe": ("error", "payment_intent", "id"),
-    "worldline": ("paymentResult", "payment", "id"),
-}
 
 
 class PaymentProvider(models.Model):
@@ -143,27 +137,6 @@ class PaymentProvider(models.Model):
             self.code, DEFAULT_DECLINING_HTTP_STATUSES
         )
         return "declined" if status in declining else "failed"
-
-    def _get_declined_reference(self, error):
-        """Return the gateway's id of a payment that it declined with an error.
-
-        :param Exception error: The error raised by the provider's code.
-        :return: The id as the module stores it; an empty text if none is named.
-        :rtype: str
-        """
-        response = getattr(get_transport_error(error), "response", None)
-        path = DECLINED_ID_PATHS.get(self.code)
-        if not path or response is None:
-            return ""
-        try:
-            named = response.json()
-        except ValueError:
-            return ""
-        for name in path:
-            named = named.get(name) if isinstance(named, dict) else None
-        named = named if isinstance(named, str) else ""
-        # Worldline's ids name a step of the payment too, which the module leaves out.
-        return named.rsplit("_", 1)[0] if self.code == "worldline" else named
 
 
 def get_transport_error(error):

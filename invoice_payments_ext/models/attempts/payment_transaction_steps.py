@@ -241,8 +241,6 @@ class PaymentTransaction(models.Model):
         if refusal == "failed" and answer.exchanges and never_answered:
             refusal = "unknown"  # An earlier part of it did reach the gateway.
         answer.error = error
-        if reference := self.provider_id._get_declined_reference(error):
-            answer.values.setdefault("provider_reference", reference)
         self._refuse(answer, refusal, self._get_error_words(error))
 
     def _get_error_words(self, error):

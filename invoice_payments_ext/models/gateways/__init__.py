@@ -9,6 +9,8 @@ from . import payment_transaction_requests
 from . import adyen
 from . import authorize
 from . import flutterwave
+from . import mercado_pago
 from . import razorpay
 from . import stripe
 from . import worldline
+from . import xendit

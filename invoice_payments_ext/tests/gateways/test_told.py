@@ -3,10 +3,9 @@ from unittest.mock import patch
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from ...models.attempts.payment_provider import DECLINED_ID_PATHS
+from ...models.gateways import payment_provider as gateways
 from ...models.gateways.payment_transaction_refunds import REFUND_LISTS
 from ..common import InvoicePaymentsCommon
-from .test_declines import http_error
 
 WORLDLINE_REFUND = {
     "type": "payment.refunded",
@@ -70,17 +69,6 @@ class TestTold(InvoicePaymentsCommon):
         captured = {"payment": {**payment, "status": "CAPTURED"}}
         self.assertFalse(tx._read_worldline_answer(captured))
 
-    def test_id_of_a_declined_payment(self):
-        path = DECLINED_ID_PATHS["worldline"]
-        body = {"errors": [], "paymentResult": {"payment": {"id": "30660"}}}
-        with patch.dict(DECLINED_ID_PATHS, {"none": path}):
-            for content, reference in ((body, "30660"), ({}, False), (b"<", False)):
-                error = self.transport_error(http_error(402, content))
-                self.gateway.answers = [error]
-                attempt = self.invoice.charge(self.token.id)
-                self.assertEqual(attempt.outcome, "declined")
-                self.assertEqual(attempt.provider_reference, reference)
-
     def test_references_that_mercado_pago_gives_back(self):
         transactions = self.env["payment.transaction"]
         number = self.invoice.name.replace("/", "-")
@@ -93,3 +81,21 @@ class TestTold(InvoicePaymentsCommon):
             self.assertEqual(reference, number)
         untouched = transactions._compute_reference("xendit", prefix="INV/2026/7")
         self.assertEqual(untouched, "INV/2026/7")
+
+    def _be_mercado_pago(self, answer):
+        """Let the dummy provider be asked as Mercado Pago is, and get this answer."""
+        name = "_fetch_mercado_pago_outcome"
+        self.enterContext(patch.dict(gateways.OUTCOME_METHODS, {"none": name}))
+        provider = self.env.registry["payment.provider"]
+        self.patch(provider, "_send_api_request", lambda *_args, **_values: answer)
+
+    def test_mercado_pago_is_asked_by_reference(self):
+        attempt = self._create_transaction("token", operation="offline").sudo()
+        payment = {"id": 1, "status": "approved"}
+        for results, outcome in (
+            ([payment], payment),
+            ([], {}),  # It never received the request.
+            ([payment, {**payment, "id": 2}], None),  # Twice: a person must look.
+        ):
+            self._be_mercado_pago({"results": results})
+            self.assertEqual(attempt.provider_id._fetch_outcome(attempt), outcome)
