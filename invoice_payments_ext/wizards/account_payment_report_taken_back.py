@@ -19,7 +19,11 @@ class AccountPaymentReportTakenBack(models.TransientModel):
         selection=list(KINDS.items()), default="returned_debit", required=True
     )
     amount = fields.Monetary(
-        compute="_compute_amount", store=True, readonly=False, required=True
+        compute="_compute_amount",
+        store=True,
+        precompute=True,
+        readonly=False,
+        required=True,
     )
     date = fields.Date(
         string="Date taken back", default=fields.Date.context_today, required=True

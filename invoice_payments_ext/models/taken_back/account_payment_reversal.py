@@ -311,6 +311,7 @@ class AccountPaymentReversal(models.Model):
         self.ensure_one()
         date = self.payment_id._get_taken_back_booking_date(date)
         self.closed_on = False if self.is_undecided else date
+        self._end_tasks()
         self._move_money(date)
         if self.state == "cancelled":
             self._return_fee(date)

@@ -78,7 +78,9 @@ class AccountPaymentReversal(models.Model):
         payment = self.payment_id
         reason = self._get_entry_label()
         parked = self.parking_move_id.line_ids.filtered(lambda line: line.balance > 0)
-        undone = payment._undo_allocations(self.amount)
+        # Of money that was given back before, nothing is left to be matched with.
+        held = min(self.amount, payment._get_refundable_amount())
+        undone = payment._undo_allocations(held)
         payments = self.env["account.payment"].with_context(
             booked_by_door=OURS, written_by_door=OURS
         )
@@ -93,13 +95,36 @@ class AccountPaymentReversal(models.Model):
         taking = taking.with_env(self.env)
         taking.move_id.payment_reversal_id = self
         self.taking_payment_id = taking
-        payment._allocate_refund(taking, reason, undone)
+        self._allocate_taking(taking, held, undone)
         if parked:
             lines = taking.move_id.line_ids.filtered(
                 lambda line: line.account_id == parked.account_id
             )
             (lines | parked).reconcile()
         self._take_from_credit(taking)
+
+    def _allocate_taking(self, taking, held, undone):
+        """Match the amount that was held with its payment; the rest stays owed.
+
+        :param account.payment taking: The payment by which the customer owes it again.
+        :param float held: The amount of the source payment that is matched with it.
+        :param tuple undone: See `account.payment._undo_allocations`.
+        """
+        payment = self.payment_id
+        if not self.currency_id.compare_amounts(held, self.amount):
+            payment._allocate_refund(taking, taking.memo, undone)
+            return
+        applied, _credited, reopened = undone
+        lines = payment._get_receivable_lines().filtered(
+            lambda line: not line.reconciled
+        )
+        self.env["account.move"]._reconcile_part(
+            taking._get_receivable_lines(), lines, held
+        )
+        payment._reconcile_in_order([lines | line for line in reversed(reopened)])
+        taking._keep_allocations(
+            [(move, amount, None) for move, amount in applied.items()]
+        )
 
     def _prepare_taking_vals(self, date, reason):
         """Return the values of the payment by which the customer owes it again.

@@ -17,7 +17,6 @@ class AccountPaymentReversal(models.Model):
     def _tell_state(self):
         """Tell the staff of a new state by a task, and the rooms of what was lost."""
         record = self.invoice_ids[:1] or self.payment_id
-        self._end_tasks(record)
         words = dict(self._fields["state"]._description_selection(self.env))
         for each in self.invoice_ids | self.payment_id.move_id:
             each._message_log(
@@ -82,8 +81,9 @@ class AccountPaymentReversal(models.Model):
             user_id=self._get_responsible(record).id,
         )
 
-    def _end_tasks(self, record):
+    def _end_tasks(self):
         """End the tasks about this record, which a new state has no use for."""
+        record = self.invoice_ids[:1] or self.payment_id
         record.activity_ids.filtered(
             lambda activity: (
                 f'data-oe-id="{self.id}"' in (activity.note or "")

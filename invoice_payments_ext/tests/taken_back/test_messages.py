@@ -76,7 +76,7 @@ class TestProviderTells(TakenBackCommon):
     def test_in_the_currency_of_the_gateway(self):
         self.make_currency("EUR", 2.0)
         reversal = self.tell(amount=50, currency="EUR", fee=5)
-        self.assertEqual((reversal.amount, reversal.fee_amount), (100, 10))
+        self.assertEqual((reversal.amount, reversal.fee_amount), (25, 2.5))
         self.assertEqual(reversal.sudo().gateway_amount, 50)
 
     def test_the_row_the_portal_and_rights(self):
