@@ -75,9 +75,7 @@ def test_a_dispute_from_report_to_lost(accountant, paid):
 
 def test_the_list(accountant, world, paid):
     [payment] = world.query("SELECT id FROM account_payment ORDER BY id DESC LIMIT 1")
-    world.accountant.call(
-        "account.payment", "report_taken_back", [payment["id"]], kind="returned_debit"
-    )
+    world.report_taken_back(payment["id"], kind="returned_debit")
     accountant.open_list("account.payment.reversal", [["state", "=", "lost"]])
     expect(accountant.page.locator(".o_list_view .o_data_row").first).to_contain_text(
         "Returned debit"

@@ -7,6 +7,9 @@ from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 _logger = logging.getLogger(__name__)
 
 FAILURES = ("error", "cancel")
+# With these, Odoo lets an authorization follow its captures and voids: no word of the
+# provider.
+FOLLOWING = ("authorized",)
 
 
 class PaymentTransaction(models.Model):
@@ -16,7 +19,7 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - LATE FAILURES === #
 
-    def _take_back_late_failures(self, _allowed_states, target_state, message):
+    def _take_back_late_failures(self, allowed_states, target_state, message):
         """Take back the charges among these that fail after they succeeded.
 
         They stay done: the money did come. One that is not booked yet is booked first,
@@ -25,7 +28,7 @@ class PaymentTransaction(models.Model):
         :return: Those whose state does not change.
         :rtype: payment.transaction
         """
-        if target_state not in FAILURES:
+        if target_state not in FAILURES or allowed_states == FOLLOWING:
             return self.browse()
         failed = self.filtered(
             lambda tx: (
