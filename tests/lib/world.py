@@ -357,6 +357,16 @@ class World:
         )
         return _get_id(result)
 
+    def report_taken_back(self, payment_id, client=None, **arguments):
+        """Report that money of a payment was taken back.
+
+        :return: The id of the record.
+        """
+        result = (client or self.accountant).call(
+            "account.payment", "report_taken_back", [payment_id], **arguments
+        )
+        return _get_id(result)
+
     def issue_credit_note(self, invoice_id, client=None, **arguments):
         """Issue a credit note.
 

@@ -39,7 +39,9 @@ class Operation:
     """One line of the record of a provider."""
 
     id: str  # The provider's own, as the module stores it in `provider_reference`.
-    kind: str  # 'charge', 'capture', 'void' or 'refund'
+    # 'charge', 'capture', 'void' or 'refund'; a 'dispute' takes the money of a charge
+    # back, and a 'reinstatement' returns it.
+    kind: str
     amount: int  # In minor units, as the provider counts them.
     currency: str
     reference: str | None  # The merchant's, if the request or the charge has it.
@@ -336,6 +338,34 @@ class Api:
             parent=charge,
             by_merchant=False,
         )
+
+    def dispute(self, charge):
+        """Take the money of a charge back, as the bank of the customer does.
+
+        :return: The operation; no webhook was sent yet.
+        :rtype: Operation
+        """
+        return self.add(
+            "dispute",
+            charge.amount,
+            None,
+            id_prefix="dp_",
+            parent=charge,
+            by_merchant=False,
+            data={"state": "open"},
+        )
+
+    def close_dispute(self, dispute, state):
+        """Decide a dispute: it is won, and the money returns, or lost.
+
+        :return: The dispute.
+        :rtype: Operation
+        """
+        dispute.data["state"] = state
+        charge = self.operations[dispute.parent]
+        if state == "won":
+            self.add("reinstatement", dispute.amount, None, parent=charge)
+        return dispute
 
     # === WEBHOOKS === #
 

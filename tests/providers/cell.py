@@ -26,10 +26,14 @@ class Cell:
             self.shop.write_provider(self.api.code, capture_manually=False)
 
     def charge(self, **values):
-        """Charge a new invoice over 100."""
+        """Charge a new invoice over 100.
+
+        :return: The attempt, as the database has it.
+        """
         self.invoice_id, self.token_id = self.shop.take_case(self.api)
         self.invoice_ids.append(self.invoice_id)
         self.attempt_id = self.shop.charge(self.invoice_id, self.token_id, **values)
+        return self.attempt
 
     def authorize(self):
         """Let a new invoice be authorized, with the right to capture it later."""
@@ -152,8 +156,6 @@ class Cell:
         if operation.status != status:
             self.api.settle(operation, status)
         self.tell(operation)
-        if self.unresolved:
-            self.shop.run_resolver()
         for row in self.unresolved:
             self.resolve(status == "succeeded", row)
 
@@ -161,7 +163,16 @@ class Cell:
         """Send the webhooks of an operation; each must be accepted."""
         answers = self.api.deliver(operation, times)
         assert set(answers) <= {200}, f"the webhooks were answered with {answers}"
-        if answers:
+        self.run_resolver()
+
+    def run_resolver(self):
+        """Run the scheduled action, if the cell has left something for it."""
+        is_due = any(
+            row["outcome"] in UNRESOLVED
+            or (row["state"] == "done" and not row["is_post_processed"])
+            for row in (self.attempt, *self.children, *self.refunds)
+        )
+        if is_due:
             self.shop.run_resolver()
 
     def is_later(self, kind):
@@ -215,7 +226,7 @@ class Cell:
 
     def expect_agreement(self):
         """Check that record, transactions, payments, ledger and tie-out agree."""
-        self.shop.run_resolver()
+        self.run_resolver()
         differences = self.shop.referee.compare(self.api, self.mark, self.invoice_ids)
         assert not differences, "\n".join(differences)
         left = self.api.clear_wishes()

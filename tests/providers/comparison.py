@@ -7,6 +7,11 @@ from lib.referee import Referee
 MONEY = Decimal("0.01")
 
 
+# The sign of the money that the kinds of operations move.
+MOVES = {"charge": 1, "capture": 1, "refund": -1}
+TAKEN_BACK = {"dispute": -1, "reinstatement": 1}
+
+
 class Comparison(Referee):
     """Compares the four layers, reading the database with SQL only.
 
@@ -66,18 +71,23 @@ class Comparison(Referee):
 
     # === LAYERS === #
 
-    def _get_moved(self, api, mark):
+    def _get_moved(self, api, mark, signs=MOVES):
         """Return the amounts by charge, as the fake API moved them: signed."""
         moved = {}
         for row in api.operations.values():
             charge = api.operations[row.parent] if row.parent else row
             if charge.id in mark["operations"] or row.status != "succeeded":
                 continue
-            sign = {"charge": 1, "capture": 1, "refund": -1}.get(row.kind)
+            sign = signs.get(row.kind)
             if sign:
                 amount = _round(sign * row.amount / api.minor_units)
                 moved.setdefault(charge.reference, []).append(amount)
         return moved
+
+    def _list_moved(self, api, mark):
+        """Return all amounts that moved, with those that were taken back."""
+        amounts = self._get_moved(api, mark, {**MOVES, **TAKEN_BACK})
+        return sum(amounts.values(), [])
 
     def _compare_layers(self, api, mark):
         layers = {
@@ -161,7 +171,7 @@ class Comparison(Referee):
             mark["line"],
         )
         booked = sorted(_round(row["amount"]) for row in rows)
-        moved = sorted(sum(self._get_moved(api, mark).values(), []))
+        moved = sorted(self._list_moved(api, mark))
         if booked != moved:
             yield f"the provider moved {_join(moved)}, the ledger has {_join(booked)}"
 
@@ -174,7 +184,7 @@ class Comparison(Referee):
             """,
             tuple(invoice_ids),
         )
-        kept = sum(sum(self._get_moved(api, mark).values(), []))
+        kept = sum(self._list_moved(api, mark))
         if _round(row["paid"]) != kept:
             yield f"the provider kept {kept}, the invoices are paid with {row['paid']}"
 

@@ -37,6 +37,7 @@ class Flutterwave(Api):
     }
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
+        "disputes": "its notifications of disputes are not read: a person reports them",
         "reads": "the module reads nothing after a charge",
     }
     defects = dict.fromkeys(

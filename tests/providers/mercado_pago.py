@@ -38,6 +38,7 @@ class MercadoPago(Api):
     token_values = {"provider_ref": "8987269652", "mercado_pago_customer_id": "cus-1"}
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
+        "disputes": "its notifications of disputes are not read: a person reports them",
         "reads": "the module reads nothing after a charge",
         "actions": "the module does not ask for 3-D Secure",
     }

@@ -23,6 +23,7 @@ FEATURES = (
     "partial refunds",
     "pending refunds",
     "late failures",  # A refund may fail after it succeeded.
+    "disputes",  # The provider tells of money that the customer's bank takes back.
 )
 # Errors that have nothing to do with the customer's card.
 REFUSALS = ("401", "403", "404", "409", "429")
@@ -471,6 +472,30 @@ def void_in_dashboard(cell):
     cell.authorize()
     cell.tell(cell.api.make_in_dashboard("void", cell.operation))
     cell.expect("canceled")
+    cell.expect_paid(0)
+
+
+# === TAKEN BACK === #
+
+
+def dispute(cell, state):
+    """Let a charge be disputed and the dispute be decided; all webhooks come twice."""
+    cell.charge()
+    operation = cell.api.dispute(cell.operation)
+    cell.tell(operation, times=2)
+    cell.expect_paid(100)  # It is parked, until it is decided.
+    cell.tell(cell.api.close_dispute(operation, state), times=2)
+
+
+@scenario("charge disputed, and won", "disputes")
+def dispute_won(cell):
+    dispute(cell, "won")
+    cell.expect_paid(100)
+
+
+@scenario("charge disputed, and lost", "disputes")
+def dispute_lost(cell):
+    dispute(cell, "lost")
     cell.expect_paid(0)
 
 

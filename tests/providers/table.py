@@ -24,6 +24,7 @@ EXTRACT = {
     "refund in full": "refund",
     "refund a part": "refund a part",
     "refund done, then failed": "a refund that fails later is undone",
+    "charge disputed, and lost": "disputes are noted",
     "refund made at the provider": "refunds made in the provider's pages are booked",
 }
 
