@@ -26,6 +26,7 @@ SETTERS = {
 # first. It gets the payment data and says whether it set the outcome.
 READINGS = {
     "authorize": "_read_authorize_answer",
+    "mercado_pago": "_read_mercado_pago_answer",
     "worldline": "_read_worldline_answer",
 }
 # As well for the amount: it gets the payment data and the amount data of the module.
@@ -34,7 +35,7 @@ AMOUNT_READINGS = {
     "worldline": "_read_worldline_amount",
 }
 # What follows when what a gateway said was applied. Each method gets the payment data.
-AFTER_APPLYING_METHODS = ("_import_listed_refunds",)
+AFTER_APPLYING_METHODS = ("_import_listed_refunds", "_take_back_charged_back")
 
 # What follows when an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
