@@ -56,5 +56,5 @@ from .section import (
     test_bus,
     test_rows,
 )
-from .tie_out import test_tie_out
+from .tie_out import test_gateway_check, test_tie_out
 from .write_offs import test_write_off

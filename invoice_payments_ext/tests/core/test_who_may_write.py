@@ -76,6 +76,7 @@ OPENS = {
     "account.payment.action_refund_wizard",
     "account.payment.approval.action_reject",
     "account.payment.tie.out.check",
+    "payment.gateway.finding.action_open_attempt",
     "payment.token.get_linked_records_info",
     "payment.transaction.action_open_transaction",
     "payment.transaction.action_record_received",
