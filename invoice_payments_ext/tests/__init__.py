@@ -56,5 +56,11 @@ from .section import (
     test_bus,
     test_rows,
 )
+from .taken_back import (
+    test_hard_cases,
+    test_late_failures,
+    test_messages,
+    test_taken_back,
+)
 from .tie_out import test_gateway_check, test_tie_out
 from .write_offs import test_write_off

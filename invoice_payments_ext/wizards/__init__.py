@@ -6,6 +6,7 @@ from . import account_payment_approval_reject
 from . import account_payment_create
 from . import account_payment_refund
 from . import account_payment_register
+from . import account_payment_report_taken_back
 from . import account_payment_tie_out_accept
 from . import account_payment_tie_out_page
 from . import account_write_off_create

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import datetime, timezone
 
 from .api import Api, Refused, Webhook
 
@@ -35,6 +36,11 @@ EVENTS = {
     "refund": "REFUND",
 }
 # Of a modification that succeeded and failed afterwards.
+DISPUTE_EVENTS = {
+    "open": "CHARGEBACK",
+    "won": "CHARGEBACK_REVERSED",
+    "lost": "DISPUTE_DEFENSE_PERIOD_ENDED",
+}
 LATE_EVENTS = {"capture": "CAPTURE_FAILED", "refund": "REFUND_FAILED"}
 PAYMENTS = "/checkout/V71/payments"
 SIGNED_KEYS = (
@@ -142,7 +148,7 @@ class Adyen(Api):
 
     def build_webhooks(self, operation):
         charge = self.operations[operation.parent or operation.id]
-        event = EVENTS[operation.kind]
+        event = EVENTS.get(operation.kind) or DISPUTE_EVENTS[operation.data["state"]]
         success = operation.status in ("succeeded", "authorized")
         if operation.status == "pending":
             return  # Nothing is sent before it is decided.
@@ -160,7 +166,7 @@ class Adyen(Api):
             "amount": self._present_amount(operation),
             "paymentMethod": "visa",
             "reason": "" if success else self.decline_reason,
-            "eventDate": "2026-01-01T12:00:00+01:00",
+            "eventDate": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
         if operation.parent:
             item["originalReference"] = charge.id

@@ -39,7 +39,9 @@ class Operation:
     """One line of the record of a provider."""
 
     id: str  # The provider's own, as the module stores it in `provider_reference`.
-    kind: str  # 'charge', 'capture', 'void' or 'refund'
+    # 'charge', 'capture', 'void' or 'refund'; a 'dispute' takes the money of a charge
+    # back, and a 'reinstatement' returns it.
+    kind: str
     amount: int  # In minor units, as the provider counts them.
     currency: str
     reference: str | None  # The merchant's, if the request or the charge has it.
@@ -111,6 +113,7 @@ class Api:
     # Rows of HTTP method, pattern of the path, kind of request and name of a method.
     ROUTES = ()
     numeric_ids = False
+    names_declined = True  # Whether the answer to a decline has the id of the charge.
     # Header without which a request is refused, for providers that sign nothing.
     authorization = None
     # Header with the key under which a repeated request is answered as the first.
@@ -335,6 +338,34 @@ class Api:
             parent=charge,
             by_merchant=False,
         )
+
+    def dispute(self, charge):
+        """Take the money of a charge back, as the bank of the customer does.
+
+        :return: The operation; no webhook was sent yet.
+        :rtype: Operation
+        """
+        return self.add(
+            "dispute",
+            charge.amount,
+            None,
+            id_prefix="dp_",
+            parent=charge,
+            by_merchant=False,
+            data={"state": "open"},
+        )
+
+    def close_dispute(self, dispute, state):
+        """Decide a dispute: it is won, and the money returns, or lost.
+
+        :return: The dispute.
+        :rtype: Operation
+        """
+        dispute.data["state"] = state
+        charge = self.operations[dispute.parent]
+        if state == "won":
+            self.add("reinstatement", dispute.amount, None, parent=charge)
+        return dispute
 
     # === WEBHOOKS === #
 

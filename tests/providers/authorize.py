@@ -39,6 +39,7 @@ class Authorize(Api):
         "partial refunds": "the module refunds all of a charge",
         "pending refunds": "the API decides on refunds at once",
         "late failures": "the module takes no webhooks",
+        "disputes": "the module takes no webhooks",
     }
 
     def get_kind(self, kind, request):

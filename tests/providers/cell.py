@@ -11,7 +11,8 @@ class Cell:
         self.api = api
         self.mark = shop.referee.mark(api)
         self.manual = False
-        self.partner_id = self.invoice_id = self.token_id = self.attempt_id = None
+        self.invoice_ids = []
+        self.invoice_id = self.token_id = self.attempt_id = None  # The last ones.
 
     # === ACTIONS === #
 
@@ -24,26 +25,13 @@ class Cell:
         if self.manual:
             self.shop.write_provider(self.api.code, capture_manually=False)
 
-    def prepare(self, amount=100.0):
-        """Make an invoice and a saved method of its customer."""
-        facts = self.shop.facts["providers"][self.api.code]
-        partner_id = self.shop.make_customer(**self.api.partner_values)
-        self.partner_id = partner_id
-        self.invoice_id = self.shop.make_invoice(
-            partner_id, amount, facts["currency_id"]
-        )
-        self.token_id = self.shop.make_saved_method(
-            partner_id, facts["provider_id"], self.api.token_values
-        )
+    def charge(self, **values):
+        """Charge a new invoice over 100.
 
-    def charge(self, amount=100.0, charged=None, **values):
-        """Charge a new invoice.
-
-        :param float charged: The charged amount; all of it if not given.
+        :return: The attempt, as the database has it.
         """
-        self.prepare(amount)
-        if charged is not None:
-            values["amount"] = charged
+        self.invoice_id, self.token_id = self.shop.take_case(self.api)
+        self.invoice_ids.append(self.invoice_id)
         self.attempt_id = self.shop.charge(self.invoice_id, self.token_id, **values)
         return self.attempt
 
@@ -52,7 +40,6 @@ class Cell:
         self.capture_manually()
         self.charge()
         self.expect("authorized")
-        return self.operation
 
     def capture(self, **arguments):
         """Capture the authorization, and let the capture succeed."""
@@ -76,7 +63,6 @@ class Cell:
             reason="The provider's pages say so",
             **arguments,
         )
-        self.shop.run_resolver()
 
     def refund_and_expect(self, amount):
         """Refund, and let the refund succeed.
@@ -138,6 +124,12 @@ class Cell:
         )
 
     @property
+    def unresolved(self):
+        """The attempts of the cell whose outcome is not known."""
+        rows = (self.attempt, *self.children, *self.refunds)
+        return [row for row in rows if row["outcome"] in UNRESOLVED]
+
+    @property
     def operation(self):
         """The charge at the provider."""
         [operation] = self.get_operations("charge")
@@ -164,15 +156,24 @@ class Cell:
         if operation.status != status:
             self.api.settle(operation, status)
         self.tell(operation)
-        self.shop.run_resolver()
-        for row in (self.attempt, *self.children, *self.refunds):
-            if row["outcome"] in UNRESOLVED:
-                self.resolve(status == "succeeded", row)
+        for row in self.unresolved:
+            self.resolve(status == "succeeded", row)
 
     def tell(self, operation, times=1):
         """Send the webhooks of an operation; each must be accepted."""
-        assert set(self.api.deliver(operation, times)) <= {200}
-        self.shop.run_resolver()
+        answers = self.api.deliver(operation, times)
+        assert set(answers) <= {200}, f"the webhooks were answered with {answers}"
+        self.run_resolver()
+
+    def run_resolver(self):
+        """Run the scheduled action, if the cell has left something for it."""
+        is_due = any(
+            row["outcome"] in UNRESOLVED
+            or (row["state"] == "done" and not row["is_post_processed"])
+            for row in (self.attempt, *self.children, *self.refunds)
+        )
+        if is_due:
+            self.shop.run_resolver()
 
     def is_later(self, kind):
         """Tell whether the answer to a request says no more than: received."""
@@ -225,8 +226,8 @@ class Cell:
 
     def expect_agreement(self):
         """Check that record, transactions, payments, ledger and tie-out agree."""
-        self.shop.run_resolver()
-        differences = self.shop.referee.compare(self.api, self.mark)
+        self.run_resolver()
+        differences = self.shop.referee.compare(self.api, self.mark, self.invoice_ids)
         assert not differences, "\n".join(differences)
         left = self.api.clear_wishes()
         assert not left, f"these wishes of the test were not met: {left}"

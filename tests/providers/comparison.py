@@ -7,6 +7,11 @@ from lib.referee import Referee
 MONEY = Decimal("0.01")
 
 
+# The sign of the money that the kinds of operations move.
+MOVES = {"charge": 1, "capture": 1, "refund": -1}
+TAKEN_BACK = {"dispute": -1, "reinstatement": 1}
+
+
 class Comparison(Referee):
     """Compares the four layers, reading the database with SQL only.
 
@@ -20,6 +25,7 @@ class Comparison(Referee):
     def __init__(self, shop):
         super().__init__(shop.database, None)
         self.shop = shop
+        self.findings = set()  # On the books as a whole, so far.
 
     # === A CELL === #
 
@@ -29,15 +35,12 @@ class Comparison(Referee):
         [last] = self._query(
             """
             SELECT (SELECT COALESCE(MAX(id), 0) FROM payment_transaction) AS attempt,
-                   (SELECT COALESCE(MAX(id), 0) FROM account_move_line) AS line,
-                   (SELECT COALESCE(MAX(id), 0) FROM account_move) AS move
+                   (SELECT COALESCE(MAX(id), 0) FROM account_move_line) AS line
             """
         )
         return {
             **last,
             "operations": set(api.operations),
-            "findings": set(self.find_general()),
-            "tie_out": set(self.shop.get_tie_out()),
         }
 
     def find_general(self):
@@ -47,37 +50,44 @@ class Comparison(Referee):
             *self._check_balances(),
             *self._check_matching(),
             *self._check_credit_balances(),
+            *(f"tie-out: {row}" for row in self.shop.get_tie_out()),
         ]
 
-    def compare(self, api, mark, all_resolved=True):
-        """Return every way in which the layers of a cell disagree, as sentences."""
+    def compare(self, api, mark, invoice_ids):
+        """Return every way in which the layers of a cell disagree, as sentences.
+
+        What is wrong with the books as a whole is said once, of the first cell.
+        """
         self.codes = (api.code,)
+        findings = set(self.find_general()) - self.findings
+        self.findings |= findings
         return [
             *self._compare_layers(api, mark),
             *self._compare_ledger(api, mark),
-            *self._compare_invoices(api, mark),
-            *self._check_attempts(all_resolved, mark["attempt"]),
-            *sorted(set(self.find_general()) - mark["findings"]),
-            *(
-                f"tie-out: {row}"
-                for row in sorted(set(self.shop.get_tie_out()) - mark["tie_out"])
-            ),
+            *self._compare_invoices(api, mark, invoice_ids),
+            *self._check_attempts(True, mark["attempt"]),
+            *sorted(findings),
         ]
 
     # === LAYERS === #
 
-    def _get_moved(self, api, mark):
+    def _get_moved(self, api, mark, signs=MOVES):
         """Return the amounts by charge, as the fake API moved them: signed."""
         moved = {}
         for row in api.operations.values():
             charge = api.operations[row.parent] if row.parent else row
             if charge.id in mark["operations"] or row.status != "succeeded":
                 continue
-            sign = {"charge": 1, "capture": 1, "refund": -1}.get(row.kind)
+            sign = signs.get(row.kind)
             if sign:
                 amount = _round(sign * row.amount / api.minor_units)
                 moved.setdefault(charge.reference, []).append(amount)
         return moved
+
+    def _list_moved(self, api, mark):
+        """Return all amounts that moved, with those that were taken back."""
+        amounts = self._get_moved(api, mark, {**MOVES, **TAKEN_BACK})
+        return sum(amounts.values(), [])
 
     def _compare_layers(self, api, mark):
         layers = {
@@ -161,32 +171,22 @@ class Comparison(Referee):
             mark["line"],
         )
         booked = sorted(_round(row["amount"]) for row in rows)
-        moved = sorted(sum(self._get_moved(api, mark).values(), []))
+        moved = sorted(self._list_moved(api, mark))
         if booked != moved:
             yield f"the provider moved {_join(moved)}, the ledger has {_join(booked)}"
 
-    def _compare_invoices(self, api, mark):
+    def _compare_invoices(self, api, mark, invoice_ids):
         """What was paid of the invoices is what the provider kept."""
         [row] = self._query(
             """
             SELECT COALESCE(SUM(amount_total - amount_residual), 0) AS paid
-              FROM account_move
-             WHERE id > %s AND move_type = 'out_invoice' AND state = 'posted'
+              FROM account_move WHERE id IN %s
             """,
-            mark["move"],
+            tuple(invoice_ids),
         )
-        [notes] = self._query(
-            """
-            SELECT COALESCE(SUM(amount_total - amount_residual), 0) AS paid
-              FROM account_move
-             WHERE id > %s AND move_type = 'out_refund' AND state = 'posted'
-            """,
-            mark["move"],
-        )
-        kept = sum(sum(self._get_moved(api, mark).values(), []))
-        paid = _round(row["paid"] - notes["paid"])
-        if paid != kept:
-            yield f"the provider kept {kept}, the invoices are paid with {paid}"
+        kept = sum(self._list_moved(api, mark))
+        if _round(row["paid"]) != kept:
+            yield f"the provider kept {kept}, the invoices are paid with {row['paid']}"
 
 
 def _round(amount):

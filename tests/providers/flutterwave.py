@@ -18,6 +18,7 @@ class Flutterwave(Api):
     code = "flutterwave"
     title = "Flutterwave"
     numeric_ids = True
+    names_declined = False
     currency = "NGN"
     decline_reason = "Insufficient Funds"
     authorization = f"Bearer {SECRET_KEY}"
@@ -34,7 +35,15 @@ class Flutterwave(Api):
         "provider_ref": "flw-t1nf-1",
         "flutterwave_customer_email": "a@example.com",
     }
-    not_offered = {**NO_CAPTURES_OR_REFUNDS}
+    not_offered = {
+        **NO_CAPTURES_OR_REFUNDS,
+        "disputes": "its notifications of disputes are not read: a person reports them",
+        "reads": "the module reads nothing after a charge",
+    }
+    defects = dict.fromkeys(
+        ("refund made at the provider", "two partial refunds made at the provider"),
+        "it ignores the notification of a refund before any seam",
+    )
 
     def make_error(self, status):
         return {"status": "error", "message": f"Error {status}", "data": None}

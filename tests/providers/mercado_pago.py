@@ -1,7 +1,7 @@
 """Mercado Pago's API, https://www.mercadopago.com.br/developers/en/reference."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 from .api import NO_CAPTURES_OR_REFUNDS, Api, Refused, Webhook
 
@@ -36,7 +36,12 @@ class MercadoPago(Api):
         "mercado_pago_public_key": "APP_USR-public",
     }
     token_values = {"provider_ref": "8987269652", "mercado_pago_customer_id": "cus-1"}
-    not_offered = {**NO_CAPTURES_OR_REFUNDS}
+    not_offered = {
+        **NO_CAPTURES_OR_REFUNDS,
+        "disputes": "its notifications of disputes are not read: a person reports them",
+        "reads": "the module reads nothing after a charge",
+        "actions": "the module does not ask for 3-D Secure",
+    }
 
     def make_error(self, status):
         return {"message": f"Error {status}", "status": status, "cause": []}
@@ -49,16 +54,13 @@ class MercadoPago(Api):
         return {"id": self.make_id("token"), "status": "active"}
 
     def create_payment(self, request, wish):
-        """Create a payment; the request does not name the merchant's reference.
-
-        Odoo's module sends none with a saved method.
-        """
         amount = round(request.data["transaction_amount"] * self.minor_units)
         operation = self.add(
             "charge",
             amount if wish.amount is None else wish.amount,
             request.data.get("external_reference"),
             status=wish.outcome or "succeeded",
+            data={"told_at": request.data.get("notification_url")},
         )
         return self.present_payment(operation)
 
@@ -96,7 +98,12 @@ class MercadoPago(Api):
             "payer": {"id": "cus-1", "email": "a@example.com"},
             "card": {"id": self.token_values["provider_ref"]},
             "refunds": [
-                {"id": int(row.id), "amount": row.amount / self.minor_units}
+                {
+                    "id": int(row.id),
+                    "payment_id": int(operation.id),
+                    "amount": row.amount / self.minor_units,
+                    "status": "approved",
+                }
                 for row in self.get_children(operation, "refund")
             ],
         }
@@ -106,8 +113,7 @@ class MercadoPago(Api):
     def build_webhooks(self, operation):
         """It says that something changed: the module then reads the payment."""
         charge = self.operations[operation.parent or operation.id]
-        if not charge.reference:
-            return
-        content = {"action": "payment.updated", "data": {"id": charge.id}}
-        path = f"/payment/mercado_pago/webhook/{quote(charge.reference)}"
-        yield Webhook(path, json.dumps({**content, "type": "payment"}).encode())
+        if address := charge.data["told_at"]:
+            content = {"action": "payment.updated", "data": {"id": charge.id}}
+            body = json.dumps({**content, "type": "payment"}).encode()
+            yield Webhook(urlsplit(address).path, body)

@@ -7,6 +7,7 @@ id only, and the reading of that payment.
 import hashlib
 import hmac
 import json
+import time
 
 from .api import Api, Refused, Webhook
 
@@ -180,6 +181,20 @@ class Razorpay(Api):
 
     # === WEBHOOKS === #
 
+    def _present_dispute(self, operation, state):
+        return {
+            "id": operation.id,
+            "entity": "dispute",
+            "payment_id": operation.parent,
+            "amount": operation.amount,
+            "amount_deducted": operation.amount,
+            "currency": operation.currency,
+            "reason_code": "goods_or_services_not_received",
+            "respond_by": int(time.time()) + 7 * 24 * 3600,
+            "status": state,
+            "created_at": int(time.time()),
+        }
+
     def build_webhooks(self, operation):
         charge = self.operations[operation.parent or operation.id]
         payment = self.present_payment(charge)
@@ -190,9 +205,15 @@ class Razorpay(Api):
             refund = self.present_refund(operation)
             payload["refund"] = {"entity": refund}
             event = f"refund.{refund['status']}"
+        elif operation.kind == "dispute":
+            state = operation.data["state"]
+            payload["dispute"] = {"entity": self._present_dispute(operation, state)}
+            event = f"payment.dispute.{'created' if state == 'open' else state}"
         if payment["status"] == "created" or event == "refund.pending":
             return  # Nothing is sent before it is decided.
-        body = json.dumps({"event": event, "payload": payload}).encode()
+        body = json.dumps(
+            {"event": event, "created_at": int(time.time()), "payload": payload}
+        ).encode()
         signature = hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
         yield Webhook(
             "/payment/razorpay/webhook", body, {"X-Razorpay-Signature": signature}

@@ -12,6 +12,7 @@ from .api import ApiServer
 from .comparison import Comparison
 
 ADDON = "payment_fake_apis"
+BATCH = 12
 FOLDER = Path(__file__).parent
 
 
@@ -30,7 +31,7 @@ def get_providers_template(apis):
         + (FOLDER / "prepare/prepare.py").read_text()
     )
     fingerprint = database.get_fingerprint(
-        settings.TESTS / "addons" / ADDON, salt=f"{template}\n{script}"
+        FOLDER / "addons" / ADDON, salt=f"{template}\n{script}"
     )
     prefix = f"{settings.PREFIX}_providers_"
     name = f"{prefix}{fingerprint}"
@@ -60,6 +61,7 @@ class Shop(World):
         record = Path(self.folder.name) / "record.jsonl"
         self.apis = {cls.code: cls(record) for cls in api_classes}
         self.api_server = ApiServer(self.apis.values())
+        self.cases = {}
 
     def start(self, **environment):
         """Override of :class:`World` to start no gateway."""
@@ -90,37 +92,22 @@ class Shop(World):
         provider_id = self.facts["providers"][code]["provider_id"]
         self.admin.call("payment.provider", "write", [provider_id], vals=values)
 
-    def make_invoice(self, partner_id, amount, currency_id):
-        """Create and post a customer invoice in a currency, without tax."""
-        line = {"name": "Service", "price_unit": amount, "tax_ids": [[6, 0, []]]}
-        [invoice_id] = self.admin.call(
-            "account.move",
-            "create",
-            vals_list=[
-                {
-                    "move_type": "out_invoice",
-                    "partner_id": partner_id,
-                    "currency_id": currency_id,
-                    "invoice_line_ids": [[0, 0, line]],
-                }
-            ],
-        )
-        self.admin.call("account.move", "action_post", [invoice_id])
-        return invoice_id
+    # === RECORDS === #
 
-    def make_saved_method(self, partner_id, provider_id, values):
-        """Create a saved method as the provider's module stores it."""
-        [token_id] = self.admin.call(
-            "payment.token",
-            "create",
-            vals_list=[
-                {
-                    "provider_id": provider_id,
-                    "payment_method_id": self.facts["payment_method_id"],
-                    "payment_details": "4242",
-                    "partner_id": partner_id,
-                    **values,
-                }
-            ],
-        )
-        return token_id
+    def take_case(self, api):
+        """Return a new invoice over 100 and a saved method, made many at a time.
+
+        :rtype: tuple[int, int]
+        """
+        cases = self.cases.setdefault(api.code, [])
+        if not cases:
+            facts = self.facts["providers"][api.code]
+            partner_ids = self.make_customers(BATCH, **api.partner_values)
+            invoice_ids = self.make_invoices(
+                partner_ids, currency_id=facts["currency_id"]
+            )
+            token_ids = self.make_tokens(
+                partner_ids, provider_id=facts["provider_id"], **api.token_values
+            )
+            cases += zip(invoice_ids, token_ids, strict=True)
+        return cases.pop()

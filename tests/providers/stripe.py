@@ -208,6 +208,23 @@ class Stripe(Api):
             "status": REFUND_STATUSES[operation.status],
         }
 
+    def _present_dispute(self, operation, state):
+        moves = [{"amount": -operation.amount, "fee": 0}]
+        if state == "won":
+            moves.append({"amount": operation.amount, "fee": 0})
+        return {
+            "id": operation.id,
+            "object": "dispute",
+            "amount": operation.amount,
+            "charge": self.operations[operation.parent].data["charge"],
+            "currency": operation.currency.lower(),
+            "payment_intent": operation.parent,
+            "reason": "fraudulent",
+            "status": "needs_response" if state == "open" else state,
+            "balance_transactions": moves,
+            "evidence_details": {"due_by": int(time.time()) + 7 * 24 * 3600},
+        }
+
     @staticmethod
     def _present_method(method_id):
         card = {"brand": "visa", "last4": "4242"}
@@ -216,7 +233,13 @@ class Stripe(Api):
     # === WEBHOOKS === #
 
     def build_webhooks(self, operation):
-        if operation.kind != "refund":
+        if operation.kind == "dispute":
+            state = operation.data["state"]
+            event = "created" if state == "open" else "closed"
+            yield self._sign(
+                f"charge.dispute.{event}", self._present_dispute(operation, state)
+            )
+        elif operation.kind != "refund":
             charge = self.operations[operation.parent or operation.id]
             status = {"capture": "succeeded", "void": "canceled"}.get(
                 operation.kind, charge.status
@@ -233,7 +256,13 @@ class Stripe(Api):
 
     def _sign(self, event, content):
         body = json.dumps(
-            {"id": self.make_id("evt_"), "type": event, "data": {"object": content}}
+            {
+                "id": self.make_id("evt_"),
+                "type": event,
+                "created": int(time.time()),
+                "livemode": True,
+                "data": {"object": content},
+            }
         )
         now = int(time.time())
         signature = hmac.new(

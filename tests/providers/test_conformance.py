@@ -1,9 +1,11 @@
 """Each provider goes through each scenario, and all books agree afterwards."""
 
 import pytest
+from lib import settings
 
 from .apis import APIS
 from .scenarios import FEATURES, SCENARIOS, get_gap
+from .table import format_extract
 
 pytest_plugins = ["providers.fixtures"]
 
@@ -35,3 +37,9 @@ def test_named_scenarios_exist(api):
     """What a provider is excused from is in the table."""
     assert not api.not_offered.keys() - {*FEATURES, *SCENARIOS}
     assert not api.defects.keys() - SCENARIOS.keys()
+
+
+def test_extract_for_people():
+    """CONFIGURE says of each provider what the table says."""
+    path = settings.PROJECT / settings.ADDON / "readme/CONFIGURE.md"
+    assert "\n".join(format_extract()) in path.read_text()

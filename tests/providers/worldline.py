@@ -36,7 +36,11 @@ class Worldline(Api):
         "worldline_webhook_secret": WEBHOOK_SECRET,
     }
     token_values = {"provider_ref": "8e6ab5a2-6d4c-4ab0-a4d5-000000000001"}
-    not_offered = {**NO_CAPTURES_OR_REFUNDS}
+    not_offered = {
+        **NO_CAPTURES_OR_REFUNDS,
+        "disputes": "its notifications of disputes are not read: a person reports them",
+        "reads": "the module reads nothing after a charge",
+    }
 
     def make_error(self, status):
         return _describe_error(status, "9999", f"Error {status}")
@@ -107,9 +111,10 @@ class Worldline(Api):
         content = {"apiVersion": "v1", "id": self.make_id(), "merchantId": PSPID}
         if operation.kind == "refund":
             charge = self.operations[operation.parent]
+            step = self.get_children(charge, "refund").index(operation) + 1
             content["type"] = "payment.refunded"
             content["refund"] = {
-                "id": f"{charge.id}_1",
+                "id": f"{charge.id}_{step}",
                 "status": "REFUNDED",
                 "refundOutput": {
                     "amountOfMoney": _present_amount(operation),

@@ -25,7 +25,14 @@ class Xendit(Api):
         "xendit_webhook_token": "xnd-callback",
     }
     token_values = {"provider_ref": "5f0410898bcf7a001a00879d"}
-    not_offered = {**NO_CAPTURES_OR_REFUNDS}
+    not_offered = {
+        **NO_CAPTURES_OR_REFUNDS,
+        "disputes": "its notifications of disputes are not read: a person reports them",
+        "reads": "the module reads nothing after a charge",
+        "pending": "a card charge is decided at once",
+        "actions": "the API does not authenticate in a recurring charge",
+        "webhooks": "the module does not understand notifications of card charges",
+    }
 
     def make_error(self, status):
         return {"error_code": "SERVER_ERROR", "message": f"Error {status}"}

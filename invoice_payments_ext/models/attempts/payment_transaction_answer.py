@@ -29,7 +29,12 @@ READINGS = {
     "worldline": "_read_worldline_answer",
 }
 # As well for the amount: it gets the payment data and the amount data of the module.
-AMOUNT_READINGS = {"stripe": "_read_stripe_amount"}
+AMOUNT_READINGS = {
+    "stripe": "_read_stripe_amount",
+    "worldline": "_read_worldline_amount",
+}
+# What follows when what a gateway said was applied. Each method gets the payment data.
+AFTER_APPLYING_METHODS = ("_import_listed_refunds",)
 
 # What follows when an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
@@ -180,6 +185,8 @@ class PaymentTransaction(models.Model):
         if self.state != before:
             self._take_rounded_amount(compared)
             self._follow_decline(payment_data)
+        for name in AFTER_APPLYING_METHODS:
+            getattr(self, name)(payment_data)
         return self
 
     def _validate_amount(self, payment_data):

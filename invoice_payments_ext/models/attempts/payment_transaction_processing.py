@@ -25,6 +25,7 @@ AFTER_BOOKING_METHODS = ("_report_excess", "_report_refund")
 
 AFTER_PROCESSING_METHODS = (
     "_book_refunded_before",
+    "_undo_failed_refund",
     "_report_unpaid_credit_note",
     "_return_unpaid_credit",
     "_try_to_spend_credit",

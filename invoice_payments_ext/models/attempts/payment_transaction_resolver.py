@@ -30,6 +30,7 @@ UNSETTLED_DOMAIN_METHODS = (
     "_get_unbooked_domain",
     "_get_untold_refunds_domain",
     "_get_unspent_credit_domain",
+    "_get_failed_refunds_domain",
 )
 
 

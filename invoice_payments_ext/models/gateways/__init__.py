@@ -3,10 +3,14 @@ from . import payment_provider
 from . import payment_token
 from . import payment_transaction
 from . import payment_transaction_readings
+from . import payment_transaction_references
+from . import payment_transaction_refunds
 from . import payment_transaction_requests
 from . import adyen
 from . import authorize
 from . import flutterwave
+from . import mercado_pago
 from . import razorpay
 from . import stripe
 from . import worldline
+from . import xendit

@@ -12,6 +12,7 @@ _logger = logging.getLogger(__name__)
 OUTCOME_METHODS = {
     "authorize": "_fetch_authorize_outcome",
     "flutterwave": "_fetch_flutterwave_outcome",
+    "mercado_pago": "_fetch_mercado_pago_outcome",
     "razorpay": "_fetch_razorpay_outcome",
     "stripe": "_fetch_stripe_outcome",
 }
@@ -26,9 +27,11 @@ DECLINE_METHODS = {
     "adyen": "_read_adyen_decline",
     "authorize": "_read_authorize_decline",
     "flutterwave": "_read_flutterwave_decline",
+    "mercado_pago": "_read_mercado_pago_decline",
     "razorpay": "_read_razorpay_decline",
     "stripe": "_read_stripe_decline",
     "worldline": "_read_worldline_decline",
+    "xendit": "_read_xendit_decline",
 }
 # The methods that list the money that a gateway moved; see `_list_movements`.
 MOVEMENT_METHODS = {

@@ -185,7 +185,8 @@ class AccountMove(models.Model):
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
                        payment.move_id, payment.create_date, author.name AS author,
-                       payment.journal_id, %(journal)s AS journal,
+                       payment.is_taken_back, payment.journal_id,
+                       %(journal)s AS journal,
                        journal.type AS journal_type, method_line.name AS method,
                        CASE WHEN method.code = 'manual' AND method_line.name IN (
                                 SELECT value FROM jsonb_each_text(method.name)
