@@ -31,6 +31,8 @@ class PaymentAttemptResolve(models.TransientModel):
     state_message = fields.Text(
         string="What happened", related="transaction_id.state_message"
     )
+    provider_word = fields.Char(related="transaction_id.provider_word")
+    asked_on = fields.Datetime(related="transaction_id.asked_on")
     reason = fields.Char(
         string="How do you know?",
         required=True,
@@ -43,6 +45,20 @@ class PaymentAttemptResolve(models.TransientModel):
             attempt = dialog.transaction_id
             # That of a refund is below zero.
             dialog.amount = attempt.reported_amount or abs(attempt.amount)
+
+    def action_ask(self):
+        """Ask the provider again: its word counts where it knows the outcome.
+
+        :return: The notification of the outcome, or this dialog with its words.
+        :rtype: dict
+        """
+        self.ensure_one()
+        attempt = self.transaction_id
+        attempt._check_attempt_rights()
+        # In superuser mode: providers are not the staff's.
+        if attempt.sudo()._ask_for_person():
+            return attempt._get_outcome_notification()
+        return {**attempt.action_resolve(), "res_id": self.id}
 
     def action_confirm_charged(self):
         """Book the attempt, as the gateway did charge it."""

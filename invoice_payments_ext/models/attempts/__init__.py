@@ -3,6 +3,7 @@ from . import account_move_prepaid
 from . import account_payment
 from . import payment_method
 from . import payment_provider
+from . import payment_provider_amounts
 from . import payment_provider_booking
 from . import payment_transaction
 from . import payment_transaction_amounts

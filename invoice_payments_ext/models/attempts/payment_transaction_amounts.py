@@ -14,7 +14,10 @@ MOVING_STATES = ("done", "authorized", "pending")
 
 # Where a module misreads the amount of an answer, by code: the method that reads it
 # It gets the payment data and the amount data of the module.
-AMOUNT_READINGS = {"stripe": "_read_stripe_amount"}
+AMOUNT_READINGS = {
+    "stripe": "_read_stripe_amount",
+    "worldline": "_read_worldline_amount",
+}
 
 # The providers whose answer to a charge names no amount: the module reads the payment.
 AMOUNT_IS_READ = ("razorpay",)

@@ -31,9 +31,12 @@ READINGS = {
     "worldline": "_read_worldline_answer",
 }
 
+# What follows when the word of a gateway was applied. Each method gets the payment data.
+AFTER_APPLYING_METHODS = ("_import_listed_refunds",)
+
 # What follows when an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
-AFTER_DECLINE_METHODS = ()
+AFTER_DECLINE_METHODS = ("_keep_decline_facts",)
 
 
 class PaymentTransaction(models.Model):
@@ -178,6 +181,8 @@ class PaymentTransaction(models.Model):
         if self.state != before:
             self._take_rounded_amount(compared)
             self._follow_decline(payment_data)
+        for name in AFTER_APPLYING_METHODS:
+            getattr(self, name)(payment_data)
         return self
 
     def _apply_updates(self, payment_data):  # pylint: disable=missing-return

@@ -90,9 +90,7 @@ class AccountPayment(models.Model):
             rows.append(
                 {
                     "id": f"pay-{payment.id}",
-                    "title": self.env._("Refund")
-                    if is_refund
-                    else self.env._("Payment"),
+                    "title": payment._get_portal_title(),
                     **moves._prepare_portal_state(state),
                     "reference": payment.name,
                     "method": payment._get_portal_method(),
@@ -101,13 +99,23 @@ class AccountPayment(models.Model):
                     "currency": payment.currency_id,
                     "invoices": invoices._filter_of_customer(payment.partner_id),
                     "receipt_url": f"/my/payments/{payment.id}/receipt"
-                    if state == "succeeded"
+                    if state == "succeeded" and not payment.is_taken_back
                     else "",
                 }
             )
         return rows
 
     # === GETTERS === #
+
+    def _get_portal_title(self):
+        """Return the kind of this payment, in a word for the customer.
+
+        :rtype: str
+        """
+        if self.is_taken_back:
+            return self.env._("Returned")
+        is_refund = self.payment_type == "outbound"
+        return self.env._("Refund") if is_refund else self.env._("Payment")
 
     def _get_portal_method(self):
         """Return how the money came or went, in words for the customer.

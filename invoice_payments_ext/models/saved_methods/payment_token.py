@@ -7,7 +7,7 @@ class PaymentToken(models.Model):
     _inherit = ["payment.token", "payment.consent.mixin"]
 
     def _get_available_tokens(self, *args, **kwargs):
-        """Offer people from outside their own methods only.
+        """Offer people from outside their own methods only, that may be charged.
 
         Odoo's pages ask for those of the customer, whoever has the link.
         """
@@ -15,7 +15,12 @@ class PaymentToken(models.Model):
         if self.env.user._is_internal():
             return tokens
         owners = self._get_own_partners()
-        return tokens.filtered(lambda token: token.sudo().partner_id in owners)
+        return tokens.filtered(
+            lambda token: (
+                token.sudo().partner_id in owners
+                and not token.sudo()._get_refused_reason()
+            )
+        )
 
     def _get_method_label(self):
         """Return the label by which a person knows this saved method: `Visa •••• 4242`.
@@ -91,7 +96,9 @@ class PaymentToken(models.Model):
                     "reason"
                 ) or self.env._("The provider does not serve this payment.")
             if not reason:
-                reason = document._get_unbookable_reason(token.provider_id)
+                reason = token.provider_id._get_not_accepted_reason(
+                    amount, document.currency_id
+                ) or document._get_unbookable_reason(token.provider_id)
             reasons[token.id] = str(reason)
         return reasons
 
@@ -138,4 +145,16 @@ class PaymentToken(models.Model):
             return self.env._("%(provider)s is disabled.", provider=provider.name)
         if not method.active:
             return self.env._("%(method)s is switched off.", method=method.name)
+        return self._get_refused_reason()
+
+    def _get_refused_reason(self):
+        """Say why this saved method must not be charged again at all.
+
+        A room that knows of such methods extends this.
+
+        Note: at most one record; to be called in superuser mode.
+
+        :return: The reason, in words for the user; empty if it may be charged.
+        :rtype: str
+        """
         return ""

@@ -130,6 +130,8 @@ class AccountMove(models.Model):
                 )
                 SELECT tx.id, tx.reference, tx.provider_reference, tx.amount,
                        tx.currency_id, tx.outcome, tx.state_message, tx.operation,
+                       tx.decline_class, tx.decline_code, tx.decline_network_code,
+                       tx.decline_advice_code,
                        tx.request_kind, tx.payment_id, tx.source_transaction_id,
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
@@ -183,7 +185,8 @@ class AccountMove(models.Model):
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
                        payment.move_id, payment.create_date, author.name AS author,
-                       payment.journal_id, %(journal)s AS journal,
+                       payment.is_taken_back, payment.journal_id,
+                       %(journal)s AS journal,
                        journal.type AS journal_type, method_line.name AS method,
                        CASE WHEN method.code = 'manual' AND method_line.name IN (
                                 SELECT value FROM jsonb_each_text(method.name)
