@@ -45,6 +45,7 @@
         "views/payment_decline_rule_views.xml",
         "views/payment_finish_templates.xml",
         "views/payment_form_templates.xml",
+        "views/payment_gateway_check_views.xml",
         "views/payment_method_views.xml",
         "views/payment_token_views.xml",
         "views/payment_transaction_views.xml",

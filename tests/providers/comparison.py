@@ -53,14 +53,22 @@ class Comparison(Referee):
             *(f"tie-out: {row}" for row in self.shop.get_tie_out()),
         ]
 
+    def note_findings(self):
+        """Look for such ways, which later cells do not name again.
+
+        :rtype: set[str]
+        """
+        self.findings = {*self.findings, *self.find_general()}
+        return self.findings
+
     def compare(self, api, mark, invoice_ids):
         """Return every way in which the layers of a cell disagree, as sentences.
 
         What is wrong with the books as a whole is said once, of the first cell.
         """
         self.codes = (api.code,)
-        findings = set(self.find_general()) - self.findings
-        self.findings |= findings
+        known = self.findings
+        findings = self.note_findings() - known
         return [
             *self._compare_layers(api, mark),
             *self._compare_ledger(api, mark),
@@ -87,7 +95,13 @@ class Comparison(Referee):
     def _list_moved(self, api, mark):
         """Return all amounts that moved, with those that were taken back."""
         amounts = self._get_moved(api, mark, {**MOVES, **TAKEN_BACK})
-        return sum(amounts.values(), [])
+        came_back = [
+            sign * _round(row.amount / api.minor_units)
+            for key, row in api.operations.items()
+            if key not in mark["operations"] and row.data.get("came_back")
+            for sign in (-1, 1)
+        ]
+        return sum(amounts.values(), came_back)
 
     def _compare_layers(self, api, mark):
         layers = {

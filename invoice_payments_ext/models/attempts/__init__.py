@@ -6,6 +6,7 @@ from . import payment_provider
 from . import payment_provider_amounts
 from . import payment_provider_booking
 from . import payment_transaction
+from . import payment_transaction_amounts
 from . import payment_transaction_announced
 from . import payment_transaction_answer
 from . import payment_transaction_authorization

@@ -3,7 +3,7 @@ Reporting": transactions are in the list of unsettled ones, then in one of a bat
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import requests
 
@@ -46,6 +46,11 @@ AUTHORIZE_CODES = {
     "This transaction has been declined.": "2",
 }
 # A list of batches is for at most 31 days.
+AUTHORIZE_UNDECIDED = (
+    "FDSPendingReview",
+    "FDSAuthorizedPendingReview",
+    "underReview",
+)
 AUTHORIZE_PERIOD = timedelta(days=30)
 
 
@@ -177,6 +182,13 @@ class PaymentProvider(models.Model):
         """Read the transactions since a request was sent, settled or not."""
         yield from self._list_authorize_pages("getUnsettledTransactionListRequest", {})
         since = transaction.request_sent_on or transaction.create_date
+        for batch_id in self._list_authorize_batches(since):
+            yield from self._list_authorize_pages(
+                "getTransactionListRequest", {"batchId": batch_id}
+            )
+
+    def _list_authorize_batches(self, since):
+        """Return the ids of the batches that were settled since a time."""
         until = min(fields.Datetime.now(), since + AUTHORIZE_PERIOD)
         batches = self._ask_authorize(
             "getSettledBatchListRequest",
@@ -186,10 +198,7 @@ class PaymentProvider(models.Model):
                 "lastSettlementDate": f"{until:%Y-%m-%dT%H:%M:%SZ}",
             },
         )
-        for batch in batches.get("batchList") or ():
-            yield from self._list_authorize_pages(
-                "getTransactionListRequest", {"batchId": batch["batchId"]}
-            )
+        return [batch["batchId"] for batch in batches.get("batchList") or ()]
 
     def _list_authorize_pages(self, operation, data):
         """Read a list of transactions, the newest first.
@@ -232,4 +241,42 @@ class PaymentProvider(models.Model):
             "code": details.get("responseReasonCode") or AUTHORIZE_CODES.get(reason),
             "reason": reason or details.get("responseReasonDescription"),
             "provider_reference": reference and response["x_trans_id"],
+        }
+
+    # === MOVEMENTS === #
+
+    def _list_authorize_movements(self, since, until, cursor):
+        """List what is unsettled, then one batch a page; see `_list_movements`."""
+        if not cursor:
+            rows = self._list_authorize_pages("getUnsettledTransactionListRequest", {})
+            batches = self._list_authorize_batches(since)
+        else:
+            batch_id, *batches = cursor["batches"]
+            rows = self._list_authorize_pages(
+                "getTransactionListRequest", {"batchId": batch_id}
+            )
+        movements = [
+            self._prepare_authorize_movement(row)
+            for row in rows
+            if row["transactionStatus"] not in AUTHORIZE_UNDECIDED
+        ]
+        inside = [row for row in movements if since <= row["date"] <= until]
+        return inside, {"batches": batches} if batches else None
+
+    def _prepare_authorize_movement(self, row):
+        """Return a transaction as a movement."""
+        status = row["transactionStatus"]
+        amount = 0.0
+        if status in AUTHORIZE_CAPTURED:
+            amount = abs(float(row["settleAmount"]))
+        elif status in AUTHORIZE_REFUNDED:
+            amount = -abs(float(row["settleAmount"]))
+        date = datetime.fromisoformat(row["submitTimeUTC"].replace("Z", "+00:00"))
+        return {
+            "reference": row["transId"],
+            "own_reference": row.get("invoiceNumber"),
+            "amount": amount,
+            "currency": self.available_currency_ids[:1].name,
+            "state": status,
+            "date": date.replace(tzinfo=None, microsecond=0),
         }

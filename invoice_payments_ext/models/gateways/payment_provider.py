@@ -33,6 +33,12 @@ DECLINE_METHODS = {
     "worldline": "_read_worldline_decline",
     "xendit": "_read_xendit_decline",
 }
+# The methods that list the money that a gateway moved; see `_list_movements`.
+MOVEMENT_METHODS = {
+    "authorize": "_list_authorize_movements",
+    "razorpay": "_list_razorpay_movements",
+    "stripe": "_list_stripe_movements",
+}
 # A list of a gateway that is longer than this is not read to its end.
 MAX_PAGES = 20
 
@@ -87,6 +93,28 @@ class PaymentProvider(models.Model):
             return super()._get_decline_details(transaction, payment_data, error)
         content = get_error_content(error)
         return getattr(self, name)(transaction, payment_data or {}, content)
+
+    def _list_movements(self, since, until, cursor=None):
+        """List a page of the charges and refunds that the gateway made in a period.
+
+        A provider overrides this when its gateway has such a list.
+
+        Note: `self.ensure_one()`
+
+        :param datetime.datetime since: The beginning of the period.
+        :param datetime.datetime until: Its end.
+        :param dict cursor: Where the last page ended; None for the first one.
+        :return: The page and the cursor of the next one, None after the last; or None
+                 if the gateway cannot be asked. A movement has the gateway's id
+                 (`reference`), our reference if it is known (`own_reference`), the
+                 amount in its `currency` (a code), below zero for a refund and zero if
+                 no money moved, its `state` in the gateway's words, and its `date`.
+                 What is not decided yet is left out.
+        :rtype: tuple[list[dict], dict] or None
+        """
+        self.ensure_one()
+        name = MOVEMENT_METHODS.get(self.code)
+        return getattr(self, name)(since, until, cursor or {}) if name else None
 
     # === HELPERS FOR ALL GATEWAYS === #
 

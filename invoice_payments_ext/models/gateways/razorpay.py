@@ -2,13 +2,17 @@
 https://razorpay.com/docs/api/refunds/fetch-multiple-refund-payment
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import models
+
+from odoo.addons.payment import utils as payment_utils
 
 from .payment_provider import MAX_PAGES, CannotTellError
 
 RAZORPAY_PAGE = 100
+RAZORPAY_LISTS = ("payments", "refunds")
+RAZORPAY_UNDECIDED = ("created", "pending")
 RAZORPAY_CAPTURED = ("captured", "refunded")
 # How long after it was sent a charge is looked for.
 RAZORPAY_PERIOD = timedelta(hours=24)
@@ -105,4 +109,45 @@ class PaymentProvider(models.Model):
             "code": error.get("reason") or error.get("code"),
             "reason": error.get("description"),
             "provider_reference": payment_data.get("id") or metadata.get("payment_id"),
+        }
+
+    def _list_razorpay_movements(self, since, until, cursor):
+        """List a page of payments, then of refunds; see `_list_movements`."""
+        endpoint = cursor.get("list", RAZORPAY_LISTS[0])
+        skip = cursor.get("skip", 0)
+        params = {
+            "from": int(since.timestamp()),
+            "to": int(until.timestamp()),
+            "count": RAZORPAY_PAGE,
+            "skip": skip,
+        }
+        rows = self._send_api_request("GET", endpoint, params=params)["items"]
+        if len(rows) == RAZORPAY_PAGE:
+            following = {"list": endpoint, "skip": skip + RAZORPAY_PAGE}
+        else:
+            is_last = endpoint == RAZORPAY_LISTS[-1]
+            following = None if is_last else {"list": RAZORPAY_LISTS[-1]}
+        movements = [
+            self._prepare_razorpay_movement(row)
+            for row in rows
+            if row["status"] not in RAZORPAY_UNDECIDED
+        ]
+        return movements, following
+
+    def _prepare_razorpay_movement(self, row):
+        """Return a payment or a refund as a movement."""
+        moved = row["amount"] if row["status"] in RAZORPAY_CAPTURED else 0
+        if row["entity"] == "refund":
+            moved = -row["amount"] if row["status"] == "processed" else 0
+        currency = self.env["res.currency"].with_context(active_test=False)
+        currency = currency.search([("name", "=", row["currency"])], limit=1)
+        notes = row.get("notes")
+        noted = notes.get("reference") if isinstance(notes, dict) else None
+        return {
+            "reference": row["id"],
+            "own_reference": row.get("description") or noted,
+            "amount": payment_utils.to_major_currency_units(moved, currency),
+            "currency": row["currency"],
+            "state": row["status"],
+            "date": datetime.fromtimestamp(row["created_at"]),
         }

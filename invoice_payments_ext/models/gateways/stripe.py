@@ -2,9 +2,11 @@
 https://docs.stripe.com/api/refunds; the version is that of Odoo's module.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import models
+
+from odoo.addons.payment import utils as payment_utils
 
 from .payment_provider import MAX_PAGES, CannotTellError
 
@@ -16,6 +18,14 @@ STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED = (
     "requires_capture",
 )
 # The clock of the gateway may be behind ours.
+# Lists with movements of money, and the statuses of what is not decided yet.
+STRIPE_LISTS = ("payment_intents", "refunds")
+STRIPE_UNDECIDED = (
+    "pending",
+    "processing",
+    "requires_action",
+    "requires_confirmation",
+)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
@@ -129,4 +139,54 @@ class PaymentProvider(models.Model):
             "advice_code": network["network_advice_code"] or network["advice_code"],
             "reason": error.get("message"),
             "provider_reference": intent.get("id") or refund.get("id"),
+        }
+
+    def _list_stripe_movements(self, since, until, cursor):
+        """List a page of payments, then of refunds; see `_list_movements`."""
+        endpoint = cursor.get("list", STRIPE_LISTS[0])
+        params = {
+            "created[gte]": int(since.timestamp()),
+            "created[lte]": int(until.timestamp()),
+            "limit": 100,
+        }
+        if cursor.get("after"):
+            params["starting_after"] = cursor["after"]
+        answer = self._send_api_request("GET", endpoint, params=params)
+        rows = answer["data"]
+        if answer.get("has_more"):
+            following = {"list": endpoint, "after": rows[-1]["id"]}
+        else:
+            is_last = endpoint == STRIPE_LISTS[-1]
+            following = None if is_last else {"list": STRIPE_LISTS[-1]}
+        movements = [
+            self._prepare_stripe_movement(row)
+            for row in rows
+            if row["status"] not in STRIPE_UNDECIDED
+        ]
+        return movements, following
+
+    def _prepare_stripe_movement(self, row):
+        """Return a PaymentIntent or a refund as a movement."""
+        # The module is installed where a provider has its code.
+        # pylint: disable-next=import-outside-toplevel
+        from odoo.addons.payment_stripe.const import (  # noqa: PLC0415
+            CURRENCY_DECIMALS,
+        )
+
+        code = row["currency"].upper()
+        moved = row.get("amount_received")
+        if row["object"] == "refund":
+            moved = -row["amount"] if row["status"] == "succeeded" else 0
+        currency = self.env["res.currency"].with_context(active_test=False)
+        return {
+            "reference": row["id"],
+            "own_reference": row.get("description"),
+            "amount": payment_utils.to_major_currency_units(
+                moved,
+                currency.search([("name", "=", code)], limit=1),
+                arbitrary_decimal_number=CURRENCY_DECIMALS.get(code),
+            ),
+            "currency": code,
+            "state": row["status"],
+            "date": datetime.fromtimestamp(row["created"]),
         }

@@ -164,6 +164,7 @@ class AccountMove(models.Model):
         """Read the payments behind the entries and attempts, and those never posted."""
         self.env["account.payment"].flush_model()
         self.env["account.refund.allocation"].flush_model()
+        self.env["account.payment.reversal"].flush_model()
         payment_ids = {row["payment_id"] for row in entries.values()}
         payment_ids |= {row["payment_id"] for row in transactions.values()}
         rows = self.env.execute_query_dict(
@@ -197,7 +198,9 @@ class AccountMove(models.Model):
                            AND line.account_id = payment.destination_account_id)
                            AS unallocated,
                        (SELECT taken.amount FROM (%(taken_back)s) taken
-                         WHERE taken.id = payment.id) AS taken_back
+                         WHERE taken.id = payment.id) AS taken_back,
+                       EXISTS (SELECT FROM account_payment_reversal reversal
+                         WHERE reversal.payment_id = payment.id) AS has_reversals
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line

@@ -86,6 +86,7 @@ OPENS = {
     "account.payment.reversal.action_open_gateway",
     "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
+    "payment.gateway.finding.action_open_attempt",
     "payment.token.get_linked_records_info",
     "payment.transaction.action_open_transaction",
     "payment.transaction.action_record_received",
