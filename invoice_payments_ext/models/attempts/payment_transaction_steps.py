@@ -34,7 +34,7 @@ SEND_REQUEST_METHODS = {
 
 # What is checked at the last moment before a request leaves. Each method raises
 # `NotSentError` if it must not.
-CHECKED_BEFORE_SENDING = ("_check_settled_at_authorize",)
+CHECKED_BEFORE_SENDING = ("_check_mode", "_check_settled_at_authorize")
 
 # The modules that send the amount of a refund as they find it.
 AMOUNT_ABOVE_ZERO = ("authorize",)

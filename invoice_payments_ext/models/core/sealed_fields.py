@@ -58,6 +58,7 @@ SEALED_FIELDS = {
         "company_id": Seal(Rule.NEVER, _METHOD),
         "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
         "active": Seal(Rule.LESS, _METHOD),
+        "provider_mode": Seal(Rule.NEVER, _METHOD),
         "consent_text": Seal(Rule.NEVER, _CONSENT),
         "consent_date": Seal(Rule.NEVER, _CONSENT),
         "consent_user_id": Seal(Rule.NEVER, _CONSENT),

@@ -355,6 +355,8 @@ class AccountPayment(models.Model):
                 "The provider %s is disabled: enable it, or refund outside.",
                 provider.name,
             )
+        if other_mode := transaction_sudo._get_other_mode_reason():
+            return other_mode
         if unbookable := provider._get_unbookable_reason(
             self.company_id.sudo(),
             self.destination_account_id.sudo(),

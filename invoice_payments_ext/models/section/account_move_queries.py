@@ -134,6 +134,10 @@ class AccountMove(models.Model):
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
                        retried.reference AS retry_of, provider.code AS provider_code,
+                       coalesce(tx.provider_mode, provider.state) = 'test' AS is_test,
+                       tx.provider_mode != CASE provider.state
+                           WHEN 'enabled' THEN 'live' WHEN 'test' THEN 'test'
+                       END AS is_of_other_mode,
                        %(pays_out)s AS pays_out_credit,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel

@@ -56,6 +56,7 @@ class AccountMove(models.Model):
             user=tx["author"],
             payment_id=tx["payment_id"],
             transaction_id=tx["id"],
+            is_test=tx["is_test"],
         )
 
     def _prepare_booked_refund(self, payment, source):
@@ -106,6 +107,7 @@ class AccountMove(models.Model):
             "memo": "",
             "transaction_id": False,
             "payment_id": False,
+            "is_test": False,
             "actions": [],
         }
         refund.update(
@@ -177,6 +179,7 @@ class AccountMove(models.Model):
             payment_id=tx["payment_id"],
             move_id=payment.get("move_id"),
             retry_of=tx["retry_of"],
+            is_test=tx["is_test"],
             amount_unallocated=payment.get("unallocated"),
             amount_taken_back=payment.get("taken_back"),
         )
@@ -285,6 +288,7 @@ class AccountMove(models.Model):
             "move_id": False,
             "line_ids": [],
             "retry_of": "",
+            "is_test": False,
             "finish_url": "",
             "amount_unallocated": 0.0,
             "amount_taken_back": 0.0,
@@ -353,7 +357,15 @@ class AccountMove(models.Model):
                 part["state_label"] = labels["state"][part["state"]]
                 part["state_color"] = state.color
                 part["is_closed"] = state.is_unsuccessful
+                part["test_label"] = self._get_test_label() if part["is_test"] else ""
             row["refunded_label"] = self._get_refunded_label(row)
+
+    def _get_test_label(self):
+        """Return the words for a payment that was made in test mode.
+
+        :rtype: str
+        """
+        return self.env._("Test mode")
 
     def _get_refunded_label(self, row):
         """Say how much of a row was given back, and in which way."""
