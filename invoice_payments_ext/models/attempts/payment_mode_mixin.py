@@ -26,7 +26,7 @@ class PaymentModeMixin(models.AbstractModel):
     )
 
     def _auto_init(self):
-        """Fill in only the modes that are known: what is unknown stays empty."""
+        """Fill in only the modes that are known: unknown ones stay empty."""
         cr = self.env.cr
         is_new = not (self._abstract or column_exists(cr, self._table, "provider_mode"))
         if is_new:

@@ -29,7 +29,7 @@ class Rule(Enum):
 
 class Seal(NamedTuple):
     rule: Rule
-    instead: str = ""  # What people do instead.
+    instead: str = ""  # The way that people take instead.
 
 
 _ATTEMPT = _lt(

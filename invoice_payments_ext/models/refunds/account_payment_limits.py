@@ -183,7 +183,7 @@ class AccountPayment(models.Model):
         """Return the amount of this payment that can still be given back.
 
         That is its amount less the refunds that are done and those in flight, and less
-        what was taken back in another way, however that was matched.
+        the money that was taken back in another way, however that was matched.
 
         :param bool is_of_credit: Whether credit is paid out. The part of this payment
                                   that is kept on a balance can then go back, too.

@@ -180,7 +180,7 @@ class TestMail(InvoicePaymentsCommon):
         self.assertFalse(self._queue())
         attempt.payment_id.action_post()
 
-    def test_staff_see_on_the_invoice_what_was_mailed(self):
+    def test_staff_see_the_mails_on_the_invoice(self):
         self._charge()
         self._queue_one()
         notes = self.invoice.sudo().message_ids.filtered(
@@ -228,7 +228,7 @@ class TestMail(InvoicePaymentsCommon):
         attempt.with_user(self.accountant).resolve(False, "The dashboard says so")
         self.assertFalse(self._queue())
 
-    def test_what_is_no_news_to_the_customer(self):
+    def test_outcomes_that_are_no_news_to_the_customer(self):
         self.make_portal_transaction("cancel")
         self.make_stuck_attempt("ready", amount=10.0)
         self.run_resolver()

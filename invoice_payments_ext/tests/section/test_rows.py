@@ -796,7 +796,7 @@ class TestRows(InvoicePaymentsCommon):
             dialog["context"]["default_retried_transaction_id"], attempt.id
         )
 
-    def test_retry_says_what_is_in_flight(self):
+    def test_retry_names_the_attempt_in_flight(self):
         self.start_attempt("error", amount=100.0)
         pending = self.start_attempt("pending", amount=100.0)
         rows = self.rows()
@@ -841,7 +841,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertFalse(section["can_create"])
         self.assertIn("paid", section["create_blocked_reason"])
 
-    def test_row_tells_what_it_repeats(self):
+    def test_row_names_the_attempt_it_repeats(self):
         failed = self.start_attempt("error")
         self.gateway.answers = ["done"]
         retried = failed.retry()
