@@ -165,7 +165,7 @@ class PaymentTransaction(models.Model):
             note = Markup("<p><strong>%s</strong></p>") % env._(
                 "This mail is about a payment in test mode: no money was moved."
             )
-            mail.body_html = prepend_html_content(mail.body_html, note)
+            mail.body_html = prepend_html_content(mail.body_html, str(note))
         return mail
 
     def _is_customer_mail_true(self):

@@ -190,6 +190,7 @@ class TestModes(RefundCommon):
         for mail in mails:
             self.assertIn("[Test mode]", mail.subject)
             self.assertIn("about a payment in test mode", mail.body_html)
+            self.assertNotIn("&lt;p&gt;", mail.body_html)
 
     def test_nothing_is_said_of_live_and_external_payments(self):
         self.go_live()

@@ -412,7 +412,7 @@ class TestMail(InvoicePaymentsCommon):
         self._keep()
         self._charge()
         mail = self._queue_one()
-        self.assertEqual(mail.subject, "Merci")
+        self.assertEqual(mail.subject, "[Test mode] Merci")
         self.assertIn(attachment, mail.attachment_ids)
         self.assertEqual(len(mail.attachment_ids), 2)
 
@@ -430,7 +430,7 @@ class TestMail(InvoicePaymentsCommon):
         self._charge("error", amount=10.0)
         self.assertEqual(
             set(self._queue().mapped("subject")),
-            {f"Objet {kind}" for kind in TEMPLATES},
+            {f"[Test mode] Objet {kind}" for kind in TEMPLATES},
         )
 
     def test_broken_template_keeps_no_money_from_being_booked(self):
