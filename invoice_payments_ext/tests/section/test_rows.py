@@ -8,6 +8,10 @@ from ..common import InvoicePaymentsCommon
 
 ROW_KEYS = {
     "id",
+    "is_test",
+    "is_pending_too_long",
+    "test_label",
+    "late_label",
     "kind",
     "kind_label",
     "state",
@@ -39,6 +43,10 @@ ROW_KEYS = {
 }
 REFUND_KEYS = {
     "id",
+    "is_test",
+    "is_pending_too_long",
+    "test_label",
+    "late_label",
     "kind",
     "kind_label",
     "date",
