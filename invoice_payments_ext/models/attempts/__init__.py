@@ -2,6 +2,7 @@ from . import account_move
 from . import account_move_prepaid
 from . import account_payment
 from . import payment_method
+from . import payment_mode_mixin
 from . import payment_provider
 from . import payment_provider_amounts
 from . import payment_provider_booking
@@ -13,6 +14,7 @@ from . import payment_transaction_authorization
 from . import payment_transaction_company
 from . import payment_transaction_finish
 from . import payment_transaction_leaving
+from . import payment_transaction_mode
 from . import payment_transaction_pending
 from . import payment_transaction_processing
 from . import payment_transaction_resolver

@@ -7,8 +7,8 @@ from .outcome_words import CHARGE_WORDS, REFUND_WORDS
 # The operations of attempts that somebody starts on a page, or from outside.
 ONLINE_OPERATIONS = ("online_direct", "online_redirect", "online_token", "validation")
 
-# What the rooms check and add when somebody from outside starts an attempt, by whatever
-# route. Each method gets the values of the attempt and returns those to be added.
+# The checks and values that the rooms add when somebody from outside starts an attempt,
+# by any route. Each method gets the values of the attempt and returns values to add.
 STARTED_ONLINE_METHODS = ("_prepare_own_method_vals", "_prepare_paced_vals")
 # What the rooms check when anybody starts an attempt to charge a saved method. Each
 # method gets the values of the attempt.
@@ -147,7 +147,7 @@ class PaymentTransaction(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Check what people from outside start; Odoo's routes are in superuser mode."""
+        """Check attempts from outside; Odoo's routes are in superuser mode."""
         self._check_accepted_amounts(vals_list)
         prepared = []
         is_outside = not self.env.user._is_internal()

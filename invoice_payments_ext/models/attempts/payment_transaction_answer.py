@@ -32,7 +32,7 @@ READINGS = {
     "worldline": "_read_worldline_answer",
 }
 
-# What follows when the word of a gateway was applied. Each method gets the payment data.
+# What follows when a word of a gateway was applied. Each method gets the payment data.
 AFTER_APPLYING_METHODS = ("_import_listed_refunds", "_take_back_charged_back")
 
 # What follows when an attempt was declined or failed. Each method gets the payment data

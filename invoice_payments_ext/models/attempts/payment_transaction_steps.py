@@ -35,6 +35,7 @@ SEND_REQUEST_METHODS = {
 # What is checked at the last moment before a request leaves. Each method raises
 # `NotSentError` if it must not.
 CHECKED_BEFORE_SENDING = (
+    "_check_mode",
     "_check_settled_at_authorize",
     "_check_not_refused_meanwhile",
 )
