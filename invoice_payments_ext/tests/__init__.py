@@ -2,6 +2,7 @@ from . import test_sequences, test_sequences_odoo
 from .approvals import test_approval
 from .attempts import (
     test_branches,
+    test_modes,
     test_seams,
     test_states,
     test_stock_flows,
@@ -36,6 +37,7 @@ from .credit_notes import (
     test_credit_note_dialog,
 )
 from .external import test_external
+from .gateways import test_declines
 from .mail import (
     test_mail,
     test_receipt,
@@ -61,5 +63,5 @@ from .taken_back import (
     test_messages,
     test_taken_back,
 )
-from .tie_out import test_tie_out
+from .tie_out import test_gateway_check, test_tie_out
 from .write_offs import test_write_off

@@ -5,3 +5,5 @@ from . import account_payment_tie_out_entries
 from . import account_payment_tie_out_invoices
 from . import account_payment_tie_out_payments
 from . import account_payment_tie_out_taken_back
+from . import payment_gateway_check
+from . import payment_gateway_movement

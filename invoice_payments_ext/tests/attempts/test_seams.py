@@ -3,6 +3,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from unittest.mock import patch
 
@@ -251,7 +252,7 @@ class TestSeams(InvoicePaymentsCommon):
         )
         self.assertEqual(self.start_attempt(RuntimeError("cut")).outcome, "declined")
 
-    def test_odoo_s_time_out_is_what_this_addon_counts_on(self):
+    def test_odoo_s_time_out_is_as_this_addon_expects(self):
         with patch.object(payment_provider.requests, "request") as request:
             self._charge_over_http("http://127.0.0.1:1")
         self.assertEqual(request.call_args.kwargs["timeout"], 10)
@@ -290,6 +291,69 @@ class TestSeams(InvoicePaymentsCommon):
         self.assertEqual(attempt.outcome, "failed")
         self.gateway.answers = ["done"]
         self.assertEqual(attempt.retry().outcome, "succeeded")
+
+    def test_provider_is_not_believed_while_the_request_may_be_on_its_way(self):
+        attempt = self.start_attempt(RuntimeError("cut"))
+        asked = self._answer_with({})
+        transactions = self.env["payment.transaction"].sudo()
+        transactions._cron_resolve_attempts()
+        self.assertEqual((len(asked), attempt.outcome), (1, "unknown"))
+        self.assertIn("does not know the request", attempt.provider_word)
+        self.assertTrue(attempt.asked_on)
+        self.assertTrue(attempt.sudo().holds_invoice)
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_get_arrival_delay",
+            lambda provider: timedelta(0),
+        )
+        transactions._cron_resolve_attempts()
+        self.assertEqual(attempt.outcome, "failed")
+
+    def test_charge_is_sent_again_where_the_gateway_knows_its_key(self):
+        self._answer_with(None)
+        attempt = self.start_attempt(RuntimeError("cut"))
+        may_resend = self.env["payment.provider"]._may_resend
+        self.assertFalse(may_resend(attempt))
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_may_resend",
+            lambda provider, tx: tx.request_kind == "charge",
+        )
+        for error in (RuntimeError("cut"), requests.ConnectTimeout("closed")):
+            with self.subTest(error):
+                self.gateway.answers = [error]
+                self.run_resolver()
+                self.assertEqual(attempt.outcome, "unknown")
+        self.gateway.answers = ["done"]
+        self.run_resolver()
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(attempt.sudo().payment_id.amount, 1000.0)
+        self.assertEqual(len(self.gateway.requests), 4)
+        refund = attempt.sudo().payment_id.with_user(self.supervisor)
+        self.gateway.answers = [RuntimeError("cut")]
+        refund.refund(10.0, reason="Wrong")
+        self.run_resolver()
+        self.assertEqual(len(self.gateway.requests), 5, "A refund is not sent again.")
+
+    def test_a_person_asks_the_provider(self):
+        attempt = self.start_attempt(RuntimeError("cut"))
+        dialog = self.env["payment.attempt.resolve"].with_user(self.accountant)
+        dialog = dialog.create({"transaction_id": attempt.id, "reason": "?"})
+        self.assertFalse(dialog.provider_word)
+        for answer, word in (
+            (None, "could not tell"),
+            ({}, "does not know the request"),
+            (RuntimeError("down"), "could not be asked"),
+        ):
+            with self.subTest(word):
+                self._answer_with(answer)
+                action = dialog.action_ask()
+                self.assertEqual(action["res_id"], dialog.id)
+                self.assertIn(word, dialog.provider_word)
+        self._answer_with("done")
+        self.assertEqual(dialog.action_ask()["tag"], "display_notification")
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(self.invoice.amount_residual, 0.0)
 
     def test_provider_that_tells_the_outcome(self):
         for answer, outcome, remaining in (
@@ -413,7 +477,7 @@ class TestSeams(InvoicePaymentsCommon):
             ):
                 attempt.resolve(False, "Because")
 
-    def test_who_said_what_and_when_is_kept(self):
+    def test_person_word_and_time_are_kept(self):
         for charged, words in ((True, "as charged"), (False, "as not charged")):
             with self.subTest(charged):
                 self.invoice = self.make_invoice()

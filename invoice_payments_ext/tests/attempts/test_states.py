@@ -77,7 +77,7 @@ class TestStates(BaseCase):
         for name, state in OUTCOMES.items():
             self.assertTrue(state.money_moved or "succeeded" in state.next, name)
 
-    def test_what_is_sent_is_sent_once(self):
+    def test_request_is_sent_once(self):
         for name, state in OUTCOMES.items():
             self.assertNotIn("ready", state.next)
             self.assertEqual("sent" in state.next, name in INITIAL_OUTCOMES, name)
@@ -249,7 +249,10 @@ class TestStatesInUse(InvoicePaymentsCommon):
     def ask_provider(self, tx, payment_data):
         """Let the gateway tell the outcome of a request when it is asked."""
         providers = self.env.registry["payment.provider"]
-        with patch.object(providers, "_fetch_outcome", lambda *_args: payment_data):
+        with (
+            patch.object(providers, "_fetch_outcome", lambda *_args: payment_data),
+            patch.object(providers, "_get_arrival_delay", lambda _self: timedelta(0)),
+        ):
             tx._ask_provider()
 
     def resolve(self, tx, charged):
