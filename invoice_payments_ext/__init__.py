@@ -4,7 +4,7 @@ from . import controllers, models, report, wizards
 def post_init_hook(env):
     """Set existing companies up as new ones are when they are created.
 
-    What an earlier installation left is taken up again.
+    The books that an earlier installation left are taken up again.
     """
     companies = env["res.company"].search([])
     companies._create_credit_balance_books()

@@ -23,7 +23,7 @@ def make_tokens(world, customer, **behaviours):
     }
 
 
-def test_section_shows_what_happened(accountant, world, customer):
+def test_section_shows_payments_and_refunds(accountant, world, customer):
     invoice_id = make_invoice(world, customer, 600)
     tokens = make_tokens(world, customer, _1881="insufficient_funds", _4242="succeed")
     world.charge(invoice_id, tokens["4242"], amount=200, memo="First half")
@@ -100,7 +100,7 @@ def test_charge_a_part(accountant, world, customer):
     expect(accountant.create_button).to_be_enabled()
 
 
-def test_amount_above_what_remains(accountant, world, customer):
+def test_amount_above_the_remaining_one(accountant, world, customer):
     make_tokens(world, customer, _4242="succeed")
     accountant.open_invoice(make_invoice(world, customer))
     accountant.press_create()

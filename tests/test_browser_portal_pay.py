@@ -123,7 +123,7 @@ def test_declined(member, world):
 
 
 def test_amounts_as_people_write_them(member, world):
-    """They are read in the person's language; what is not one cannot be paid."""
+    """They are read in the person's language; a text that is not one cannot be paid."""
     [invoice_id] = world.make_invoices([member.partner_id], 1500)
     world.make_token(member.partner_id)
     form = member.open_payment_form(invoice_id)

@@ -41,6 +41,7 @@ def test_a_dispute_from_report_to_lost(accountant, paid):
     accountant.keep_screen("taken-back-360")
     page.set_viewport_size({"width": 1280, "height": 1200})
     accountant.press("Report")
+    expect(page.locator(".modal")).to_have_count(0)
     expect(
         page.locator(".o_form_view [name=state] .o_arrow_button_current")
     ).to_have_text("Open")

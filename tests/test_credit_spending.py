@@ -50,7 +50,7 @@ def test_different_invoices(world, clients, invoices, partner_id):
     )
 
 
-def spend_what_is_left(world, invoices):
+def spend_the_rest(world, invoices):
     """Apply the rest, invoice by invoice: some were told to try again."""
     for invoice_id in invoices:
         try:
@@ -70,7 +70,7 @@ def test_all_of_it(world, clients, invoices, partner_id):
         ]
     )
     assert_clear(errors)
-    spend_what_is_left(world, invoices)
+    spend_the_rest(world, invoices)
     assert world.get_spent(invoices, partner_id) == (0, HELD)
 
 
@@ -126,7 +126,7 @@ def test_direct_calls(world, invoices, partner_id):
     for outcome in set(outcomes) - {"spent"}:
         assert "credit balance" in outcome or "Somebody else" in outcome, outcome
     assert world.get_spent(invoices, partner_id) == (HELD - PART * spent, PART * spent)
-    spend_what_is_left(world, invoices)
+    spend_the_rest(world, invoices)
     assert world.get_spent(invoices, partner_id) == (0, HELD)
 
 

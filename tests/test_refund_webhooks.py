@@ -241,7 +241,7 @@ def test_made_at_the_gateway_and_not_told(world):
     world.refund(charged.payment_id, reduce_bill=True)
     refund = world.get_only_refund(charged.attempt_id)
     assert refund["outcome"] == "declined"
-    assert "greater than what is left" in refund["state_message"]
+    assert "greater than the rest" in refund["state_message"]
     world.referee.expected_over_refunds.add(refund["reference"])
     assert world.get_invoice(charged.invoice_id)["amount_residual"] == 0
     assert not world.get_credit_notes(charged.invoice_id)

@@ -42,7 +42,7 @@ def press(world, button):
 
 
 def get_lost_documents(world):
-    """Return what Odoo's page names as deleted, and how many attempts are open."""
+    """Return the models that Odoo's page names as lost, and the open attempts."""
     [module_id] = find_addon(world)
     wizard_ids = world.admin.call(
         "base.module.uninstall",

@@ -42,7 +42,7 @@ class PaymentPortal(payment.PaymentPortal):
     def overdue_invoices_transaction(
         self, payment_reference, company_id=None, currency_id=None, **kwargs
     ):
-        """Pay what is overdue in one company and currency; the first if none is named.
+        """Pay the overdue amount of one company and currency, or of the first ones.
 
         Stock refuses as soon as there are several.
         """
@@ -63,7 +63,7 @@ class PaymentPortal(payment.PaymentPortal):
 
     @staticmethod
     def _get_overdue_groups():
-        """Return what of the member's invoices is overdue; see `_group_overdue`."""
+        """Return the overdue invoices of the member; see `_group_overdue`."""
         moves = request.env["account.move"]
         return moves.search(
             [
@@ -153,7 +153,7 @@ class PaymentPortal(payment.PaymentPortal):
 
     @staticmethod
     def _read_values(invoices, use_credit, tab, kwargs):
-        """Read what the browser sent, as the arguments of doors are read.
+        """Read the values of the browser as the arguments of doors are read.
 
         :param account.move invoices: The invoices to be paid.
         :return: Whether credit pays first, the browser tab, and the other values.

@@ -19,7 +19,7 @@ class PaymentFinish(Controller):
     def payment_finish(self, transaction_id, access_token="", **kwargs):
         """Show where a pending payment goes on; say so when it is finished.
 
-        :param str access_token: What proves that the visitor was given the address.
+        :param str access_token: The proof that the visitor was given the address.
         """
         # In superuser mode: the token says that the visitor may see this attempt.
         tx_sudo = request.env["payment.transaction"].sudo().browse(transaction_id)

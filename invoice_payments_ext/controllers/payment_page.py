@@ -56,7 +56,7 @@ class PortalAccount(portal.PortalAccount):
         return overdue if overdue - invoice else moves
 
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
-        """Ask for what is overdue in one company and currency, and name the others.
+        """Ask for the overdue amount of one company and currency; name the others.
 
         Stock asks for the totals, and fails where there are several.
         """
@@ -129,7 +129,7 @@ class PortalAccount(portal.PortalAccount):
                 lambda provider: provider.code != "credit_balance"
             )
         elif payer_sudo != customer_sudo.commercial_partner_id:
-            # What was saved for the company pays its invoices.
+            # Methods that were saved for the company pay its invoices.
             values["tokens_sudo"] |= values["tokens_sudo"]._get_available_tokens(
                 providers_sudo.ids, customer_sudo.commercial_partner_id.id
             )

@@ -191,7 +191,7 @@ IN_FLIGHT_OUTCOMES = _select(lambda state: state.is_in_flight)
 EXPECTED_OUTCOMES = _select(lambda state: state.phase == EXPECTED)
 # Pending as Odoo sees it: the provider, or the customer, has the next word.
 PENDING_OUTCOMES = ("pending", *EXPECTED_OUTCOMES)
-# A person may say what became of it.
+# A person may say its outcome.
 RESOLVABLE_OUTCOMES = ("unknown", "pending")
 UNSUCCESSFUL_OUTCOMES = _select(lambda state: state.is_unsuccessful)
 POSTED_STATES = tuple(

@@ -2,6 +2,7 @@ from . import test_sequences, test_sequences_odoo
 from .approvals import test_approval
 from .attempts import (
     test_branches,
+    test_modes,
     test_seams,
     test_states,
     test_stock_flows,

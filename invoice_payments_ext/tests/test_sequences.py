@@ -301,7 +301,7 @@ class Sequence(RuleBasedStateMachine):
         self.do(draft.action_post)
 
     def prepare(self, currency, taxed):
-        """Prepare a paid and an open invoice, with credit and what waits."""
+        """Prepare a paid and an open invoice, with credit and waiting attempts."""
         for customer, price in (("company", 100), ("contact", 100), ("person", 333.33)):
             self.issue(customer, currency, price, None, taxed)
         self.charge(0, None, "done")
@@ -685,7 +685,7 @@ class Sequence(RuleBasedStateMachine):
         self.notify(self.choose(attempts, attempt).sudo(), state)
 
     def ended(self):
-        """Return what a gateway may still confirm; nobody confirms a transfer."""
+        """Return attempts that a gateway may confirm; nobody confirms a transfer."""
         ended = self.attempts("declined", "canceled")
         return ended.filtered(lambda tx: tx.sudo().provider_code != "custom")
 
@@ -725,7 +725,7 @@ class Sequence(RuleBasedStateMachine):
 class SequencesCommon(CreditCommon):
     """Generated sequences of all doors: the books agree after each step."""
 
-    # How often each door did what it was asked for; and after which beginnings.
+    # How often each door did its work; and after which beginnings.
     doors = {}
     generated = set()
 
@@ -745,7 +745,7 @@ class SequencesCommon(CreditCommon):
 
     @classmethod
     def give_first_credit(cls):
-        # What is more waits for a second person, as this does.
+        # A higher amount waits for a second person, as this does.
         cls.company.payment_approval_limit = 200
         return super().give_first_credit()
 

@@ -166,7 +166,7 @@ class AccountPaymentCreate(models.TransientModel):
         # For any part that is paid: an amount of the smallest unit fits every maximum.
         reasons = tokens._get_unusable_reasons(self.move_id, self.currency_id.rounding)
         if blocking := self.move_id._get_blocking_attempt():
-            # What is not in flight can still be paid in another way.
+            # The rest that is not in flight can still be paid in another way.
             blocked = self.move_id._describe_attempt(blocking)
             reasons = {token.id: reasons[token.id] or blocked for token in tokens}
         return [
@@ -280,7 +280,7 @@ class AccountPaymentCreate(models.TransientModel):
             return prepare_notification(
                 self.env._("Paid already"),
                 self.env._(
-                    "%s was issued and paid with what the customer had paid before or "
+                    "%s was issued and paid from earlier payments or "
                     "from the credit balance: nothing was charged.",
                     invoice.name,
                 ),

@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 
 
 class AccountPaymentRegister(models.TransientModel):
-    """Odoo's own dialog: it pays what is not in flight."""
+    """Odoo's own dialog: it pays only the amount that is not in flight."""
 
     _inherit = "account.payment.register"
 
@@ -20,7 +20,7 @@ class AccountPaymentRegister(models.TransientModel):
             return
         attempt = busy[0]._get_attempts_with_money()[:1]
         is_one_payment = self.can_edit_wizard and self.group_payment
-        # What one payment of several invoices leaves to each of them is not known.
+        # Nobody knows how much one payment of several invoices leaves to each.
         is_refused = is_one_payment and len(invoices) > 1
         for invoice in busy:
             is_refused = is_refused or bool(invoice._get_all_in_flight_reason())
@@ -56,7 +56,7 @@ class AccountPaymentRegister(models.TransientModel):
         )
 
     def _get_total_amounts_to_pay(self, batch_results):
-        """Propose what is not in flight; a discount is for all of an invoice."""
+        """Propose the amount not in flight; a discount is for all of an invoice."""
         totals = super()._get_total_amounts_to_pay(batch_results)
         lines = self.env["account.move.line"].union(
             *(batch["lines"] for batch in batch_results)
@@ -86,7 +86,7 @@ class AccountPaymentRegister(models.TransientModel):
         return super()._create_payments()
 
     def _post_payments(self, to_process, edit_mode=False):
-        """Charge for the invoices of this dialog, whatever context the client sent."""
+        """Charge for the invoices of this dialog, with any context of the client."""
         lines = self.env["account.move.line"].union(
             *(each["to_reconcile"] for each in to_process)
         )

@@ -43,8 +43,15 @@ class PaymentAttemptReceived(models.TransientModel):
 
     @api.depends("announced_amount")
     def _compute_amount(self):
+        """Propose the announced amount, or the lesser one that can still be paid."""
         for dialog in self:
             dialog.amount = dialog.announced_amount
+            invoices = dialog.transaction_id._get_attempt_invoices()
+            if len(invoices.currency_id) == 1:
+                payable = sum(
+                    invoice._get_default_payment_amount() for invoice in invoices
+                )
+                dialog.amount = min(dialog.announced_amount, payable)
 
     # === ACTION METHODS === #
 

@@ -7,8 +7,8 @@ class PaymentLinkWizard(models.TransientModel):
     def _compute_link(self):
         """Ask for money only as those may who record it, and for no more than is due.
 
-        Stock only warns of such an amount, and makes its link nevertheless. What the
-        dialog says of the document counts for nothing: any client can say it.
+        Stock only warns of such an amount, and makes its link nevertheless. The
+        dialog's own word for the document does not count: any client can say it.
 
         :raise AccessError: If the user has no right to record payments of the invoice.
         :raise UserError: If it is another company's.

@@ -149,7 +149,7 @@ CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
 OVER_REFUND = {
     "outcome": "declined",
     "code": "amount_too_large",
-    "reason": "The refund is greater than what is left of the charge.",
+    "reason": "The refund is greater than the rest of the charge.",
     "refusal_status": 400,
 }
 # How long an answer waits for the webhook sent before it: the other side may well let

@@ -83,7 +83,7 @@ def pytest_runtest_setup(item):
 class LongestFirst(LoadScopeScheduling):
     """Workers take whole classes, and of tests with real servers whole files.
 
-    What takes longest is started first, so that nobody waits for it in the end. The
+    The longest tests are started first, so that nobody waits for it in the end. The
     first worker begins with the tests with real servers, and the others with the rest:
     tests with servers wait often, and meanwhile the others have the processors.
     """

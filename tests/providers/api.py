@@ -271,6 +271,7 @@ class Api:
             parent=parent.id if parent else None,
             **values,
         )
+        operation.data["first_status"] = operation.status
         with self.lock:
             self.operations[operation.id] = operation
             self._write(operation)
@@ -279,6 +280,9 @@ class Api:
     def settle(self, operation, status):
         """Give an operation another status, as time brings it."""
         with self.lock:
+            # The money of a refund that had succeeded left, and is back.
+            was_done = operation.status == "succeeded" and operation.kind == "refund"
+            operation.data["came_back"] = was_done and status in DEAD
             operation.status = status
             self._write(operation)
         return operation

@@ -168,8 +168,7 @@ class Cell:
     def run_resolver(self):
         """Run the scheduled action, if the cell has left something for it."""
         is_due = any(
-            row["outcome"] in UNRESOLVED
-            or (row["state"] == "done" and not row["is_post_processed"])
+            row["outcome"] in UNRESOLVED or not row["is_post_processed"]
             for row in (self.attempt, *self.children, *self.refunds)
         )
         if is_due:

@@ -95,7 +95,13 @@ class Comparison(Referee):
     def _list_moved(self, api, mark):
         """Return all amounts that moved, with those that were taken back."""
         amounts = self._get_moved(api, mark, {**MOVES, **TAKEN_BACK})
-        return sum(amounts.values(), [])
+        came_back = [
+            sign * _round(row.amount / api.minor_units)
+            for key, row in api.operations.items()
+            if key not in mark["operations"] and row.data.get("came_back")
+            for sign in (-1, 1)
+        ]
+        return sum(amounts.values(), came_back)
 
     def _compare_layers(self, api, mark):
         layers = {

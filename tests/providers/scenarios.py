@@ -6,6 +6,9 @@ are compared.
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from lib.rpc import RpcError
+
 SCENARIOS = {}
 # What a scenario may need of a provider and its module, beside saved methods.
 FEATURES = (
@@ -69,6 +72,19 @@ def charge_a_part(cell):
     cell.expect("succeeded")
     cell.expect_paid(60)
     cell.expect_moved("charge", 60)
+
+
+@scenario("charge a part with cents")
+def charge_cents(cell):
+    """An amount is taken as it is, or refused before anything is sent."""
+    if cell.api.minor_units > 1:
+        cell.charge(amount=60.5)
+        cell.expect_paid(60.5)
+        cell.expect_moved("charge", 60.5)
+    else:
+        with pytest.raises(RpcError, match="would take"):
+            cell.charge(amount=60.5)
+        cell.expect_moved("charge")
 
 
 @scenario("charge declined")

@@ -264,9 +264,7 @@ class Stripe(Api):
             )
             intent = {**self.present_intent(charge), "payment_method": "pm_1"}
             yield self._sign(EVENTS[status], intent)
-        elif operation.data.setdefault("announced", operation.status) == (
-            operation.status
-        ):
+        elif operation.status == operation.data["first_status"]:
             charge = self.operations[operation.parent]
             yield self._sign("charge.refunded", self._present_charge(charge))
         else:

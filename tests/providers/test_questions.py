@@ -7,7 +7,7 @@ import pytest
 
 pytest_plugins = ["providers.fixtures"]
 
-ASKED = ("authorize", "flutterwave", "razorpay", "stripe")
+ASKED = ("authorize", "flutterwave", "mercado_pago", "razorpay", "stripe")
 ASKED_OF_PARTS = ("authorize", "razorpay", "stripe")
 # They know the key of a charge, and answer the second request as the first.
 KEYED = ("adyen", "worldline")

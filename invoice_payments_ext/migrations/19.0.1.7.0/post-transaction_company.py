@@ -4,7 +4,7 @@ from odoo import SUPERUSER_ID, api
 def migrate(cr, version):
     """Let attempts that are not booked yet be booked in the branch of their invoices.
 
-    What was booked stays where it is.
+    Booked payments stay where they are.
     """
     env = api.Environment(cr, SUPERUSER_ID, {})
     cr.execute(

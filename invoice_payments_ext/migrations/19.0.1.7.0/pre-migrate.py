@@ -1,5 +1,5 @@
 def migrate(cr, version):
-    """Keep limits of zero what they were, and give the keys to their callers.
+    """Keep the meaning of limits of zero, and give the keys to their callers.
 
     Zero meant that no second person is needed; now it means that one always is.
     """

@@ -277,8 +277,10 @@ class AccountPaymentApproval(models.Model):
         self_sudo._log_on_invoices(message)
 
     def _log_on_invoices(self, message):
-        """Note the decision on this request on the invoices."""
+        """Note the decision on this request on the invoices, or else on the contact."""
         invoices = self._get_invoices(self._get_record())
-        for record in (*invoices, *self.payment_id):
+        # Credit is of a contact: it has no document with a chatter.
+        documents = [*invoices, *self.payment_id] or self.partner_id
+        for record in documents:
             record.sudo()._message_log(body=message)
         invoices._notify_payments_changed()

@@ -6,20 +6,20 @@ from odoo.fields import Domain
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
-# How long what one person gave a customer counts together.
+# How long the amounts that one person gave a customer count together.
 TOGETHER = timedelta(hours=24)
 
-# What other rooms count towards the limit: each method returns an amount in the
+# The amounts that other rooms count towards the limit: each method returns one in the
 # company's currency, given a :class:`Giving`.
 RETURNED_METHODS = ("_get_paid_out_alone",)
 REDUCED_METHODS = ("_get_added_credit_alone",)
 
-# The kinds of request that only give money back. The others reduce what is owed.
+# The kinds of request that only give money back. The others reduce the debt.
 RETURNING_KINDS = ("refund", "pay_out")
 
 
 class Giving(NamedTuple):
-    """What is to be given, and to whom.
+    """An amount that is to be given: of which record, and to whom.
 
     :param recordset record: The payment, invoice, balance or contact.
     :param res.company company: The company whose limit it is.
@@ -33,13 +33,13 @@ class Giving(NamedTuple):
     customer: models.BaseModel
 
     def get_domain(self, same, customer="partner_id", moment="create_date"):
-        """Return the domain of what counts together with it.
+        """Return the domain of the records that count together with it.
 
-        That is what concerns the same record, whenever it was: a day's limit is evaded
+        They concern the same record, at any time: a day's limit is evaded
         by waiting for the next day. And all that the customer got lately, from any
         branch: a limit is evaded by the next invoice.
 
-        :param Domain same: What concerns the same record.
+        :param Domain same: The domain of the same record.
         :param str customer: The path to the contact.
         :param str moment: The field that says when it was.
         """
@@ -173,8 +173,8 @@ class AccountPaymentApproval(models.Model):
     def _get_returned_alone(self, giving):
         """Return the amounts that this user gave back.
 
-        :return: What left the company, what was kept as credit, and what was paid out
-                 of credit, in the company's currency.
+        :return: The amounts that left the company, were kept as credit, and were paid
+                 out of credit, in the company's currency.
         :rtype: tuple[float, float, float]
         """
         gone = kept = 0.0

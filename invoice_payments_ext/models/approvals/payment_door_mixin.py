@@ -23,7 +23,7 @@ class PaymentDoorMixin(models.AbstractModel):
         return approvals._hold(self, door.approval, arguments, amount)
 
     def _get_giving(self, arguments):
-        """Return what a request about this record gives, and to whom.
+        """Return who gets the amount of a request, and of which record.
 
         :param dict arguments: The arguments of the door.
         :rtype: Giving

@@ -29,7 +29,7 @@ class ResCompany(models.Model):
 
     @contextmanager
     def _changing_approval_limit(self, vals):
-        """Note who changed the limit, from what to what."""
+        """Note who changed the limit, with the old and the new one."""
         if "payment_approval_limit" not in vals:
             yield
             return

@@ -137,7 +137,8 @@ class AccountMove(models.Model):
     def _get_unbookable_reason(self, provider):
         """Say why money for these invoices could not be booked; empty if it can.
 
-        :param payment.provider provider: What would bring it, in superuser mode.
+        :param payment.provider provider: The one that would bring it, in superuser
+                                          mode.
         :rtype: str
         """
         owed = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
@@ -264,7 +265,7 @@ class AccountMove(models.Model):
     def _close_met_announcements(self, partials):
         """Close the announced payments of these for which matched money now stands.
 
-        :param account.partial.reconcile partials: What was matched now.
+        :param account.partial.reconcile partials: The new matches.
         """
         invoices = self.filtered(lambda move: move.move_type == "out_invoice")
         if not invoices:

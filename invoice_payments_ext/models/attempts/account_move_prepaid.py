@@ -14,7 +14,7 @@ class AccountMove(models.Model):
 
     @contextmanager
     def _taking_prepayments(self):
-        """Let issued invoices take what is open of the money that was paid before.
+        """Let issued invoices take the open part of money that was paid before.
 
         An order that is invoiced in parts has one payment for all of them. `sale` gives
         it to the first one only, as Odoo calls it *paid* then.
@@ -36,7 +36,7 @@ class AccountMove(models.Model):
     # === GETTERS === #
 
     def _get_prepaid_lines(self):
-        """Return what is open of the money that attempts of this invoice brought.
+        """Return the open lines of the money that attempts of this invoice brought.
 
         Money of which something is being refunded is left alone.
 

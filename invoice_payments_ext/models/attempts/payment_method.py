@@ -41,8 +41,8 @@ class PaymentMethod(models.Model):
         store=True,
         readonly=False,
         precompute=True,
-        help="For how many days a payment by this method is pending as a rule. What "
-        "is pending for longer is listed for a person.",
+        help="For how many days a payment by this method is pending as a rule. "
+        "Payments that are pending for longer are listed for a person.",
     )
 
     _pending_days_positive = models.Constraint(

@@ -13,7 +13,7 @@ class PaymentProvider(models.Model):
         Note: `self.ensure_one()`; to be called in superuser mode.
 
         :param res.company company: The company of the payment.
-        :param account.account accounts: What the customer owes on.
+        :param account.account accounts: The accounts of the customer's debt.
         :param account.journal journal: The journal; the provider's if not given.
         :rtype: str
         """

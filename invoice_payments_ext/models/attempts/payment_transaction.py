@@ -7,8 +7,8 @@ from .outcome_words import CHARGE_WORDS, REFUND_WORDS
 # The operations of attempts that somebody starts on a page, or from outside.
 ONLINE_OPERATIONS = ("online_direct", "online_redirect", "online_token", "validation")
 
-# What the rooms check and add when somebody from outside starts an attempt, by whatever
-# route. Each method gets the values of the attempt and returns those to be added.
+# The checks and values that the rooms add when somebody from outside starts an attempt,
+# by any route. Each method gets the values of the attempt and returns values to add.
 STARTED_ONLINE_METHODS = ("_prepare_own_method_vals", "_prepare_paced_vals")
 # What the rooms check when anybody starts an attempt to charge a saved method. Each
 # method gets the values of the attempt.
@@ -125,7 +125,8 @@ class PaymentTransaction(models.Model):
     def _check_accepted_amounts(self, vals_list):
         """Check that the gateways take the amounts of new attempts as they are.
 
-        A part or a refund that is not ours to send was reported by the gateway.
+        A part or a refund that is not ours to send was reported by the gateway. And a
+        shop's order is not ours to refuse: what the gateway takes for it is booked.
 
         :param list[dict] vals_list: The values of the attempts.
         :raise UserError: If one would take another amount.
@@ -134,9 +135,9 @@ class PaymentTransaction(models.Model):
         providers_sudo = self.env["payment.provider"].sudo()
         for vals in vals_list:
             is_sent = vals.get("request_state") == "ready"
-            is_part = vals.get("source_transaction_id") or not vals.get("amount")
+            is_paid = vals.get("invoice_ids") and not vals.get("source_transaction_id")
             is_void = vals.get("request_kind") == "void"
-            if not is_void and (is_sent or not is_part):
+            if vals.get("amount") and not is_void and (is_sent or is_paid):
                 currency = self.env["res.currency"].browse(vals["currency_id"])
                 providers_sudo.browse(vals["provider_id"])._check_accepted_amount(
                     abs(vals["amount"]), currency
@@ -146,7 +147,7 @@ class PaymentTransaction(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Check what people from outside start; Odoo's routes are in superuser mode."""
+        """Check attempts from outside; Odoo's routes are in superuser mode."""
         self._check_accepted_amounts(vals_list)
         prepared = []
         is_outside = not self.env.user._is_internal()

@@ -95,7 +95,7 @@ class PaymentTransaction(models.Model):
     def _close_announced(self, note):
         """Close these announced payments, with a note for the staff.
 
-        :param str note: What stands for them, or why they are expected no more.
+        :param str note: The payment in their place, or why they are not expected.
         """
         self._set_canceled()
         self._note_closed(note)

@@ -157,6 +157,8 @@ class PaymentTransaction(models.Model):
 
     def _check_void(self, amount=None):
         """Check that something of this locked authorization is left, and free."""
+        if reason := self._get_other_mode_reason():
+            raise UserError(reason)
         # In superuser mode, the rights were checked before.
         children_sudo = self.sudo().child_transaction_ids
         if busy := children_sudo.filtered(lambda tx: tx.outcome in UNRESOLVED_OUTCOMES):

@@ -56,6 +56,8 @@ class PaymentTransaction(models.Model):
         tx_sudo = self.sudo()
         if tx_sudo.outcome != "pending" or tx_sudo._is_refund():
             return ""
+        if tx_sudo._is_of_other_mode():
+            return ""
         if url := tx_sudo.provider_id._get_finish_url(tx_sudo):
             return url
         if not tx_sudo.finish_form:

@@ -7,12 +7,12 @@ from ...tools import OURS
 from ..states import IN_FLIGHT_OUTCOMES, UNRESOLVED_OUTCOMES
 
 ADDON = "invoice_payments_ext"
-# Where it is kept, by attempt, what the fields of this addon said when it was removed.
+# Where the values of this addon's fields are kept, by attempt, when it is removed.
 LEFT_ATTEMPTS = f"{ADDON}.left_attempts"
 
 
 class PaymentTransaction(models.Model):
-    """What becomes of attempts in flight when the addon is removed and comes back."""
+    """Attempts in flight while the addon is removed, and when it comes back."""
 
     _inherit = "payment.transaction"
 
@@ -29,7 +29,7 @@ class PaymentTransaction(models.Model):
 
         Odoo knows no unknown outcome, and `draft` says that nothing was sent. Pending
         says that the money may come: Odoo then does not let the customer pay twice, and
-        accepts whatever the provider still says.
+        accepts all later messages of the provider.
 
         :raise UserError: If one is being sent at this moment.
         """
@@ -57,7 +57,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _keep_left_values(self, attempts):
-        """Keep what the fields of this addon say about some attempts."""
+        """Keep the values of this addon's fields of some attempts."""
         fields = self._get_left_fields()
         values = {
             vals.pop("id"): vals
@@ -107,7 +107,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _drop_missing_records(self, values):
-        """Return the values without what was deleted since, or is unknown now.
+        """Return the values without records that were deleted, or fields that are gone.
 
         :rtype: dict
         """

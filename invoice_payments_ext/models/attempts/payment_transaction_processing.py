@@ -114,6 +114,7 @@ class PaymentTransaction(models.Model):
         result = super()._send_api_request(*args, **kwargs)
         if answer:
             answer.exchanges += 1
+        self._compare_read(result)
         return result
 
     def _post_process(self):  # pylint: disable=missing-return

@@ -163,7 +163,7 @@ class PaymentTransaction(models.Model):
             or not self.try_lock_for_update(allow_referencing=True)
         ):
             return
-        payment_data = self.provider_id._fetch_outcome(self)
+        payment_data = self._fetch_outcome()
         if payment_data:
             self._process(self.provider_code, payment_data)
         elif payment_data is not None and self._has_arrival_delay_passed():
@@ -266,7 +266,7 @@ class PaymentTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self._apply_kept_answer()
-                if payment_data := self.provider_id._fetch_outcome(self):
+                if payment_data := self._fetch_outcome():
                     self._process(self.provider_code, payment_data)
                 self._keep_word(payment_data)
         except psycopg2.Error:

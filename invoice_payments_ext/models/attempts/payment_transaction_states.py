@@ -100,9 +100,6 @@ class PaymentTransaction(models.Model):
         of ours is in flight was captured by that one.
         """
         if captures := self._get_captures_in_flight():
-            for capture in captures.filtered(lambda tx: not tx.provider_reference):
-                source = capture.source_transaction_id
-                capture.provider_reference = source.provider_reference
             captures._set_done(state_message=state_message)
             self -= captures.source_transaction_id
         if not any(tx.source_transaction_id and not tx._is_refund() for tx in self):

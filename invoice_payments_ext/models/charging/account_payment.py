@@ -37,7 +37,7 @@ class AccountPayment(models.Model):
     def _check_charge_to_post(self, taken):
         """Check that this locked payment may charge its method now.
 
-        :param dict taken: By invoice, what other payments are about to charge for it,
+        :param dict taken: By invoice, the amount that other payments charge for it,
                            in the currency of the company. It is completed.
         """
         self.ensure_one()

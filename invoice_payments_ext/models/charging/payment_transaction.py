@@ -71,6 +71,8 @@ class PaymentTransaction(models.Model):
                 )
             )
         amount = invoice._get_retry_amount(self)
+        if reason := self._get_other_mode_reason():
+            raise UserError(reason)
         invoice._check_charge(token_id or self.token_id.id, amount)
 
     def _prepare_retry(self, token_id):

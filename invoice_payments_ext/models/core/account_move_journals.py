@@ -121,9 +121,9 @@ class AccountMove(models.Model):
         if start and date < start:
             raise UserError(
                 self.env._(
-                    "The date %(date)s lies before that of %(what)s, %(start)s.",
+                    "The date %(date)s lies before that of %(document)s, %(start)s.",
                     date=format_date(self.env, date),
-                    what=start_label,
+                    document=start_label,
                     start=format_date(self.env, start),
                 )
             )

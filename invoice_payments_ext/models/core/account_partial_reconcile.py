@@ -1,7 +1,7 @@
 from odoo import api, models
 
-# What rooms do with the entries of which something was matched: each is a method of
-# `account.move`, and gets the new matches.
+# The methods that rooms call on entries of which something was matched. They are
+# methods of `account.move`, and get the new matches.
 AFTER_MATCHING = ("_close_met_announcements",)
 
 

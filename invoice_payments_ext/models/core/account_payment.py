@@ -9,7 +9,7 @@ from ..states import POSTED_STATES
 # returns their payments.
 KEPT_ENTRIES = ("_cancel_entries_in_credit_history",)
 
-# What rooms check before payments are posted, whoever posts them and where.
+# The checks of rooms before payments are posted, whoever posts them and where.
 BEFORE_POSTING = ("_check_charges_to_post",)
 
 
@@ -115,7 +115,7 @@ class AccountPayment(models.Model):
     def action_post(self):
         """Post refunds after the payments that they give back.
 
-        What a saved method is charged by this is told as the work of the user.
+        The charge of a saved method is told as the work of the user.
         """
         for name in BEFORE_POSTING:
             getattr(self, name)()
@@ -147,12 +147,12 @@ class AccountPayment(models.Model):
         return super(AccountPayment, payments).action_cancel()
 
     def action_reject(self):
-        """Cancel the entries of customers' payments: what was rejected pays nothing.
+        """Cancel the entries of customers' payments: a rejected one pays nothing.
 
         Odoo leaves them posted, and the invoices paid.
         """
         self._check_can_be_undone("reset")
-        # What takes or gives back credit is reset or cancelled instead.
+        # Payments that take or give back credit are reset or cancelled instead.
         of_customers = self.filtered(
             lambda payment: (
                 payment.partner_type == "customer"

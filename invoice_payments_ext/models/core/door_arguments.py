@@ -1,4 +1,4 @@
-"""The arguments of doors, as data: what each may be, and its name in a message."""
+"""The arguments of doors, as data: the kind of each, and its name in a message."""
 
 import reprlib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MAX_ID = 2**31 - 1
 
 
 class Kind(NamedTuple):
-    """What an argument may be.
+    """The values that an argument may have.
 
     :param read: Returns a value as JSON can hold it, given the argument and the value.
                  It raises a `ValueError` if the value is of another kind.
@@ -31,7 +31,7 @@ class Kind(NamedTuple):
 class Argument(NamedTuple):
     """An argument of one or several doors.
 
-    :param Kind kind: What it may be.
+    :param Kind kind: The values that it may have.
     :param label: Its name in a message, at the beginning of a sentence.
     :param str model: The model of the record that it names.
     """

@@ -39,7 +39,7 @@ class PaymentSealMixin(models.AbstractModel):
             seal = self._get_seal(name)
             if not (self or value) or not self._breaks(seal, name, value):
                 continue
-            # What is refused leaves no trace in the database.
+            # A refusal leaves no trace in the database.
             _logger.warning(
                 "User %s may not write %s of %s", self.env.uid, name, self or self._name
             )

@@ -2,7 +2,7 @@ from contextlib import ExitStack
 
 from odoo import models
 
-# What rooms do around a change of a company: each is a context manager.
+# The work of rooms around a change of a company: each is a context manager.
 AROUND_COMPANY_CHANGE = ("_changing_credit_settings", "_changing_approval_limit")
 
 

@@ -29,7 +29,7 @@ class Rule(Enum):
 
 class Seal(NamedTuple):
     rule: Rule
-    instead: str = ""  # What people do instead.
+    instead: str = ""  # The way that people take instead.
 
 
 _ATTEMPT = _lt(
@@ -60,6 +60,7 @@ SEALED_FIELDS = {
         "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
         "active": Seal(Rule.LESS, _METHOD),
         "refused_transaction_id": Seal(Rule.NEVER, _METHOD),
+        "provider_mode": Seal(Rule.NEVER, _METHOD),
         "consent_text": Seal(Rule.NEVER, _CONSENT),
         "consent_date": Seal(Rule.NEVER, _CONSENT),
         "consent_user_id": Seal(Rule.NEVER, _CONSENT),

@@ -14,7 +14,7 @@ class AccountCreditBalanceEntry(models.Model):
     def _rebuild_history(self, company):
         """Enter the posted items of the credit account that the history does not have.
 
-        The items say who holds how much. What the history said besides is lost: the
+        The items say who holds how much. The rest of the history is lost: the
         words for the customer are those of the entry, not the staff's.
 
         :param res.company company: The company whose credit account it is.

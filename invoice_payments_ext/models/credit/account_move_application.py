@@ -109,7 +109,7 @@ class AccountMove(models.Model):
 
         On a locked invoice and balance.
 
-        :raise UserError: If the invoice takes no payment, what remains of it is in
+        :raise UserError: If the invoice takes no payment, the rest of it is in
                           flight, or the balance does not hold as much.
         """
         self.ensure_one()

@@ -15,7 +15,7 @@ class AccountPaymentApproval(models.Model):
         return [self._describe_destination({**arguments, "to": to})]
 
     def _describe_adjustment(self, arguments):
-        """Say what is held for the customer now, and what the staff noted."""
+        """Say how much the customer holds now, and the note of the staff."""
         balance = self.env["account.credit.balance"]._find_balance(
             self.partner_id, self.company_id, self.currency_id
         )
@@ -57,7 +57,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_added_credit_alone(self, giving):
-        """Return the credit that this user added by hand, less what was deducted.
+        """Return the credit that this user added by hand, less deductions.
 
         :return: The amount in the company's currency.
         :rtype: float

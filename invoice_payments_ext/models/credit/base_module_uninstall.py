@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-# What is lost with the addon: Odoo names models with a chatter only.
+# The models lost with the addon: Odoo names those with a chatter only.
 LOST_MODELS = (
     "account.credit.balance",
     "account.credit.balance.entry",
@@ -9,7 +9,7 @@ LOST_MODELS = (
 
 
 class BaseModuleUninstall(models.TransientModel):
-    """What is lost with the addon, and what stays."""
+    """The records that are lost with the addon, and those that stay."""
 
     _inherit = "base.module.uninstall"
 

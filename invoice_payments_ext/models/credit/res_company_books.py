@@ -57,7 +57,7 @@ class ResCompany(models.Model):
                 providers.create(vals)
 
     def _tell_chosen_credit_account(self):
-        """Say on the credit account what it is for, and that it can be changed."""
+        """Say the purpose of the credit account on it, and that it can be changed."""
         self.ensure_one()
         self.credit_balance_account_id._message_log(
             body=self.env._(

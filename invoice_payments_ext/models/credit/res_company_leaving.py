@@ -3,13 +3,13 @@ from odoo.fields import Domain
 
 from ...tools import OURS
 
-# The module of the external ids by which an installation finds what another one left.
-# It is not the addon's name: Odoo deletes what has an id of a module that goes.
+# The module of the external ids by which an installation finds the books of an earlier
+# one. It is not the addon's name: Odoo deletes all with an id of a module that goes.
 LEFT = "__invoice_payments_ext__"
 
 
 class ResCompany(models.Model):
-    """What stays of the books of credit when the addon goes, and is found again."""
+    """The books of credit that stay when the addon goes, and are found again."""
 
     _inherit = "res.company"
 
@@ -42,7 +42,7 @@ class ResCompany(models.Model):
             journal._write({"active": False})
         providers.write(providers._get_removal_values())
         (providers - used).unlink()
-        # Odoo deletes what has an id of the addon, posted entries of the demo data too.
+        # Odoo deletes all with an id of the addon, posted entries of the demo data too.
         self.env["ir.model.data"].sudo().search(
             [
                 ("module", "=", "invoice_payments_ext"),
@@ -100,7 +100,7 @@ class ResCompany(models.Model):
         self.env["account.credit.balance.entry"]._rebuild_history(self)
 
     def _take_up_left(self, kind, model):
-        """Return what an earlier installation left, and forget its external id.
+        """Return the record of an earlier installation, and forget its external id.
 
         :param str kind: See :meth:`_remember_left`.
         :param odoo.models.BaseModel model: The model of the record.

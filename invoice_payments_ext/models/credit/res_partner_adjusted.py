@@ -12,7 +12,7 @@ class ResPartner(models.Model):
     # === GETTERS === #
 
     def _get_giving(self, arguments):
-        """Return what an adjustment gives: it is of the company that it names."""
+        """Return the data of an adjustment: it is of the company that it names."""
         company = self._get_credit_company(arguments["company_id"])
         currency = self._get_credit_currency(arguments["currency_id"], company)
         return Giving(self, company, currency, self.commercial_partner_id)

@@ -42,7 +42,7 @@ class AccountMove(models.Model):
         """Record a payment that takes exactly this amount off the invoice.
 
         :param float amount: The amount, in the invoice's currency.
-        :param dict values: What :meth:`_get_external_values` returned.
+        :param dict values: The result of :meth:`_get_external_values`.
         :rtype: account.payment
         """
         parts = self._plan_booked_parts(amount)
@@ -61,7 +61,7 @@ class AccountMove(models.Model):
         return payment
 
     def _plan_booked_parts(self, amount):
-        """Distribute an amount over what is open of this invoice, oldest due first.
+        """Distribute an amount over the open lines of this invoice, oldest due first.
 
         :return: The lines, each with its part and at how much that is booked.
         :rtype: list[tuple[account.move.line, float, float]]

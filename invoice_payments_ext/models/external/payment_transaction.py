@@ -118,7 +118,7 @@ class PaymentTransaction(models.Model):
         """Record the money as external payments that stand for this attempt."""
         invoices = self._get_attempt_invoices()
         tx_sudo = self.sudo()
-        # Closed first: else it would be closed by what is recorded now.
+        # Closed first: else the payment that is recorded now would close it.
         tx_sudo._set_canceled()
         payments = invoices.record_external_payment(
             amount=amount if len(invoices) == 1 else None, **values

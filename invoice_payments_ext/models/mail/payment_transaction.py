@@ -2,7 +2,10 @@ import base64
 import logging
 from datetime import timedelta
 
+from markupsafe import Markup
+
 from odoo import Command, api, fields, models
+from odoo.tools.mail import prepend_html_content
 
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from ..states import OUTCOMES, POSTED_STATES
@@ -143,13 +146,31 @@ class PaymentTransaction(models.Model):
         self.customer_mail_date = fields.Datetime.now()
         is_of_payment = self.customer_mail in ("receipt", "refund")
         record = self.payment_id if is_of_payment else self
-        mail = self.env["mail.mail"].browse(
-            template.with_company(self.company_id).send_mail(record.id)
-        )
+        mail = self._queue_mail(template, record)
         if self.customer_mail == "receipt":
             self._attach_invoices(mail)
         self._log_customer_mail(recipients)
         self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
+
+    def _queue_mail(self, template, record):
+        """Queue a mail about this attempt; in test mode it says so, in any template.
+
+        :param mail.template template: The template.
+        :param record: The attempt or its payment, which the template is about.
+        :return: The mail.
+        :rtype: mail.mail
+        """
+        mail = self.env["mail.mail"].browse(
+            template.with_company(self.company_id).send_mail(record.id)
+        )
+        if self._is_test():
+            env = self.with_context(lang=self._get_mail_recipients()[:1].lang).env
+            mail.subject = env._("[Test mode] %s", mail.subject)
+            note = Markup("<p><strong>%s</strong></p>") % env._(
+                "This mail is about a payment in test mode: no money was moved."
+            )
+            mail.body_html = prepend_html_content(mail.body_html, str(note))
+        return mail
 
     def _is_customer_mail_true(self):
         """Tell if the mail is still true.

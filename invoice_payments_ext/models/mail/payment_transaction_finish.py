@@ -33,7 +33,7 @@ class PaymentTransaction(models.Model):
             )
         template = self.env.ref("invoice_payments_ext.mail_template_payment_finish")
         # In superuser mode: the link and the template are not the staff's.
-        template.sudo().with_company(self.company_id).send_mail(self.id)
+        self.sudo()._queue_mail(template.sudo(), self)
         for invoice in self._get_mail_invoices():
             invoice._message_log(
                 body=self.env._(

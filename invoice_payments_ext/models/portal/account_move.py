@@ -51,7 +51,7 @@ class AccountMove(models.Model):
 
         :return: One dict a row, with `id`, `kind`, `state`, `title`, `method`,
                  `reference`, `date`, `amount`, `currency`, `amount_applied`,
-                 `messages`, `receipt_url`, `finish_url` and `refunds`.
+                 `messages`, `receipt_url`, `finish_url`, `test_label` and `refunds`.
         :rtype: list[dict]
         """
         self.ensure_one()
@@ -131,6 +131,7 @@ class AccountMove(models.Model):
             ],
             "receipt_url": self._get_portal_receipt_url(row),
             "finish_url": row["finish_url"],
+            "test_label": row["test_label"],
             "refunds": refunds,
         }
 
@@ -178,6 +179,7 @@ class AccountMove(models.Model):
             if state == "processing"
             else [],
             "receipt_url": self._get_portal_receipt_url(refund),
+            "test_label": refund["test_label"],
         }
 
     # === RECEIPTS === #

@@ -252,7 +252,7 @@ class AccountMove(models.Model):
         ]
 
     def _get_overdue_amount(self):
-        """Return what of these invoices, in one currency, is overdue and can be paid.
+        """Return the overdue amount of these invoices, in one currency, to be paid.
 
         :return: The amount in the invoices' currency.
         :rtype: float

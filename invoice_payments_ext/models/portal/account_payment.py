@@ -75,7 +75,8 @@ class AccountPayment(models.Model):
 
         :return: One dict a payment, with `id`, `title`, `state`, `state_label`,
                  `state_color`, `reference`, `method`, `date`, `amount` (below zero
-                 when it was given back), `currency`, `invoices` and `receipt_url`.
+                 when it was given back), `currency`, `invoices`, `test_label` and
+                 `receipt_url`.
         :rtype: list[dict]
         """
         moves = self.env["account.move"]
@@ -98,6 +99,7 @@ class AccountPayment(models.Model):
                     "amount": -payment.amount if is_refund else payment.amount,
                     "currency": payment.currency_id,
                     "invoices": invoices._filter_of_customer(payment.partner_id),
+                    "test_label": payment._get_test_label(),
                     "receipt_url": f"/my/payments/{payment.id}/receipt"
                     if state == "succeeded" and not payment.is_taken_back
                     else "",
@@ -116,6 +118,18 @@ class AccountPayment(models.Model):
             return self.env._("Returned")
         is_refund = self.payment_type == "outbound"
         return self.env._("Refund") if is_refund else self.env._("Payment")
+
+    def _get_test_label(self):
+        """Return the words for a payment in test mode; an empty text for any other.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        # In superuser mode: customers print receipts too.
+        is_test = any(tx._is_test() for tx in self.sudo().payment_transaction_id)
+        return self.env._("Test mode") if is_test else ""
 
     def _get_portal_method(self):
         """Return how the money came or went, in words for the customer.

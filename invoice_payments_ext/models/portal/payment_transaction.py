@@ -88,6 +88,7 @@ class PaymentTransaction(models.Model):
                         tx.partner_id
                     ),
                     "receipt_url": "",
+                    "test_label": self.env._("Test mode") if tx._is_test() else "",
                 }
             )
         return rows

@@ -19,7 +19,7 @@ class PaymentTransaction(models.Model):
     def _log_in_burst(self):
         """Let one line of the chatter stand for attempts that fail one after another.
 
-        The first one is logged as any other, and what brings money always is. The
+        The first one is logged as any other, and one that brings money always is. The
         attempts themselves stay in the Payments section.
 
         Note: `self.ensure_one()`

@@ -116,7 +116,7 @@ class PaymentTransaction(models.Model):
         Those of people with a link never slow the customer's own people, who would be
         locked out by them.
 
-        :return: For each kind, what identifies it, and the condition.
+        :return: For each kind, its identity, and the condition.
         :rtype: dict[str, tuple[str, odoo.tools.SQL]]
         """
         user = self.env.user
@@ -156,8 +156,8 @@ class PaymentTransaction(models.Model):
         """Count the attempts of the last day that brought nothing.
 
         Requests with the same card, person or address count one after the other, each
-        on what the one before has stored: in a database transaction of its own, because
-        this one does not see what was stored after it began.
+        on the attempts that the one before has stored: in a database transaction of its
+        own, because this one does not see attempts that were stored after it began.
 
         :param dict conditions: See :meth:`_get_counted_conditions`.
         :return: For each kind how many there are, and when the last one was started.

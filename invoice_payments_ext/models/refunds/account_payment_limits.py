@@ -186,7 +186,7 @@ class AccountPayment(models.Model):
         """Return the amount of this payment that can still be given back.
 
         That is its amount less the refunds that are done and those in flight, and less
-        what was taken back in another way, however that was matched.
+        the money that was taken back in another way, however that was matched.
 
         :param bool is_of_credit: Whether credit is paid out. The part of this payment
                                   that is kept on a balance can then go back, too.
@@ -361,6 +361,8 @@ class AccountPayment(models.Model):
                 "The provider %s is disabled: enable it, or refund outside.",
                 provider.name,
             )
+        if other_mode := transaction_sudo._get_other_mode_reason():
+            return other_mode
         if unbookable := provider._get_unbookable_reason(
             self.company_id.sudo(),
             self.destination_account_id.sudo(),

@@ -143,7 +143,7 @@ class AccountPayment(models.Model):
         """Keep the values that the cap on refunds depends on.
 
         That is the amount, and that the payment is posted when its journal entry is,
-        by whatever door.
+        by any door.
         """
         if any(name in vals for name in CAPPED_FIELDS):
             self._check_kept_with_entry(vals)
@@ -212,7 +212,7 @@ class AccountPayment(models.Model):
         """Return those of these drafts that are matched with something, once posted.
 
         They paid an invoice before, gave something back, or were given back. Not
-        refunds of a gateway: their money went, whatever the books say.
+        refunds of a gateway: their money went, even if the books say otherwise.
         """
         matched = self.sudo().filtered(
             lambda payment: (

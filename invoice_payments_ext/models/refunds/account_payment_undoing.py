@@ -8,7 +8,7 @@ LIQUIDITY_TYPES = ("asset_cash", "liability_credit_card")
 
 
 class AccountPayment(models.Model):
-    """Payments that are called off: never against what the gateway holds or paid."""
+    """Payments that are called off: never against money that the gateway holds."""
 
     _inherit = "account.payment"
 
@@ -17,7 +17,7 @@ class AccountPayment(models.Model):
     def _check_not_at_gateway(self):
         """Check that no gateway says otherwise, before payments are called off.
 
-        :raise UserError: Naming the payment, and what is done instead.
+        :raise UserError: Naming the payment, and the way to take instead.
         """
         for payment in self.sudo().filtered(lambda payment: payment._is_at_gateway()):
             values = {
@@ -90,7 +90,7 @@ class AccountPayment(models.Model):
         )
 
     def _get_invoice_lines_to_match_again(self):
-        """Return what is open of the invoices that a payment paid before its reset.
+        """Return the open lines of the invoices that a payment paid before its reset.
 
         :rtype: account.move.line
         """
@@ -104,10 +104,10 @@ class AccountPayment(models.Model):
             lambda line: line.display_type == "payment_term" and not line.reconciled
         )
 
-    # === WHAT OTHERS TOOK BACK === #
+    # === TAKEN BACK BY OTHERS === #
 
     def _get_taken_back(self):
-        """Return what the bank, or anybody by an entry, took back of this payment.
+        """Return the amount that the bank, or an entry, took back of this payment.
 
         See `TAKEN_BACK`, which says the same of many payments.
 
@@ -127,7 +127,7 @@ class AccountPayment(models.Model):
     def _is_taken_by(self, line):
         """Tell if a journal item took this money, and is not a debt that it paid.
 
-        :param account.move.line line: What is matched with this payment.
+        :param account.move.line line: The line that is matched with this payment.
         :rtype: bool
         """
         self.ensure_one()

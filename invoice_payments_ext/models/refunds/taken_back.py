@@ -1,10 +1,10 @@
-"""What was taken of payments by others than their refunds, as one query."""
+"""The amounts that others than refunds took of payments, as one query."""
 
 from odoo.tools import SQL
 
 # By a payment's id, the amount in its currency that is matched with money that went
-# out: on a bank statement, by an entry, or by a payment that names no source. What is
-# matched with a debt is still held.
+# out: on a bank statement, by an entry, or by a payment that names no source. An
+# amount that is matched with a debt is still held.
 TAKEN_BACK = SQL(
     """
     SELECT payment.id, sum(part.credit_amount_currency) AS amount

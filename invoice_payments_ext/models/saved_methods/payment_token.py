@@ -4,14 +4,27 @@ from odoo.exceptions import UserError
 
 class PaymentToken(models.Model):
     _name = "payment.token"
-    _inherit = ["payment.token", "payment.consent.mixin"]
+    _inherit = ["payment.token", "payment.consent.mixin", "payment.mode.mixin"]
+
+    def _fill_known_modes(self):
+        """A method that a live transaction charged is of the live mode."""
+        self.env.cr.execute(
+            """
+            UPDATE payment_token token SET provider_mode = 'live'
+             WHERE EXISTS (SELECT FROM payment_transaction tx
+                            WHERE tx.token_id = token.id
+                              AND tx.is_live AND tx.state = 'done')
+            """
+        )
 
     def _get_available_tokens(self, *args, **kwargs):
-        """Offer people from outside their own methods only, that may be charged.
+        """Offer methods that may be charged, in the mode of their provider.
 
-        Odoo's pages ask for those of the customer, whoever has the link.
+        People from outside are offered their own: Odoo's pages ask for those of the
+        customer, whoever has the link.
         """
         tokens = super()._get_available_tokens(*args, **kwargs)
+        tokens = tokens.filtered(lambda token: not token._is_of_other_mode())
         if self.env.user._is_internal():
             return tokens
         owners = self._get_own_partners()
@@ -145,7 +158,17 @@ class PaymentToken(models.Model):
             return self.env._("%(provider)s is disabled.", provider=provider.name)
         if not method.active:
             return self.env._("%(method)s is switched off.", method=method.name)
-        return self._get_refused_reason()
+        if not self._is_of_other_mode():
+            return self._get_refused_reason()
+        if self._is_test():
+            return self.env._(
+                "It was saved in test mode, and %(provider)s is in live mode now.",
+                provider=provider.name,
+            )
+        return self.env._(
+            "It was saved in live mode, and %(provider)s is in test mode now.",
+            provider=provider.name,
+        )
 
     def _get_refused_reason(self):
         """Say why this saved method must not be charged again at all.

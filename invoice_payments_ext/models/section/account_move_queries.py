@@ -1,8 +1,9 @@
-from odoo import models
+from odoo import fields, models
 from odoo.tools import SQL
 
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 from ..refunds.taken_back import TAKEN_BACK
+from ..states import PENDING_OUTCOMES
 
 
 class AccountMove(models.Model):
@@ -136,6 +137,14 @@ class AccountMove(models.Model):
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
                        retried.reference AS retry_of, provider.code AS provider_code,
+                       coalesce(tx.provider_mode, provider.state) = 'test' AS is_test,
+                       tx.provider_mode != CASE provider.state
+                           WHEN 'enabled' THEN 'live' WHEN 'test' THEN 'test'
+                       END AS is_of_other_mode,
+                       tx.outcome IN %(pending)s AND %(now)s::timestamp
+                           > coalesce(tx.last_state_change, tx.create_date)
+                           + method.pending_days * interval '1 day'
+                           AS is_pending_too_long,
                        %(pays_out)s AS pays_out_credit,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
@@ -151,6 +160,8 @@ class AccountMove(models.Model):
                  WHERE tx.id IN (SELECT id FROM own)
                    AND tx.outcome != 'draft' AND tx.operation != 'validation'
                 """,
+                pending=PENDING_OUTCOMES,
+                now=fields.Datetime.now(),
                 pays_out=PAYS_OUT_CREDIT,
                 provider=self.env["payment.provider"]._field_to_sql("provider", "name"),
                 method=self.env["payment.method"]._field_to_sql("method", "name"),
@@ -164,6 +175,7 @@ class AccountMove(models.Model):
         """Read the payments behind the entries and attempts, and those never posted."""
         self.env["account.payment"].flush_model()
         self.env["account.refund.allocation"].flush_model()
+        self.env["account.payment.reversal"].flush_model()
         payment_ids = {row["payment_id"] for row in entries.values()}
         payment_ids |= {row["payment_id"] for row in transactions.values()}
         rows = self.env.execute_query_dict(
@@ -197,7 +209,9 @@ class AccountMove(models.Model):
                            AND line.account_id = payment.destination_account_id)
                            AS unallocated,
                        (SELECT taken.amount FROM (%(taken_back)s) taken
-                         WHERE taken.id = payment.id) AS taken_back
+                         WHERE taken.id = payment.id) AS taken_back,
+                       EXISTS (SELECT FROM account_payment_reversal reversal
+                         WHERE reversal.payment_id = payment.id) AS has_reversals
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line

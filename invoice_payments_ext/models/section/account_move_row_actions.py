@@ -160,12 +160,13 @@ class AccountMove(models.Model):
         if not row.tx:
             return
         outcome = row.tx["outcome"]
+        other_mode = self._get_row_mode_reason(row)
         if STATES[outcome].is_unsuccessful and not row.tx["source_transaction_id"]:
             yield (
                 "retry",
                 self.env._("It was for several invoices.")
                 if row.tx["invoice_count"] > 1
-                else blocked["retry"],
+                else other_mode or blocked["retry"],
             )
         if outcome in EXPECTED_OUTCOMES:
             yield "received", ""
@@ -175,8 +176,8 @@ class AccountMove(models.Model):
         if outcome in RESOLVABLE_OUTCOMES:
             yield "resolve", ""
         if outcome == "authorized":
-            yield "capture", ""
-            yield "void", ""
+            yield "capture", other_mode
+            yield "void", other_mode
 
     def _get_money_actions(self, row, blocked):
         """Return the actions that give back the money, or the credit, of a row."""
@@ -233,6 +234,17 @@ class AccountMove(models.Model):
             yield "open_entry", ""
 
     # === WHY NOT === #
+
+    def _get_row_mode_reason(self, row):
+        """Say that an attempt is of the provider's other mode; empty if it is not.
+
+        Its money can still be refunded outside.
+        """
+        if not row.tx["is_of_other_mode"]:
+            return ""
+        if row.values["is_test"]:
+            return self.env._("It was made in test mode.")
+        return self.env._("It was made in live mode.")
 
     def _get_row_refund_reason(self, values):
         """Say why nothing of a row is left to refund; an empty text if something is."""

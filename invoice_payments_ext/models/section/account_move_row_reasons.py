@@ -4,7 +4,7 @@ from ..states import STATE_BY_ENTRY
 
 
 class AccountMove(models.Model):
-    """Why a row of the Payments section is not what its amount makes believe."""
+    """Why a row of the Payments section brings less than its amount says."""
 
     _inherit = "account.move"
 
@@ -25,7 +25,7 @@ class AccountMove(models.Model):
         return f"{reason} ({words})".strip()
 
     def _get_unbooked_reason(self, payment):
-        """Say why money that was received is not in the books, and what to do.
+        """Say why money that was received is not in the books, and the next step.
 
         :param dict payment: The payment of the attempt; empty if there is none.
         :rtype: str

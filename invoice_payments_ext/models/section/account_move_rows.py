@@ -57,6 +57,8 @@ class AccountMove(models.Model):
             user=tx["author"],
             payment_id=tx["payment_id"],
             transaction_id=tx["id"],
+            is_test=tx["is_test"],
+            is_pending_too_long=tx["is_pending_too_long"],
         )
 
     def _prepare_booked_refund(self, payment, source):
@@ -107,6 +109,8 @@ class AccountMove(models.Model):
             "memo": "",
             "transaction_id": False,
             "payment_id": False,
+            "is_test": False,
+            "is_pending_too_long": False,
             "actions": [],
         }
         refund.update(
@@ -178,6 +182,8 @@ class AccountMove(models.Model):
             payment_id=tx["payment_id"],
             move_id=payment.get("move_id"),
             retry_of=tx["retry_of"],
+            is_test=tx["is_test"],
+            is_pending_too_long=tx["is_pending_too_long"],
             amount_unallocated=payment.get("unallocated"),
             amount_taken_back=payment.get("taken_back"),
         )
@@ -286,6 +292,8 @@ class AccountMove(models.Model):
             "move_id": False,
             "line_ids": [],
             "retry_of": "",
+            "is_test": False,
+            "is_pending_too_long": False,
             "finish_url": "",
             "amount_unallocated": 0.0,
             "amount_taken_back": 0.0,
@@ -355,7 +363,20 @@ class AccountMove(models.Model):
                 part["state_label"] = labels["state"][part["state"]]
                 part["state_color"] = state.color
                 part["is_closed"] = state.is_unsuccessful
+                part.update(self._get_mark_labels(part))
             row["refunded_label"] = self._get_refunded_label(row)
+
+    def _get_mark_labels(self, part):
+        """Return the words for the marks beside the state of a row or a refund.
+
+        :rtype: dict[str, str]
+        """
+        return {
+            "test_label": self.env._("Test mode") if part["is_test"] else "",
+            "late_label": self.env._("For too long")
+            if part["is_pending_too_long"]
+            else "",
+        }
 
     def _get_refunded_label(self, row):
         """Say how much of a row was given back, and in which way."""

@@ -48,9 +48,11 @@ class AccountMove(models.Model):
 
         :rtype: list[dict]
         """
-        if not payments:
+        payment_ids = [
+            payment["id"] for payment in payments.values() if payment["has_reversals"]
+        ]
+        if not payment_ids:
             return []
-        self.env["account.payment.reversal"].flush_model()
         return self.env.execute_query_dict(
             SQL(
                 """
@@ -64,7 +66,7 @@ class AccountMove(models.Model):
                  WHERE reversal.payment_id IN %s
               ORDER BY reversal.id
                 """,
-                tuple(payments),
+                tuple(payment_ids),
             )
         )
 

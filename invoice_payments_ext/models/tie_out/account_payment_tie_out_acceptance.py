@@ -4,7 +4,7 @@ from odoo import fields, models
 class AccountPaymentTieOutAcceptance(models.Model):
     """A finding of the tie-out from before the installation that somebody accepted.
 
-    Nobody changes or deletes it: who accepted what, when and why stays on record.
+    Nobody changes or deletes it: who accepted which, when and why stays on record.
     """
 
     _name = "account.payment.tie.out.acceptance"

@@ -47,7 +47,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_unposted_statement(self):
-        """Find what is deducted from invoices by entries that are not posted."""
+        """Find deductions from invoices by entries that are not posted."""
         return SQL(
             """
             SELECT move.id, move.company_id, move.currency_id,

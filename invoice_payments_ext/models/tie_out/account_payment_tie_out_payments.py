@@ -91,7 +91,7 @@ class AccountPaymentTieOut(models.AbstractModel):
     _inherit = "account.payment.tie.out"
 
     def _get_fingerprint_statement(self):
-        """Compare each transaction with what was kept when it was made and processed.
+        """Compare each transaction with its fingerprint of when it was processed.
 
         The fields may also be changed by SQL, by other addons, or by superuser code.
         """

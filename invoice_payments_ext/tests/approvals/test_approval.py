@@ -142,7 +142,7 @@ class TestApproval(InvoicePaymentsCommon):
                 self.assertEqual(request.state, "waiting")
                 self.assertEqual(request.requester_id, self.supervisor)
 
-    def test_what_was_refused_does_not_wait(self):
+    def test_refused_request_does_not_wait(self):
         with self.assertRefused("above the remaining amount"):
             self.invoice.write_off(1000.01, "Insolvent")
         self.assertFalse(self.env["account.payment.approval"].search([]))
@@ -229,13 +229,13 @@ class TestApproval(InvoicePaymentsCommon):
         )
         self._request(0.01)
 
-    def test_what_was_undone_does_not_count(self):
+    def test_undone_amounts_do_not_count(self):
         self.invoice.write_off(60.0, "Insolvent").undo_write_off()
         self.assertEqual(
             self.invoice.write_off(60.0, "Insolvent")._name, "account.move"
         )
 
-    def test_what_another_person_or_customer_took_does_not_count(self):
+    def test_amounts_of_another_person_or_customer_do_not_count(self):
         self.invoice.write_off(60.0, "Insolvent")
         stranger = self.env["res.partner"].create({"name": "Stranger"})
         invoice = self.make_invoice(partner_id=stranger.id)
@@ -314,14 +314,18 @@ class TestApproval(InvoicePaymentsCommon):
             request.with_user(self.accountant).approve()
         with self.assertRefused("asked for this yourself", AccessError):
             request.approve()
+        notes = self._notes(self.partner)
+        self.assertIn("waits for a second person", notes)
         entry = request.with_user(self.approver).approve()
         self.assertEqual((entry.amount, entry.user_id), (5000.0, self.approver))
+        notes = self._notes(self.partner)
+        self.assertIn(f"requested by {self.supervisor.name}, was approved", notes)
         self.assertEqual(entry.note, "Loud")
         self.assertEqual(request.result, entry)
         told = request.with_user(self.supervisor)._get_waiting_notification()
         self.assertIn(self.approver.name, told["params"]["message"])
 
-    def test_credit_that_is_added_counts_with_what_is_written_off(self):
+    def test_added_credit_counts_with_write_offs(self):
         self._adjust(60.0)
         self._adjust(40.0)
         self.assertEqual(self._adjust(0.01)._name, "account.payment.approval")
@@ -353,7 +357,7 @@ class TestApproval(InvoicePaymentsCommon):
         request = payment.refund(60.0, "outside", reason="Wrong")
         self.assertEqual(request._name, "account.payment.approval")
 
-    def test_what_was_approved_does_not_count_for_the_approver(self):
+    def test_approved_amounts_do_not_count_for_the_approver(self):
         self._request(150.0).approve()
         mine = self.invoice.with_user(self.approver)
         self.assertEqual(mine.write_off(60.0, "Insolvent")._name, "account.move")
@@ -605,7 +609,7 @@ class TestApproval(InvoicePaymentsCommon):
             request.approve()
         payment.sudo().action_post()
 
-    def test_details_say_what_is_approved(self):
+    def test_details_describe_the_request(self):
         request = self._request(150.0, date="2026-02-01")
         account = self.company.write_off_account_id.display_name
         self.assertEqual(

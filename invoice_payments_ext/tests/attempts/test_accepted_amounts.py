@@ -1,6 +1,7 @@
 import ast
 from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import file_open
 
@@ -77,14 +78,13 @@ class TestAcceptedAmounts(InvoicePaymentsCommon):
         self.assert_refused_unsent(
             "would take", dialog.create(values).action_create_payments
         )
-        for operation in ("online_direct", "online_redirect", "online_token"):
-            with self.subTest(operation), self.assertRefused("would take"):
-                self._create_transaction(
-                    operation.removeprefix("online_"),
-                    amount=9.5,
-                    currency_id=self.invoice.currency_id.id,
-                    operation=operation,
-                )
+        values = {"amount": 9.5, "currency_id": self.invoice.currency_id.id}
+        paid = [Command.set(self.invoice.ids)]
+        for flow in ("direct", "redirect", "token"):
+            with self.subTest(flow), self.assertRefused("would take"):
+                self._create_transaction(flow, **values, invoice_ids=paid)
+        # A shop's order is not refused: what the gateway takes for it is booked.
+        self._create_transaction("direct", **values)
 
     def test_what_the_gateway_reports_is_never_refused(self):
         attempt = self.invoice.charge(self.token.id)

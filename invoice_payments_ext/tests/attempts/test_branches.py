@@ -29,7 +29,7 @@ class TestBranches(InvoicePaymentsCommon):
         self._keep()
 
     def charge(self, amount):
-        """Charge the branch's invoice as its own user, and read what came of it."""
+        """Charge the branch's invoice as its own user, and read the result."""
         self.gateway.answers = ["done"]
         tx = self.invoice.charge(self.token.id, amount)
         self.assertEqual(tx.outcome, "succeeded")

@@ -95,7 +95,7 @@ class TestPending(InvoicePaymentsCommon):
             .search([("is_pending_too_long", "=", True)])
         )
 
-    def test_what_is_pending_for_too_long_is_listed(self):
+    def test_attempts_pending_for_too_long_are_listed(self):
         attempt = self.start_attempt("pending", amount=400).sudo()
         transfer = self.announce(500)
         self.assertEqual(transfer.payment_method_id.pending_days, 14)
@@ -112,6 +112,12 @@ class TestPending(InvoicePaymentsCommon):
             self.assertEqual(
                 (attempt | transfer).filtered("is_pending_too_long"), listed
             )
+            marked = [
+                row["transaction_id"]
+                for row in self.rows().values()
+                if row["late_label"] == "For too long"
+            ]
+            self.assertEqual(set(marked), set(listed.ids))
         method.pending_days = 20
         self.assertEqual(self.list_too_long(), transfer)
         not_listed = self.env["payment.transaction"].search(

@@ -252,7 +252,7 @@ class TestSeams(InvoicePaymentsCommon):
         )
         self.assertEqual(self.start_attempt(RuntimeError("cut")).outcome, "declined")
 
-    def test_odoo_s_time_out_is_what_this_addon_counts_on(self):
+    def test_odoo_s_time_out_is_as_this_addon_expects(self):
         with patch.object(payment_provider.requests, "request") as request:
             self._charge_over_http("http://127.0.0.1:1")
         self.assertEqual(request.call_args.kwargs["timeout"], 10)
@@ -477,7 +477,7 @@ class TestSeams(InvoicePaymentsCommon):
             ):
                 attempt.resolve(False, "Because")
 
-    def test_who_said_what_and_when_is_kept(self):
+    def test_person_word_and_time_are_kept(self):
         for charged, words in ((True, "as charged"), (False, "as not charged")):
             with self.subTest(charged):
                 self.invoice = self.make_invoice()

@@ -77,7 +77,7 @@ class TestStates(BaseCase):
         for name, state in OUTCOMES.items():
             self.assertTrue(state.money_moved or "succeeded" in state.next, name)
 
-    def test_what_is_sent_is_sent_once(self):
+    def test_request_is_sent_once(self):
         for name, state in OUTCOMES.items():
             self.assertNotIn("ready", state.next)
             self.assertEqual("sent" in state.next, name in INITIAL_OUTCOMES, name)

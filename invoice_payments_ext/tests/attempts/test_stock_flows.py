@@ -102,7 +102,7 @@ class TestStockFlows(InvoicePaymentsCommon):
             self.env.flush_all()
             self.env.invalidate_all()
 
-    def test_payments_are_searched_of_what_is_matched_only(self):
+    def test_payments_are_searched_of_matched_lines_only(self):
         find_payments = AccountMove._compute_reconciled_payment_ids
         searched = self.env["account.move"]
 

@@ -51,7 +51,7 @@ class TestProportion(BaseCase):
             self.assertLessEqual(abs(part - exact), 1 + 1e-6)
             self.assertTrue(min(0, limit) <= part <= max(0, limit))
 
-    def test_what_does_not_fit(self):
+    def test_taxes_that_do_not_fit(self):
         with self.assertRaises(ValueError):
             apportion(11, [5.0, 6.0], [5, 5])
 

@@ -72,7 +72,7 @@ class TestCharge(InvoicePaymentsCommon):
         self.run_resolver()
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
-    def test_late_confirmation_above_what_remains_is_kept_and_told(self):
+    def test_late_confirmation_above_the_remaining_amount_is_kept_and_told(self):
         self.late_confirmation = True
         self.gateway.answers = ["error", "done"]
         first = self.invoice.charge(self.token.id)
@@ -224,7 +224,7 @@ class TestCharge(InvoicePaymentsCommon):
             attempt.void()
         attempt.sudo().amount = 1000.0
 
-    def test_what_cannot_be_booked_is_kept_told_and_booked_later(self):
+    def test_money_that_cannot_be_booked_is_kept_told_and_booked_later(self):
         with self.force_error_once(
             "payment.transaction", "_settle", ValidationError("No journal")
         ):
@@ -242,7 +242,7 @@ class TestCharge(InvoicePaymentsCommon):
 class _MaxRetryError(Exception):
     reason = NewConnectionError(None, "refused")
 
-    # === WHAT COULD NOT BE BOOKED === #
+    # === NOT BOOKED === #
 
     def test_refused_before_the_gateway_where_it_could_not_be_booked(self):
         """Neither charged, issued, captured nor refunded."""

@@ -37,7 +37,7 @@ class TestDialogs(InvoicePaymentsCommon):
 
     # === CREATE === #
 
-    def test_what_is_proposed(self):
+    def test_proposed_values(self):
         dialog = self._open_create()
         self.assertEqual(dialog.amount, 1000.0)
         self.assertEqual(dialog.method, str(self.token.id))
@@ -148,7 +148,7 @@ class TestDialogs(InvoicePaymentsCommon):
         dialog.action_record()
         self.assertEqual(self.invoice.amount_residual, 600.0)
 
-    def test_what_each_outcome_tells(self):
+    def test_words_of_each_outcome(self):
         for answer, kind, texts in (
             ("done", "success", ("was received and booked",)),
             ("pending", "info", ("waits for the confirmation", self.provider.name)),
@@ -294,7 +294,7 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertEqual(retried.token_id, other)
         self.assertEqual(self.invoice.amount_residual, 600.0)
 
-    def test_retry_is_limited_to_what_is_chargeable(self):
+    def test_retry_is_limited_to_the_chargeable_amount(self):
         failed = self.start_attempt("error", amount=400.0)
         self.invoice.record_external_payment(amount=900.0)
         dialog = self._open(failed.action_retry())

@@ -207,7 +207,7 @@ class TestIssueAndCharge(InvoicePaymentsCommon):
             }
         )
 
-    def test_what_was_paid_before_is_taken_first(self):
+    def test_earlier_payments_are_taken_first(self):
         """The payment of an order, whose invoices are issued one after the other."""
         order = self.make_portal_transaction("done", amount=200.0, invoice_ids=False)
         first, second, third = (

@@ -134,7 +134,7 @@ class TestOdoosDoors(InvoicePaymentsCommon):
                 self.assertEqual(tracked.new_value_integer, self.token.id)
                 self.assertEqual(tracked.create_uid, self.accountant)
 
-    def test_capture_and_void_of_what_is_left(self):
+    def test_capture_and_void_of_the_rest(self):
         attempt = self.start_attempt("authorized", amount=100.0)
         self.gateway.answers = ["done"]
         attempt.sudo()._capture(30.0)
@@ -151,7 +151,7 @@ class TestOdoosDoors(InvoicePaymentsCommon):
             attempt.sudo()._capture()
         self.run_resolver()
 
-    def test_payment_link_for_what_is_due(self):
+    def test_payment_link_for_the_amount_due(self):
         self.assertTrue(self.make_link(self.invoice, 400.0).link)
         for amount in (1000.01, 0.0, -1.0):
             self.assertFalse(self.make_link(self.invoice, amount).link)

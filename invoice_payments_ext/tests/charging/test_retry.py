@@ -37,7 +37,7 @@ class TestRetry(InvoicePaymentsCommon):
         retried = self._fail().retry(other.id)
         self.assertEqual(retried.token_id, other)
 
-    def test_lesser_of_the_amount_and_what_is_chargeable(self):
+    def test_lesser_of_its_own_and_the_chargeable_amount(self):
         failed = self._fail(400.0)
         self.invoice.record_external_payment(amount=700.0)
         self.assertEqual(failed.retry().amount, 300.0)
@@ -100,7 +100,7 @@ class TestRetry(InvoicePaymentsCommon):
 
     # === REFUSALS === #
 
-    def test_what_did_not_fail(self):
+    def test_attempts_that_did_not_fail(self):
         succeeded = self.start_attempt("done", amount=10.0)
         with self.assertRefused(f"{succeeded.reference} did not fail"):
             succeeded.retry()
@@ -121,7 +121,7 @@ class TestRetry(InvoicePaymentsCommon):
                 with self.assertRefused(f"{attempt.reference} .*{word}"):
                     failed.retry()
 
-    def test_what_is_in_flight_itself(self):
+    def test_attempt_that_is_in_flight_itself(self):
         attempt = self.start_attempt("pending")
         with self.assertRefused(f"{attempt.reference} .*is in flight"):
             attempt.retry()

@@ -69,7 +69,7 @@ class TestDoors(InvoicePaymentsCommon):
         self.assertEqual(self.invoice._pass(door, "K", amount=None), self.invoice)
         self.assertEqual(passed, [("rights", None), ("complete", self.invoice)])
 
-    def test_key_remembers_what_was_asked(self):
+    def test_key_remembers_the_request(self):
         """Keys of earlier versions are still found: their arguments are the same."""
         charge = DOORS["account.move.charge"]
         self.assertEqual(

@@ -9,7 +9,7 @@ from ...models.core.door import DOORS
 from ...models.core.door_arguments import ARGUMENTS
 from ..credit.common_credit import CreditCommon
 
-# What no argument of a kind is.
+# Values that no argument of a kind may have.
 BAD_TEXTS = (5, True, ["x"], {"a": 1}, "a\0b", "\ud800")
 BAD_VALUES = {
     door_arguments.NUMBER.read: (
@@ -209,7 +209,7 @@ class TestDoorArguments(CreditCommon):
                 self.call(door, stranger, **arguments)
 
     def test_replay_with_the_key(self):
-        """What a replay would double, or refuse, returns the first result."""
+        """A replay that would double, or be refused, returns the first result."""
         balance = self._balance().with_user(self.supervisor)
         mails = self.env["mail.mail"].sudo()
         request = self.request.with_user(self.approver)

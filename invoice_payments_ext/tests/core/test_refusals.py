@@ -54,7 +54,7 @@ class TestRefusals(InvoicePaymentsCommon):
                 with self.assertRefused("amount must be above zero"):
                     self.invoice.record_external_payment(amount=amount)
 
-    def test_amount_above_what_remains(self):
+    def test_amount_above_the_remaining_one(self):
         message = r"amount \$.1,000\.01 is above the remaining amount of \$.1,000\.00"
         with self.assertRefused(message):
             self.invoice.charge(self.token.id, amount=1000.01)
@@ -65,7 +65,7 @@ class TestRefusals(InvoicePaymentsCommon):
                 amount=1000.01, journal_id=self.make_currency_journal().id
             )
 
-    def test_amount_above_what_is_chargeable_beside_one_in_flight(self):
+    def test_amount_above_the_chargeable_one_beside_one_in_flight(self):
         self.make_portal_transaction("pending", amount=300.0)
         self.assertEqual(self.invoice._get_chargeable_amount(), 700.0)
         message = (
@@ -121,7 +121,7 @@ class TestRefusals(InvoicePaymentsCommon):
         with self.assertRefused(r"above the authorized amount of \$.1,000\.00"):
             attempt.capture(amount=1000.01)
 
-    def test_capture_of_what_is_not_authorized(self):
+    def test_capture_of_an_attempt_that_is_not_authorized(self):
         attempt = self.start_attempt("done", amount=100.0)
         for door in (attempt.capture, attempt.void):
             with self.assertRefused(f"{attempt.reference} has no authorized amount"):
@@ -166,7 +166,7 @@ class TestRefusals(InvoicePaymentsCommon):
             f"{invoice.name}.* is issued already",
         )
 
-    def test_what_is_no_customer_invoice(self):
+    def test_documents_that_are_not_customer_invoices(self):
         for move_type, journal in (
             ("in_invoice", "default_journal_purchase"),
             ("out_refund", "default_journal_sale"),
@@ -527,7 +527,7 @@ class TestRefusals(InvoicePaymentsCommon):
         with self.assertRefused("date 01/01/2999 is in the future"):
             self.invoice.record_external_payment(date="2999-01-01")
 
-    def test_what_is_no_date(self):
+    def test_values_that_are_not_dates(self):
         for date in ("2026-13-01", "yesterday", "31.12.2026", 20260101, True, ["x"]):
             with self.subTest(date), self.assertRefused("is not a date"):
                 self.invoice.record_external_payment(date=date)

@@ -76,7 +76,7 @@ class TestRights(InvoicePaymentsCommon):
             ):
                 door()
 
-    def test_auditors_open_what_the_tie_out_lists(self):
+    def test_auditors_open_the_records_of_the_tie_out(self):
         user = self.make_user(
             "ip_auditor", "base.group_user,account.group_account_readonly"
         )
@@ -350,7 +350,7 @@ class TestDialogRights(CreditCommon):
         with self.assertRefused("", AccessError):
             dialog.onchange(values, ["company_id"], spec)
 
-    def test_what_the_user_may_read_is_shown(self):
+    def test_readable_records_are_shown(self):
         self.stranger.write(
             {
                 "company_id": self.company.id,
@@ -369,7 +369,7 @@ class TestDialogRights(CreditCommon):
 class TestSalesperson(InvoicePaymentsCommon):
     """Who may read invoices, but not payments, as `sale` lets its users."""
 
-    # What `sale` gives, and what each employee may read.
+    # The groups of `sale`, and the records that each employee may read.
     READABLE = (
         "account.account",
         "account.journal",
@@ -399,7 +399,7 @@ class TestSalesperson(InvoicePaymentsCommon):
         self.salesperson.group_ids |= group
 
     def open_form(self, move):
-        """Read what the form shows; in the web client that is one request."""
+        """Read the fields of the form; in the web client that is one request."""
         move = move.with_user(self.salesperson)
         self.env.invalidate_all()
         view = move.get_view(view_type="form")

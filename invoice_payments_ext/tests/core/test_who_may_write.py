@@ -170,7 +170,7 @@ class TestWhoMayWrite(CreditCommon):
 
     def call(self, user, record, method, *arguments):
         """Call a method as an RPC client of this user does."""
-        self.env.invalidate_all()  # What others have read is not this user's to read.
+        self.env.invalidate_all()  # This user may not read all that others have read.
         ids = [record.ids] if record else []
         model = self.env[record._name].with_user(user)
         return call_kw(model, method, [*ids, *arguments], {})
@@ -260,7 +260,7 @@ class TestWhoMayWrite(CreditCommon):
         reason = self.get_reason(self.accountant, self.attempt, "write", {"amount": 1})
         self.assertRegex(str(reason), r"Amount \(amount\) of .* Payments section")
 
-    def test_nobody_creates_what_is_sealed(self):
+    def test_nobody_creates_sealed_values(self):
         vals = self.attempt.copy_data()[0]
         vals = {name: value for name, value in vals.items() if value}
         entry = {"move_type": "entry", "written_off_invoice_id": self.invoice.id}

@@ -11,7 +11,7 @@ from .common_credit import CreditCommon
 class TestCreditAtIssue(CreditCommon):
     """Credit that is spent when an invoice is issued."""
 
-    def test_pays_what_it_can(self):
+    def test_pays_as_much_as_it_can(self):
         invoice = self.make_invoice(500.0)
         self.assertEqual(invoice.amount_residual, 200)
         self.assertEqual(self.held(), 0)
@@ -104,7 +104,7 @@ class TestCreditAtIssue(CreditCommon):
         ).action_post()
         self.assertEqual(draft.amount_residual, 0)
 
-    def test_what_was_paid_before_it_was_issued(self):
+    def test_payments_before_it_was_issued(self):
         """A card may have paid the order: that is taken first, then credit."""
         draft = self.make_invoice(500.0, post=False)
         tx = self._create_transaction(
@@ -152,7 +152,7 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(draft.amount_residual, 0)
         self.assertEqual(self.held(), 0)
 
-    def test_issue_and_charge_says_what_is_charged(self):
+    def test_issue_and_charge_says_the_charged_amount(self):
         draft = self.make_invoice(500.0, post=False)
         form = Form(
             self.env["account.payment.create"]
@@ -161,14 +161,14 @@ class TestCreditAtIssue(CreditCommon):
         )
         self.assertEqual((form.applied_credit, form.amount), (300, 200))
 
-    def test_issue_and_charge_of_what_a_method_can_take(self):
+    def test_issue_and_charge_within_the_limit_of_a_method(self):
         """The limit of the payment provider applies to the amount that is left."""
         self.provider.maximum_amount = 250
         draft = self.make_invoice(500.0, post=False)
         attempt = draft.issue_and_charge(self.token.id)
         self.assertEqual(attempt.outcome, "succeeded")
 
-    def test_issue_and_charge_of_what_credit_pays(self):
+    def test_issue_and_charge_of_an_invoice_that_credit_pays(self):
         draft = self.make_invoice(100.0, post=False)
         attempt = draft.issue_and_charge(self.token.id, idempotency_key="covered")
         self.assertFalse(attempt)

@@ -53,7 +53,7 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertTrue(company.credit_balance_account_id)
         self.assertTrue(company.credit_balance_journal_id)
 
-    def test_books_of_whatever_chart_of_accounts(self):
+    def test_books_of_any_chart_of_accounts(self):
         """The codes of accounts and journals may have any form."""
         for name, codes, taken in (
             ("Long codes", {"liability_current": "44551100"}, []),
@@ -228,7 +228,7 @@ class TestCreditBalance(CreditBalanceCommon):
         entry._reverse_moves(cancel=True)
         self.assertEqual(self._history()[-1], ("reversal", -100.0, 0.0))
 
-    def test_what_comes_in_goes_first(self):
+    def test_oldest_credit_is_spent_first(self):
         entry = self._make_entry(100.0, post=False)
         line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
         entry.line_ids = [
@@ -253,7 +253,7 @@ class TestCreditBalance(CreditBalanceCommon):
             entry.action_post()
         self.assertEqual(self._balance().amount, 100.0)
 
-    def test_reset_of_what_was_spent_is_refused(self):
+    def test_reset_of_spent_credit_is_refused(self):
         entry = self._make_entry(100.0)
         self._make_entry(-80.0)
         with self.assertRefused("below zero"):
@@ -409,7 +409,7 @@ class TestCreditBalance(CreditBalanceCommon):
         with self.assertRefused("reset it to draft before you change its items"):
             other.account_id = self.account
 
-    def test_deleting_what_has_history_is_refused(self):
+    def test_deleting_records_with_history_is_refused(self):
         entry = self._make_entry(100.0)
         entry.button_draft()
         with self.assertRefused("can be cancelled, but not deleted"):
@@ -426,7 +426,7 @@ class TestCreditBalance(CreditBalanceCommon):
         with self.assertRefused("can be cancelled, but not deleted"):
             payment.unlink()
 
-    def test_deleting_what_the_history_is_about_is_refused(self):
+    def test_deleting_subjects_of_the_history_is_refused(self):
         self.customer.adjust_credit_balance(10.0, reason="Goodwill")
         for records, message in (
             (self.partner, "used in Accounting"),
@@ -450,7 +450,7 @@ class TestCreditBalance(CreditBalanceCommon):
         ):
             author.unlink()
 
-    def test_database_keeps_what_has_history(self):
+    def test_database_keeps_records_with_history(self):
         self.customer.adjust_credit_balance(100.0, reason="Goodwill")
         balance = self._balance()
         line = balance.entry_ids.move_line_id

@@ -69,7 +69,7 @@ class TestCreditBooks(CreditBalanceCommon):
             self.company.transfer_account_id = self.account
 
     def _forget_credit(self):
-        """Take from the database what versions up to 19.0.1.6 lost at uninstallation.
+        """Delete the data that versions up to 19.0.1.6 lost at uninstallation.
 
         :return: The account and the journal, which nothing names any more.
         """

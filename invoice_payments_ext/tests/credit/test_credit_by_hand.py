@@ -75,7 +75,7 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual((self.held(euro), self.held()), (0, 300))
 
     def test_beside_a_charge_that_is_unknown(self):
-        """Credit pays what the charge cannot bring."""
+        """Credit pays the part that the charge cannot bring."""
         self.gateway.answers = [TimeoutError()]
         self.invoice.charge(self.token.id, amount=900)
         with self.assertRefused("above the chargeable amount"):

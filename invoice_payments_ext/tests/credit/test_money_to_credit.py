@@ -148,7 +148,7 @@ class TestMoneyToCredit(CreditCommon):
             (150.0, 150000, 3000, 0, 300),
             (150.0, 120000, 2400, 10000, 0),
             (75.0, 90000, 3600, 0, 900),
-            # A part takes off what is recorded.
+            # A part takes off the amount that is recorded.
             (75.0, 60000, 2400, 30000, 0),
         ):
             with self.subTest(rate=rate, amount=amount):
@@ -263,7 +263,7 @@ class TestMoneyToCredit(CreditCommon):
         applied.action_cancel()
         undone.action_cancel()
 
-    def test_what_was_undone_is_not_posted_without_its_payment(self):
+    def test_undone_application_is_not_posted_without_its_payment(self):
         applied = self.invoice.apply_credit_balance(100)
         undone = applied.undo_credit_application()
         undone.action_draft()
@@ -276,7 +276,7 @@ class TestMoneyToCredit(CreditCommon):
         undone.action_post()
         self.assertEqual(self.held(), 300)
 
-    def test_what_was_undone_and_is_reversed(self):
+    def test_undone_application_that_is_reversed(self):
         """Credit is given back by a payment or by a reversal, and only once."""
         applied = self.invoice.apply_credit_balance(100)
         undone = applied.undo_credit_application()
@@ -343,7 +343,7 @@ class TestMoneyToCredit(CreditCommon):
             undone.action_validate()
         self.assertEqual(self.held(), 300)
 
-    def test_what_is_reset_pays_nothing(self):
+    def test_reset_payment_pays_nothing(self):
         """A reset payment pays nothing, or the same credit would pay two invoices."""
         applied = self.invoice.apply_credit_balance(300)
         self.assertEqual(self.invoice.amount_residual, 700)
@@ -375,7 +375,7 @@ class TestMoneyToCredit(CreditCommon):
             kept = line.move_to_credit_balance()
             self.assertEqual(self.held(), 500)
 
-    def test_what_was_cancelled_is_given_back_anew(self):
+    def test_cancelled_payment_is_given_back_anew(self):
         """The credit that it gave back may have paid another invoice since."""
         applied = self.invoice.apply_credit_balance(100)
         paid = self.balance().pay_out(100, reason="Asked for")
@@ -400,7 +400,7 @@ class TestMoneyToCredit(CreditCommon):
                 given.action_post()
             self.assertEqual(self.held(), held)
 
-    def test_what_keeps_or_gives_back_credit_is_not_reversed(self):
+    def test_payments_that_keep_or_give_back_credit_are_not_reversed(self):
         """A reversal could be reset when the money was used otherwise."""
         undone = self.invoice.apply_credit_balance(100).undo_credit_application()
         paid_out = self.balance().pay_out(100, reason="Asked for")
@@ -420,7 +420,7 @@ class TestMoneyToCredit(CreditCommon):
             reversal.action_post()
         self.assertEqual(self.held(), held)
 
-    def test_credit_note_of_what_credit_paid_that_is_corrected(self):
+    def test_corrected_credit_note_of_an_invoice_that_credit_paid(self):
         """The credit that it gave back is taken again first."""
         self.invoice.apply_credit_balance(300)
         self.record(700)
@@ -442,7 +442,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 150)
         self.assertFalse(kept.activity_ids)
 
-    def test_what_is_kept_of_a_credit_note_is_matched_with_that(self):
+    def test_kept_part_of_a_credit_note_is_matched_with_it(self):
         """Kept money is matched with its credit note, not with older open money."""
         payment = self.record(1000)
         credit_note = self.invoice.issue_credit_note(
@@ -460,8 +460,8 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(credit_note.sudo()._get_kept_as_credit(), kept)
         self.assertEqual(self.held(), 450)
 
-    def test_money_of_what_is_kept_that_is_corrected(self):
-        """It is matched with what is kept first, then with the invoice again."""
+    def test_corrected_payment_whose_money_is_kept(self):
+        """It is matched with the kept part first, then with the invoice again."""
         payment = self.record(1200, excess="credit").sudo()
         kept = payment.refund_payment_ids
         payment.action_draft()
@@ -505,7 +505,7 @@ class TestMoneyToCredit(CreditCommon):
         refund.unlink()
         self.assertFalse(refund.exists())
 
-    def test_journal_entry_of_what_takes_credit_or_gives_it_back(self):
+    def test_journal_entry_of_payments_that_take_or_give_back_credit(self):
         """The entry follows its payment and books the payment's amount."""
         applied = self.invoice.apply_credit_balance(300)
         undone = applied.undo_credit_application()
@@ -535,7 +535,7 @@ class TestMoneyToCredit(CreditCommon):
         with self.assertRefused("instead"):
             refund.move_id.button_draft()
 
-    def test_what_a_refund_is_taking(self):
+    def test_money_that_a_refund_is_taking(self):
         """Money that goes back to the card is not also kept as credit."""
         payment = self.charge(500)
         self.charge(300)
@@ -617,7 +617,7 @@ class TestMoneyToCredit(CreditCommon):
         reversal.action_post()
         self.assertEqual(self.held(), 300)
 
-    def test_what_was_reversed_is_not_reset_or_reversed_besides(self):
+    def test_reversed_payment_is_not_reset_or_reversed_again(self):
         for is_cancelled in (True, False):
             with self.subTest(is_cancelled=is_cancelled):
                 self.invoice = self.make_invoice(300.0, apply_credit=False)
@@ -659,7 +659,7 @@ class TestMoneyToCredit(CreditCommon):
             move.button_draft()
         self.assertEqual(self.held(), 300)
 
-    def test_what_is_to_be_reversed_is_not_moved(self):
+    def test_entry_to_be_reversed_is_not_moved(self):
         payment = self.record(500)
         payment.move_id.line_ids.remove_move_reconcile()
         line = payment._get_receivable_lines()
@@ -675,7 +675,7 @@ class TestMoneyToCredit(CreditCommon):
         line.move_to_credit_balance()
         self.assertEqual(self.held(), 800)
 
-    def test_money_of_what_is_kept_that_is_reversed(self):
+    def test_reversed_payment_whose_money_is_kept(self):
         payment = self.record(1200, excess="credit").sudo()
         kept = payment.refund_payment_ids
         payment.move_id._reverse_moves(cancel=True)
@@ -696,14 +696,14 @@ class TestMoneyToCredit(CreditCommon):
         payment.refund(200, credit_note_id=credit_note.id, reason="Asked")
         self.assertGreater(credit_note.payment_lock_count, locks)
 
-    def test_what_was_given_back_is_not_reversed_besides(self):
+    def test_money_given_back_is_not_reversed_again(self):
         applied = self.invoice.apply_credit_balance()
         applied.undo_credit_application()
         with self.assertRefused("gave back"):
             applied.sudo().move_id._reverse_moves(cancel=True)
         self.assertEqual(self.held(), 300)
 
-    def test_money_of_what_is_kept_that_is_taken_back(self):
+    def test_kept_money_that_is_taken_back(self):
         """A person is told: the customer has the credit, and owes it."""
         payment = self.record(1200, excess="credit").sudo()
         kept = payment.refund_payment_ids
@@ -854,7 +854,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 1300)
         self.assertIsNone(self.action(self.row(payment), "keep"))
 
-    def test_locks_of_what_is_kept(self):
+    def test_locks_of_kept_money(self):
         """The balance that is changed is locked first, also a contact's own one."""
         payments = [
             self.record(amount).with_user(self.supervisor) for amount in (300, 200, 100)
@@ -875,7 +875,7 @@ class TestMoneyToCredit(CreditCommon):
             )
         self.assertEqual(self.held(), 900)
 
-    def test_locks_of_what_a_second_person_keeps(self):
+    def test_locks_of_money_that_a_second_person_keeps(self):
         payment = self.record(300).with_user(self.supervisor)
         self.company.payment_approval_limit = 50
         approver = self.make_user(
@@ -894,7 +894,7 @@ class TestMoneyToCredit(CreditCommon):
             request.with_user(approver).approve()
         self.assertEqual(self.held(), 500)
 
-    def test_locks_of_what_credit_paid(self):
+    def test_locks_of_an_invoice_that_credit_paid(self):
         payment = self.invoice.apply_credit_balance()
         self.move_contact()
         with self.assertLockedFirst():
@@ -942,7 +942,7 @@ class TestMoneyToCredit(CreditCommon):
             with self.subTest(amount=amount), self.assertRefused(message):
                 self.record(amount, excess="credit")
 
-    def test_what_is_no_credit_of_a_customer(self):
+    def test_entries_that_are_no_credit_of_a_customer(self):
         for line in self.invoice.line_ids:
             with self.subTest(line=line.name), self.assertRefused("Nothing of"):
                 line.move_to_credit_balance()
@@ -973,7 +973,7 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.types(), [("credit_note", 400.0)])
         self.assertEqual(payment._get_refundable_amount(), 600)
 
-    def test_what_is_being_refunded_is_not_kept(self):
+    def test_money_being_refunded_is_not_kept(self):
         payment = self.charge()
         self.refund(payment, 300, answer="pending")
         with self.assertRefused("cannot be kept as credit"):

@@ -103,7 +103,7 @@ class TestPayOut(CreditCommon):
             taken.with_user(self.supervisor).undo_credit_application()
         self.assertEqual(self.held(), 100)
 
-    def test_what_was_kept_goes_back_to_its_card(self):
+    def test_kept_money_goes_back_to_its_card(self):
         """Money of the card that was kept and goes back to it is given back once."""
         payment = self.charge()
         payment.with_user(self.supervisor).refund(600, to="credit", reason="Too much")
@@ -134,7 +134,7 @@ class TestPayOut(CreditCommon):
         with self.assertRefused("is refunded already"):
             self.pay_out_to_card(payment, 1)
 
-    def test_what_was_kept_and_declined_goes_nowhere(self):
+    def test_kept_money_that_is_declined_goes_nowhere(self):
         payment = self.charge()
         payment.with_user(self.supervisor).refund(600, to="credit", reason="Too much")
         attempt = self.pay_out_to_card(payment, 600, "error").sudo()
@@ -189,7 +189,7 @@ class TestPayOut(CreditCommon):
         self.assertEqual(attempt.outcome, "failed")
         self.assertEqual(self.held(), 300)
 
-    def test_paid_out_outside_is_not_posted_without_what_was_taken(self):
+    def test_paid_out_outside_is_not_posted_without_its_deduction(self):
         paid = self.balance().pay_out(100, reason="Asked for")
         taken = paid.source_payment_id
         paid.action_draft()
@@ -201,7 +201,7 @@ class TestPayOut(CreditCommon):
         paid.action_post()
         self.assertEqual(self.held(), 200)
 
-    def test_what_a_card_may_get_stays_taken(self):
+    def test_amount_that_a_card_may_get_stays_taken(self):
         """The credit is neither reset nor spent while the gateway may pay it out."""
         for answer in (requests.Timeout(), "pending"):
             with self.subTest(answer=answer):
@@ -232,7 +232,7 @@ class TestPayOut(CreditCommon):
                 with self.assertRefused("paid out the amount that"):
                     taken.action_draft()
 
-    def test_what_was_declined_is_reset_when_it_is_back(self):
+    def test_declined_pay_out_is_reset_when_it_is_back(self):
         attempt = self.pay_out_to_card(self.charge(500), 100, "pending").sudo()
         taken = attempt.refund_credit_payment_id.with_user(self.supervisor)
         self.gateway.notify(attempt, "cancel")

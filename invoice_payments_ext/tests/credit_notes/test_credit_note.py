@@ -36,7 +36,7 @@ class TestCreditNote(CreditNoteCommon):
         row = self.rows()[f"move-{credit_note.id}"]
         self.assertEqual((row["kind"], row["amount_applied"]), ("credit_note", 120))
 
-    def test_what_remains(self):
+    def test_amount_that_remains(self):
         self.record(700)
         credit_note = self.credit()
         self.assertEqual(credit_note.amount_total, 300)
@@ -330,7 +330,7 @@ class TestCreditNote(CreditNoteCommon):
         # 600 was paid, 300 of it was given back; 300 of the bill was never owed.
         self.assertEqual(self.get_due(due), [50])
 
-    def test_cash_basis_of_what_was_never_paid(self):
+    def test_cash_basis_of_an_unpaid_invoice(self):
         """Nothing is due by a credit note, and the right tax when the rest is paid."""
         due = self.make_due_accounts(2)
         taxes = [
@@ -523,7 +523,7 @@ class TestCreditNoteDestinations(CreditNoteCommon):
         self.assertEqual(self.open_amount(refund), 0)
         self.assertEqual(payment._get_refundable_amount(), 700)
 
-    def test_outside_of_what_no_payment_brought(self):
+    def test_outside_without_a_payment(self):
         self.bank_match(400)
         payment = self.record(600)
         credit_note = self.credit(

@@ -42,7 +42,7 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.env.invalidate_all()
         self.assertEqual(self.tx.outcome, "succeeded")
 
-    # === WHAT IT HOLDS === #
+    # === HOLDING === #
 
     def test_it_is_an_expectation(self):
         row = self.rows()[f"tx-{self.tx.id}"]
@@ -77,7 +77,7 @@ class TestAnnounced(InvoicePaymentsCommon):
         third.button_draft()
         self.assertEqual(third.state, "draft")
 
-    # === WHAT CLOSES IT === #
+    # === CLOSING === #
 
     def test_external_payment_closes_it(self):
         payment = self.invoice.record_external_payment(1000)
@@ -111,7 +111,7 @@ class TestAnnounced(InvoicePaymentsCommon):
         (suspense | receivable).reconcile()
         self.assert_closed(f"{line.move_id.name} stands for it")
 
-    def test_part_of_the_money_leaves_what_can_still_come(self):
+    def test_part_of_the_money_leaves_the_rest_announced(self):
         """An instalment that was announced is expected beside another payment."""
         self.announce_as(600)
         self.invoice.record_external_payment(300)
@@ -124,6 +124,18 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.assert_closed("left less to be paid")
 
     # === MONEY CAME, CANCEL === #
+
+    def test_no_more_is_proposed_than_can_be_paid(self):
+        self.gateway.answers = ["pending"]
+        attempt = self.invoice.charge(self.token.id, amount=400)
+        action = self.announced.action_record_received()
+        dialogs = self.env[action["res_model"]].with_user(self.accountant)
+        form = Form(dialogs.with_context(**action["context"]))
+        self.assertEqual(form.amount, 600)
+        form.save().action_record()
+        self.assertEqual(self.invoice.amount_residual, 400)
+        self.gateway.notify(attempt, "done")
+        attempt.sudo()._post_process()
 
     def test_money_came(self):
         action = self.announced.action_record_received()
@@ -144,7 +156,7 @@ class TestAnnounced(InvoicePaymentsCommon):
         dialog.action_record()  # A second click is the same request.
         self.assertEqual(self.invoice.sudo().matched_payment_ids, payment)
 
-    def test_what_is_confirmed_late_is_not_booked_twice(self):
+    def test_late_confirmation_is_not_booked_twice(self):
         payment = self.announced.record_received()
         self.confirm_late()
         self.assertEqual(self.tx.payment_id, payment)
@@ -217,7 +229,7 @@ class TestAnnounced(InvoicePaymentsCommon):
         tx = self.announce_elsewhere()
         self.assertEqual(tx.outcome, "announced")
         self.assertEqual(self.invoice._get_chargeable_amount(), 1000)
-        # Odoo takes what is pending at a real provider for money on its way.
+        # Odoo takes a pending payment at a real provider for money on its way.
         self.env.cr.execute(
             "UPDATE payment_provider SET code = 'demo' WHERE id = %s",
             [self.provider.id],

@@ -6,7 +6,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestBesideAttempts(InvoicePaymentsCommon):
-    """What is not in flight can be paid: outside, from credit, in Odoo's own dialog."""
+    """The rest not in flight can be paid: outside, from credit, in Odoo's dialog."""
 
     @classmethod
     def setUpClass(cls):
@@ -29,7 +29,7 @@ class TestBesideAttempts(InvoicePaymentsCommon):
             .create(values)
         )
 
-    def test_external_pays_what_is_not_in_flight(self):
+    def test_external_pays_the_rest_not_in_flight(self):
         for answer in ("pending", "authorized", TimeoutError("no answer")):
             with self.subTest(answer):
                 self.invoice = self.make_invoice(150)
@@ -43,7 +43,7 @@ class TestBesideAttempts(InvoicePaymentsCommon):
                 section = self.invoice.get_payment_section()
                 self.assertIn(attempt.reference, section["create_blocked_reason"])
 
-    def test_credit_pays_what_is_not_in_flight(self):
+    def test_credit_pays_the_rest_not_in_flight(self):
         attempt = self.start()
         self.partner.with_user(self.supervisor).adjust_credit_balance(
             500, company_id=self.company.id, reason="Goodwill"
@@ -55,7 +55,7 @@ class TestBesideAttempts(InvoicePaymentsCommon):
             with self.assertRefused(attempt.reference):
                 getattr(self.invoice, door)()
 
-    def test_create_dialog_offers_what_is_possible(self):
+    def test_create_dialog_offers_possible_ways_only(self):
         attempt = self.start()
         context = self.invoice.action_create_payment()["context"]
         dialogs = self.env["account.payment.create"].with_user(self.accountant)

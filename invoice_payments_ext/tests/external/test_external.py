@@ -79,7 +79,7 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(payment.memo, "In euro")
         self.assertEqual(str(payment.date), "2026-02-03")
 
-    def test_what_remains_is_paid_in_steps(self):
+    def test_rest_is_paid_in_steps(self):
         self.invoice.record_external_payment(amount=0.01)
         self.assertEqual(self.invoice.amount_residual, 999.99)
         self.assertEqual(self.invoice.payment_state, "partial")
@@ -406,7 +406,7 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(payment.currency_id, journal.currency_id)
         self.assertEqual(invoice.amount_residual, 0.0)
 
-    def test_part_in_a_third_currency_takes_off_what_is_recorded(self):
+    def test_part_in_a_third_currency_takes_off_the_recorded_amount(self):
         """Also where the rate has changed, and the smallest unit is a large one."""
         journal = self.make_currency_journal()
         for code, amount in (("JPY", 90001), ("GBP", 100.0)):
@@ -449,7 +449,7 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(lines.mapped("amount_residual_currency"), [30])
         self.assertEqual(lines.mapped("amount_residual"), [60])
 
-    def test_third_currency_is_what_came_that_day(self):
+    def test_third_currency_at_the_rate_of_that_day(self):
         """The amount is converted at the rate of the day, as the bank did."""
         euro = self.make_currency("EUR", 0.5)
         self.set_rate(euro, "2026-01-18", 0.8)

@@ -180,7 +180,7 @@ class TestMail(InvoicePaymentsCommon):
         self.assertFalse(self._queue())
         attempt.payment_id.action_post()
 
-    def test_staff_see_on_the_invoice_what_was_mailed(self):
+    def test_staff_see_the_mails_on_the_invoice(self):
         self._charge()
         self._queue_one()
         notes = self.invoice.sudo().message_ids.filtered(
@@ -228,7 +228,7 @@ class TestMail(InvoicePaymentsCommon):
         attempt.with_user(self.accountant).resolve(False, "The dashboard says so")
         self.assertFalse(self._queue())
 
-    def test_what_is_no_news_to_the_customer(self):
+    def test_outcomes_that_are_no_news_to_the_customer(self):
         self.make_portal_transaction("cancel")
         self.make_stuck_attempt("ready", amount=10.0)
         self.run_resolver()
@@ -412,7 +412,7 @@ class TestMail(InvoicePaymentsCommon):
         self._keep()
         self._charge()
         mail = self._queue_one()
-        self.assertEqual(mail.subject, "Merci")
+        self.assertEqual(mail.subject, "[Test mode] Merci")
         self.assertIn(attachment, mail.attachment_ids)
         self.assertEqual(len(mail.attachment_ids), 2)
 
@@ -430,7 +430,7 @@ class TestMail(InvoicePaymentsCommon):
         self._charge("error", amount=10.0)
         self.assertEqual(
             set(self._queue().mapped("subject")),
-            {f"Objet {kind}" for kind in TEMPLATES},
+            {f"[Test mode] Objet {kind}" for kind in TEMPLATES},
         )
 
     def test_broken_template_keeps_no_money_from_being_booked(self):

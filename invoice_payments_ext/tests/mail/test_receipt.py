@@ -5,7 +5,7 @@ from odoo.tools import is_html_empty
 
 from ..common import InvoicePaymentsCommon
 
-# What may have a sample text: it gives a text in any case.
+# Expressions that may have a sample text: they give a text in any case.
 NEVER_EMPTY = (" or ''", "format_amount(", "format_date(", "', '.join(")
 
 

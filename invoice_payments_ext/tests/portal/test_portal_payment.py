@@ -268,7 +268,7 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(undone.amount, 500)
         self.assertEqual(self.held(), 1000)
 
-    def test_what_was_reversed_is_not_refunded(self):
+    def test_reversed_payment_is_not_refunded(self):
         self.give_credit(1000)
         tx = self.pay_by_credit(1000)
         tx.payment_id.move_id._reverse_moves(cancel=True)
@@ -344,7 +344,7 @@ class TestCreditProvider(PortalPaymentCommon):
 class TestCreditFirst(PortalPaymentCommon):
     """The credit pays a part, a card the rest."""
 
-    def test_credit_that_is_not_what_was_shown(self):
+    def test_credit_that_differs_from_the_shown_amount(self):
         """The card is not charged with more than the member was told."""
         self.give_credit(300)
         for shown in (320, 280, "300", True):
@@ -434,7 +434,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.invoice.sudo().transaction_ids._warn_not_mailed("No such field")
         self.assertEqual(self.invoice.activity_ids.user_id, salesperson)
 
-    def test_what_cannot_be_spent_is_told(self):
+    def test_credit_that_cannot_be_spent_is_told(self):
         self.give_credit(300)
         self.gateway.answers = ["pending"]
         tx = self.charge(1000, use_credit=True)
@@ -698,7 +698,7 @@ class TestPortalPayment(PortalPaymentCommon):
         self.assertNotIn("Use my credit", page)
         self.assertNotIn("credit_balance", page)
 
-    def test_form_for_what_credit_leaves(self):
+    def test_form_for_the_rest_after_credit(self):
         """Without a choice of the amount, the card may pay the rest."""
         self.give_credit(300)
         for maximum, is_offered in ((700, True), (699, False)):

@@ -119,7 +119,7 @@ class TestPortalPayments(InvoicePaymentsHttpCommon):
         self.assertEqual(rows["all"], [f"tx-{pending.id}", refunded, paid])
         self.assertEqual(rows["nonsense"], rows["all"])
 
-    def test_what_is_in_flight(self):
+    def test_attempts_in_flight(self):
         for answer, is_listed in (
             ("pending", True),
             ("authorized", True),
@@ -349,7 +349,7 @@ class TestPortalPayments(InvoicePaymentsHttpCommon):
             )
             self.assertEqual(counters, {"my_payment_count": count})
 
-    def test_card_counts_what_is_in_flight(self):
+    def test_card_counts_attempts_in_flight(self):
         self.invoice = self.make_invoice(
             partner_id=self.env["res.partner"].create({"name": "New"}).id
         )

@@ -180,7 +180,7 @@ class TestPortalSection(InvoicePaymentsCommon):
                 self.assertFalse(row["receipt_url"])
                 self.assertEqual(self._get_section()["amount_processing"], 100.0)
 
-    def test_declined_says_what_to_do_next(self):
+    def test_declined_says_the_next_step(self):
         self.gateway.reason = "R05 do not honor"
         self.start_attempt("error")
         row = self._get_row()
@@ -193,7 +193,7 @@ class TestPortalSection(InvoicePaymentsCommon):
             ],
         )
 
-    def test_only_the_last_attempt_says_what_to_do_next(self):
+    def test_only_the_last_attempt_says_the_next_step(self):
         for _number in range(2):
             self.start_attempt("error")
         messages = [len(row["messages"]) for row in self._get_section()["rows"]]

@@ -134,7 +134,7 @@ class TestSavedMethods(PortalStrangersCommon):
         self.assertNotIn("1234", receipt._get_receipt_method())
 
     def test_method_that_was_guessed(self):
-        """By whatever route, it is refused, and nothing is sent."""
+        """By any route, it is refused, and nothing is sent."""
         before = self._take_facts()
         colleague = {"token_id": self.token.id, "flow": "token"}
         for login in (None, "ip_stranger", "ip_colleague"):
@@ -252,7 +252,7 @@ class TestPace(PortalStrangersCommon):
         self.env.invalidate_all()
 
     def test_chatter_and_mails_of_a_burst(self):
-        """One line, one mail a day; what succeeds is logged as ever."""
+        """One line, one mail a day; successes are logged as ever."""
         self.company.portal_attempts = 0
         self.company.portal_address_attempts = 0
         self.visit()

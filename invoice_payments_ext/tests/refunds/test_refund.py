@@ -217,7 +217,7 @@ class TestRefundThroughGateway(RefundCommon):
         self.assertEqual(attempt.outcome, "failed")
         self.assertEqual(payment._get_refundable_amount(), 1000)
 
-    def test_what_breaks_in_booking_is_booked_later(self):
+    def test_error_while_booking_is_booked_later(self):
         payment = self.charge()
         error = RuntimeError("Broken")
         with self.force_error_once("account.payment", "_allocate_refund", error):
@@ -876,7 +876,7 @@ class TestRefundRefusals(RefundCommon):
         with self.assertRefused("locked period"):
             self.refund(payment, 10, to="outside", date="2026-02-01")
 
-    def test_what_providers_cannot_do(self):
+    def test_limits_of_providers(self):
         payment = self.charge()
         method = self.token.payment_method_id.sudo()
         method = method.primary_payment_method_id or method
@@ -995,7 +995,7 @@ class TestRefundRefusals(RefundCommon):
             lines | entry.line_ids.filtered(lambda line: line.account_id == receivable)
         ).reconcile()
 
-    def test_what_was_taken_back_is_not_refundable(self):
+    def test_money_taken_back_is_not_refundable(self):
         """By the bank, or by a payment that names no source; a debt is not taken."""
         bank = self.company_data["default_journal_bank"].default_account_id
         revenue = self.company_data["default_account_revenue"]
@@ -1033,7 +1033,7 @@ class TestRefundRefusals(RefundCommon):
         (lines | other._get_receivable_lines()).reconcile()
         self.assertEqual(payment._get_refundable_amount(), 60)
 
-    def test_row_of_what_was_taken_back(self):
+    def test_row_of_money_taken_back(self):
         payment = self.charge(600)
         partial = payment.sudo()._get_receivable_lines().matched_debit_ids
         bank = self.company_data["default_journal_bank"].default_account_id

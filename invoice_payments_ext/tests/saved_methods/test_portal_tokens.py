@@ -132,7 +132,7 @@ class TestTokensForCharges(PortalTokenCommon):
         self.assertIn("Use for charges", options["5555"])
         self.assertNotIn("Used for charges", options["5555"])
 
-    def test_what_is_chosen_is_charged(self):
+    def test_chosen_method_is_charged(self):
         invoice = self.make_invoice(
             50, post=False, partner_id=self.member.partner_id.id
         )
@@ -268,7 +268,7 @@ class TestTokensForCharges(PortalTokenCommon):
             )
         self.assertEqual(self._take_facts(), before)
 
-    def test_what_cannot_be_charged_is_not_offered(self):
+    def test_unusable_method_is_not_offered(self):
         self.token.payment_method_id.active = True
         other_company = self.make_other_company(name="Other Company")["company"]
         foreign = self.save(
@@ -390,14 +390,14 @@ class TestTokenRemoval(PortalTokenCommon):
         self.remove(self.token)
         self.assertFalse(self.token.active)
 
-    def test_what_ended_is_not_in_the_way(self):
+    def test_ended_attempt_is_not_in_the_way(self):
         self.gateway.answers = ["error", "done"]
         outcomes = [self.charge(1000).outcome for _attempt in range(2)]
         self.assertEqual(outcomes, ["declined", "succeeded"])
         self.remove(self.token)
         self.assertFalse(self.token.active)
 
-    def test_a_provider_can_be_switched_off_whatever_is_in_flight(self):
+    def test_a_provider_can_be_switched_off_with_attempts_in_flight(self):
         self.gateway.answers = ["pending"]
         attempt = self.charge(1000)
         self.choose(self.token.id)
@@ -425,7 +425,7 @@ class TestTokenRemoval(PortalTokenCommon):
 
     # === WHO MAY NOT === #
 
-    def test_nobody_else_learns_what_depends_on_it(self):
+    def test_nobody_else_learns_its_dependents(self):
         for user in ("ip_member", "ip_employee"):
             self.authenticate(user, user)
             for token in (self.colleague_token, self.stranger_token):
@@ -535,7 +535,7 @@ class TestTokenConsent(PortalTokenCommon):
         self.assertEqual(token.consent_user_id, self.member)
 
     def test_saved_for_the_company_or_for_oneself(self):
-        """It is asked, and staff charge only what was given to the company."""
+        """It is asked, and staff charge only methods that were given to the company."""
         of_company = self.make_invoice(100, partner_id=self.partner.id)
         self.assertEqual(of_company._get_saved_tokens(), self.other_token.browse())
         page = fromstring(self.url_open(f"/my/invoices/{self.invoice.id}").text)
@@ -606,7 +606,7 @@ class TestTokenConsent(PortalTokenCommon):
         for name in ("consent_text", "consent_date", "consent_user_id"):
             self.assert_refused("not whitelisted", self.add, **{name: "forged"})
 
-    def test_nothing_is_kept_of_what_was_not_shown(self):
+    def test_no_consent_is_kept_that_was_not_shown(self):
         for version in (None, "", False):
             token = self.add(consent_version=version)
             self.assertEqual(self.kept(token), (False, False, self.env["res.users"]))

@@ -8,6 +8,10 @@ from ..common import InvoicePaymentsCommon
 
 ROW_KEYS = {
     "id",
+    "is_test",
+    "is_pending_too_long",
+    "test_label",
+    "late_label",
     "kind",
     "kind_label",
     "state",
@@ -39,6 +43,10 @@ ROW_KEYS = {
 }
 REFUND_KEYS = {
     "id",
+    "is_test",
+    "is_pending_too_long",
+    "test_label",
+    "late_label",
     "kind",
     "kind_label",
     "date",
@@ -222,7 +230,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["move_id"], attempt.sudo().payment_id.move_id.id)
         self.assertEqual(
             self._action_names(row),
-            ["refund", "receipt", "open_payment", "open_transaction"],
+            ["refund", "taken_back", "receipt", "open_payment", "open_transaction"],
         )
         self._assert_adds_up()
 
@@ -313,7 +321,9 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["user"], self.accountant.name)
         self.assertEqual(row["payment_id"], payment.id)
         self.assertFalse(row["transaction_id"])
-        self.assertEqual(self._action_names(row), ["refund", "receipt", "open_payment"])
+        self.assertEqual(
+            self._action_names(row), ["refund", "taken_back", "receipt", "open_payment"]
+        )
         self._assert_adds_up()
 
     def test_cancelled_external_payment(self):
@@ -796,7 +806,7 @@ class TestRows(InvoicePaymentsCommon):
             dialog["context"]["default_retried_transaction_id"], attempt.id
         )
 
-    def test_retry_says_what_is_in_flight(self):
+    def test_retry_names_the_attempt_in_flight(self):
         self.start_attempt("error", amount=100.0)
         pending = self.start_attempt("pending", amount=100.0)
         rows = self.rows()
@@ -841,7 +851,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertFalse(section["can_create"])
         self.assertIn("paid", section["create_blocked_reason"])
 
-    def test_row_tells_what_it_repeats(self):
+    def test_row_names_the_attempt_it_repeats(self):
         failed = self.start_attempt("error")
         self.gateway.answers = ["done"]
         retried = failed.retry()

@@ -531,7 +531,7 @@ class TestTieOut(CreditCommon):
         self.assertEqual(found, [("branch", line, 0, 100.0)])
 
     def test_before_installation(self):
-        """What is older than the addon stands apart, and is accepted once."""
+        """Records older than the addon stand apart, and are accepted once."""
         self._set_residual(1)
         pages = self.env["account.payment.tie.out.page"].with_user(self.accountant)
         page = pages.browse(pages.action_check()["res_id"])

@@ -201,7 +201,7 @@ class TestWriteOff(InvoicePaymentsCommon):
             [(line[0].account_id.id, 300.0), (second.id, 200.0)],
         )
 
-    def test_foreign_currency_at_what_the_books_hold(self):
+    def test_foreign_currency_at_the_value_in_the_books(self):
         currency = self.make_currency("GBP", 3.0)
         invoice = self._make_installments(currency_id=currency.id)
         self.set_rate(currency, "2026-02-01", 5.0)
@@ -345,7 +345,7 @@ class TestWriteOff(InvoicePaymentsCommon):
         with self.assertRefused("has no miscellaneous journal"):
             self.invoice.write_off(reason="Insolvent")
 
-    def test_what_is_no_open_customer_invoice(self):
+    def test_only_open_customer_invoices(self):
         paid = self._make_invoice()
         paid.with_user(self.accountant).record_external_payment()
         cancelled = self._make_invoice(post=False)
@@ -365,7 +365,7 @@ class TestWriteOff(InvoicePaymentsCommon):
             with self.subTest(invoice.name), self.assertRefused(message):
                 invoice.write_off(reason="Insolvent")
 
-    def test_what_may_still_be_paid(self):
+    def test_amount_that_may_still_be_paid(self):
         self.make_portal_transaction("pending", amount=300.0)
         with self.assertRefused("chargeable amount .*300.00 are in flight"):
             self.invoice.write_off(701.0, "Insolvent")

@@ -3,13 +3,13 @@ import {escapeRegExp} from "@web/core/utils/strings";
 /**
  * Read an amount that a person wrote, in the person's language.
  *
- * Odoo's own parser drops what separates thousands wherever it stands: in English it
+ * Odoo's own parser drops the separator of thousands wherever it stands: in English it
  * reads `20,5` as 205. Here thousands are grouped by three digits or not at all (by two
  * in India), and the other sign before one or two digits is a decimal point: a telephone
  * may have no other one on its keyboard.
  *
  * @param {String} text
- * @param {Object} language - What separates `decimalPoint` and `thousandsSep`.
+ * @param {Object} language - Its separators, `decimalPoint` and `thousandsSep`.
  * @param {Number} rounding - The smallest unit of the currency.
  * @returns {Number} NaN if it is not an amount of this currency.
  */

@@ -56,7 +56,7 @@ patch(PaymentForm.prototype, {
     },
 
     /**
-     * Say the limits while what was written cannot be paid.
+     * Say the limits while the amount that was written cannot be paid.
      *
      * @param {Boolean} isWritten - Whether the field was left, and may not be empty.
      */

@@ -21,7 +21,7 @@ patch(PaymentForm.prototype, {
         return params;
     },
 
-    /** @returns {Element|null} what the form of the chosen method has of this kind */
+    /** @returns {Element|null} the element of this kind in the chosen method's form */
     _findInChosenForm(selector) {
         const radio = this.el.querySelector("[name='o_payment_radio']:checked");
         return (radio && this._getInlineForm(radio)?.querySelector(selector)) || null;
