@@ -15,4 +15,6 @@ def post_init_hook(env):
 def uninstall_hook(env):
     """Leave the books as they are, and nothing that serves no more."""
     env["payment.transaction"]._leave_attempts()
-    env["res.company"].search([])._leave_credit_balance_books()
+    companies = env["res.company"].search([])
+    companies._leave_taken_back_accounts()
+    companies._leave_credit_balance_books()

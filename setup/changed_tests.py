@@ -49,6 +49,8 @@ def find_tests(path):
     parts = path.parts
     if parts[:2] == ("tests", path.name) and path.name.startswith("test_"):
         return {path} if path.exists() else set()
+    if parts[:2] == ("tests", "providers"):
+        return {SERVERS / "providers"}
     if parts[0] == "tests":
         return {SERVERS}
     if parts[0] != ADDON.name or parts[1] in ("readme", "i18n"):

@@ -10,6 +10,7 @@ from . import refunds
 from . import credit_notes
 from . import write_offs
 from . import credit
+from . import taken_back
 from . import section
 from . import portal
 from . import mail

@@ -90,7 +90,10 @@ OUTCOMES = {
         EXPECTED, "Announced", "secondary", "awaiting_transfer", _ANSWERS[2:]
     ),
     "authorized": State(WAITING, "Authorized", "primary", "processing", _ANSWERS[3:]),
-    "succeeded": State(SUCCEEDED, "Succeeded", "success", "succeeded"),
+    # A refund may come back days later.
+    "succeeded": State(
+        SUCCEEDED, "Succeeded", "success", "succeeded", ("declined", "canceled")
+    ),
     "declined": State(UNSUCCESSFUL, "Declined", "danger", "declined", _OVERRULED),
     "failed": State(UNSUCCESSFUL, "Failed", "danger", "declined", _OVERRULED),
     # Where a person said so, the gateway's word that it is on its way counts too.
@@ -108,6 +111,12 @@ OTHER_STATES = {
     "rejected": State(UNSUCCESSFUL, _lt("Rejected"), "danger", "declined"),
     "written_off": State(WAIVED, _lt("Written off"), "dark", "succeeded"),
     "undone": State(UNSUCCESSFUL, _lt("Undone"), "secondary"),
+    # Of money that was taken back.
+    "inquiry": State(WAIVED, _lt("Inquiry"), "info"),
+    "disputed": State(WAITING, _lt("Disputed"), "warning", "processing"),
+    "lost": State(SUCCEEDED, _lt("Lost"), "danger", "returned"),
+    "won": State(UNSUCCESSFUL, _lt("Won"), "secondary"),
+    "called_off": State(UNSUCCESSFUL, _lt("Cancelled"), "secondary"),
 }
 STATES = {**OUTCOMES, **OTHER_STATES}
 
@@ -124,6 +133,7 @@ CUSTOMER_STATES = {
     "processing": CustomerState(_lt("Being processed"), "primary"),
     "awaiting_transfer": CustomerState(_lt("Waiting for your transfer"), "primary"),
     "declined": CustomerState(_lt("Declined"), "danger"),
+    "returned": CustomerState(_lt("Returned"), "warning"),
 }
 
 # === FROM ODOO'S OWN STATES === #

@@ -37,6 +37,7 @@ from .credit_notes import (
     test_credit_note_dialog,
 )
 from .external import test_external
+from .gateways import test_declines
 from .mail import (
     test_mail,
     test_receipt,
@@ -56,5 +57,11 @@ from .section import (
     test_bus,
     test_rows,
 )
-from .tie_out import test_tie_out
+from .taken_back import (
+    test_hard_cases,
+    test_late_failures,
+    test_messages,
+    test_taken_back,
+)
+from .tie_out import test_gateway_check, test_tie_out
 from .write_offs import test_write_off

@@ -433,7 +433,11 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
     def run_resolver(self):
         """Run the schedule as if the attempts had been waiting long enough."""
         self.env.cr.execute(
-            "UPDATE payment_transaction SET write_date = write_date - interval '1 hour'"
+            """
+            UPDATE payment_transaction
+               SET write_date = write_date - interval '1 hour',
+                   request_sent_on = request_sent_on - interval '1 hour'
+            """
         )
         self.env.invalidate_all()
         self.env["payment.transaction"].sudo()._cron_resolve_attempts()

@@ -6,6 +6,7 @@ from . import account_payment_approval_reject
 from . import account_payment_create
 from . import account_payment_refund
 from . import account_payment_register
+from . import account_payment_report_taken_back
 from . import account_payment_tie_out_accept
 from . import account_payment_tie_out_page
 from . import account_write_off_create
@@ -13,6 +14,7 @@ from . import base_partner_merge
 from . import payment_attempt_finish
 from . import payment_attempt_received
 from . import payment_attempt_resolve
+from . import payment_gateway_check_start
 from . import payment_capture_wizard
 from . import payment_link_wizard
 from . import payment_refund_wizard

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class PaymentAttemptResolve(models.TransientModel):
@@ -14,7 +14,14 @@ class PaymentAttemptResolve(models.TransientModel):
         required=True,
         readonly=True,
     )
-    amount = fields.Monetary(compute="_compute_amount")
+    amount = fields.Monetary(
+        string="Amount that moved",
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        help="The provider named it, or it is the amount that was asked for. What is "
+        "entered here is booked.",
+    )
     currency_id = fields.Many2one(related="transaction_id.currency_id")
     provider_name = fields.Char(
         string="Provider", related="transaction_id.provider_id.name", related_sudo=True
@@ -24,16 +31,34 @@ class PaymentAttemptResolve(models.TransientModel):
     state_message = fields.Text(
         string="What happened", related="transaction_id.state_message"
     )
+    provider_word = fields.Char(related="transaction_id.provider_word")
+    asked_on = fields.Datetime(related="transaction_id.asked_on")
     reason = fields.Char(
         string="How do you know?",
         required=True,
         help="For instance: seen in the provider's dashboard. Kept on the invoice.",
     )
 
+    @api.depends("transaction_id")
     def _compute_amount(self):
         for dialog in self:
+            attempt = dialog.transaction_id
             # That of a refund is below zero.
-            dialog.amount = abs(dialog.transaction_id.amount)
+            dialog.amount = attempt.reported_amount or abs(attempt.amount)
+
+    def action_ask(self):
+        """Ask the provider again: its word counts where it knows the outcome.
+
+        :return: The notification of the outcome, or this dialog with its words.
+        :rtype: dict
+        """
+        self.ensure_one()
+        attempt = self.transaction_id
+        attempt._check_attempt_rights()
+        # In superuser mode: providers are not the staff's.
+        if attempt.sudo()._ask_for_person():
+            return attempt._get_outcome_notification()
+        return {**attempt.action_resolve(), "res_id": self.id}
 
     def action_confirm_charged(self):
         """Book the attempt, as the gateway did charge it."""
@@ -46,6 +71,9 @@ class PaymentAttemptResolve(models.TransientModel):
     def _resolve(self, charged):
         self.ensure_one()
         attempt = self.transaction_id.resolve(
-            charged, self.reason, idempotency_key=self.idempotency_key
+            charged,
+            self.reason,
+            amount=self.amount if charged else None,
+            idempotency_key=self.idempotency_key,
         )
         return attempt._get_outcome_notification()

@@ -76,9 +76,19 @@ def exclusive():
         yield
 
 
-def get_fingerprint(*folders):
-    """Return a short digest of the sources of a template."""
-    digest = hashlib.sha1(settings.BASE_DATABASE.encode())
+def drop_others(prefix, name):
+    """Drop the databases whose names begin so, but for one."""
+    for row in query("postgres", "SELECT datname FROM pg_database"):
+        if row["datname"].startswith(prefix) and row["datname"] != name:
+            drop(row["datname"])
+
+
+def get_fingerprint(*folders, salt=""):
+    """Return a short digest of the sources of a template.
+
+    :param str salt: More that makes it another template.
+    """
+    digest = hashlib.sha1(f"{settings.BASE_DATABASE}{salt}".encode())
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             wanted = path.suffix in (".py", ".xml", ".csv", ".js", ".scss", ".sql")

@@ -9,6 +9,8 @@ UNRESOLVED = ("ready", "sent", "unknown")
 class Referee:
     """Compares the two, reading the database only."""
 
+    codes = ("test_gateway",)  # Of the providers whose attempts are looked at.
+
     def __init__(self, name, gateway):
         self.database = name
         self.gateway = gateway
@@ -173,13 +175,15 @@ class Referee:
             """
         )
 
-    def _check_attempts(self, all_resolved):
+    def _check_attempts(self, all_resolved, after_id=0):
         for row in self._query(
             """
             SELECT tx.* FROM payment_transaction AS tx
               JOIN payment_provider AS provider ON provider.id = tx.provider_id
-             WHERE provider.code = 'test_gateway'
-            """
+             WHERE provider.code IN %s AND tx.id > %s
+            """,
+            self.codes,
+            after_id,
         ):
             reference, outcome = row["reference"], row.get("outcome")
             if all_resolved and outcome in UNRESOLVED:

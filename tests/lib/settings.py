@@ -47,7 +47,8 @@ def _get_addons_path():
             for folder in (ODOO_PYTHONPATH / "odoo/addons", ODOO_PYTHONPATH / "addons")
             if folder.is_dir()
         ]
-    for folder in (str(PROJECT), str(TESTS / "addons")):
+    own = (PROJECT, TESTS / "addons", TESTS / "providers/addons")
+    for folder in map(str, own):
         if folder not in folders:
             folders.append(folder)
     return ",".join(folders)

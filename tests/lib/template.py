@@ -22,20 +22,9 @@ def get_template():
     with database.exclusive():
         _drop_orphans()
         if not database.exists(template):
-            _drop_outdated(template)
+            database.drop_others(f"{settings.PREFIX}_template_", template)
             _build(template, [settings.ADDON, settings.TEST_ADDON])
     return template
-
-
-def _drop_outdated(template):
-    names = database.query(
-        "postgres",
-        "SELECT datname FROM pg_database WHERE datname LIKE %s AND datname <> %s",
-        f"{settings.PREFIX}\\_template\\_%",
-        template,
-    )
-    for row in names:
-        database.drop(row["datname"])
 
 
 def _drop_orphans():
@@ -92,11 +81,9 @@ def get_base_database():
     return settings.BASE_DATABASE
 
 
-def get_facts(name):
+def get_facts(name, key="payment_test_gateway.facts"):
     """Return the notes of the preparation: ids, users and keys."""
     [row] = database.query(
-        name,
-        "SELECT value FROM ir_config_parameter WHERE key = %s",
-        "payment_test_gateway.facts",
+        name, "SELECT value FROM ir_config_parameter WHERE key = %s", key
     )
     return json.loads(row["value"])

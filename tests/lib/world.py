@@ -213,6 +213,7 @@ class World:
         provider_ref="tok_succeed",
         details="4242",
         provider_id=None,
+        **values,
     ):
         """Create saved methods whose `provider_ref` decides the gateway's behaviour."""
         return self.admin.call(
@@ -225,12 +226,13 @@ class World:
                     "payment_details": details,
                     "partner_id": partner_id,
                     "provider_ref": provider_ref,
+                    **values,
                 }
                 for partner_id in partner_ids
             ],
         )
 
-    def make_invoices(self, partner_ids, amount=100.0, post=True):
+    def make_invoices(self, partner_ids, amount=100.0, post=True, **values):
         """Create customer invoices of one line without tax."""
         invoice_ids = self.admin.call(
             "account.move",
@@ -251,6 +253,7 @@ class World:
                             },
                         ]
                     ],
+                    **values,
                 }
                 for partner_id in partner_ids
             ],
@@ -351,6 +354,16 @@ class World:
             "refund",
             [payment_id],
             **{"reason": "Broken", **arguments},
+        )
+        return _get_id(result)
+
+    def report_taken_back(self, payment_id, client=None, **arguments):
+        """Report that money of a payment was taken back.
+
+        :return: The id of the record.
+        """
+        result = (client or self.accountant).call(
+            "account.payment", "report_taken_back", [payment_id], **arguments
         )
         return _get_id(result)
 

@@ -4,8 +4,10 @@ from . import account_payment
 from . import payment_method
 from . import payment_mode_mixin
 from . import payment_provider
+from . import payment_provider_amounts
 from . import payment_provider_booking
 from . import payment_transaction
+from . import payment_transaction_amounts
 from . import payment_transaction_announced
 from . import payment_transaction_answer
 from . import payment_transaction_authorization

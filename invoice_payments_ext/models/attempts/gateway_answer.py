@@ -76,5 +76,18 @@ class AnswerNotAppliedError(Exception):
     """
 
 
+class AnswerContradictedError(Exception):
+    """A payment that a provider's code read while it applied an answer contradicts it.
+
+    :param str message: The sentence of Odoo.
+    :param float named: The amount that the gateway named.
+    """
+
+    def __init__(self, message, named):
+        super().__init__(message)
+        self.message = message
+        self.named = named
+
+
 class NotSentError(UserError):
     """A request was refused here, before it was sent: nothing was carried out."""

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
@@ -62,6 +64,47 @@ class PaymentProvider(models.Model):
         :rtype: dict or None
         """
         return None
+
+    def _get_arrival_delay(self):
+        """Return how long after it was sent a request may still reach the gateway.
+
+        A gateway that does not know a request is not believed before. A provider
+        overrides this where it is known how long requests are on their way.
+
+        Note: `self.ensure_one()`
+
+        :rtype: datetime.timedelta
+        """
+        self.ensure_one()
+        return timedelta(minutes=15)
+
+    def _may_resend(self, transaction):
+        """Tell if the lost request of a charge may be sent again, with its key.
+
+        A provider overrides this when its gateway cannot be asked, but answers a
+        request with a known idempotency key as it answered the first. Only a charge
+        that nobody has resolved is sent again, by the schedule.
+
+        :param payment.transaction transaction: The transaction whose outcome is
+                                                unknown.
+        :rtype: bool
+        """
+        return False
+
+    def _get_decline_details(self, transaction, payment_data=None, error=None):
+        """Return what the gateway said about why a request was declined.
+
+        A provider overrides this when its answers tell more than Odoo's module keeps.
+
+        :param payment.transaction transaction: The transaction that was declined.
+        :param dict payment_data: The answer, in the form that `_process` takes.
+        :param Exception error: The error that was raised while sending, if it was one.
+        :return: Some of `code` (the gateway's own), `network_code` and `advice_code`
+                 (of the card's network), `reason` (a sentence for people) and
+                 `provider_reference` (the gateway's id of the attempt).
+        :rtype: dict
+        """
+        return {}
 
     def _classify_refusal(self, transaction, error):
         """Classify an error that was raised while sending a request.

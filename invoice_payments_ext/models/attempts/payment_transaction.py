@@ -10,6 +10,9 @@ ONLINE_OPERATIONS = ("online_direct", "online_redirect", "online_token", "valida
 # The checks and values that the rooms add when somebody from outside starts an attempt,
 # by any route. Each method gets the values of the attempt and returns values to add.
 STARTED_ONLINE_METHODS = ("_prepare_own_method_vals", "_prepare_paced_vals")
+# What the rooms check when anybody starts an attempt to charge a saved method. Each
+# method gets the values of the attempt.
+NEW_CHARGE_METHODS = ("_check_method_not_refused",)
 
 
 class PaymentTransaction(models.Model):
@@ -37,6 +40,24 @@ class PaymentTransaction(models.Model):
         readonly=True,
         copy=False,
         help="How far the request to the gateway came.",
+    )
+    request_sent_on = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="When the request left. A gateway that does not know it is believed only "
+        "some time after that.",
+    )
+    asked_on = fields.Datetime(
+        string="Provider Asked On",
+        readonly=True,
+        copy=False,
+        help="When the provider was last asked what became of this attempt.",
+    )
+    provider_word = fields.Char(
+        string="The Provider Said",
+        readonly=True,
+        copy=False,
+        help="What the provider said when it was last asked.",
     )
     request_kind = fields.Selection(
         selection=[
@@ -100,11 +121,34 @@ class PaymentTransaction(models.Model):
         invoices._check_payment_rights()
         self.check_access("read")
 
+    @api.model
+    def _check_accepted_amounts(self, vals_list):
+        """Check that the gateways take the amounts of new attempts as they are.
+
+        A part or a refund that is not ours to send was reported by the gateway. And a
+        shop's order is not ours to refuse: what the gateway takes for it is booked.
+
+        :param list[dict] vals_list: The values of the attempts.
+        :raise UserError: If one would take another amount.
+        """
+        # In superuser mode: providers are readable by administrators only.
+        providers_sudo = self.env["payment.provider"].sudo()
+        for vals in vals_list:
+            is_sent = vals.get("request_state") == "ready"
+            is_paid = vals.get("invoice_ids") and not vals.get("source_transaction_id")
+            is_void = vals.get("request_kind") == "void"
+            if vals.get("amount") and not is_void and (is_sent or is_paid):
+                currency = self.env["res.currency"].browse(vals["currency_id"])
+                providers_sudo.browse(vals["provider_id"])._check_accepted_amount(
+                    abs(vals["amount"]), currency
+                )
+
     # === CRUD METHODS === #
 
     @api.model_create_multi
     def create(self, vals_list):
         """Check attempts from outside; Odoo's routes are in superuser mode."""
+        self._check_accepted_amounts(vals_list)
         prepared = []
         is_outside = not self.env.user._is_internal()
         for vals in vals_list:
@@ -116,6 +160,9 @@ class PaymentTransaction(models.Model):
             ):
                 for name in STARTED_ONLINE_METHODS:
                     vals = {**vals, **getattr(self, name)(vals)}
+            if vals.get("token_id") and not is_part:
+                for name in NEW_CHARGE_METHODS:
+                    getattr(self, name)(vals)
             prepared.append(vals)
         transactions = super().create(prepared)
         transactions._keep_fingerprint()
@@ -124,6 +171,8 @@ class PaymentTransaction(models.Model):
     def write(self, vals):
         if self._collect_values(vals):
             return True
+        if vals.get("request_state") == "sent":
+            vals = {**vals, "request_sent_on": fields.Datetime.now()}
         for twin, reference in self._find_refunds_to_exchange(vals):
             super(PaymentTransaction, twin).write({"provider_reference": reference})
         result = super().write(vals)

@@ -8,12 +8,14 @@ from odoo.exceptions import UserError
 
 from ...tools import OURS
 from ..states import OUTCOMES
-from .gateway_answer import AnswerNotAppliedError, GatewayAnswer
+from .gateway_answer import (
+    AnswerContradictedError,
+    AnswerNotAppliedError,
+    GatewayAnswer,
+)
 
 _logger = logging.getLogger(__name__)
 
-# What a gateway says of an attempt that moves, or may move, money.
-MOVING_STATES = ("done", "authorized", "pending")
 SETTERS = {
     "pending": "_set_pending",
     "authorized": "_set_authorized",
@@ -28,12 +30,13 @@ READINGS = {
     "authorize": "_read_authorize_answer",
     "worldline": "_read_worldline_answer",
 }
-# As well for the amount: it gets the payment data and the amount data of the module.
-AMOUNT_READINGS = {"stripe": "_read_stripe_amount"}
+
+# What follows when a word of a gateway was applied. Each method gets the payment data.
+AFTER_APPLYING_METHODS = ("_import_listed_refunds",)
 
 # What follows when an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
-AFTER_DECLINE_METHODS = ()
+AFTER_DECLINE_METHODS = ("_keep_decline_facts",)
 
 
 class PaymentTransaction(models.Model):
@@ -47,12 +50,6 @@ class PaymentTransaction(models.Model):
         groups="base.group_system",
         help="An answer of the provider that could not be applied yet. It is applied "
         "again by the schedule.",
-    )
-    reported_amount = fields.Monetary(
-        readonly=True,
-        copy=False,
-        help="The amount that the provider named, where it differs from the amount "
-        "that was asked for.",
     )
 
     # === COLLECTING === #
@@ -170,92 +167,29 @@ class PaymentTransaction(models.Model):
         compared = self._probe(lambda tx: tx._validate_amount(payment_data))
         state, message = compared.get_state()
         if state == "error" and self._says_money_moved(payment_data):
-            self._set_contradicted(payment_data, message)
+            named = compared.values.get("named_amount")
+            self._set_contradicted(message, named)
             return self
-        applying = self.with_context(
-            amount_compared=OURS, answer_applied=GatewayAnswer(self)
-        )
-        super(PaymentTransaction, applying)._process(provider_code, payment_data)
+        applied = GatewayAnswer(self)
+        applied.values = compared.values
+        applying = self.with_context(amount_compared=OURS, answer_applied=applied)
+        try:
+            super(PaymentTransaction, applying)._process(provider_code, payment_data)
+        except AnswerContradictedError as error:
+            self._set_contradicted(error.message, error.named)
+            return self
         if self.state != before:
             self._take_rounded_amount(compared)
             self._follow_decline(payment_data)
+        for name in AFTER_APPLYING_METHODS:
+            getattr(self, name)(payment_data)
         return self
-
-    def _validate_amount(self, payment_data):
-        if self.env.context.get("amount_compared") is OURS:
-            return None
-        return super()._validate_amount(payment_data)
 
     def _apply_updates(self, payment_data):  # pylint: disable=missing-return
         """Let the reading of this addon stand before that of the module."""
         reading = READINGS.get(self.provider_code)
         if not reading or not getattr(self, reading)(payment_data):
             super()._apply_updates(payment_data)
-
-    def _extract_amount_data(self, payment_data):
-        """Note the amount that the provider named, for :meth:`_apply`."""
-        amount_data = super()._extract_amount_data(payment_data)
-        if correction := AMOUNT_READINGS.get(self.provider_code):
-            amount_data = getattr(self, correction)(payment_data, amount_data)
-        probe = self._get_answer_to_collect()
-        if probe and probe.is_probe and amount_data:
-            probe.values["named_amount"] = amount_data.get("amount")
-        return amount_data
-
-    def _says_money_moved(self, payment_data):
-        """Tell if an answer that names another amount says that money moved.
-
-        A decline often names no amount at all.
-        """
-        try:
-            probe = self._probe(lambda tx: tx._apply_updates(payment_data))
-        except psycopg2.Error:
-            raise
-        except Exception:  # noqa: BLE001, pylint: disable=broad-except
-            _logger.exception("The answer on %s could not be read", self.reference)
-            return True
-        state, _message = probe.get_state()
-        return state in MOVING_STATES or state is None or self._is_part()
-
-    def _set_contradicted(self, payment_data, message):
-        """Leave it to a person that the gateway names another amount or currency."""
-        if self.state == "done":
-            _logger.warning("%s: %s", self.reference, message)
-            return
-        self._set_error(message, extra_allowed_states=("cancel",))
-        named = self._probe(lambda tx: tx._extract_amount_data(payment_data))
-        self.write(
-            {
-                "request_state": "unknown",
-                "state_message": message,
-                "reported_amount": abs(named.values.get("named_amount") or 0.0),
-            }
-        )
-
-    def _take_rounded_amount(self, compared):
-        """Take the amount that the gateway took, if it rounds more than Odoo does."""
-        named = compared.values.get("named_amount")
-        if not named or self.state not in ("done", "authorized"):
-            return
-        self._set_moved_amount(abs(named))
-
-    def _set_moved_amount(self, amount):
-        """Give this attempt the amount that moved.
-
-        :param float amount: The amount above zero, in the attempt's currency.
-        """
-        if self.currency_id.compare_amounts(amount, abs(self.amount)):
-            asked = self.currency_id.format(abs(self.amount))
-            self.amount = -amount if self._is_refund() else amount
-            self._keep_fingerprint()
-            self._log_message_on_linked_documents(
-                self.env._(
-                    "%(reference)s: %(asked)s was asked for, and %(moved)s moved.",
-                    reference=self._get_html_link(),
-                    asked=asked,
-                    moved=self.currency_id.format(amount),
-                )
-            )
 
     def _follow_decline(self, payment_data, error=None):
         """Do what follows when this attempt was declined."""
@@ -309,6 +243,8 @@ class PaymentTransaction(models.Model):
         :return: Whether there was something to store.
         :rtype: bool
         """
+        if self.operation == "validation":
+            return False  # No money: the customer sees the error, and tries again.
         state, message, values = None, "", {}
         try:
             with self.env.cr.savepoint():
@@ -323,22 +259,28 @@ class PaymentTransaction(models.Model):
         self.invalidate_recordset()
         if state and state != self.state and self.state != "done":
             self._store_past_others(state, message, values)
+            self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
         elif self.state == "draft":
             self._keep_answer(answer, error)
         self._tell_fault(error)
         return True
 
     def _read_answer(self, answer):
-        """Read the facts of an answer while a probe collects."""
+        """Read the facts of an answer while a probe collects.
+
+        With another amount, it says nothing that could be stored.
+        """
         probe = self._get_answer_to_collect()
         for kind, *values in answer.facts:
             if kind == "state":
                 probe.add_state(*values)
                 continue
-            if self.request_kind or self.state != "draft":
-                self._validate_amount(values[1])
-            if probe.get_state()[0] != "error":
-                self._apply_updates(values[1])
+            _provider_code, payment_data = values
+            self._validate_amount(payment_data)
+            if probe.facts:
+                probe.facts.clear()
+                return
+            self._apply_updates(payment_data)
 
     def _keep_answer(self, answer, error):
         """Mark this as unknown, and keep the answer so that it is applied again."""
@@ -385,8 +327,10 @@ class PaymentTransaction(models.Model):
                 "is_post_processed": False,
                 "holds_invoice": self.holds_invoice
                 and OUTCOMES[outcome].may_hold_invoice,
-                "money_fingerprint": json.dumps(
-                    {**(self.money_fingerprint or {}), "state": state}
+                **(
+                    {"money_fingerprint": json.dumps({**fingerprint, "state": state})}
+                    if (fingerprint := self.money_fingerprint)
+                    else {}
                 ),
             }
         )

@@ -25,11 +25,16 @@ AFTER_BOOKING_METHODS = ("_report_excess", "_report_refund")
 
 AFTER_PROCESSING_METHODS = (
     "_book_refunded_before",
+    "_undo_failed_refund",
     "_report_unpaid_credit_note",
     "_return_unpaid_credit",
     "_try_to_spend_credit",
     "_note_customer_mail",
 )
+
+# Where a provider's module leaves something out of a request, by its code: the method
+# that adds it. It gets the keyword arguments of the request, which it may change.
+REQUEST_COMPLETIONS = {"mercado_pago": "_complete_mercado_pago_request"}
 
 # What may stand in the place of a message in the chatters. Each method says if it does.
 INSTEAD_OF_MESSAGE = ("_log_in_burst",)
@@ -104,9 +109,12 @@ class PaymentTransaction(models.Model):
         if answer and self.source_transaction_id and kwargs.get("endpoint_param"):
             # A part of a payment is requested by the id of the payment.
             kwargs["endpoint_param"] = self._get_root().provider_reference
+        if answer and (completion := REQUEST_COMPLETIONS.get(self.provider_code)):
+            getattr(self, completion)(kwargs)
         result = super()._send_api_request(*args, **kwargs)
         if answer:
             answer.exchanges += 1
+        self._compare_read(result)
         return result
 
     def _post_process(self):  # pylint: disable=missing-return

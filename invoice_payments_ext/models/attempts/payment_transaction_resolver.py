@@ -11,6 +11,8 @@ from odoo.fields import Domain
 from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..states import RESOLVABLE_OUTCOMES, UNRESOLVED_OUTCOMES
+from .gateway_answer import GatewayAnswer
+from .payment_provider import get_transport_error
 
 _logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ UNSETTLED_DOMAIN_METHODS = (
     "_get_unbooked_domain",
     "_get_untold_refunds_domain",
     "_get_unspent_credit_domain",
+    "_get_failed_refunds_domain",
 )
 
 
@@ -163,9 +166,80 @@ class PaymentTransaction(models.Model):
         payment_data = self._fetch_outcome()
         if payment_data:
             self._process(self.provider_code, payment_data)
-        elif payment_data is not None:
+        elif payment_data is not None and self._has_arrival_delay_passed():
             self._set_error(self.env._("The provider never received the request."))
             self.request_state = "not_sent"
+        elif payment_data is None and self.provider_id._may_resend(self):
+            self._send_again()
+        self._keep_word(payment_data)
+
+    def _has_arrival_delay_passed(self):
+        """Tell if the request would have reached the gateway by now.
+
+        Attempts from before the installation have no time of sending.
+
+        :rtype: bool
+        """
+        sent_on = self.request_sent_on or self.last_state_change
+        delay = self.provider_id._get_arrival_delay()
+        return fields.Datetime.now() >= sent_on + delay
+
+    def _send_again(self):
+        """Send the request of this locked attempt again, with its key.
+
+        The gateway answers as it answered the first time; if that one never arrived,
+        it is carried out now. An error says nothing about the first request.
+        """
+        answer = self._call_gateway(GatewayAnswer(self))
+        is_decline = answer.refusal == "declined" and get_transport_error(answer.error)
+        if answer.facts or is_decline:
+            self._record_answer(answer)
+
+    def _ask_for_person(self):
+        """Ask the gateway because a person wants to know, a pending one too. Commits.
+
+        :return: Whether it said what became of this attempt.
+        :rtype: bool
+        """
+        self = self.with_context(payment_backend_action=True)
+        before = self.outcome
+        ask = self._ask_provider if before != "pending" else self._ask_of_pending
+        try:
+            self._in_step("resolved", self._apply_kept_answer)
+            self._in_step("resolved", ask)
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            _logger.exception("The provider could not be asked for %s", self.reference)
+            self.env.cr.rollback()
+            self._in_step("resolved", lambda: self._keep_word(None))
+        self._try_to_settle()
+        return self.outcome != before
+
+    def _ask_of_pending(self):
+        """Ask for the outcome of a pending request, which the gateway has."""
+        if self.try_lock_for_update(allow_referencing=True):
+            if payment_data := self.provider_id._fetch_outcome(self):
+                self._process(self.provider_code, payment_data)
+            self._keep_word(payment_data)
+
+    def _keep_word(self, payment_data):
+        """Keep in words what the provider said to the question.
+
+        :param dict payment_data: See `payment.provider._fetch_outcome`.
+        """
+        if payment_data is None:
+            word = self.env._("It could not be asked, or could not tell.")
+        elif not payment_data:
+            delay = self.provider_id._get_arrival_delay()
+            word = self.env._(
+                "It does not know the request. That counts %s minutes after it was "
+                "sent: before, it may still be on its way.",
+                round(delay.total_seconds() / 60),
+            )
+        else:
+            word = self.env._(
+                "It has the request. Its outcome is: %s.", self._get_outcome_label()
+            )
+        self.write({"asked_on": fields.Datetime.now(), "provider_word": word})
 
     def _set_not_carried_out(self, message):
         """Mark the request as one that the gateway did not carry out.
@@ -194,6 +268,7 @@ class PaymentTransaction(models.Model):
                 self._apply_kept_answer()
                 if payment_data := self._fetch_outcome():
                     self._process(self.provider_code, payment_data)
+                self._keep_word(payment_data)
         except psycopg2.Error:
             raise
         except Exception:  # noqa: BLE001, pylint: disable=broad-except
@@ -230,6 +305,13 @@ class PaymentTransaction(models.Model):
 
     def _check_resolution(self, charged, reason, amount):
         """Check a person's word for the outcome, on a locked attempt."""
+        if amount is not None:
+            self.env["account.move"]._check_amount(
+                amount,
+                self.currency_id,
+                max(abs(self.amount), self.reported_amount),
+                self.env._("amount of the attempt"),
+            )
         if not reason or not reason.strip():
             raise UserError(self.env._("A reason is required to resolve an attempt."))
         if self.outcome not in RESOLVABLE_OUTCOMES:
@@ -240,10 +322,6 @@ class PaymentTransaction(models.Model):
                     reference=self.reference,
                     outcome=self._get_outcome_label(),
                 )
-            )
-        if amount is not None:
-            self.env["account.move"]._check_amount(
-                amount, self.currency_id, abs(self.amount), self.env._("attempt")
             )
 
     def _carry_out_resolution(self, charged, reason, amount):

@@ -6,6 +6,10 @@ from ...tools import OURS
 from ..states import OUTCOMES, UNRESOLVED_OUTCOMES
 from .payment_transaction import ONLINE_OPERATIONS
 
+# What rooms do in the place of a change of state. Each gets the allowed states, the
+# new state and its message, and returns the transactions that keep theirs.
+INSTEAD_OF_STATE = ("_take_back_late_failures",)
+
 # How long the schedule leaves an attempt to the page that started it.
 PAGE_DELAY = timedelta(minutes=1)
 
@@ -96,9 +100,6 @@ class PaymentTransaction(models.Model):
         of ours is in flight was captured by that one.
         """
         if captures := self._get_captures_in_flight():
-            for capture in captures.filtered(lambda tx: not tx.provider_reference):
-                source = capture.source_transaction_id
-                capture.provider_reference = source.provider_reference
             captures._set_done(state_message=state_message)
             self -= captures.source_transaction_id
         if not any(tx.source_transaction_id and not tx._is_refund() for tx in self):
@@ -148,6 +149,11 @@ class PaymentTransaction(models.Model):
     def _update_state(self, allowed_states, target_state, state_message):
         if self._collect_state(allowed_states, target_state, state_message):
             return self.browse()
+        for name in INSTEAD_OF_STATE:
+            self -= getattr(self, name)(allowed_states, target_state, state_message)
+        if target_state in ("error", "cancel") and self == self._filter_refunds():
+            # A refund may come back days after it succeeded.
+            allowed_states = (*allowed_states, "done")
         transactions = super()._update_state(
             allowed_states, target_state, state_message
         )

@@ -34,7 +34,11 @@ SEND_REQUEST_METHODS = {
 
 # What is checked at the last moment before a request leaves. Each method raises
 # `NotSentError` if it must not.
-CHECKED_BEFORE_SENDING = ("_check_mode", "_check_settled_at_authorize")
+CHECKED_BEFORE_SENDING = (
+    "_check_mode",
+    "_check_settled_at_authorize",
+    "_check_not_refused_meanwhile",
+)
 
 # The modules that send the amount of a refund as they find it.
 AMOUNT_ABOVE_ZERO = ("authorize",)
@@ -202,27 +206,30 @@ class PaymentTransaction(models.Model):
     def _lend_values(self):
         """Show a part of a payment to a provider's code as the code expects it.
 
-        Some modules read the gateway's id of the payment on the part, or its amount
-        above zero. Only the cache is changed.
+        Some modules read the gateway's id of the payment on the part, or on the capture
+        that it gives back, or the amount above zero. Only the cache is changed.
 
-        :return: The values in the cache before.
-        :rtype: dict
+        :return: Records, fields and the values in the cache before.
+        :rtype: list[tuple[payment.transaction, str, object]]
         """
-        if not self.source_transaction_id:
-            return {}
-        lent = {"provider_reference": self._get_root().provider_reference}
+        source, root = self.source_transaction_id, self._get_root()
+        if not source:
+            return []
+        lent = [(self, "provider_reference", root.provider_reference)]
+        if not source.provider_reference:
+            lent.append((source, "provider_reference", root.provider_reference))
         if self._is_refund() and self.provider_code in AMOUNT_ABOVE_ZERO:
-            lent["amount"] = abs(self.amount)
-        before = {name: self[name] for name in lent}
-        for name, value in lent.items():
-            self._fields[name]._update_cache(self, value)
+            lent.append((self, "amount", abs(self.amount)))
+        before = [(tx, name, tx[name]) for tx, name, _value in lent]
+        for tx, name, value in lent:
+            tx._fields[name]._update_cache(tx, value)
         return before
 
     def _put_back(self, before, answer):
         """Take back the values that were lent, where the provider's code wrote none."""
-        for name, value in before.items():
-            if name not in answer.values:
-                self._fields[name]._update_cache(self, value or None)
+        for tx, name, value in before:
+            if tx != self or name not in answer.values:
+                tx._fields[name]._update_cache(tx, value or None)
 
     def _collect_refusal(self, answer, error):
         """Store the meaning of an error that was raised while sending.

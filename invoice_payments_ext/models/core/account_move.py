@@ -55,6 +55,7 @@ class AccountMove(models.Model):
         "_get_pay_out_blockers",
         "_get_reversal_blockers",
         "_get_kept_as_credit_blockers",
+        "_get_taken_back_blockers",
     )
 
     # === COMPUTE METHODS === #

@@ -32,4 +32,7 @@ class ResCompany(models.Model):
             "credit_adjustment_account_id",
             "credit_accounts_confirmed",
             "credit_applied_at_issue",
+            "dispute_handling",
+            "disputed_payments_account_id",
+            "provider_fee_account_id",
         ]

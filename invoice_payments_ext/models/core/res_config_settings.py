@@ -27,6 +27,21 @@ class ResConfigSettings(models.TransientModel):
     credit_accounts_confirmed = fields.Boolean(
         related="company_id.credit_accounts_confirmed", readonly=False
     )
+    dispute_handling = fields.Selection(
+        related="company_id.dispute_handling", readonly=False
+    )
+    disputed_payments_account_id = fields.Many2one(
+        related="company_id.disputed_payments_account_id", readonly=False
+    )
+    provider_fee_account_id = fields.Many2one(
+        related="company_id.provider_fee_account_id", readonly=False
+    )
+    payment_returned_mail_template_id = fields.Many2one(
+        related="company_id.payment_returned_mail_template_id", readonly=False
+    )
+    payment_refund_failed_mail_template_id = fields.Many2one(
+        related="company_id.payment_refund_failed_mail_template_id", readonly=False
+    )
     token_consent_text = fields.Text(
         related="company_id.token_consent_text", readonly=False
     )

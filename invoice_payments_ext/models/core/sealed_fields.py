@@ -42,6 +42,7 @@ _WRITE_OFF = _lt("Use Write off on the invoice, or Undo on the write-off.")
 _METHOD = _lt("The customer saves another payment method, and this one is archived.")
 _RECONCILE = _lt("Unreconcile the entries, and reconcile them again.")
 _RESET = _lt("Reset it to draft first.")
+_TAKEN_BACK = _lt("Use Taken back on the payment.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
 
@@ -58,6 +59,7 @@ SEALED_FIELDS = {
         "company_id": Seal(Rule.NEVER, _METHOD),
         "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
         "active": Seal(Rule.LESS, _METHOD),
+        "refused_transaction_id": Seal(Rule.NEVER, _METHOD),
         "provider_mode": Seal(Rule.NEVER, _METHOD),
         "consent_text": Seal(Rule.NEVER, _CONSENT),
         "consent_date": Seal(Rule.NEVER, _CONSENT),
@@ -70,6 +72,8 @@ SEALED_FIELDS = {
         "source_payment_id": Seal(Rule.NEVER, _REFUND),
         "refund_payment_ids": Seal(Rule.NEVER, _REFUND),
         "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
+        "is_taken_back": Seal(Rule.NEVER, _TAKEN_BACK),
+        "payment_reversal_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "entry_ids": Seal(Rule.NEVER, _RESET),
         "entry_line_ids": Seal(Rule.NEVER, _RESET),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
@@ -82,6 +86,8 @@ SEALED_FIELDS = {
         "write_off_entry_ids": Seal(Rule.NEVER, _WRITE_OFF),
         "credited_shares": Seal(Rule.NEVER, _CREDIT_NOTE),
         "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
+        "payment_reversal_id": Seal(Rule.NEVER, _TAKEN_BACK),
+        "taken_back_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         "apply_credit": Seal(
             Rule.DRAFT, _lt("Use Apply credit in the Payments section.")
@@ -118,15 +124,20 @@ SEALED_FIELDS = {
             "credit_applied_at_issue",
             "credit_balance_account_id",
             "credit_balance_journal_id",
+            "dispute_handling",
+            "disputed_payments_account_id",
             "payment_approval_limit",
             "payment_declined_mail_template_id",
             "payment_receipt_mail_template_id",
+            "payment_refund_failed_mail_template_id",
             "payment_refund_mail_template_id",
+            "payment_returned_mail_template_id",
             "portal_address_attempts",
             "portal_amount_choice",
             "portal_attempt_wait",
             "portal_attempts",
             "portal_minimum_amount",
+            "provider_fee_account_id",
             "token_consent_text",
             "write_off_account_id",
         ),

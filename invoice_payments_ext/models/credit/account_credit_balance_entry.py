@@ -42,6 +42,7 @@ class AccountCreditBalanceEntry(models.Model):
             ("applied", "Applied to invoice"),
             ("unapplied", "Application undone"),
             ("paid_out", "Paid out"),
+            ("taken_back", "Taken back"),
             ("merged", "Contact merged"),
             ("manual", "Journal entry"),
             ("reversal", "Reversal"),

@@ -82,10 +82,14 @@ class PaymentTransaction(models.Model):
     def _read_worldline_answer(self, payment_data):
         """Read an authorization that was only requested: the module calls it an error.
 
+        It calls the notification of a refund an error of the payment, too.
+
         :param dict payment_data: The payment data of the module.
         :return: Whether the outcome was set.
         :rtype: bool
         """
+        if payment_data.get("refund"):
+            return True
         payment = payment_data.get("paymentResult", payment_data).get("payment", {})
         is_token = self.operation in ("online_token", "offline")
         if payment.get("status") != "AUTHORIZATION_REQUESTED" or not is_token:
@@ -93,6 +97,16 @@ class PaymentTransaction(models.Model):
         self.provider_reference = payment.get("id", "").rsplit("_", 1)[0]
         self._set_pending()
         return True
+
+    def _read_worldline_amount(self, payment_data, amount_data):
+        """Compare no amount where a notification is about a refund of the payment.
+
+        :param dict payment_data: The payment data of the module.
+        :param dict amount_data: The amount that the module reads.
+        :return: The amount data.
+        :rtype: dict or None
+        """
+        return None if payment_data.get("refund") else amount_data
 
     # === STRIPE === #
 

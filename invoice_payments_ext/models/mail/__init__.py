@@ -1,4 +1,5 @@
 from . import account_payment
+from . import account_payment_reversal
 from . import payment_transaction
 from . import payment_transaction_finish
 from . import res_company

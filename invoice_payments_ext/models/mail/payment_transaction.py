@@ -8,7 +8,7 @@ from odoo import Command, api, fields, models
 from odoo.tools.mail import prepend_html_content
 
 from ..attempts.payment_transaction_steps import is_concurrency_error
-from ..states import POSTED_STATES
+from ..states import OUTCOMES, POSTED_STATES
 
 _logger = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ TEMPLATE_FIELDS = {
     "receipt": "payment_receipt_mail_template_id",
     "declined": "payment_declined_mail_template_id",
     "refund": "payment_refund_mail_template_id",
+    "refund_failed": "payment_refund_failed_mail_template_id",
 }
 
 # How often a customer is told that payments of an invoice are declined.
@@ -38,6 +39,7 @@ class PaymentTransaction(models.Model):
             ("receipt", "Receipt"),
             ("declined", "Declined"),
             ("refund", "Refund Receipt"),
+            ("refund_failed", "Refund that Came Back"),
         ],
         readonly=True,
         copy=False,
@@ -84,7 +86,8 @@ class PaymentTransaction(models.Model):
             return ""
         if self._is_refund():
             is_refunded = self.outcome == "succeeded" and self.payment_id
-            return "refund" if is_refunded else ""
+            came_back = not is_refunded and self.customer_mail == "refund"
+            return "refund" if is_refunded else "refund_failed" if came_back else ""
         if not self._get_attempt_invoices():
             return ""  # A sale, a donation…: their own addons tell of it.
         if self.outcome == "succeeded" and self.payment_id:
@@ -141,7 +144,8 @@ class PaymentTransaction(models.Model):
         ):
             return
         self.customer_mail_date = fields.Datetime.now()
-        record = self if self.customer_mail == "declined" else self.payment_id
+        is_of_payment = self.customer_mail in ("receipt", "refund")
+        record = self.payment_id if is_of_payment else self
         mail = self._queue_mail(template, record)
         if self.customer_mail == "receipt":
             self._attach_invoices(mail)
@@ -178,6 +182,8 @@ class PaymentTransaction(models.Model):
                 not invoice.currency_id.is_zero(invoice.amount_residual)
                 for invoice in self._get_mail_invoices()
             )
+        if self.customer_mail == "refund_failed":
+            return OUTCOMES[self.outcome].is_unsuccessful
         return self.payment_id.state in POSTED_STATES
 
     def _is_told_of_decline(self):
@@ -230,6 +236,11 @@ class PaymentTransaction(models.Model):
             ),
             "declined": self.env._(
                 "%(recipients)s is told by mail that %(reference)s was declined.",
+                **values,
+            ),
+            "refund_failed": self.env._(
+                "%(recipients)s is told by mail that the refund %(reference)s came "
+                "back.",
                 **values,
             ),
             "refund": self.env._(

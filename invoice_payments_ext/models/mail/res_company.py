@@ -1,5 +1,8 @@
 from odoo import fields, models
 
+# The kinds of mails to customers: each has a template, and a setting that names it.
+MAIL_KINDS = ("receipt", "declined", "refund", "refund_failed", "returned")
+
 
 class ResCompany(models.Model):
     """The templates of the mails to customers."""
@@ -34,13 +37,31 @@ class ResCompany(models.Model):
         help="Sent to customers who were refunded through a provider, with the "
         "receipt. Empty: none is sent.",
     )
+    payment_refund_failed_mail_template_id = fields.Many2one(
+        string="Refund that Came Back",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("refund_failed"),
+        domain="[('model', '=', 'payment.transaction')]",
+        tracking=True,
+        help="Sent to customers whose refund came back after they were told of it. "
+        "Empty: none is sent.",
+    )
+    payment_returned_mail_template_id = fields.Many2one(
+        string="Returned Payment",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("returned"),
+        domain="[('model', '=', 'account.payment.reversal')]",
+        tracking=True,
+        help="Sent to customers whose payment their bank returned, or that failed "
+        "later. Not sent for disputes. Empty: none is sent.",
+    )
 
     # === DEFAULT METHODS === #
 
     def _get_default_mail_template(self, kind):
         """Return the template of this addon for mails of a kind to customers.
 
-        :param str kind: `receipt`, `declined` or `refund`
+        :param str kind: one of `MAIL_KINDS`
         :rtype: mail.template
         """
         return self.env.ref(
@@ -52,6 +73,6 @@ class ResCompany(models.Model):
 
     def _set_default_mail_templates(self):
         """Let companies that are older than this addon mail their customers."""
-        for kind in ("receipt", "declined", "refund"):
+        for kind in MAIL_KINDS:
             template = self._get_default_mail_template(kind)
             self[f"payment_{kind}_mail_template_id"] = template

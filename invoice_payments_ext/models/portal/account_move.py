@@ -112,7 +112,7 @@ class AccountMove(models.Model):
         refunds = [
             self._prepare_portal_refund(refund, row)
             for refund in sorted(row["refunds"], key=lambda refund: refund["date"])
-            if STATES[refund["state"]].is_in_flight or refund["state"] == "succeeded"
+            if self._is_portal_refund(refund)
         ]
         return {
             "id": row["id"],
@@ -135,6 +135,12 @@ class AccountMove(models.Model):
             "refunds": refunds,
         }
 
+    def _is_portal_refund(self, refund):
+        """Tell if a refund concerns the customer; a dispute does when it is decided."""
+        if refund["kind"] == "taken_back":
+            return refund["state"] == "lost"
+        return STATES[refund["state"]].is_in_flight or refund["state"] == "succeeded"
+
     def _prepare_portal_refund(self, refund, row):
         """Return a refund in words for the customer, shown beneath its payment.
 
@@ -146,7 +152,12 @@ class AccountMove(models.Model):
             "kept": self.env._("Kept as your credit"),
             "paid_out": self.env._("Credit paid out to you"),
             "undone": self.env._("Back on your credit"),
+            "taken_back": self.env._("Taken back by your bank"),
         }
+        if refund.get("reversal_kind") == "returned_debit":
+            titles["taken_back"] = self.env._("Returned by your bank")
+        elif refund.get("reversal_kind") == "late_failure":
+            titles["taken_back"] = self.env._("Failed later")
         method = ""
         if refund["transaction_id"]:
             method = self._get_portal_method(row)

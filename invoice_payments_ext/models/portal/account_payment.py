@@ -91,9 +91,7 @@ class AccountPayment(models.Model):
             rows.append(
                 {
                     "id": f"pay-{payment.id}",
-                    "title": self.env._("Refund")
-                    if is_refund
-                    else self.env._("Payment"),
+                    "title": payment._get_portal_title(),
                     **moves._prepare_portal_state(state),
                     "reference": payment.name,
                     "method": payment._get_portal_method(),
@@ -103,13 +101,23 @@ class AccountPayment(models.Model):
                     "invoices": invoices._filter_of_customer(payment.partner_id),
                     "test_label": payment._get_test_label(),
                     "receipt_url": f"/my/payments/{payment.id}/receipt"
-                    if state == "succeeded"
+                    if state == "succeeded" and not payment.is_taken_back
                     else "",
                 }
             )
         return rows
 
     # === GETTERS === #
+
+    def _get_portal_title(self):
+        """Return the kind of this payment, in a word for the customer.
+
+        :rtype: str
+        """
+        if self.is_taken_back:
+            return self.env._("Returned")
+        is_refund = self.payment_type == "outbound"
+        return self.env._("Refund") if is_refund else self.env._("Payment")
 
     def _get_test_label(self):
         """Return the words for a payment in test mode; an empty text for any other.

@@ -18,6 +18,7 @@ KEPT_AMOUNTS = """
           JOIN account_payment refund ON refund.id = part.payment_id
          WHERE part.invoice_id IN %(ids)s
            AND refund.state IN ('in_process', 'paid')
+           AND refund.is_taken_back IS NOT TRUE
       GROUP BY part.invoice_id, refund.source_payment_id
     ), paid AS (
         SELECT own.move_id AS invoice_id, other.payment_id,

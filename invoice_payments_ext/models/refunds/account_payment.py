@@ -64,6 +64,12 @@ class AccountPayment(models.Model):
         readonly=True,
     )
 
+    is_taken_back = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Whether this money did not go as a refund, but was taken back.",
+    )
+
     # === COMPUTE METHODS === #
 
     @api.depends("payment_transaction_id.source_transaction_id.payment_id")

@@ -5,6 +5,9 @@ from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 from .account_payment import REFUND_TARGETS
 from .refund_amounts import get_given_back
 
+# The methods of rooms that say why a payment is not given back now.
+REFUND_BLOCKERS = ("_get_taken_back_reason",)
+
 
 class AccountPayment(models.Model):
     """The amount of a payment that can be refunded, and why it cannot."""
@@ -301,6 +304,9 @@ class AccountPayment(models.Model):
             )
         if reversed_reason := self._get_reversed_reason():
             return reversed_reason
+        for blocker in REFUND_BLOCKERS:
+            if reason := getattr(self, blocker)():
+                return reason
         if self.is_from_credit and to != "credit":
             return self.env._(
                 "%s was paid from the credit balance: it goes back there.", name
@@ -377,4 +383,4 @@ class AccountPayment(models.Model):
                 else method.name,
                 amount=self.currency_id.format(self.amount),
             )
-        return ""
+        return provider._get_not_accepted_reason(amount, self.currency_id)

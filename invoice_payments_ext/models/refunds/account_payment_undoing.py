@@ -37,9 +37,8 @@ class AccountPayment(models.Model):
             raise UserError(
                 self.env._(
                     "%(payment)s cannot be cancelled: %(provider)s received the "
-                    "%(amount)s (%(reference)s). Refund it. If the money went back in "
-                    "another way, because the bank took it back for example, refund it "
-                    "outside the gateway.",
+                    "%(amount)s (%(reference)s). Refund it. If the bank took it back, "
+                    "report it as taken back in the Payments section.",
                     **values,
                 )
             )

@@ -18,7 +18,7 @@ class PaymentToken(models.Model):
         )
 
     def _get_available_tokens(self, *args, **kwargs):
-        """Offer methods that can be charged in the mode of their provider only.
+        """Offer methods that may be charged, in the mode of their provider.
 
         People from outside are offered their own: Odoo's pages ask for those of the
         customer, whoever has the link.
@@ -28,7 +28,12 @@ class PaymentToken(models.Model):
         if self.env.user._is_internal():
             return tokens
         owners = self._get_own_partners()
-        return tokens.filtered(lambda token: token.sudo().partner_id in owners)
+        return tokens.filtered(
+            lambda token: (
+                token.sudo().partner_id in owners
+                and not token.sudo()._get_refused_reason()
+            )
+        )
 
     def _get_method_label(self):
         """Return the label by which a person knows this saved method: `Visa •••• 4242`.
@@ -104,7 +109,9 @@ class PaymentToken(models.Model):
                     "reason"
                 ) or self.env._("The provider does not serve this payment.")
             if not reason:
-                reason = document._get_unbookable_reason(token.provider_id)
+                reason = token.provider_id._get_not_accepted_reason(
+                    amount, document.currency_id
+                ) or document._get_unbookable_reason(token.provider_id)
             reasons[token.id] = str(reason)
         return reasons
 
@@ -158,7 +165,7 @@ class PaymentToken(models.Model):
         if not method.active:
             return self.env._("%(method)s is switched off.", method=method.name)
         if not self._is_of_other_mode():
-            return ""
+            return self._get_refused_reason()
         if self._is_test():
             return self.env._(
                 "It was saved in test mode, and %(provider)s is in live mode now.",
@@ -168,3 +175,15 @@ class PaymentToken(models.Model):
             "It was saved in live mode, and %(provider)s is in test mode now.",
             provider=provider.name,
         )
+
+    def _get_refused_reason(self):
+        """Say why this saved method must not be charged again at all.
+
+        A room that knows of such methods extends this.
+
+        Note: at most one record; to be called in superuser mode.
+
+        :return: The reason, in words for the user; empty if it may be charged.
+        :rtype: str
+        """
+        return ""

@@ -100,6 +100,7 @@ class AccountMove(models.Model):
         transactions = self._query_transactions(entries)
         payments = self._query_payments(entries, transactions)
         refunds = self._get_refunds_by_source(transactions, payments)
+        self._add_taken_back(refunds, payments)
         rows = [
             *self._get_attempt_rows(transactions, payments, entries, refunds),
             *self._get_booked_payment_rows(transactions, payments, entries, refunds),

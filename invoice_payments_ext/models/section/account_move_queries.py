@@ -131,6 +131,8 @@ class AccountMove(models.Model):
                 )
                 SELECT tx.id, tx.reference, tx.provider_reference, tx.amount,
                        tx.currency_id, tx.outcome, tx.state_message, tx.operation,
+                       tx.decline_class, tx.decline_code, tx.decline_network_code,
+                       tx.decline_advice_code,
                        tx.request_kind, tx.payment_id, tx.source_transaction_id,
                        tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
                        tx.partner_name, token.payment_details, author.name AS author,
@@ -173,6 +175,7 @@ class AccountMove(models.Model):
         """Read the payments behind the entries and attempts, and those never posted."""
         self.env["account.payment"].flush_model()
         self.env["account.refund.allocation"].flush_model()
+        self.env["account.payment.reversal"].flush_model()
         payment_ids = {row["payment_id"] for row in entries.values()}
         payment_ids |= {row["payment_id"] for row in transactions.values()}
         rows = self.env.execute_query_dict(
@@ -194,7 +197,8 @@ class AccountMove(models.Model):
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
                        payment.move_id, payment.create_date, author.name AS author,
-                       payment.journal_id, %(journal)s AS journal,
+                       payment.is_taken_back, payment.journal_id,
+                       %(journal)s AS journal,
                        journal.type AS journal_type, method_line.name AS method,
                        CASE WHEN method.code = 'manual' AND method_line.name IN (
                                 SELECT value FROM jsonb_each_text(method.name)
@@ -205,7 +209,9 @@ class AccountMove(models.Model):
                            AND line.account_id = payment.destination_account_id)
                            AS unallocated,
                        (SELECT taken.amount FROM (%(taken_back)s) taken
-                         WHERE taken.id = payment.id) AS taken_back
+                         WHERE taken.id = payment.id) AS taken_back,
+                       EXISTS (SELECT FROM account_payment_reversal reversal
+                         WHERE reversal.payment_id = payment.id) AS has_reversals
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line

@@ -1,6 +1,6 @@
 from typing import NamedTuple
 
-from odoo import models
+from odoo import api, models
 from odoo.tools import LazyTranslate
 
 from ..refunds.refund_amounts import get_given_back
@@ -37,6 +37,12 @@ ACTIONS = {
     "capture": Action(_lt("Capture"), "payment.transaction", "action_capture_attempt"),
     "void": Action(_lt("Void"), "payment.transaction", "action_void_attempt"),
     "refund": Action(_lt("Refund"), "account.payment", "action_refund_wizard"),
+    "taken_back": Action(
+        _lt("Taken back"), "account.payment", "action_report_taken_back"
+    ),
+    "open_taken_back": Action(
+        _lt("Open"), "account.payment.reversal", "action_open_taken_back"
+    ),
     "undo_credit": Action(
         _lt("Undo application"), "account.payment", "action_undo_credit_application"
     ),
@@ -61,9 +67,12 @@ ACTIONS = {
 ID_FIELDS = {
     "payment.transaction": "transaction_id",
     "account.payment": "payment_id",
+    "account.payment.reversal": "reversal_id",
     "account.move": "move_id",
     "account.move.line": "line_ids",
 }
+# The kinds of parts by which money of a row goes.
+KINDS_GIVEN_BACK = ("refund", "undone", "kept", "paid_out", "taken_back")
 # The methods that yield the actions on a row, in the order of the menu.
 STAFF_ROW_ACTIONS = (
     "_get_attempt_actions",
@@ -183,6 +192,7 @@ class AccountMove(models.Model):
             )
         else:
             yield "refund", blocked["refund"] or refunded
+            yield "taken_back", self._get_row_taken_back_reason(row.values)
 
     def _get_keep_actions(self, row, blocked):
         """Return the actions that keep the open amount of a row as credit."""
@@ -205,6 +215,9 @@ class AccountMove(models.Model):
 
     def _get_refund_actions(self, refund, may_act, blocked):
         """Return the actions on a refund, as :meth:`_get_row_actions`."""
+        if refund["kind"] == "taken_back":
+            yield "open_taken_back", ""
+            return
         if refund["state"] in RESOLVABLE_OUTCOMES and may_act:
             yield "resolve", blocked
         yield from self._get_document_actions(refund, may_act)
@@ -235,15 +248,18 @@ class AccountMove(models.Model):
 
     def _get_row_refund_reason(self, values):
         """Say why nothing of a row is left to refund; an empty text if something is."""
-        amounts = dict.fromkeys(("refund", "undone", "kept", "paid_out"), 0.0)
+        amounts = dict.fromkeys(KINDS_GIVEN_BACK, 0.0)
         for refund in values["refunds"]:
-            if not STATES[refund["state"]].is_unsuccessful:
+            if refund["kind"] == "taken_back" and refund["state"] == "disputed":
+                return self.env._("It is disputed.")
+            if self._is_part_gone(refund):
                 amounts[refund["kind"]] += refund["amount"]
         given_back = get_given_back(
             sum(amounts.values()), amounts["kept"], amounts["paid_out"]
         )
         currency = self.env["res.currency"].browse(values["currency_id"])
-        taken = values["amount_taken_back"]
+        taken = values["amount_taken_back"] + amounts["taken_back"]
+        given_back -= amounts["taken_back"]
         if currency.compare_amounts(values["amount"], given_back + taken) > 0:
             return ""
         if taken:
@@ -251,6 +267,13 @@ class AccountMove(models.Model):
         if not all(STATES[refund["state"]].is_final for refund in values["refunds"]):
             return self.env._("All of it is refunded or being refunded.")
         return self.env._("All of it is refunded.")
+
+    @api.model
+    def _is_part_gone(self, part):
+        """Tell if a part of a row's money went, or may go, and is not counted yet."""
+        if part["kind"] == "taken_back":
+            return part["state"] == "lost" and not part["is_by_bank"]
+        return not STATES[part["state"]].is_unsuccessful
 
     def _get_retry_blocked_reason(self, rows):
         """Say why nothing can be retried now; an empty text if it can."""

@@ -8,6 +8,22 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
+    def _get_attempt_reason(self, tx):
+        """Say why an attempt has its state, and what the codes of a decline mean.
+
+        :param dict tx: The attempt.
+        :rtype: str
+        """
+        reason = tx["state_message"] or ""
+        if tx["outcome"] != "declined" or not tx["decline_class"]:
+            return reason
+        field = self.env["payment.transaction"]._fields["decline_class"]
+        label = dict(field._description_selection(self.env))[tx["decline_class"]]
+        names = ("decline_code", "decline_network_code", "decline_advice_code")
+        codes = ", ".join(tx[name] for name in names if tx[name])
+        words = f"{label}: {codes}" if codes else label
+        return f"{reason} ({words})".strip()
+
     def _get_unbooked_reason(self, payment):
         """Say why money that was received is not in the books, and the next step.
 

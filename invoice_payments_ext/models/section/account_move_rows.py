@@ -29,7 +29,8 @@ class AccountMove(models.Model):
             )
         for payment in payments.values():
             source_id = payment["source_payment_id"]
-            if source_id and payment["id"] not in by_attempt:
+            is_refund = source_id and not payment["is_taken_back"]
+            if is_refund and payment["id"] not in by_attempt:
                 refunds.setdefault(("payment", source_id), []).append(
                     self._prepare_booked_refund(payment, payments.get(source_id, {}))
                 )
@@ -154,7 +155,7 @@ class AccountMove(models.Model):
 
         :rtype: Row
         """
-        reason = self._get_unposted_reason(entry) or tx["state_message"] or ""
+        reason = self._get_unposted_reason(entry) or self._get_attempt_reason(tx)
         is_booked = STATE_BY_PAYMENT.get(payment.get("state")) == "succeeded"
         if tx["outcome"] == "succeeded" and not is_booked:
             reason = self._get_unbooked_reason(payment)
@@ -338,6 +339,7 @@ class AccountMove(models.Model):
                 "kept": env._("Kept as credit"),
                 "paid_out": env._("Credit paid out"),
                 "undone": env._("Application undone"),
+                "taken_back": env._("Taken back"),
             },
             "state": {
                 **dict(

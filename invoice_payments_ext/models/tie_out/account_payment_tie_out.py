@@ -20,6 +20,7 @@ INVARIANTS = {
     "provider_agrees": "account.payment",
     "refunded": "account.payment",
     "refund_matched": "account.payment",
+    "taken_back": "account.payment.reversal",
     "balance": "account.credit.balance",
     "running": "account.credit.balance",
     "marked": "account.credit.balance",
@@ -206,6 +207,9 @@ class AccountPaymentTieOut(models.AbstractModel):
             "refunded": env._("A payment is not given back above its amount"),
             "refund_matched": env._(
                 "A refund is matched with the entries that it gives back"
+            ),
+            "taken_back": env._(
+                "What was taken back left the receipts, and what came back is there"
             ),
             "credited": env._("Credit notes do not exceed their invoice"),
             "credited_tax": env._("The last credit note leaves nothing of a tax"),

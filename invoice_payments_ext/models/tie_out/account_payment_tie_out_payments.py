@@ -33,7 +33,17 @@ TRANSACTIONS = SQL(
 # entry that reverses it, or by a gateway.
 GIVEN_BACK = SQL(
     """
-       SELECT refund.source_payment_id AS id, refund.amount,
+       SELECT refund.source_payment_id AS id,
+              -- What was taken of money that had gone already is owed by the customer.
+              CASE WHEN refund.is_taken_back THEN coalesce((
+                   SELECT sum(part.debit_amount_currency)
+                     FROM account_move_line own
+                     JOIN account_partial_reconcile part ON part.debit_move_id = own.id
+                     JOIN account_move_line held ON held.id = part.credit_move_id
+                     JOIN account_payment source ON source.move_id = held.move_id
+                    WHERE own.move_id = refund.move_id
+                      AND source.id = refund.source_payment_id), 0)
+                   ELSE refund.amount END AS amount,
               refund.journal_id = company.credit_balance_journal_id
                   AND tx.id IS NULL AS kept,
               coalesce(%(pays_out)s, false) AS of_credit
@@ -131,7 +141,13 @@ class AccountPaymentTieOut(models.AbstractModel):
             SELECT payment.id, payment.company_id, payment.currency_id,
                    CASE WHEN payment.state IN %(posted)s
                         THEN payment.amount ELSE 0 END AS expected,
-                   CASE WHEN move.state = 'posted'
+                   CASE WHEN move.state = 'posted' AND NOT EXISTS (
+                             -- Undone by an opposite entry: money that went and came.
+                             SELECT FROM account_move opposite
+                              WHERE opposite.reversed_entry_id = move.id
+                                AND opposite.state = 'posted'
+                                AND payment.state = 'canceled'
+                                AND payment.source_payment_id IS NOT NULL)
                         THEN payment.amount ELSE 0 END AS found
               FROM account_payment payment
               JOIN account_move move ON move.id = payment.move_id
@@ -261,7 +277,15 @@ class AccountPaymentTieOut(models.AbstractModel):
         return SQL(
             """
             SELECT payment.id, payment.company_id, payment.currency_id,
-                   0 AS expected, sum(line.amount_residual_currency) AS found
+                   -- What was kept as credit and spent, or given back twice, is owed.
+                   CASE WHEN payment.is_taken_back
+                        THEN least(sum(line.amount_residual_currency), coalesce((
+                             SELECT sum(other.amount) FROM account_payment other
+                              WHERE other.source_payment_id = payment.source_payment_id
+                                AND other.id != payment.id
+                                AND other.state IN %s), 0))
+                        ELSE 0 END AS expected,
+                   sum(line.amount_residual_currency) AS found
               FROM account_payment payment
               JOIN account_move_line line ON line.move_id = payment.move_id
                AND line.account_id = payment.destination_account_id
@@ -269,6 +293,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                AND %s
           GROUP BY payment.id
             """,
+            POSTED_STATES,
             POSTED_STATES,
             OF_COMPANIES,
         )

@@ -3,6 +3,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from unittest.mock import patch
 
@@ -290,6 +291,69 @@ class TestSeams(InvoicePaymentsCommon):
         self.assertEqual(attempt.outcome, "failed")
         self.gateway.answers = ["done"]
         self.assertEqual(attempt.retry().outcome, "succeeded")
+
+    def test_provider_is_not_believed_while_the_request_may_be_on_its_way(self):
+        attempt = self.start_attempt(RuntimeError("cut"))
+        asked = self._answer_with({})
+        transactions = self.env["payment.transaction"].sudo()
+        transactions._cron_resolve_attempts()
+        self.assertEqual((len(asked), attempt.outcome), (1, "unknown"))
+        self.assertIn("does not know the request", attempt.provider_word)
+        self.assertTrue(attempt.asked_on)
+        self.assertTrue(attempt.sudo().holds_invoice)
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_get_arrival_delay",
+            lambda provider: timedelta(0),
+        )
+        transactions._cron_resolve_attempts()
+        self.assertEqual(attempt.outcome, "failed")
+
+    def test_charge_is_sent_again_where_the_gateway_knows_its_key(self):
+        self._answer_with(None)
+        attempt = self.start_attempt(RuntimeError("cut"))
+        may_resend = self.env["payment.provider"]._may_resend
+        self.assertFalse(may_resend(attempt))
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_may_resend",
+            lambda provider, tx: tx.request_kind == "charge",
+        )
+        for error in (RuntimeError("cut"), requests.ConnectTimeout("closed")):
+            with self.subTest(error):
+                self.gateway.answers = [error]
+                self.run_resolver()
+                self.assertEqual(attempt.outcome, "unknown")
+        self.gateway.answers = ["done"]
+        self.run_resolver()
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(attempt.sudo().payment_id.amount, 1000.0)
+        self.assertEqual(len(self.gateway.requests), 4)
+        refund = attempt.sudo().payment_id.with_user(self.supervisor)
+        self.gateway.answers = [RuntimeError("cut")]
+        refund.refund(10.0, reason="Wrong")
+        self.run_resolver()
+        self.assertEqual(len(self.gateway.requests), 5, "A refund is not sent again.")
+
+    def test_a_person_asks_the_provider(self):
+        attempt = self.start_attempt(RuntimeError("cut"))
+        dialog = self.env["payment.attempt.resolve"].with_user(self.accountant)
+        dialog = dialog.create({"transaction_id": attempt.id, "reason": "?"})
+        self.assertFalse(dialog.provider_word)
+        for answer, word in (
+            (None, "could not tell"),
+            ({}, "does not know the request"),
+            (RuntimeError("down"), "could not be asked"),
+        ):
+            with self.subTest(word):
+                self._answer_with(answer)
+                action = dialog.action_ask()
+                self.assertEqual(action["res_id"], dialog.id)
+                self.assertIn(word, dialog.provider_word)
+        self._answer_with("done")
+        self.assertEqual(dialog.action_ask()["tag"], "display_notification")
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(self.invoice.amount_residual, 0.0)
 
     def test_provider_that_tells_the_outcome(self):
         for answer, outcome, remaining in (

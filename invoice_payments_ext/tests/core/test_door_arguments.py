@@ -35,7 +35,13 @@ BAD_VALUES = {
     door_arguments.ROWS.read: ("credit", 7, ["credit"], {"a": 1}),
 }
 BAD_KEYS = (*BAD_TEXTS, "K" * 2_000_000)
-REQUIRED = {"amount": 1.0, "charged": True, "reason": "Because", "token_id": None}
+REQUIRED = {
+    "amount": 1.0,
+    "charged": True,
+    "kind": "dispute",
+    "reason": "Because",
+    "token_id": None,
+}
 ROWS = {
     "lines": ("line_id", "amount", "quantity"),
     "destinations": ("to", "amount", "payment_id", "journal_id", "date", "reference"),
@@ -80,6 +86,8 @@ class TestDoorArguments(CreditCommon):
         self.own_request = invoice.issue_credit_note(5.0, reason="Wrong")
         self.company.payment_approval_limit = False
         self.written_off = invoice.write_off(1.0, "Insolvent")
+        # Decided, so that the payment can be refunded.
+        self.reversal = self.payment.report_taken_back("dispute", 1.0).win()
         # The first credit paid the new invoices.
         self.customer.adjust_credit_balance(100, reason="Goodwill")
         self._keep()
@@ -94,6 +102,7 @@ class TestDoorArguments(CreditCommon):
             ),
             "account.payment": self.payment,
             "account.payment.approval": self.request,
+            "account.payment.reversal": self.reversal,
             "payment.transaction": self.authorized,
             "res.partner": self.partner,
         }[door.model]

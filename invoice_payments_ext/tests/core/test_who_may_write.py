@@ -14,6 +14,8 @@ from ..credit.common_credit import CreditCommon
 ADDON = "invoice_payments_ext"
 OURS = {ADDON, "account_payment"}
 STAFF = {"record", "refund"}
+# Settings, which are for accounting managers. They move nothing.
+MANAGED = {"payment.decline.rule"}
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
@@ -28,6 +30,7 @@ NEEDS_RECORD = {
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
     "account.payment.action_undo_credit_application": [],
+    "account.payment.report_taken_back": ["dispute", -1],
     "account.payment.undo_credit_application": [],
     "payment.transaction.action_cancel_announced": [],
     "payment.transaction.action_capture": [],
@@ -52,6 +55,12 @@ NEEDS_REFUND = {
     "account.payment.approval.action_approve": [],
     "account.payment.approval.approve": [],
     "account.payment.approval.reject": [""],
+    "account.payment.reversal.action_cancel": [],
+    "account.payment.reversal.action_lose": [],
+    "account.payment.reversal.action_win": [],
+    "account.payment.reversal.cancel": [],
+    "account.payment.reversal.lose": [],
+    "account.payment.reversal.win": [],
     "account.payment.refund": [-1],
     "payment.transaction.action_refund": [-1],
     "res.partner.adjust_credit_balance": [0],
@@ -72,8 +81,12 @@ OPENS = {
     "account.move.get_payment_section",
     "account.payment.action_print_payment_receipt",
     "account.payment.action_refund_wizard",
+    "account.payment.action_report_taken_back",
     "account.payment.approval.action_reject",
+    "account.payment.reversal.action_open_gateway",
+    "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
+    "payment.gateway.finding.action_open_attempt",
     "payment.token.get_linked_records_info",
     "payment.transaction.action_open_transaction",
     "payment.transaction.action_record_received",
@@ -325,9 +338,13 @@ class TestWhoMayWrite(CreditCommon):
             if model._original_module != ADDON or model._abstract or model._transient:
                 continue
             for kind, user in self.get_users():
+                is_managed = name in MANAGED and user.has_group(
+                    "account.group_account_manager"
+                )
                 for access in ("create", "write", "unlink"):
                     with self.subTest(f"{kind}: {access} {name}"):
-                        self.assertFalse(records.with_user(user).has_access(access))
+                        may = records.with_user(user).has_access(access)
+                        self.assertEqual(may, is_managed)
 
     # === METHODS === #
 
@@ -364,6 +381,7 @@ class TestWhoMayWrite(CreditCommon):
             "account.move": self.invoice,
             "account.move.line": self.invoice.line_ids[:1],
             "account.payment.approval": request,
+            "account.payment.reversal": self.payment.report_taken_back("dispute", 1),
             "account.credit.balance": self._balance(),
         }
         wrong = []

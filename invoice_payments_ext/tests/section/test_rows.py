@@ -230,7 +230,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["move_id"], attempt.sudo().payment_id.move_id.id)
         self.assertEqual(
             self._action_names(row),
-            ["refund", "receipt", "open_payment", "open_transaction"],
+            ["refund", "taken_back", "receipt", "open_payment", "open_transaction"],
         )
         self._assert_adds_up()
 
@@ -321,7 +321,9 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["user"], self.accountant.name)
         self.assertEqual(row["payment_id"], payment.id)
         self.assertFalse(row["transaction_id"])
-        self.assertEqual(self._action_names(row), ["refund", "receipt", "open_payment"])
+        self.assertEqual(
+            self._action_names(row), ["refund", "taken_back", "receipt", "open_payment"]
+        )
         self._assert_adds_up()
 
     def test_cancelled_external_payment(self):

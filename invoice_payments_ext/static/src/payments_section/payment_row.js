@@ -86,6 +86,12 @@ export class PaymentRow extends Component {
     }
 
     getRefundMenuLabel(refund) {
+        if (refund.kind === "taken_back") {
+            return _t("Actions for %(amount)s taken back, %(state)s", {
+                amount: this.formatAmount(refund.amount),
+                state: refund.state_label,
+            });
+        }
         return _t("Actions for the refund of %(amount)s, %(state)s", {
             amount: this.formatAmount(refund.amount),
             state: refund.state_label,

@@ -1,0 +1,184 @@
+import logging
+
+import psycopg2
+
+from odoo import fields, models
+
+from ..attempts.payment_provider import get_transport_error
+
+_logger = logging.getLogger(__name__)
+
+# The methods that ask a gateway what became of a request, by the provider's code.
+OUTCOME_METHODS = {
+    "authorize": "_fetch_authorize_outcome",
+    "flutterwave": "_fetch_flutterwave_outcome",
+    "mercado_pago": "_fetch_mercado_pago_outcome",
+    "razorpay": "_fetch_razorpay_outcome",
+    "stripe": "_fetch_stripe_outcome",
+}
+# The methods that tell how long a gateway knows the key of a charge.
+RESEND_METHODS = {
+    "adyen": "_get_adyen_key_period",
+    "worldline": "_get_worldline_key_period",
+}
+# The methods that read why a request was declined. Each gets the transaction, the
+# payment data and the content of an HTTP error; both are empty where there is none.
+DECLINE_METHODS = {
+    "adyen": "_read_adyen_decline",
+    "authorize": "_read_authorize_decline",
+    "flutterwave": "_read_flutterwave_decline",
+    "mercado_pago": "_read_mercado_pago_decline",
+    "razorpay": "_read_razorpay_decline",
+    "stripe": "_read_stripe_decline",
+    "worldline": "_read_worldline_decline",
+    "xendit": "_read_xendit_decline",
+}
+# The methods that list the money that a gateway moved; see `_list_movements`.
+MOVEMENT_METHODS = {
+    "authorize": "_list_authorize_movements",
+    "razorpay": "_list_razorpay_movements",
+    "stripe": "_list_stripe_movements",
+}
+# A list of a gateway that is longer than this is not read to its end.
+MAX_PAGES = 20
+
+
+class CannotTellError(Exception):
+    """What a gateway answered does not say what became of a request."""
+
+
+class PaymentProvider(models.Model):
+    """Gateways that can be asked, each by the code of Odoo's module for it.
+
+    The modules are no dependency: their code is called only where a provider has their
+    code, and where it sends requests through Odoo's own helper.
+    """
+
+    _inherit = "payment.provider"
+
+    def _fetch_outcome(self, transaction):
+        """Ask the gateway, where it is known how; an unclear answer tells nothing."""
+        name = OUTCOME_METHODS.get(self.code)
+        if not name:
+            return super()._fetch_outcome(transaction)
+        try:
+            return getattr(self, name)(transaction)
+        except psycopg2.Error:
+            raise
+        except CannotTellError as error:
+            _logger.info("%s on %s: %s", self.code, transaction.reference, error)
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            # An error of the connection or of the gateway, or an odd answer.
+            _logger.warning(
+                "%s could not be asked for %s",
+                self.code,
+                transaction.reference,
+                exc_info=True,
+            )
+        return None
+
+    def _may_resend(self, transaction):
+        """Let a charge be sent again for as long as the gateway knows its key."""
+        name = RESEND_METHODS.get(self.code)
+        if not name or not transaction.request_sent_on:
+            return super()._may_resend(transaction)
+        age = fields.Datetime.now() - transaction.request_sent_on
+        is_charge = transaction._get_request_kind() == "charge"
+        return is_charge and age < getattr(self, name)()
+
+    def _get_decline_details(self, transaction, payment_data=None, error=None):
+        """Read why a request was declined, where the gateway is known."""
+        name = DECLINE_METHODS.get(self.code)
+        if not name:
+            return super()._get_decline_details(transaction, payment_data, error)
+        content = get_error_content(error)
+        return getattr(self, name)(transaction, payment_data or {}, content)
+
+    def _list_movements(self, since, until, cursor=None):
+        """List a page of the charges and refunds that the gateway made in a period.
+
+        A provider overrides this when its gateway has such a list.
+
+        Note: `self.ensure_one()`
+
+        :param datetime.datetime since: The beginning of the period.
+        :param datetime.datetime until: Its end.
+        :param dict cursor: Where the last page ended; None for the first one.
+        :return: The page and the cursor of the next one, None after the last; or None
+                 if the gateway cannot be asked. A movement has the gateway's id
+                 (`reference`), our reference if it is known (`own_reference`), the
+                 amount in its `currency` (a code), below zero for a refund and zero if
+                 no money moved, its `state` in the gateway's words, and its `date`.
+                 What is not decided yet is left out.
+        :rtype: tuple[list[dict], dict] or None
+        """
+        self.ensure_one()
+        name = MOVEMENT_METHODS.get(self.code)
+        return getattr(self, name)(since, until, cursor or {}) if name else None
+
+    # === HELPERS FOR ALL GATEWAYS === #
+
+    def _get_payment_reference(self, transaction):
+        """Return the gateway's id of the payment that a transaction is a part of.
+
+        :param payment.transaction transaction: A capture, void or refund.
+        :rtype: str
+        :raise CannotTellError: If it is not known.
+        """
+        source = transaction.source_transaction_id
+        while source.source_transaction_id:
+            source = source.source_transaction_id
+        if not source.provider_reference:
+            raise CannotTellError("The id of the payment is not known.")
+        return source.provider_reference
+
+    def _choose_refund(self, transaction, refunds, get_amount):
+        """Return the refund at the gateway that a refund of ours became, if it did.
+
+        A refund that belongs to another transaction is not it.
+
+        :param payment.transaction transaction: The refund.
+        :param list[dict] refunds: The refunds of the payment, with their `id`.
+        :param function get_amount: It returns the amount of one of them, above zero.
+        :rtype: dict or None
+        :raise CannotTellError: If more than one may be it.
+        """
+        if transaction.provider_reference:
+            own = [
+                row for row in refunds if row["id"] == transaction.provider_reference
+            ]
+            if own:
+                return own[0]
+        known = transaction.search(
+            [
+                ("provider_id", "=", self.id),
+                ("provider_reference", "in", [row["id"] for row in refunds]),
+                ("id", "!=", transaction.id),
+            ]
+        ).mapped("provider_reference")
+        candidates = [
+            row
+            for row in refunds
+            if row["id"] not in known
+            and not transaction.currency_id.compare_amounts(
+                get_amount(row), abs(transaction.amount)
+            )
+        ]
+        if len(candidates) > 1:
+            raise CannotTellError("Several refunds have this amount.")
+        return candidates[0] if candidates else None
+
+
+def get_error_content(error):
+    """Return what a gateway said with an HTTP error.
+
+    :param Exception error: The error that a provider's code raised, if it did.
+    :return: The JSON; an empty dictionary if there is none.
+    :rtype: dict
+    """
+    response = getattr(get_transport_error(error), "response", None)
+    try:
+        content = response.json() if response is not None else {}
+    except ValueError:
+        content = {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,153 @@
+"""Razorpay. Sources: https://razorpay.com/docs/api/payments/fetch-all-payments,
+https://razorpay.com/docs/api/refunds/fetch-multiple-refund-payment
+"""
+
+from datetime import datetime, timedelta
+
+from odoo import models
+
+from odoo.addons.payment import utils as payment_utils
+
+from .payment_provider import MAX_PAGES, CannotTellError
+
+RAZORPAY_PAGE = 100
+RAZORPAY_LISTS = ("payments", "refunds")
+RAZORPAY_UNDECIDED = ("created", "pending")
+RAZORPAY_CAPTURED = ("captured", "refunded")
+# How long after it was sent a charge is looked for.
+RAZORPAY_PERIOD = timedelta(hours=24)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    def _fetch_razorpay_outcome(self, transaction):
+        """Ask Razorpay what became of a request; see `_fetch_outcome`.
+
+        A charge is found by the description, our reference, and a refund by the
+        reference in its notes. Authorizations cannot be voided.
+        """
+        kind = transaction._get_request_kind()
+        if kind == "charge":
+            return self._find_razorpay_payment(transaction)
+        reference = self._get_payment_reference(transaction)
+        if kind == "refund":
+            return self._find_razorpay_refund(transaction, reference)
+        payment = self._send_api_request("GET", f"payments/{reference}")
+        if payment["status"] in RAZORPAY_CAPTURED:
+            return {**payment, "entity_type": "payment"}
+        if payment["status"] == "authorized":
+            return {}
+        raise CannotTellError(f"The payment is {payment['status']}.")
+
+    def _find_razorpay_payment(self, transaction):
+        """Return the payment of a charge; {} if Razorpay has none."""
+        if reference := transaction.provider_reference:
+            payment = self._send_api_request("GET", f"payments/{reference}")
+            return {**payment, "entity_type": "payment"}
+        sent_on = transaction.request_sent_on or transaction.create_date
+        payments = [
+            payment
+            for payment in self._list_razorpay(
+                "payments",
+                **{
+                    "from": int((sent_on - CLOCK_TOLERANCE).timestamp()),
+                    "to": int((sent_on + RAZORPAY_PERIOD).timestamp()),
+                },
+            )
+            if payment.get("description") == transaction.reference
+        ]
+        alive = [row for row in payments if row["status"] != "failed"]
+        if len(alive) > 1:
+            raise CannotTellError("Several payments have this reference.")
+        found = (alive or payments)[:1]
+        return {**found[0], "entity_type": "payment"} if found else {}
+
+    def _find_razorpay_refund(self, transaction, reference):
+        """Return the refund with our reference; {} if Razorpay has none."""
+        refunds = self._list_razorpay(f"payments/{reference}/refunds")
+        for refund in refunds:
+            notes = refund.get("notes")  # An empty list where there are none.
+            if isinstance(notes, dict) and notes.get("reference") == (
+                transaction.reference
+            ):
+                return {**refund, "entity_type": "refund"}
+        return {}
+
+    def _list_razorpay(self, endpoint, **params):
+        """Read a list of Razorpay's, the newest first.
+
+        :raise CannotTellError: If it is too long.
+        """
+        for page in range(MAX_PAGES):
+            answer = self._send_api_request(
+                "GET",
+                endpoint,
+                params={
+                    **params,
+                    "count": RAZORPAY_PAGE,
+                    "skip": page * RAZORPAY_PAGE,
+                },
+            )
+            yield from answer["items"]
+            if len(answer["items"]) < RAZORPAY_PAGE:
+                return
+        raise CannotTellError("The list is too long.")
+
+    def _read_razorpay_decline(self, _transaction, payment_data, content):
+        """Read why Razorpay declined; see `_get_decline_details`.
+
+        https://razorpay.com/docs/errors
+        """
+        error = content.get("error") or {
+            name: payment_data.get(f"error_{name}")
+            for name in ("code", "description", "reason")
+        }
+        metadata = error.get("metadata") or {}
+        return {
+            "code": error.get("reason") or error.get("code"),
+            "reason": error.get("description"),
+            "provider_reference": payment_data.get("id") or metadata.get("payment_id"),
+        }
+
+    def _list_razorpay_movements(self, since, until, cursor):
+        """List a page of payments, then of refunds; see `_list_movements`."""
+        endpoint = cursor.get("list", RAZORPAY_LISTS[0])
+        skip = cursor.get("skip", 0)
+        params = {
+            "from": int(since.timestamp()),
+            "to": int(until.timestamp()),
+            "count": RAZORPAY_PAGE,
+            "skip": skip,
+        }
+        rows = self._send_api_request("GET", endpoint, params=params)["items"]
+        if len(rows) == RAZORPAY_PAGE:
+            following = {"list": endpoint, "skip": skip + RAZORPAY_PAGE}
+        else:
+            is_last = endpoint == RAZORPAY_LISTS[-1]
+            following = None if is_last else {"list": RAZORPAY_LISTS[-1]}
+        movements = [
+            self._prepare_razorpay_movement(row)
+            for row in rows
+            if row["status"] not in RAZORPAY_UNDECIDED
+        ]
+        return movements, following
+
+    def _prepare_razorpay_movement(self, row):
+        """Return a payment or a refund as a movement."""
+        moved = row["amount"] if row["status"] in RAZORPAY_CAPTURED else 0
+        if row["entity"] == "refund":
+            moved = -row["amount"] if row["status"] == "processed" else 0
+        currency = self.env["res.currency"].with_context(active_test=False)
+        currency = currency.search([("name", "=", row["currency"])], limit=1)
+        notes = row.get("notes")
+        noted = notes.get("reference") if isinstance(notes, dict) else None
+        return {
+            "reference": row["id"],
+            "own_reference": row.get("description") or noted,
+            "amount": payment_utils.to_major_currency_units(moved, currency),
+            "currency": row["currency"],
+            "state": row["status"],
+            "date": datetime.fromtimestamp(row["created_at"]),
+        }

@@ -1,0 +1,66 @@
+from odoo import fields, models
+
+from ...tools import OURS
+
+
+class AccountMove(models.Model):
+    """The entries of money that was taken back."""
+
+    _inherit = "account.move"
+
+    payment_reversal_id = fields.Many2one(
+        string="Taken Back",
+        comodel_name="account.payment.reversal",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The record of the money taken back that this entry books.",
+    )
+    taken_back_ids = fields.Many2many(
+        string="Money Taken Back",
+        comodel_name="account.payment.reversal",
+        relation="account_move_account_payment_reversal_rel",
+        column1="account_move_id",
+        column2="account_payment_reversal_id",
+        readonly=True,
+        copy=False,
+    )
+    taken_back_notice = fields.Char(
+        compute="_compute_taken_back_notice",
+        help="Says that money which paid this invoice is disputed.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    def _compute_taken_back_notice(self):
+        """Name the undecided disputes of payments of these invoices."""
+        reversals = self._get_reversals_taken_back().filtered("is_undecided")
+        for move in self:
+            own = reversals.filtered(
+                lambda reversal, move=move: move in reversal.invoice_ids
+            )
+            move.taken_back_notice = " ".join(
+                reversal._get_notice() for reversal in own
+            )
+
+    # === CHECK METHODS === #
+
+    def _get_taken_back_blockers(self, way):
+        """Name the records of money taken back that these entries belong to."""
+        if self.env.context.get("undone_by_door") is OURS:
+            return
+        for move in self.sudo().filtered("payment_reversal_id"):
+            yield move.payment_reversal_id._get_entry_blocker(move)
+
+    # === GETTERS === #
+
+    def _get_reversals_taken_back(self):
+        """Return the records of money taken back of payments of these invoices.
+
+        :rtype: account.payment.reversal
+        """
+        return (
+            self.env["account.payment.reversal"]
+            .sudo()  # Who sees the invoice sees what became of its money.
+            .search([("invoice_ids", "in", self.ids)])
+        )

@@ -1,0 +1,142 @@
+import logging
+
+from odoo import api, models
+
+from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
+
+_logger = logging.getLogger(__name__)
+
+FAILURES = ("error", "cancel")
+# With these, Odoo lets an authorization follow its captures and voids: no word of the
+# provider.
+FOLLOWING = ("authorized",)
+
+
+class PaymentTransaction(models.Model):
+    """Money that had moved, and of which the provider says later that it did not."""
+
+    _inherit = "payment.transaction"
+
+    # === BUSINESS METHODS - LATE FAILURES === #
+
+    def _take_back_late_failures(self, allowed_states, target_state, message):
+        """Take back the charges among these that fail after they succeeded.
+
+        They stay done: the money did come. One that is not booked yet is booked first,
+        so that the books tell what happened.
+
+        :return: Those whose state does not change.
+        :rtype: payment.transaction
+        """
+        if target_state not in FAILURES or allowed_states == FOLLOWING:
+            return self.browse()
+        failed = self.filtered(
+            lambda tx: (
+                tx.state == "done"
+                and tx.operation not in ("refund", "validation")
+                and tx.provider_code != "credit_balance"
+            )
+        )
+        for tx in failed:
+            # An authorization that was captured in parts has no payment of its own.
+            parts = tx._get_captures() or tx
+            for part in parts.filtered(lambda part: not part.payment_id):
+                part._post_process()
+            for part in parts:
+                part._take_back_late_failure(message)
+        return failed
+
+    def _take_back_late_failure(self, message):
+        """Record that the provider took back all that is left of this charge, once."""
+        payment = self.payment_id.sudo()
+        if payment.state not in POSTED_STATES:
+            _logger.warning("%s failed late, but is not booked", self.reference)
+            return
+        payment._lock_to_take_back()
+        reference = f"{self.reference} late failure"
+        if payment._find_taken_back(reference) or payment.currency_id.is_zero(
+            payment._get_takeable_amount()
+        ):
+            _logger.info("%s failed late: nothing is left to take back", self.reference)
+            return
+        payment._record_taken_back(
+            "lost",
+            None,
+            kind="late_failure",
+            amount=payment._get_takeable_amount(),
+            provider_reference=reference,
+            reason=message or "",
+        )
+
+    # === BUSINESS METHODS - FAILED REFUNDS === #
+
+    def _undo_failed_refund(self):
+        """Undo the booking of a refund that failed after it was booked.
+
+        Its payment, its allocations and the invoices are as before it, and a credit
+        note that it issued is open again.
+        """
+        refund = self.payment_id
+        if (
+            not self._is_refund()
+            or self.outcome not in UNSUCCESSFUL_OUTCOMES
+            or refund.state not in POSTED_STATES
+            or not refund.source_payment_id
+        ):
+            return
+        source = refund.source_payment_id
+        source._lock_to_take_back()
+        reason = self.env._("Refund failed: %s", self.reference)
+        invoices = refund.refund_allocation_ids.invoice_id
+        credit_notes = refund.refund_allocation_ids.credit_note_id
+        refund._undo_by_opposite_entry(
+            source._get_taken_back_booking_date(None), reason
+        )
+        values = {
+            "amount": self.currency_id.format(abs(self.amount)),
+            "reference": self.reference,
+            "payment": source._get_html_link(),
+            "reason": self.state_message or "",
+        }
+        note = self.env._(
+            "The refund of %(amount)s (%(reference)s) came back: %(reason)s The "
+            "customer did not get it. %(payment)s is as before the refund.",
+            **values,
+        )
+        if credit_notes:
+            note += " " + self.env._(
+                "Open again: %s. Pay it out in another way.",
+                ", ".join(credit_notes.mapped("name")),
+            )
+        self._schedule_payment_activity(
+            (invoices or source)[:1], self.env._("Refund came back"), note
+        )
+
+    @api.model
+    def _get_failed_refunds_domain(self):
+        """Find the refunds that failed, and whose booking is not undone yet."""
+        return [
+            ("operation", "=", "refund"),
+            ("outcome", "in", UNSUCCESSFUL_OUTCOMES),
+            ("payment_id.state", "in", POSTED_STATES),
+            ("is_post_processed", "=", False),
+        ]
+
+    # === BUSINESS METHODS - MESSAGES === #
+
+    def _process_taken_back_message(self, data):
+        """Record what a verified message says of money taken back.
+
+        :param dict data: What a reader of `messages` returned.
+        :rtype: account.payment.reversal
+        """
+        self.ensure_one()
+        provider = self.provider_id
+        values = {**data, "transaction": self}
+        for name in ("amount", "fee"):
+            key = "minor" if name == "amount" else "minor_fee"
+            if data.get(key):
+                code = data.get("fee_currency") if name == "fee" else None
+                code = code or data.get("currency") or self.currency_id.name
+                values[name] = provider._to_major_units(data[key], code)
+        return provider._process_reversal(values)

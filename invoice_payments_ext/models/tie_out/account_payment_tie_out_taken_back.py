@@ -1,0 +1,37 @@
+from odoo import models
+from odoo.tools import SQL
+
+from ..taken_back.reversal_states import WITHDRAWN
+
+
+class AccountPaymentTieOut(models.AbstractModel):
+    """Invariant of money taken back: what left by its state, and by the books."""
+
+    _inherit = "account.payment.tie.out"
+
+    def _get_taken_back_statement(self):
+        """Compare what was taken back with what its entries took off the receipts.
+
+        So the gateway holds the payments, less the refunds, less what was taken back.
+        A line of a bank statement is compared where it is matched.
+        """
+        return SQL(
+            """
+            SELECT reversal.id, reversal.company_id, reversal.currency_id,
+                   CASE WHEN reversal.state IN %s AND reversal.is_by_bank IS NOT TRUE
+                        THEN reversal.amount ELSE 0 END
+                   + CASE WHEN reversal.fee_move_id IS NOT NULL
+                           AND reversal.state != 'cancelled'
+                          THEN reversal.fee_amount ELSE 0 END AS expected,
+                   coalesce((SELECT -sum(line.amount_currency)
+                      FROM account_move move
+                      JOIN account_move_line line ON line.move_id = move.id
+                       AND line.account_id = payment.outstanding_account_id
+                     WHERE move.payment_reversal_id = reversal.id
+                       AND move.state = 'posted'), 0) AS found
+              FROM account_payment_reversal reversal
+              JOIN account_payment payment ON payment.id = reversal.payment_id
+             WHERE reversal.company_id IN (SELECT id FROM companies)
+            """,
+            WITHDRAWN,
+        )

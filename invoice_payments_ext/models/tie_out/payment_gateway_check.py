@@ -1,0 +1,333 @@
+import logging
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL, format_date
+
+from ..states import POSTED_STATES
+
+_logger = logging.getLogger(__name__)
+
+# How far back the nightly run looks: what the gateway decides late is seen as well.
+NIGHTLY_PERIOD = timedelta(days=3)
+# The clocks differ, and a transaction is older than its payment at the gateway.
+EDGE = timedelta(hours=1)
+MAX_TRIES = 5
+TRY_AGAIN_DELAY = timedelta(minutes=10)
+KEPT_FOR = timedelta(days=30)
+
+# What the books have by the gateway's id: charges, less refunds under the same id.
+BOOKED = """
+    SELECT tx.provider_reference AS reference, min(tx.id) AS id,
+           max(tx.currency_id) AS currency_id, min(tx.create_date) AS date,
+           bool_or(tx.state = 'done') AS is_done,
+           COALESCE(sum(CASE payment.payment_type WHEN 'outbound' THEN -payment.amount
+                                                  ELSE payment.amount END), 0) AS amount
+      FROM payment_transaction tx
+ LEFT JOIN account_payment payment
+        ON payment.id = tx.payment_id AND payment.state IN %(posted)s
+     WHERE tx.provider_id = %(provider_id)s AND tx.operation != 'validation'
+       AND (%(condition)s)
+  GROUP BY tx.provider_reference
+"""
+
+
+class PaymentGatewayCheck(models.Model):
+    """A period of a provider, whose own list is held against the books.
+
+    The list is read in pages. Each page is stored with the place where it ended, so
+    that the next run goes on from there.
+    """
+
+    _name = "payment.gateway.check"
+    _description = "Tie-out with a Provider"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "id desc"
+
+    provider_id = fields.Many2one(
+        comodel_name="payment.provider", required=True, ondelete="cascade", index=True
+    )
+    provider_name = fields.Char(
+        string="Provider", related="provider_id.name", related_sudo=True
+    )
+    company_id = fields.Many2one(related="provider_id.company_id", store=True)
+    date_from = fields.Datetime(string="From", required=True)
+    date_to = fields.Datetime(string="To", required=True)
+    is_nightly = fields.Boolean(string="Nightly")
+    state = fields.Selection(
+        selection=[
+            ("running", "Running"),
+            ("done", "Done"),
+            ("failed", "Interrupted"),
+            ("impossible", "Cannot be asked"),
+        ],
+        required=True,
+        default="running",
+    )
+    cursor = fields.Json(help="Where the last page ended.")
+    page_count = fields.Integer(string="Pages")
+    tries = fields.Integer(help="How often the provider failed to answer in a row.")
+    message = fields.Char()
+    movement_ids = fields.One2many("payment.gateway.movement", "check_id")
+    finding_ids = fields.One2many("payment.gateway.finding", "check_id")
+    finding_count = fields.Integer(string="Differences")
+
+    @api.depends("provider_id", "date_from", "date_to")
+    def _compute_display_name(self):
+        for check in self:
+            check.display_name = self.env._(
+                "%(provider)s, %(since)s to %(until)s",
+                provider=check.provider_name,
+                since=format_date(self.env, check.date_from),
+                until=format_date(self.env, check.date_to),
+            )
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _begin(self, companies, date_from, date_to, is_nightly=False):
+        """Begin to check the providers of companies; the schedule does the work.
+
+        :param res.company companies: The companies, with the right to read their books
+                                      checked.
+        :return: The checks.
+        :rtype: payment.gateway.check
+        """
+        if date_from >= date_to:
+            raise UserError(self.env._("The period ends before it begins."))
+        providers_sudo = (
+            self.env["payment.provider"]
+            .sudo()
+            .search(
+                [
+                    ("company_id", "in", companies.ids),
+                    ("state", "in", ("enabled", "test")),
+                    ("code", "not in", ("custom", "credit_balance", "demo")),
+                ]
+            )
+        )
+        checks_sudo = self.sudo().create(
+            [
+                {
+                    "provider_id": provider.id,
+                    "date_from": date_from,
+                    "date_to": date_to,
+                    "is_nightly": is_nightly,
+                }
+                for provider in providers_sudo
+            ]
+        )
+        self.env.ref("invoice_payments_ext.ir_cron_check_gateways").sudo()._trigger()
+        return checks_sudo.sudo(False)
+
+    @api.model
+    def _cron_check_gateways(self):
+        """Begin the check of each night once, and go on with those that are open."""
+        now = fields.Datetime.now()
+        self.search([("create_date", "<", now - KEPT_FOR)]).unlink()
+        tonight = [("is_nightly", "=", True), ("create_date", ">", now - EDGE * 20)]
+        if not self.search_count(tonight, limit=1):
+            companies = self.env["res.company"].search([])
+            self._begin(companies, now - NIGHTLY_PERIOD, now, is_nightly=True)
+        open_checks = self.search([("state", "=", "running")], order="id")
+        self.env["ir.cron"]._commit_progress(remaining=len(open_checks))
+        for check in open_checks:
+            if not check._run():
+                break
+
+    def _run(self):
+        """Read page after page, each in its own database transaction.
+
+        :return: Whether there is time for another check.
+        :rtype: bool
+        """
+        self.ensure_one()
+        while self.state == "running":
+            try:
+                with self.env.cr.savepoint():
+                    self._read_page()
+            except psycopg2.Error:
+                raise
+            except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+                _logger.warning(
+                    "%s could not be read", self.display_name, exc_info=True
+                )
+                self._note_failure(error)
+                return bool(self.env["ir.cron"]._commit_progress(0))
+            if not self.env["ir.cron"]._commit_progress(self.state != "running"):
+                return False
+        return True
+
+    def _read_page(self):
+        """Store the next page of the provider's list; compare after the last one."""
+        page = self.provider_id._list_movements(
+            self.date_from, self.date_to, self.cursor or None
+        )
+        if page is None:
+            self.write({"state": "impossible"})
+            return
+        movements, cursor = page
+        known = set(self.movement_ids.mapped("reference"))
+        currencies = self.env["res.currency"].with_context(active_test=False)
+        by_code = {
+            currency.name: currency.id
+            for currency in currencies.search(
+                [("name", "in", [row["currency"] for row in movements])]
+            )
+        }
+        new = {
+            row["reference"]: row for row in movements if row["reference"] not in known
+        }
+        self.movement_ids.create(
+            [
+                {
+                    "check_id": self.id,
+                    "currency_id": by_code[row["currency"]],
+                    **{key: row[key] for key in row if key != "currency"},
+                }
+                for row in new.values()
+            ]
+        )
+        self.write({"cursor": cursor, "page_count": self.page_count + 1, "tries": 0})
+        if not cursor:
+            self._compare()
+
+    def _note_failure(self, error):
+        """Note that the provider did not answer, and try again later."""
+        tries = self.tries + 1
+        self.write({"tries": tries, "message": str(error)})
+        if tries >= MAX_TRIES:
+            self.state = "failed"
+            self._tell(self.env._("The provider did not answer: %s", error))
+            return
+        cron = self.env.ref("invoice_payments_ext.ir_cron_check_gateways")
+        cron._trigger(at=fields.Datetime.now() + tries * TRY_AGAIN_DELAY)
+
+    # === COMPARING === #
+
+    def _compare(self):
+        """Hold all movements against the books, and keep the differences."""
+        self.env.flush_all()
+        movements = {row.reference: row for row in self.movement_ids}
+        booked = self._query_booked(
+            SQL("tx.provider_reference IN %s", tuple(movements) or ("",))
+        )
+        own = self._find_by_own_reference(movements.values(), booked)
+        findings = [
+            finding
+            for reference, movement in movements.items()
+            if (
+                finding := self._judge(
+                    movement, booked.get(reference), own.get(movement.own_reference)
+                )
+            )
+        ]
+        findings += self._find_missing_there(movements)
+        self.finding_ids.unlink()
+        self.finding_ids.create([{"check_id": self.id, **row} for row in findings])
+        self.write({"state": "done", "message": False, "finding_count": len(findings)})
+        if findings:
+            self._tell(self.env._("%s differences were found.", len(findings)))
+
+    def _query_booked(self, condition):
+        """Return what the books have, by the id at the gateway."""
+        rows = self.env.execute_query_dict(
+            SQL(
+                BOOKED,
+                posted=POSTED_STATES,
+                provider_id=self.provider_id.id,
+                condition=condition,
+            )
+        )
+        return {row["reference"]: row for row in rows}
+
+    def _find_by_own_reference(self, movements, booked):
+        """Return attempts that lack the id of their movement, by reference."""
+        names = [
+            row.own_reference
+            for row in movements
+            if row.own_reference and row.reference not in booked
+        ]
+        attempts = self.env["payment.transaction"].search(
+            [("provider_id", "=", self.provider_id.id), ("reference", "in", names)]
+        )
+        return {attempt.reference: attempt for attempt in attempts}
+
+    def _judge(self, movement, booked, attempt):
+        """Return the difference of a movement to the books, if there is one.
+
+        :param payment.gateway.movement movement: What the gateway moved.
+        :param dict booked: What the books have under its id, if they know it.
+        :param payment.transaction attempt: The one with our reference, if any.
+        :return: The values of a finding.
+        :rtype: dict or None
+        """
+        amount = booked["amount"] if booked else 0.0
+        currency = movement.currency_id
+        is_same_currency = not booked or booked["currency_id"] == currency.id
+        if is_same_currency and not currency.compare_amounts(movement.amount, amount):
+            return None
+        if not booked and not attempt:
+            kind = "missing_here"
+        elif not movement.amount or not (booked and booked["is_done"]):
+            kind = "state"
+        else:
+            kind = "amount" if amount else "missing_here"
+        return {
+            "kind": kind,
+            "reference": movement.reference,
+            "transaction_id": booked["id"] if booked else attempt and attempt.id,
+            "date": movement.date,
+            "currency_id": currency.id,
+            "moved": movement.amount,
+            "booked": amount,
+            "state": movement.state,
+        }
+
+    def _find_missing_there(self, movements):
+        """Return what the books have of the period and the gateway does not list."""
+        booked = self._query_booked(
+            SQL(
+                "tx.payment_id IS NOT NULL AND tx.create_date >= %s "
+                "AND tx.last_state_change <= %s",
+                self.date_from + EDGE,
+                self.date_to - EDGE,
+            )
+        )
+        currencies = self.env["res.currency"]
+        return [
+            {
+                "kind": "missing_there",
+                "reference": reference,
+                "transaction_id": row["id"],
+                "date": row["date"],
+                "currency_id": row["currency_id"],
+                "booked": row["amount"],
+            }
+            for reference, row in booked.items()
+            if reference not in movements
+            and not currencies.browse(row["currency_id"]).is_zero(row["amount"])
+        ]
+
+    # === TELLING PEOPLE === #
+
+    def _tell(self, note):
+        """Give the person in charge one task; an older one of the provider goes."""
+        others = self.search([("provider_id", "=", self.provider_id.id)])
+        others.activity_unlink(["mail.mail_activity_data_todo"])
+        managers = self.env.ref("account.group_account_manager").all_user_ids
+        responsible = managers.filtered(
+            lambda user: self.company_id in user.company_ids and not user.share
+        )
+        if not self.is_nightly and self.create_uid in managers:
+            responsible = self.create_uid
+        user = responsible[:1] or self.env.ref("base.user_admin")
+        self.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=self.env._("Tie-out with %s", self.provider_name),
+            note=note,
+            user_id=user.id,
+        )

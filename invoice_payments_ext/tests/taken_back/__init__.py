@@ -1,0 +1,1 @@
+from . import test_hard_cases, test_late_failures, test_messages, test_taken_back

@@ -1,0 +1,182 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .common_taken_back import TakenBackCommon
+
+
+@tagged("post_install", "-at_install")
+class TestHardCases(TakenBackCommon):
+    """Money taken back of payments that are not simple, exact to the cent."""
+
+    def balance(self):
+        return sum(
+            self.env["account.credit.balance"]
+            .search([("partner_id", "=", self.partner.id)])
+            .mapped("amount")
+        )
+
+    def test_a_payment_over_several_invoices(self):
+        first = self.make_invoice(100.1).with_user(self.supervisor)
+        second = self.make_invoice(50.05).with_user(self.supervisor)
+        payments = self.register_payment(first | second, group_payment=True)
+        self.report("returned_debit", payment=payments, amount=120.07)
+        # Odoo's dialog allocated to the first one last.
+        self.assertEqual((self.owed(first)[0], self.owed(second)[0]), (100.1, 19.97))
+        reversal = payments.sudo().payment_reversal_ids.with_user(self.supervisor)
+        self.assertEqual(reversal.sudo().invoice_ids, (first | second).sudo())
+        reversal.cancel()
+        self.assertEqual((self.owed(first)[0], self.owed(second)[0]), (0, 0))
+        self.assertEqual(self.receivable(payments), 0)
+
+    def test_with_a_credit_note_and_after_a_part_was_refunded(self):
+        self.refund(self.payment, 100, reduce_bill=True)
+        self.refund(self.payment, 50)
+        self.invoice.record_external_payment(amount=50)
+        self.assertEqual(self.payment._get_takeable_amount(), 850)
+        reversal = self.report("returned_debit")
+        self.assertEqual(reversal.amount, 850)
+        self.assertEqual(self.owed()[0], 850)
+        self.assertEqual(self.payment._get_refundable_amount(), 0)
+        reversal.win()
+        self.assertEqual(self.owed()[0], 0)
+        self.assertEqual(self.payment._get_refundable_amount(), 850)
+
+    def test_instalments_reopen_from_the_last(self):
+        invoice = self.make_invoice_with_instalments(300).with_user(self.supervisor)
+        payment = self.record(invoice=invoice)
+        self.report("returned_debit", payment=payment, amount=160)
+        lines = (
+            invoice.sudo().line_ids.filtered("date_maturity").sorted("date_maturity")
+        )
+        lines = lines.filtered(lambda line: line.display_type == "payment_term")
+        self.assertEqual(lines.mapped("amount_residual"), [10, 150])
+
+    def test_in_another_currency(self):
+        """Parked at the rate of the day, lost and won: no cent is left anywhere."""
+        currency = self.make_currency("EUR", 2.0)
+        invoice = self.make_invoice(101.01, currency_id=currency.id)
+        invoice = invoice.with_user(self.supervisor)
+        self.gateway.answers = ["done"]
+        payment = invoice.charge(self.token.id).sudo().payment_id
+        payment = payment.with_user(self.supervisor)
+        self._keep()
+        yesterday = fields.Date.today() - timedelta(days=1)
+        self.set_rate(currency, str(yesterday), 3.0)
+        before = self.ledger_sums()
+        reversal = self.report(payment=payment, amount=50.5)
+        reversal.lose()
+        self.assertEqual(self.owed(invoice)[0], 50.5)
+        self.assertEqual(self.ledger_sums()["X"], 0)
+        reversal.win()
+        self.assertEqual(self.owed(invoice)[0], 0)
+        after = self.ledger_sums()
+        self.assertEqual((after["X"], after["O"]), (0, before["O"]))
+        self.assertEqual(self.receivable(payment), 0)
+
+    def test_with_an_early_payment_discount(self):
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "2 % in 10 days",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 10,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
+            }
+        )
+        today = fields.Date.today()
+        invoice = self.make_invoice(
+            100, invoice_payment_term_id=terms.id, invoice_date=today
+        ).with_user(self.supervisor)
+        payment = self.register_payment(invoice)
+        self.assertEqual(payment.amount, 98)
+        self.assertEqual(self.owed(invoice)[0], 0)
+        reversal = self.report("returned_debit", payment=payment)
+        # The discount stays until a person takes it back.
+        self.assertEqual(self.owed(invoice)[0], 98)
+        reversal.cancel()
+        self.assertEqual(self.owed(invoice)[0], 0)
+
+    def overpay(self):
+        """Return a payment of 150 for an invoice of 100: 50 are kept as credit."""
+        invoice = self.make_invoice(100).with_user(self.supervisor)
+        payment = self.record(150, invoice, excess="credit")
+        self._keep()
+        self.assertEqual(self.balance(), 50)
+        return invoice, payment
+
+    def test_an_overpayment_whose_credit_is_there(self):
+        invoice, payment = self.overpay()
+        reversal = self.report("returned_debit", payment=payment)
+        self.assertEqual((self.owed(invoice)[0], self.balance()), (100, 0))
+        self.assertEqual(self.receivable(reversal.sudo().taking_payment_id), 0)
+        reversal.cancel()
+        self.assertEqual((self.owed(invoice)[0], self.balance()), (0, 50))
+
+    def test_an_overpayment_whose_credit_was_spent(self):
+        invoice, payment = self.overpay()
+        self.make_invoice(30)  # It is paid from the credit when it is issued.
+        self.assertEqual(self.balance(), 20)
+        reversal = self.report("returned_debit", payment=payment)
+        self.assertEqual((self.owed(invoice)[0], self.balance()), (100, 0))
+        self.assertEqual(self.receivable(reversal.sudo().taking_payment_id), 30)
+        self.assertIn(
+            "Taken back, but not covered",
+            invoice.sudo().activity_ids.mapped("summary"),
+        )
+
+    def test_in_a_locked_period(self):
+        today = fields.Date.today()
+        locked = today - timedelta(days=3)
+        self.company.sudo().fiscalyear_lock_date = locked
+        self._keep()
+        reversal = self.tell("lost", date=self.payment.date, kind="returned_debit")
+        dates = reversal.sudo().entry_ids.mapped("date")
+        self.assertEqual(dates, [max(self.payment.date, locked + timedelta(days=1))])
+
+    def test_paid_in_another_way_before_it_was_won(self):
+        reversal = self.report()
+        reversal.lose()
+        self.record(1000)
+        self.assertEqual(self.owed()[0], 0)
+        reversal.win()
+        # The money is the customer's: it waits on the payment.
+        self.assertEqual(self.receivable(self.payment), -1000)
+
+    def test_taken_by_a_line_of_a_bank_statement(self):
+        payment = self.payment.sudo()
+        statement_line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "payment_ref": "Return",
+                "amount": -400,
+                "date": payment.date,
+                "partner_id": self.partner.id,
+            }
+        )
+        _liquidity, suspense, _others = statement_line._seek_for_lines()
+        suspense.account_id = payment.destination_account_id
+        partials = payment._get_receivable_lines().matched_debit_ids
+        partials.unlink()
+        (suspense | payment._get_receivable_lines()).reconcile()
+        self.invoice.sudo().js_assign_outstanding_line(
+            payment._get_receivable_lines().id
+        )
+        self._keep()
+        self.assertEqual(self.owed()[0], 400)
+        row = self.row(self.payment)
+        self.assertTrue(self.action(row, "taken_back")["enabled"])
+        dialog = (
+            self.env["account.payment.report.taken.back"]
+            .with_user(self.supervisor)
+            .create({"payment_id": payment.id})
+        )
+        self.assertEqual(dialog.amount, 400)
+        dialog.action_report()
+        reversal = payment.payment_reversal_ids
+        self.assertTrue(reversal.is_by_bank)
+        self.assertFalse(reversal.entry_ids)
+        self.assertEqual(self.owed()[0], 400)
+        self.assertEqual(payment._get_refundable_amount(), 600)

@@ -1,0 +1,85 @@
+from odoo.tests import tagged
+
+from .common_taken_back import TakenBackCommon
+
+
+@tagged("post_install", "-at_install")
+class TestLateFailures(TakenBackCommon):
+    def test_a_charge_that_fails_after_success(self):
+        tx = self.payment.sudo().payment_transaction_id
+        for state in ("error", "cancel", "error"):
+            self.gateway.notify(tx, state)
+            tx._post_process()
+        self._keep()
+        reversal = self.payment.sudo().payment_reversal_ids
+        self.assertEqual((reversal.kind, reversal.state), ("late_failure", "lost"))
+        self.assertEqual(self.booked(reversal), [{"R": 1000, "O": -1000}])
+        self.assertEqual(tx.state, "done")
+        self.assertEqual(self.owed(), (1000, "not_paid"))
+        self.assertEqual(len(self.invoice.sudo().activity_ids), 1)
+        mails = self.env["mail.mail"].search([("subject", "like", "was returned")])
+        self.assertEqual(len(mails), 1)
+
+    def test_only_what_is_left_fails_late(self):
+        self.refund(self.payment, 300)
+        tx = self.payment.sudo().payment_transaction_id
+        tx._set_canceled("gone", extra_allowed_states=("done",))
+        self._keep()
+        self.assertEqual(self.payment.sudo().payment_reversal_ids.amount, 700)
+        self.assertEqual(self.owed(), (1000, "not_paid"))
+
+    def test_a_pending_debit_that_fails_is_declined(self):
+        invoice = self.make_invoice(50).with_user(self.supervisor)
+        self.gateway.answers = ["pending"]
+        tx = invoice.charge(self.token.id).sudo()
+        self.gateway.notify(tx, "error")
+        self.assertEqual(tx.outcome, "declined")
+        self.assertFalse(self.env["account.payment.reversal"].search([]))
+
+    def fail(self, refund):
+        """Let the gateway say that a refund came back."""
+        tx = refund.sudo().payment_transaction_id
+        for _twice in range(2):
+            tx._set_error("Account closed", extra_allowed_states=("done",))
+            tx._post_process()
+        self._keep()
+        return tx
+
+    def check_as_before(self, refund):
+        refund = refund.sudo()
+        self.env.invalidate_all()
+        self.assertEqual(refund.state, "canceled")
+        self.assertEqual(refund.move_id.state, "posted")
+        self.assertEqual(len(refund.move_id.reversal_move_ids), 1)
+        self.assertEqual(self.receivable(self.payment), 0)
+        self.assertEqual(self.payment._get_refundable_amount(), 1000)
+        self.assertEqual(self.owed()[0], 0)
+        self.assertFalse(self.invoice.refund_status)
+        self.assertTrue(
+            self.invoice.sudo().activity_ids.filtered(
+                lambda activity: activity.summary == "Refund came back"
+            )
+        )
+
+    def test_a_refund_that_fails_after_it_was_booked(self):
+        refund = self.refund(self.payment, 30)
+        self.assertEqual(self.owed()[0], 30)
+        self.env["payment.transaction"].sudo()._cron_mail_customers()
+        tx = self.fail(refund)
+        self.assertEqual(tx.outcome, "declined")
+        self.check_as_before(refund)
+        self.env["payment.transaction"].sudo()._cron_mail_customers()
+        mails = self.env["mail.mail"].search([("subject", "like", "came back")])
+        self.assertEqual(len(mails), 1)
+
+    def test_a_refund_with_a_credit_note_that_fails(self):
+        refund = self.refund(self.payment, 200, reduce_bill=True)
+        credit_note = self.invoice.sudo().reversal_move_ids
+        self.assertEqual(credit_note.payment_state, "paid")
+        self.fail(refund)
+        self.check_as_before(refund)
+        self.assertEqual(credit_note.amount_residual, 200)
+        self.assertEqual(credit_note.payment_state, "not_paid")
+        # It is paid out in another way.
+        self.refund(self.payment, 200, to="outside", credit_note_id=credit_note.id)
+        self.assertEqual(credit_note.amount_residual, 0)

@@ -1,0 +1,241 @@
+from datetime import date, datetime
+from unittest.mock import Mock
+
+from odoo.exceptions import AccessError
+from odoo.tests import BaseCase, tagged
+
+from ...models.taken_back import messages
+from .common_taken_back import TakenBackCommon
+
+
+@tagged("post_install", "-at_install")
+class TestProviderTells(TakenBackCommon):
+    """What a provider says, twice and out of order."""
+
+    def entries(self):
+        return self.env["account.payment.reversal"].search([]).entry_ids
+
+    def test_twice(self):
+        message = {"amount": 400, "fee": 15, "respond_by": date(2030, 1, 2)}
+        reversal = self.tell(**message)
+        entries = self.entries()
+        self.assertEqual(self.tell(**message), reversal)
+        self.assertEqual(self.entries(), entries)
+        self.assertEqual(
+            self.booked(reversal), [{"X": 400, "O": -400}, {"F": 15, "O": -15}]
+        )
+        task = self.invoice.sudo().activity_ids
+        self.assertEqual(task.date_deadline, date(2030, 1, 2))
+        for _twice in range(2):
+            self.tell("lost", **message)
+        self.assertEqual(len(self.entries()), 3)
+        self.assertEqual(self.owed()[0], 400)
+        self.assertNotIn(
+            "Answer the dispute", self.invoice.sudo().activity_ids.mapped("summary")
+        )
+
+    def test_out_of_order(self):
+        """Closed comes before created, and an inquiry last."""
+        lost = self.tell("lost", amount=100, sent_on=datetime(2026, 3, 1))
+        for state in ("open", "inquiry"):
+            self.tell(state, amount=100, sent_on=datetime(2026, 2, 1))
+        self.assertEqual(lost.state, "lost")
+        self.assertEqual(self.booked(lost), [{"R": 100, "O": -100}])
+        # Arbitration decides again; the message on the first decision is late.
+        self.tell("won", sent_on=datetime(2026, 5, 1))
+        self.tell("lost", sent_on=datetime(2026, 3, 1))
+        self.assertEqual((lost.state, self.owed()[0]), ("won", 0))
+
+    def test_an_inquiry_moves_no_money(self):
+        reversal = self.tell("inquiry", amount=100)
+        self.assertFalse(reversal.sudo().entry_ids)
+        self.assertIn("asks about", self.invoice.taken_back_notice)
+        self.refund(self.payment, 10)
+        self.tell("cancelled")
+        self.assertFalse(self.invoice.taken_back_notice)
+        self.assertFalse(reversal.sudo().entry_ids)
+        self.assertFalse(self.tell("cancelled", reference="dp_2"))
+
+    def test_won_before_anything_was_heard(self):
+        reversal = self.tell("won", amount=100)
+        self.assertFalse(reversal.sudo().entry_ids)
+        self.assertEqual(self.owed()[0], 0)
+
+    def test_more_than_is_left(self):
+        """A gateway may take what was given back already: the customer owes it."""
+        self.refund(self.payment, 600, reduce_bill=True)
+        reversal = self.tell("lost", amount=1000, kind="returned_debit")
+        self.assertEqual(self.owed()[0], 400)
+        self.assertEqual(self.receivable(reversal.sudo().taking_payment_id), 600)
+        self.assertEqual(self.ledger_sums()["O"], -600)
+        self.assertIn(
+            "Taken back, but not covered",
+            self.invoice.sudo().activity_ids.mapped("summary"),
+        )
+
+    def test_in_the_currency_of_the_gateway(self):
+        self.make_currency("EUR", 2.0)
+        reversal = self.tell(amount=50, currency="EUR", fee=5)
+        self.assertEqual((reversal.amount, reversal.fee_amount), (25, 2.5))
+        self.assertEqual(reversal.sudo().gateway_amount, 50)
+
+    def test_the_row_the_portal_and_rights(self):
+        reversal = self.tell(amount=100, reason="fraudulent")
+        row = self.row(self.payment)
+        [part] = row["refunds"]
+        self.assertEqual(
+            (part["kind_label"], part["state"], part["amount"], part["reason"]),
+            ("Taken back", "disputed", 100, "fraudulent"),
+        )
+        self.assertEqual(row["amount_refunded"], 0)
+        self.assertEqual(self.action(row, "refund")["reason"], "It is disputed.")
+        portal = self.invoice.sudo()._get_portal_payment_section()["rows"]
+        self.assertFalse([each for each in portal if each["refunds"]])
+        reversal.lose()
+        [row] = self.invoice.sudo()._get_portal_payment_section()["rows"]
+        self.assertEqual(row["refunds"][0]["title"], "Taken back by your bank")
+        self.assertEqual(row["refunds"][0]["state_label"], "Returned")
+        with self.assertRaises(AccessError):
+            reversal.with_user(self.accountant).win()
+        notice = self.payment.with_user(self.accountant)
+        self.assertEqual(notice.report_taken_back("dispute", 1).amount, 1)
+
+
+class TestMessages(BaseCase):
+    """The messages of providers, as their public documentation shows them."""
+
+    def test_stripe(self):
+        dispute = {
+            "id": "dp_1",
+            "object": "dispute",
+            "amount": 10000,
+            "charge": "ch_1",
+            "payment_intent": "pi_1",
+            "currency": "eur",
+            "reason": "fraudulent",
+            "network_reason_code": "10.4",
+            "status": "needs_response",
+            "evidence_details": {"due_by": 1772323200},
+            "balance_transactions": [
+                {"amount": -10000, "fee": 2000, "currency": "usd"}
+            ],
+        }
+        event = {
+            "type": "charge.dispute.created",
+            "created": 1769904000,
+            "livemode": True,
+            "data": {"object": dispute},
+        }
+        data = messages.read_stripe(event)
+        self.assertEqual(data["payment_references"], ["pi_1", "ch_1"])
+        self.assertEqual(
+            (data["state"], data["minor"], data["currency"]), ("open", 10000, "EUR")
+        )
+        self.assertEqual((data["minor_fee"], data["fee_currency"]), (2000, "USD"))
+        self.assertEqual(data["respond_by"], date(2026, 3, 1))
+        self.assertEqual(data["sent_on"], datetime(2026, 2, 1))
+        self.assertEqual(data["reason_code"], "10.4")
+        dispute["balance_transactions"] = []
+        self.assertEqual(messages.read_stripe(event)["state"], "inquiry")
+        for status, state in (
+            ("warning_needs_response", "inquiry"),
+            ("warning_closed", "cancelled"),
+            ("won", "won"),
+            ("lost", "lost"),
+        ):
+            dispute["status"] = status
+            self.assertEqual(messages.read_stripe(event)["state"], state)
+        dispute.update(reason="insufficient_funds", status="lost")
+        data = messages.read_stripe(event)
+        self.assertEqual((data["kind"], data["state"]), ("returned_debit", "lost"))
+        self.assertIsNone(messages.read_stripe({"type": "charge.refunded"}))
+
+    def test_adyen(self):
+        item = {
+            "eventCode": "CHARGEBACK",
+            "success": "true",
+            "pspReference": "DISPUTE1",
+            "originalReference": "PAYMENT1",
+            "eventDate": "2026-02-01T01:00:00+01:00",
+            "paymentMethod": "visa",
+            "reason": "Other Fraud",
+            "amount": {"value": 10000, "currency": "EUR"},
+            "additionalData": {
+                "chargebackReasonCode": "10.4",
+                "defensePeriodEndsAt": "2026-03-01T00:00:00+01:00",
+            },
+        }
+        data = messages.read_adyen(item)
+        self.assertEqual((data["kind"], data["state"]), ("dispute", "open"))
+        self.assertEqual(data["sent_on"], datetime(2026, 2, 1))
+        self.assertEqual(data["respond_by"], date(2026, 2, 28))
+        item["paymentMethod"] = "sepadirectdebit"
+        data = messages.read_adyen(item)
+        self.assertEqual((data["kind"], data["state"]), ("returned_debit", "lost"))
+        item.update(eventCode="CHARGEBACK_REVERSED", paymentMethod="visa")
+        self.assertEqual(messages.read_adyen(item)["state"], "won")
+        item["success"] = "false"
+        self.assertIsNone(messages.read_adyen(item))
+
+    def test_mollie(self):
+        payment = {
+            "id": "tr_1",
+            "method": "directdebit",
+            "_embedded": {
+                "chargebacks": [
+                    {
+                        "id": "chb_1",
+                        "amount": {"value": "43.38", "currency": "EUR"},
+                        "createdAt": "2026-02-01T10:00:00+00:00",
+                        "reversedAt": None,
+                        "reason": {"code": "AC01", "description": "Account wrong"},
+                    }
+                ]
+            },
+        }
+        [data] = messages.read_mollie(payment)
+        self.assertEqual(
+            (data["kind"], data["state"], data["amount"], data["reason_class"]),
+            ("returned_debit", "lost", 43.38, "account"),
+        )
+        payment["_embedded"]["chargebacks"][0]["reversedAt"] = "2026-02-03T00:00:00Z"
+        self.assertEqual(messages.read_mollie(payment)[0]["state"], "won")
+        self.assertEqual(messages.read_mollie({"id": "tr_1"}), [])
+
+    def test_razorpay(self):
+        dispute = {
+            "id": "disp_1",
+            "payment_id": "pay_1",
+            "amount": 10000,
+            "amount_deducted": 0,
+            "currency": "INR",
+            "reason_code": "chargeback_fraud",
+            "respond_by": 1772323200,
+        }
+        event = {
+            "event": "payment.dispute.created",
+            "created_at": 1769904000,
+            "payload": {"dispute": {"entity": dispute}},
+        }
+        self.assertEqual(messages.read_razorpay(event)["state"], "inquiry")
+        dispute["amount_deducted"] = 10000
+        self.assertEqual(messages.read_razorpay(event)["state"], "open")
+        event["event"] = "payment.dispute.lost"
+        self.assertEqual(messages.read_razorpay(event)["state"], "lost")
+        self.assertIsNone(messages.read_razorpay({"event": "payment.captured"}))
+
+
+@tagged("post_install", "-at_install")
+class TestRequests(TakenBackCommon):
+    """Requests to the addresses of modules, without one of them installed."""
+
+    def request(self, path, content):
+        request = Mock()
+        request.httprequest.path = path
+        request.get_json_data = lambda: content
+        return self.env["payment.provider"].sudo()._read_taken_back_request(request)
+
+    def test_other_requests_are_left_alone(self):
+        self.assertIsNone(self.request("/web/login", {}))
+        content = {"type": "charge.refunded", "data": {"object": {}}}
+        self.assertIsNone(self.request("/payment/stripe/webhook", content))

@@ -1,0 +1,184 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from ..common import InvoicePaymentsCommon
+
+
+@tagged("post_install", "-at_install")
+class TestGatewayCheck(InvoicePaymentsCommon):
+    """What a provider lists is held against the books.
+
+    The provider's pages are those of a list of this test; `tests/providers` reads those
+    of real modules.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.pages = []
+        self.asked = []
+
+        def list_movements(provider, since, until, cursor=None):
+            if provider != self.provider:
+                return None
+            self.asked.append(cursor)
+            page = self.pages[cursor["page"] if cursor else 0]
+            if isinstance(page, Exception):
+                raise page
+            number = (cursor["page"] if cursor else 0) + 1
+            return page, {"page": number} if number < len(self.pages) else None
+
+        self.patch(
+            self.env.registry["payment.provider"], "_list_movements", list_movements
+        )
+
+        now = fields.Datetime.now()
+        self.tonight = (
+            self.env["payment.gateway.check"]
+            .sudo()
+            .create(
+                {
+                    "provider_id": self.provider.id,
+                    "date_from": now - timedelta(days=3),
+                    "date_to": now,
+                    "is_nightly": True,
+                    "state": "done",
+                }
+            )
+        )
+
+    def movement(self, reference, amount, own_reference=None, **values):
+        return {
+            "reference": reference,
+            "own_reference": own_reference,
+            "amount": amount,
+            "currency": self.company.currency_id.name,
+            "state": "captured",
+            "date": fields.Datetime.now(),
+            **values,
+        }
+
+    def charge(self, answer="done"):
+        self.invoice = self.make_invoice()
+        attempt = self.start_attempt(answer)
+        self.env.cr.execute(
+            """
+            UPDATE payment_transaction
+               SET create_date = create_date - interval '3 hours',
+                   last_state_change = last_state_change - interval '3 hours'
+             WHERE id = %s
+            """,
+            [attempt.id],
+        )
+        self.env.invalidate_all()
+        return attempt.sudo()
+
+    def check(self, *pages):
+        """Hold pages of movements against the books, as the schedule does.
+
+        :return: Triples of kind, gateway's id, and the amounts moved and booked.
+        """
+        self.pages = list(pages)
+        self.asked.clear()
+        now = fields.Datetime.now()
+        checks = self.env["payment.gateway.check"].with_user(self.accountant)
+        found = checks._begin(self.company, now - timedelta(days=1), now)
+        self.run = found.sudo().filtered(lambda row: row.provider_id == self.provider)
+        self.env["payment.gateway.check"].sudo()._cron_check_gateways()
+        return [
+            (row.kind, row.reference, row.moved, row.booked)
+            for row in self.run.finding_ids
+        ]
+
+    def test_agreement_and_differences(self):
+        paid = self.charge()
+        refunded = self.charge()
+        self.gateway.answers = ["done"]
+        payment = refunded.payment_id.with_user(self.supervisor)
+        refund = payment.refund(300.0, reason="Wrong").sudo().payment_transaction_id
+        declined = self.charge("error")
+        first = [
+            self.movement(paid.provider_reference, 1000.0),
+            self.movement(refunded.provider_reference, 1000.0),
+        ]
+        rest = [
+            self.movement(refund.provider_reference, -300.0),
+            self.movement(declined.provider_reference, 0.0, state="failed"),
+        ]
+        self.assertEqual(self.check(first, rest), [])
+        self.assertEqual((self.run.state, self.run.page_count), ("done", 2))
+        self.assertFalse(self.run.activity_ids)
+        self.assertEqual(self.asked, [None, {"page": 1}])
+        planted = [
+            self.movement(paid.provider_reference, 600.0),
+            self.movement(refund.provider_reference, 0.0, state="failed"),
+            self.movement(declined.provider_reference, 1000.0),
+            self.movement("GW-unknown", 50.0),
+            self.movement("GW-other-id", 70.0, declined.reference),
+        ]
+        found = self.check(planted)
+        self.assertCountEqual(
+            found,
+            [
+                ("amount", paid.provider_reference, 600.0, 1000.0),
+                ("state", refund.provider_reference, 0.0, -300.0),
+                ("state", declined.provider_reference, 1000.0, 0.0),
+                ("missing_here", "GW-unknown", 50.0, 0.0),
+                ("state", "GW-other-id", 70.0, 0.0),
+                ("missing_there", refunded.provider_reference, 0.0, 1000.0),
+            ],
+        )
+        other = self.run.finding_ids.filtered(
+            lambda row: row.reference == "GW-other-id"
+        )
+        self.assertEqual(other.transaction_id, declined)
+        self.assertEqual(len(self.run.activity_ids), 1)
+        before = self.run
+        self.check(planted)
+        self.assertEqual((len(before.activity_ids), len(self.run.activity_ids)), (0, 1))
+
+    def test_it_goes_on_where_it_was_interrupted(self):
+        paid = self.charge()
+        pages = [[self.movement("GW-1", 5.0)], ConnectionError("down"), []]
+        self.assertEqual(self.check(*pages), [])
+        self.assertRecordValues(
+            self.run, [{"state": "running", "tries": 1, "page_count": 1}]
+        )
+        self.pages[1] = [
+            self.movement("GW-1", 5.0),  # The list moved by one meanwhile.
+            self.movement(paid.provider_reference, 1000.0),
+        ]
+        self.asked.clear()
+        self.env["payment.gateway.check"].sudo()._cron_check_gateways()
+        self.assertEqual(self.asked, [{"page": 1}, {"page": 2}])
+        self.assertEqual(self.run.state, "done")
+        self.assertEqual(self.run.finding_ids.mapped("reference"), ["GW-1"])
+
+    def test_provider_that_never_answers(self):
+        self.check(ConnectionError("down"))
+        for _try in range(4):
+            self.env["payment.gateway.check"].sudo()._cron_check_gateways()
+        self.assertEqual(self.run.state, "failed")
+        self.assertIn("down", self.run.activity_ids.note)
+
+    def test_each_night_once_and_what_cannot_be_asked(self):
+        self.pages = [[]]
+        self.tonight.unlink()
+        checks = self.env["payment.gateway.check"].sudo()
+        checks._cron_check_gateways()
+        checks._cron_check_gateways()
+        nightly = checks.search([("is_nightly", "=", True)])
+        self.assertEqual(len(nightly), len(nightly.provider_id))
+        self.assertIn(self.provider, nightly.provider_id)
+        others = nightly.filtered(lambda row: row.provider_id != self.provider)
+        self.assertEqual(set(others.mapped("state")) - {"impossible"}, set())
+
+    def test_who_begins_one(self):
+        dialog = self.env["payment.gateway.check.start"]
+        action = dialog.with_user(self.accountant).create({}).action_begin()
+        self.assertEqual(action["res_model"], "payment.gateway.check")
+        stranger = self.make_user("no_books", "base.group_user")
+        with self.assertRaises(AccessError):
+            dialog.with_user(stranger).create({}).action_begin()

@@ -1,0 +1,21 @@
+"""The fake APIs, in the order of the table's columns."""
+
+from .adyen import Adyen
+from .authorize import Authorize
+from .flutterwave import Flutterwave
+from .mercado_pago import MercadoPago
+from .razorpay import Razorpay
+from .stripe import Stripe
+from .worldline import Worldline
+from .xendit import Xendit
+
+APIS = (
+    Stripe,
+    Adyen,
+    Authorize,
+    Razorpay,
+    Flutterwave,
+    Xendit,
+    Worldline,
+    MercadoPago,
+)

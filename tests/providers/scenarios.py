@@ -1,0 +1,533 @@
+"""The scenarios of the table, each played with every provider.
+
+A scenario leaves nothing unknown; afterwards record, transactions, payments and ledger
+are compared.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from lib.rpc import RpcError
+
+SCENARIOS = {}
+# What a scenario may need of a provider and its module, beside saved methods.
+FEATURES = (
+    "webhooks",
+    "reads",  # The module reads the charge after it.
+    "actions",  # A charge may need the customer.
+    "pending",  # The outcome of a charge may come later.
+    "captures",
+    "partial captures",
+    "voids",
+    "refunds",
+    "partial refunds",
+    "pending refunds",
+    "late failures",  # A refund may fail after it succeeded.
+    "disputes",  # The provider tells of money that the customer's bank takes back.
+)
+# Errors that have nothing to do with the customer's card.
+REFUSALS = ("401", "403", "404", "409", "429")
+
+
+def scenario(title, *needs):
+    """Add a function to the table.
+
+    :param str needs: The features of the provider that it needs.
+    """
+
+    def add(function):
+        SCENARIOS[title] = function
+        function.needs = needs
+        return function
+
+    return add
+
+
+def get_gap(api, title):
+    """Return the reason for which a provider does not have a scenario, if it has none.
+
+    :param type api: The class of the fake.
+    :rtype: str or None
+    """
+    names = (title, *SCENARIOS[title].needs)
+    return next(
+        (api.not_offered[name] for name in names if name in api.not_offered), None
+    )
+
+
+# === CHARGES === #
+
+
+@scenario("charge in full")
+def charge_in_full(cell):
+    cell.charge()
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
+@scenario("charge a part")
+def charge_a_part(cell):
+    cell.charge(amount=60.0)
+    cell.expect("succeeded")
+    cell.expect_paid(60)
+    cell.expect_moved("charge", 60)
+
+
+@scenario("charge a part with cents")
+def charge_cents(cell):
+    """An amount is taken as it is, or refused before anything is sent."""
+    if cell.api.minor_units > 1:
+        cell.charge(amount=60.5)
+        cell.expect_paid(60.5)
+        cell.expect_moved("charge", 60.5)
+    else:
+        with pytest.raises(RpcError, match="would take"):
+            cell.charge(amount=60.5)
+        cell.expect_moved("charge")
+
+
+@scenario("charge declined")
+def charge_declined(cell):
+    """The customer's bank says no: its reason is kept, and the provider's id."""
+    cell.api.wish(outcome="declined")
+    cell.charge()
+    cell.expect("declined")
+    cell.expect_paid(0)
+    cell.expect_reason(cell.api.decline_reason)
+    reference = cell.attempt["provider_reference"]
+    expected = cell.operation.id if cell.api.names_declined else None
+    assert reference == expected, f"the provider's id is not {reference}"
+    cell.expect_told("declined")
+
+
+@scenario("charge refused for another reason than the card")
+def charge_refused(cell):
+    """A wrong key, too many requests and the like are no decline, and not mailed."""
+    for status in REFUSALS:
+        cell.api.wish(failure=status, when="before")
+        cell.charge()
+        cell.expect("failed")
+        cell.expect_told("")
+    cell.expect_moved("charge")
+
+
+@scenario("charge pending, then succeeded", "pending")
+def charge_pending(cell):
+    cell.api.wish(outcome="pending")
+    cell.charge()
+    cell.expect("pending")
+    cell.expect_paid(0)
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+
+
+@scenario("charge pending, then declined", "pending")
+def charge_pending_declined(cell):
+    cell.api.wish(outcome="pending")
+    cell.charge()
+    cell.expect("pending")
+    cell.learn(cell.operation, "declined")
+    cell.expect_one_of("declined", "failed", "canceled")
+    cell.expect_paid(0)
+
+
+@scenario("charge needs the customer", "actions")
+def charge_needs_customer(cell):
+    """Nothing is charged without the customer, who is asked, or may still finish it."""
+    cell.api.wish(outcome="action")
+    cell.charge()
+    cell.expect_one_of("declined", "pending")
+    cell.expect_paid(0)
+    if cell.attempt["outcome"] == "pending":
+        cell.learn(cell.operation)
+        cell.expect_paid(100)
+
+
+@scenario("charge, answer lost")
+def charge_answer_lost(cell):
+    cell.api.wish(failure="reset")
+    cell.charge()
+    cell.expect("unknown")
+    cell.expect_told("")
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
+@scenario("charge, request lost")
+def charge_request_lost(cell):
+    """The provider never had it: a person says so, and charges again."""
+    cell.api.wish(failure="reset", when="before")
+    cell.charge()
+    cell.expect("unknown")
+    cell.resolve(False)
+    cell.expect_one_of("canceled", "failed")
+    cell.retry()
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
+@scenario("charge, error 503 after it was carried out")
+def charge_error_after(cell):
+    cell.api.wish(failure="503")
+    cell.charge()
+    cell.expect("unknown")
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+
+
+@scenario("charge, junk for an answer")
+def charge_junk(cell):
+    cell.api.wish(failure="junk")
+    cell.charge()
+    cell.expect("unknown")
+    cell.expect_reason(None)
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+
+
+@scenario("charge, the reading after it lost", "reads")
+def charge_read_lost(cell):
+    """The module reads the payment after the charge; an error there is no decline."""
+    cell.api.wish(kind="read", failure="reset", when="before")
+    cell.charge()
+    cell.expect_one_of("unknown", "succeeded")
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
+@scenario("charge, another amount than asked for")
+def charge_other_amount(cell):
+    """60 of 100 is unknown until a person books what moved; webhooks do not end it."""
+    cell.api.wish(amount=60 * cell.api.minor_units)
+    cell.charge()
+    cell.expect("unknown")
+    if "webhooks" not in cell.api.not_offered:
+        cell.tell(cell.operation, times=2)
+        cell.expect("unknown")
+        cell.expect_paid(0)
+    cell.resolve(True, amount=60.0)
+    cell.expect_paid(60)
+
+
+# === WEBHOOKS OF CHARGES === #
+
+
+@scenario("charge, webhook before the answer", "webhooks")
+def charge_webhook_first(cell):
+    cell.api.wish(webhook="first")
+    cell.charge()
+    cell.expect_one_of("succeeded")
+    cell.tell(cell.operation)
+    cell.expect_paid(100)
+
+
+@scenario("charge, webhook after the answer and twice", "webhooks")
+def charge_webhook_twice(cell):
+    cell.charge()
+    with ThreadPoolExecutor(2) as pool:  # Two at once, then one more.
+        list(pool.map(cell.api.deliver, [cell.operation] * 2))
+    cell.tell(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+
+
+@scenario("charge, webhook and lost answer", "webhooks")
+def charge_webhook_and_lost_answer(cell):
+    """The only word of a charge comes while its request waits."""
+    cell.api.wish(webhook="first", failure="reset")
+    cell.charge()
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
+# === CAPTURES === #
+
+
+@scenario("capture in full", "captures")
+def capture_in_full(cell):
+    cell.authorize()
+    cell.capture()
+    cell.expect_paid(100)
+    cell.expect_moved("capture", 100)
+
+
+@scenario("capture a part", "captures", "partial captures")
+def capture_a_part(cell):
+    cell.authorize()
+    cell.capture(amount=60.0)
+    cell.expect_paid(60)
+    cell.expect_moved("capture", 60)
+
+
+@scenario("void an authorization", "captures", "voids")
+def void(cell):
+    cell.authorize()
+    cell.act("void")
+    if cell.is_later("void"):
+        cell.learn(cell.get_last("void"))
+    cell.expect("canceled")
+    cell.expect_paid(0)
+
+
+@scenario("capture declined", "captures")
+def capture_declined(cell):
+    """The authorization stays, and is captured by the next request."""
+    cell.authorize()
+    if not cell.is_later("capture"):
+        cell.api.wish(kind="capture", outcome="declined")
+    cell.act("capture")
+    if cell.is_later("capture"):
+        cell.learn(cell.get_last("capture"), "declined")
+    cell.expect_paid(0)
+    assert cell.children[-1]["outcome"] in ("declined", "failed", "canceled")
+    cell.capture()
+    cell.expect_paid(100)
+
+
+@scenario("capture, answer lost", "captures")
+def capture_answer_lost(cell):
+    """Told by a webhook or a person, it is booked once."""
+    cell.authorize()
+    cell.api.wish(kind="capture", failure="reset")
+    cell.act("capture")
+    assert cell.children[-1]["outcome"] == "unknown"
+    cell.learn(cell.get_last("capture"))
+    cell.tell(cell.get_last("capture"))
+    cell.expect_paid(100)
+    cell.expect_moved("capture", 100)
+
+
+@scenario("capture, webhook before the answer", "captures", "webhooks")
+def capture_webhook_first(cell):
+    cell.authorize()
+    cell.api.wish(kind="capture", webhook="first")
+    cell.capture()
+    cell.tell(cell.get_last("capture"))
+    cell.expect_paid(100)
+
+
+@scenario("capture, webhook twice", "captures", "webhooks")
+def capture_webhook_twice(cell):
+    cell.authorize()
+    cell.capture()
+    cell.tell(cell.get_last("capture"), times=2)
+    cell.expect_paid(100)
+
+
+# === REFUNDS === #
+
+
+@scenario("refund in full", "refunds")
+def refund_in_full(cell):
+    cell.charge()
+    cell.api.end_day()
+    cell.refund_and_expect(100.0)
+    cell.expect_paid(0)
+
+
+@scenario("refund a part", "refunds", "partial refunds")
+def refund_a_part(cell):
+    cell.charge()
+    cell.api.end_day()
+    cell.refund_and_expect(60.0)
+    cell.expect_paid(40)
+
+
+@scenario("refund on the same day", "refunds")
+def refund_same_day(cell):
+    cell.charge()
+    cell.refund_and_expect(100.0)
+    cell.expect_paid(0)
+
+
+@scenario("refund pending, then succeeded", "refunds", "pending refunds")
+def refund_pending(cell):
+    cell.charge()
+    cell.api.end_day()
+    if not cell.is_later("refund"):
+        cell.api.wish(kind="refund", outcome="pending")
+    refund = cell.refund(100.0)
+    cell.expect("pending", refund)
+    cell.expect_paid(100)
+    cell.learn(cell.get_last("refund"))
+    cell.expect("succeeded", refund)
+    cell.expect_paid(0)
+
+
+@scenario("refund declined", "refunds")
+def refund_declined(cell):
+    """It frees its amount, and the next refund of all of it succeeds."""
+    cell.charge()
+    cell.api.end_day()
+    if not cell.is_later("refund"):
+        cell.api.wish(kind="refund", outcome="declined")
+    refund = cell.refund(100.0)
+    if cell.is_later("refund"):
+        cell.learn(cell.get_last("refund"), "declined")
+    cell.expect("declined", refund)
+    cell.expect_paid(100)
+    cell.refund_and_expect(100.0)
+    cell.expect_paid(0)
+
+
+@scenario("refund done, then failed", "refunds", "late failures")
+def refund_done_then_failed(cell):
+    """Days later the money is back with the provider: the refund is undone."""
+    cell.charge()
+    cell.api.end_day()
+    cell.refund_and_expect(100.0)
+    operation = cell.api.settle(cell.get_last("refund"), "declined")
+    cell.tell(operation, times=2)
+    cell.expect_paid(100)
+
+
+@scenario("refund, answer lost", "refunds")
+def refund_answer_lost(cell):
+    cell.charge()
+    cell.api.end_day()
+    cell.api.wish(kind="refund", failure="reset")
+    refund = cell.refund(100.0)
+    cell.expect("unknown", refund)
+    cell.learn(cell.get_last("refund"))
+    cell.tell(cell.get_last("refund"))
+    cell.expect("succeeded", refund)
+    cell.expect_paid(0)
+    cell.expect_moved("refund", 100)
+
+
+@scenario("refund, webhook before the answer", "refunds", "webhooks")
+def refund_webhook_first(cell):
+    cell.charge()
+    cell.api.end_day()
+    cell.api.wish(kind="refund", webhook="first")
+    cell.refund_and_expect(100.0)
+    cell.tell(cell.get_last("refund"))
+    cell.expect_paid(0)
+
+
+@scenario("refund, webhook twice and the charge's after it", "refunds", "webhooks")
+def refund_webhook_twice(cell):
+    """Webhooks that come twice and out of order cost no entry."""
+    cell.charge()
+    cell.api.end_day()
+    cell.refund_and_expect(100.0)
+    cell.tell(cell.get_last("refund"), times=2)
+    cell.tell(cell.operation)
+    cell.expect_paid(0)
+
+
+@scenario("refund of a capture, then its webhook", "captures", "refunds")
+def refund_of_capture(cell):
+    cell.authorize()
+    cell.capture()
+    cell.api.end_day()
+    amount = 100.0 if "partial refunds" in cell.api.not_offered else 30.0
+    cell.refund_and_expect(amount)
+    cell.tell(cell.get_last("refund"))
+    cell.expect_paid(100 - amount)
+
+
+# === BEGUN AT THE PROVIDER === #
+
+
+@scenario("refund made at the provider", "webhooks")
+def refund_in_dashboard(cell):
+    cell.charge()
+    cell.api.end_day()
+    operation = cell.api.make_in_dashboard("refund", cell.operation)
+    cell.tell(operation, times=2)
+    cell.expect_paid(0)
+
+
+@scenario("two partial refunds made at the provider", "webhooks")
+def refunds_in_dashboard(cell):
+    cell.charge()
+    cell.api.end_day()
+    for _ in range(2):
+        amount = 30 * cell.api.minor_units
+        cell.tell(cell.api.make_in_dashboard("refund", cell.operation, amount))
+    cell.expect_paid(40)
+
+
+@scenario("capture made at the provider", "captures", "webhooks")
+def capture_in_dashboard(cell):
+    cell.authorize()
+    operation = cell.api.make_in_dashboard("capture", cell.operation)
+    cell.tell(operation, times=2)
+    cell.expect_paid(100)
+
+
+@scenario("void made at the provider", "captures", "webhooks", "voids")
+def void_in_dashboard(cell):
+    cell.authorize()
+    cell.tell(cell.api.make_in_dashboard("void", cell.operation))
+    cell.expect("canceled")
+    cell.expect_paid(0)
+
+
+# === TAKEN BACK === #
+
+
+def dispute(cell, state):
+    """Let a charge be disputed and the dispute be decided; all webhooks come twice."""
+    cell.charge()
+    operation = cell.api.dispute(cell.operation)
+    cell.tell(operation, times=2)
+    cell.expect_paid(100)  # It is parked, until it is decided.
+    cell.tell(cell.api.close_dispute(operation, state), times=2)
+
+
+@scenario("charge disputed, and won", "disputes")
+def dispute_won(cell):
+    dispute(cell, "won")
+    cell.expect_paid(100)
+
+
+@scenario("charge disputed, and lost", "disputes")
+def dispute_lost(cell):
+    dispute(cell, "lost")
+    cell.expect_paid(0)
+
+
+# === REPLAYED STEPS === #
+
+
+@scenario("charge, record step replayed")
+def charge_replayed(cell):
+    cell.shop.fail_serialization_at("before-recorded")
+    cell.charge()
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
+@scenario("capture, record step replayed", "captures")
+def capture_replayed(cell):
+    cell.authorize()
+    cell.shop.fail_serialization_at("before-recorded")
+    cell.capture()
+    cell.expect_paid(100)
+    cell.expect_moved("capture", 100)
+
+
+@scenario("refund, record step replayed", "refunds")
+def refund_replayed(cell):
+    """What the module wrote while sending is kept, such as the refund's id."""
+    cell.charge()
+    cell.api.end_day()
+    cell.shop.fail_serialization_at("before-recorded")
+    refund = cell.refund_and_expect(100.0)
+    reference = cell.shop.get_attempt(refund["id"])["provider_reference"]
+    assert reference == cell.get_last("refund").id
+    cell.expect_paid(0)
+    cell.expect_moved("refund", 100)

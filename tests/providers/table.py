@@ -1,0 +1,97 @@
+"""A pytest plugin that prints the table of providers and scenarios after a run.
+
+CONFIGURE has an extract of it: :func:`format_extract` writes that, and a test compares.
+"""
+
+import textwrap
+
+from .apis import APIS
+from .scenarios import SCENARIOS, get_gap
+
+# How a cell is named in the table.
+PASSED, FAILED, DEFECT, NOT_OFFERED, NOT_RUN = "works", "FAILED", "defect", "-", ""
+
+
+# The scenarios that stand for what people want to know, in their words.
+EXTRACT = {
+    "charge a part": "charge a saved method, all or a part",
+    "charge, webhook after the answer and twice": "the provider's notifications count",
+    "charge pending, then succeeded": "a charge may be pending",
+    "charge needs the customer": "a charge may need the customer",
+    "capture in full": "capture an authorization",
+    "capture a part": "capture a part of it",
+    "void an authorization": "void it",
+    "refund in full": "refund",
+    "refund a part": "refund a part",
+    "refund done, then failed": "a refund that fails later is undone",
+    "charge disputed, and lost": "disputes are noted",
+    "refund made at the provider": "refunds made in the provider's pages are booked",
+}
+
+
+def format_extract():
+    """Return the extract for people, as Markdown."""
+    lines = [
+        " | ".join(["| ", *(api.title for api in APIS)]) + " |",
+        "|---" * (len(APIS) + 1) + "|",
+    ]
+    reasons = {}
+    for title, words in EXTRACT.items():
+        cells = []
+        for api in APIS:
+            reason = get_gap(api, title) or api.defects.get(title)
+            cells.append("no" if reason else "yes")
+            if reason:
+                told = reasons.setdefault(api.title, [])
+                told += [reason] if reason not in told else []
+        lines.append(" | ".join([f"| {words}", *cells]) + " |")
+    lines.append("")
+    for api in APIS:
+        text = f"- {api.title}: {'; '.join(reasons.get(api.title, []))}."
+        if api.title in reasons:
+            lines += textwrap.wrap(text, 120, subsequent_indent="  ")
+    return lines
+
+
+def pytest_terminal_summary(terminalreporter):
+    cells = {}
+    for outcome, word in (
+        ("passed", PASSED),
+        ("xfailed", DEFECT),
+        ("failed", FAILED),
+        ("error", FAILED),
+    ):
+        for report in terminalreporter.getreports(outcome):
+            # A test that fails as such may have passed its set-up.
+            if cell := dict(report.user_properties).get("cell"):
+                cells[tuple(cell)] = word
+    if cells:
+        terminalreporter.section("providers and scenarios")
+        for line in format_table(cells):
+            terminalreporter.write_line(line)
+
+
+def format_table(cells):
+    """Return the lines of the table, and below it the reasons.
+
+    :param dict cells: The word for each pair of scenario and code of a provider.
+    """
+    run = {title for title, _code in cells}
+    titles = [title for title in SCENARIOS if title in run]
+    width = max(map(len, titles))
+    yield " ".join([" " * width, *(f"{api.title:>13}" for api in APIS)])
+    for title in titles:
+        words = (
+            cells.get(
+                (title, api.code), NOT_OFFERED if get_gap(api, title) else NOT_RUN
+            )
+            for api in APIS
+        )
+        yield " ".join([f"{title:{width}}", *(f"{word:>13}" for word in words)])
+    for heading, name in (
+        ("not offered", "not_offered"),
+        ("defect of the module", "defects"),
+    ):
+        for api in APIS:
+            for title, reason in getattr(api, name).items():
+                yield f"{heading}: {api.title}: {title}: {reason}"

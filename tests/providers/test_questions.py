@@ -1,0 +1,234 @@
+"""Gateways are asked what became of a request, and say why one was declined.
+
+No webhook comes, and nobody resolves anything.
+"""
+
+import pytest
+
+pytest_plugins = ["providers.fixtures"]
+
+ASKED = ("authorize", "flutterwave", "mercado_pago", "razorpay", "stripe")
+ASKED_OF_PARTS = ("authorize", "razorpay", "stripe")
+# They know the key of a charge, and answer the second request as the first.
+KEYED = ("adyen", "worldline")
+
+
+def _age(cell, attempt):
+    """Let so much time pass that a request has surely arrived."""
+    cell.shop.query(
+        """
+        UPDATE payment_transaction
+           SET request_sent_on = request_sent_on - interval '1 hour'
+         WHERE id = %s
+        """,
+        attempt["id"],
+    )
+
+
+def _expect_never_received(cell, attempt):
+    """A gateway that does not know a request is believed after a while only."""
+    cell.shop.run_resolver()
+    word = cell.expect("unknown", attempt)["provider_word"]
+    assert "does not know the request" in word, word
+    _age(cell, attempt)
+    cell.shop.run_resolver()
+    cell.expect("failed", attempt)
+
+
+@pytest.mark.parametrize(
+    "code, failure", [*((code, "reset") for code in ASKED), ("stripe", "junk")]
+)
+def test_charge_whose_answer_was_lost(make_cell, code, failure):
+    cell = make_cell(code)
+    cell.api.wish(failure=failure)
+    cell.charge()
+    cell.expect("unknown")
+    cell.shop.run_resolver()
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", ASKED)
+def test_charge_that_never_arrived(make_cell, code):
+    cell = make_cell(code)
+    cell.api.wish(failure="reset", when="before")
+    _expect_never_received(cell, cell.charge())
+    cell.retry()
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", ASKED)
+def test_declined_charge_whose_answer_was_lost(make_cell, code):
+    cell = make_cell(code)
+    cell.api.wish(failure="reset", outcome="declined")
+    cell.charge()
+    cell.shop.run_resolver()
+    if cell.attempt["outcome"] == "unknown":
+        # The gateway keeps no payment of it: nothing was received that counts.
+        _expect_never_received(cell, cell.attempt)
+    cell.expect_one_of("declined", "failed")
+    cell.expect_paid(0)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", ("authorize", "stripe"))
+def test_gateway_that_cannot_be_reached_tells_nothing(make_cell, code):
+    cell = make_cell(code)
+    cell.api.wish(failure="reset")
+    attempt = cell.charge()
+    _age(cell, attempt)
+    for failure in ("503", "junk", "reset"):
+        cell.api.wish(kind="read", failure=failure, when="before")
+        cell.shop.run_resolver()
+        word = cell.expect("unknown")["provider_word"]
+        assert "could not be asked" in word, word
+    cell.shop.run_resolver()
+    cell.expect("succeeded")
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", ASKED_OF_PARTS)
+def test_capture_whose_answer_was_lost(make_cell, code):
+    cell = make_cell(code)
+    cell.authorize()
+    cell.api.wish(kind="capture", failure="reset", when="before")
+    cell.act("capture")
+    _expect_never_received(cell, cell.children[-1])
+    cell.expect("authorized")
+    cell.api.wish(kind="capture", failure="reset")
+    cell.act("capture")
+    cell.expect("unknown", cell.children[-1])
+    cell.shop.run_resolver()
+    cell.expect("succeeded", cell.children[-1])
+    cell.expect_paid(100)
+    cell.expect_moved("capture", 100)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", ("authorize", "stripe"))
+def test_void_whose_answer_was_lost(make_cell, code):
+    cell = make_cell(code)
+    cell.authorize()
+    cell.api.wish(kind="void", failure="reset", when="before")
+    cell.act("void")
+    _expect_never_received(cell, cell.children[-1])
+    cell.api.wish(kind="void", failure="reset")
+    cell.act("void")
+    cell.shop.run_resolver()
+    cell.expect("canceled", cell.children[-1])
+    cell.expect("canceled")
+    cell.expect_paid(0)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize(
+    "code, same_day", [*((code, False) for code in ASKED_OF_PARTS), ("authorize", True)]
+)
+def test_refund_whose_answer_was_lost(make_cell, code, same_day):
+    cell = make_cell(code)
+    cell.charge()
+    if not same_day:
+        cell.api.end_day()
+    kind = "void" if code == "authorize" and same_day else "refund"
+    cell.api.wish(kind=kind, failure="reset", when="before")
+    _expect_never_received(cell, cell.refund(100.0))
+    cell.api.wish(kind=kind, failure="reset")
+    refund = cell.refund(100.0)
+    cell.expect("unknown", refund)
+    cell.shop.run_resolver()
+    cell.expect("succeeded", refund)
+    cell.expect_paid(0)
+    cell.expect_moved("refund", 100)
+    cell.expect_agreement()
+
+
+def test_refund_of_another_one_is_not_taken(make_cell):
+    """A refund at the gateway belongs to one of ours only."""
+    cell = make_cell("stripe")
+    cell.charge()
+    cell.refund_and_expect(30.0)
+    cell.api.wish(kind="refund", failure="reset", when="before")
+    _expect_never_received(cell, cell.refund(30.0))
+    cell.expect_moved("refund", 30)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", KEYED)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_charge_is_sent_again_with_its_key(make_cell, code, when):
+    cell = make_cell(code)
+    cell.api.wish(failure="reset", when=when)
+    cell.charge()
+    cell.expect("unknown")
+    cell.api.wish(failure="401", when="before")  # It says nothing about the first.
+    cell.shop.run_resolver()
+    cell.expect("unknown")
+    cell.shop.run_resolver()
+    if cell.is_later("charge"):
+        cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", KEYED)
+def test_charge_is_not_sent_again_when_its_key_may_be_forgotten(make_cell, code):
+    cell = make_cell(code)
+    cell.api.wish(failure="reset", when="before")
+    attempt = cell.charge()
+    cell.shop.query(
+        """
+        UPDATE payment_transaction
+           SET request_sent_on = request_sent_on - interval '7 days'
+         WHERE id = %s
+        """,
+        attempt["id"],
+    )
+    cell.shop.run_resolver()
+    cell.expect("unknown")
+    cell.expect_moved("charge")
+    cell.resolve(False)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", KEYED)
+def test_declined_charge_is_sent_again(make_cell, code):
+    cell = make_cell(code)
+    cell.api.wish(failure="reset", outcome="declined")
+    cell.charge()
+    cell.expect("unknown")
+    cell.shop.run_resolver()
+    cell.expect("declined")
+    cell.expect_reason(cell.api.decline_reason)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize(
+    "code, decline_code, decline_class",
+    [
+        ("adyen", None, None),
+        ("authorize", "2", "other"),
+        ("flutterwave", None, "other"),
+        ("razorpay", "payment_failed", "other"),
+        ("stripe", "insufficient_funds", "try_later"),
+        ("worldline", None, "other"),
+    ],
+)
+def test_codes_of_a_decline(make_cell, code, decline_code, decline_class):
+    cell = make_cell(code)
+    cell.api.wish(outcome="declined")
+    cell.charge()
+    row = cell.expect("declined")
+    assert cell.api.decline_reason in (row["decline_reason"] or "")
+    if decline_class:
+        assert row["decline_class"] == decline_class
+    if decline_code:
+        assert row["decline_code"] == decline_code
+    if decline_class == "try_later":
+        assert row["decline_not_before"]
+    cell.expect_agreement()
