@@ -29,7 +29,7 @@ class PaymentGatewayMovement(models.Model):
 
 
 class PaymentGatewayFinding(models.Model):
-    """A difference between what a provider moved and what the books have."""
+    """A difference between the movement at a provider and the books."""
 
     _name = "payment.gateway.finding"
     _description = "Difference to a Provider"
