@@ -143,8 +143,7 @@ class AccountMove(models.Model):
                        END AS is_of_other_mode,
                        tx.outcome IN %(pending)s AND %(now)s::timestamp
                            > coalesce(tx.last_state_change, tx.create_date)
-                           + method.pending_days * interval '1 day'
-                           AS is_pending_too_long,
+                       + method.pending_days * interval '1 day' AS is_pending_too_long,
                        %(pays_out)s AS pays_out_credit,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
