@@ -126,8 +126,14 @@ class Cell:
     @property
     def unresolved(self):
         """The attempts of the cell whose outcome is not known."""
-        rows = (self.attempt, *self.children, *self.refunds)
-        return [row for row in rows if row["outcome"] in UNRESOLVED]
+        return [row for row in self.rows if row["outcome"] in UNRESOLVED]
+
+    @property
+    def rows(self):
+        """The attempt with its captures, voids and refunds; none if it was refused."""
+        if not self.attempt_id:
+            return []
+        return [self.attempt, *self.children, *self.refunds]
 
     @property
     def operation(self):
@@ -169,7 +175,7 @@ class Cell:
         """Run the scheduled action, if the cell has left something for it."""
         is_due = any(
             row["outcome"] in UNRESOLVED or not row["is_post_processed"]
-            for row in (self.attempt, *self.children, *self.refunds)
+            for row in self.rows
         )
         if is_due:
             self.shop.run_resolver()
