@@ -217,7 +217,7 @@ class PaymentTransaction(models.Model):
     def _ask_of_pending(self):
         """Ask for the outcome of a pending request, which the gateway has."""
         if self.try_lock_for_update(allow_referencing=True):
-            if payment_data := self.provider_id._fetch_outcome(self):
+            if payment_data := self._fetch_outcome():
                 self._process(self.provider_code, payment_data)
             self._keep_word(payment_data)
 
