@@ -59,3 +59,22 @@ class PaymentTokenPortal(payment.PaymentPortal):
         with suppress(AccessError):  # The page shows which methods there are.
             token.use_for_charges()
         return request.redirect("/my/payment_method")
+
+    @route(
+        "/my/payment_method/give_to_company",
+        type="http",
+        methods=["POST"],
+        auth="user",
+        website=True,
+    )
+    def payment_method_give_to_company(
+        self, token_id=None, consent_version=None, **kwargs
+    ):
+        """Let the member give a saved method to the member's company.
+
+        :param str consent_version: The version of the text that the page showed.
+        """
+        token = request.env["payment.token"].browse(self._cast_as_int(token_id) or 0)
+        with suppress(AccessError):  # The page shows which methods there are.
+            token.give_to_company(consent_version)
+        return request.redirect("/my/payment_method")

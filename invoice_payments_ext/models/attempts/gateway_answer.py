@@ -26,7 +26,7 @@ class GatewayAnswer:
         self.refusal = None
         self.message = ""
         self.error = None  # The one that was raised while sending.
-        # A probe tries what an answer says: nothing is written at all.
+        # A probe only tries an answer: nothing is written at all.
         self.is_probe = is_probe
         # The caller may be handling an error that has nothing to do with the request.
         self.earlier_error = sys.exc_info()[1]

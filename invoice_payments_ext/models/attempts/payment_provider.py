@@ -92,7 +92,7 @@ class PaymentProvider(models.Model):
         return False
 
     def _get_decline_details(self, transaction, payment_data=None, error=None):
-        """Return what the gateway said about why a request was declined.
+        """Return the gateway's own reason for declining a request.
 
         A provider overrides this when its answers tell more than Odoo's module keeps.
 

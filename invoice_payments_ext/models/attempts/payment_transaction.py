@@ -10,7 +10,7 @@ ONLINE_OPERATIONS = ("online_direct", "online_redirect", "online_token", "valida
 # The checks and values that the rooms add when somebody from outside starts an attempt,
 # by any route. Each method gets the values of the attempt and returns values to add.
 STARTED_ONLINE_METHODS = ("_prepare_own_method_vals", "_prepare_paced_vals")
-# What the rooms check when anybody starts an attempt to charge a saved method. Each
+# The checks of the rooms when anybody starts an attempt to charge a saved method. Each
 # method gets the values of the attempt.
 NEW_CHARGE_METHODS = ("_check_method_not_refused",)
 
@@ -57,7 +57,7 @@ class PaymentTransaction(models.Model):
         string="The Provider Said",
         readonly=True,
         copy=False,
-        help="What the provider said when it was last asked.",
+        help="The answer of the provider when it was last asked.",
     )
     request_kind = fields.Selection(
         selection=[
@@ -126,7 +126,7 @@ class PaymentTransaction(models.Model):
         """Check that the gateways take the amounts of new attempts as they are.
 
         A part or a refund that is not ours to send was reported by the gateway. And a
-        shop's order is not ours to refuse: what the gateway takes for it is booked.
+        shop's order is not ours to refuse: the amount that the gateway takes is booked.
 
         :param list[dict] vals_list: The values of the attempts.
         :raise UserError: If one would take another amount.

@@ -9,7 +9,7 @@ from .gateway_answer import AnswerContradictedError, GatewayAnswer
 
 _logger = logging.getLogger(__name__)
 
-# What a gateway says of an attempt that moves, or may move, money.
+# The states of an attempt at a gateway that move, or may move, money.
 MOVING_STATES = ("done", "authorized", "pending")
 
 # Where a module misreads the amount of an answer, by code: the method that reads it

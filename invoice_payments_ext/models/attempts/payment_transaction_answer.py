@@ -32,10 +32,10 @@ READINGS = {
     "worldline": "_read_worldline_answer",
 }
 
-# What follows when a word of a gateway was applied. Each method gets the payment data.
+# The methods after a word of a gateway was applied. Each method gets the payment data.
 AFTER_APPLYING_METHODS = ("_import_listed_refunds", "_take_back_charged_back")
 
-# What follows when an attempt was declined or failed. Each method gets the payment data
+# The methods after an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.
 AFTER_DECLINE_METHODS = ("_keep_decline_facts",)
 
@@ -126,7 +126,7 @@ class PaymentTransaction(models.Model):
         return tx._apply_notification(provider_code, payment_data)
 
     def _apply_notification(self, provider_code, payment_data):
-        """Apply what a gateway says on its own account, outside of our steps."""
+        """Apply a message that a gateway sends unasked, outside of our steps."""
         if twin := self._find_twin(payment_data):
             self.unlink()
             return twin._apply_notification(provider_code, payment_data)
@@ -162,7 +162,7 @@ class PaymentTransaction(models.Model):
         """Apply payment data whose amount was compared with the one that was asked for.
 
         Stock calls another amount an error, which reads as if nothing had been charged,
-        and takes the next message for the truth, whatever amount that one names.
+        and takes the next message for the truth, with any amount that it names.
         """
         before = self.state
         compared = self._probe(lambda tx: tx._validate_amount(payment_data))
@@ -193,7 +193,7 @@ class PaymentTransaction(models.Model):
             super()._apply_updates(payment_data)
 
     def _follow_decline(self, payment_data, error=None):
-        """Do what follows when this attempt was declined."""
+        """Call the methods that follow a decline of this attempt."""
         if self.state == "error":
             for name in AFTER_DECLINE_METHODS:
                 getattr(self, name)(payment_data, error)

@@ -36,7 +36,7 @@ AFTER_PROCESSING_METHODS = (
 # that adds it. It gets the keyword arguments of the request, which it may change.
 REQUEST_COMPLETIONS = {"mercado_pago": "_complete_mercado_pago_request"}
 
-# What may stand in the place of a message in the chatters. Each method says if it does.
+# The methods that may replace a message in the chatters. Each says if it does.
 INSTEAD_OF_MESSAGE = ("_log_in_burst",)
 
 
@@ -88,14 +88,14 @@ class PaymentTransaction(models.Model):
         if not hasattr(request, "sent_payment_requests"):
             request.sent_payment_requests = set()
         requests_sent = request.sent_payment_requests
-        what = (
+        facts = (
             self.token_id.id,
             self.currency_id.id,
             self.amount,
             tuple(self.invoice_ids.ids) or self.reference,
         )
-        was_sent = what in requests_sent
-        requests_sent.add(what)
+        was_sent = facts in requests_sent
+        requests_sent.add(facts)
         return was_sent
 
     def _get_request_kind(self):

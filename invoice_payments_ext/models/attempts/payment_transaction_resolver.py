@@ -222,7 +222,7 @@ class PaymentTransaction(models.Model):
             self._keep_word(payment_data)
 
     def _keep_word(self, payment_data):
-        """Keep in words what the provider said to the question.
+        """Keep in words the answer of the provider to the question.
 
         :param dict payment_data: See `payment.provider._fetch_outcome`.
         """
@@ -257,7 +257,7 @@ class PaymentTransaction(models.Model):
             self._set_canceled(state_message=message, extra_allowed_states=("error",))
 
     def _is_known_to_provider(self):
-        """Ask the gateway before a person's word is taken, and write what it says.
+        """Ask the gateway before a person's word is taken, and write its answer.
 
         :return: Whether it said what became of this locked attempt.
         :rtype: bool

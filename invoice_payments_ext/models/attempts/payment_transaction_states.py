@@ -6,7 +6,7 @@ from ...tools import OURS
 from ..states import OUTCOMES, UNRESOLVED_OUTCOMES
 from .payment_transaction import ONLINE_OPERATIONS
 
-# What rooms do in the place of a change of state. Each gets the allowed states, the
+# The methods of rooms instead of a change of state. Each gets the allowed states, the
 # new state and its message, and returns the transactions that keep theirs.
 INSTEAD_OF_STATE = ("_take_back_late_failures",)
 
@@ -48,7 +48,7 @@ class PaymentTransaction(models.Model):
     def _lock_family(self):
         """Lock the payment and its parts; whoever sends one of them is waited for.
 
-        What a gateway says of one of them can be about another one.
+        A message of a gateway on one of them can be about another one.
         """
         root = self._get_root()
         self.env.cr.execute(

@@ -32,7 +32,7 @@ SEND_REQUEST_METHODS = {
     "refund": "_send_refund_request",
 }
 
-# What is checked at the last moment before a request leaves. Each method raises
+# The checks at the last moment before a request leaves. Each method raises
 # `NotSentError` if it must not.
 CHECKED_BEFORE_SENDING = (
     "_check_mode",

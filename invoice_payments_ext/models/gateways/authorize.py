@@ -172,7 +172,7 @@ class PaymentProvider(models.Model):
         return answer
 
     def _get_authorize_details(self, reference):
-        """Return what Authorize.Net knows of a transaction."""
+        """Return the data that Authorize.Net has on a transaction."""
         answer = self._ask_authorize(
             "getTransactionDetailsRequest", {"transId": reference}
         )

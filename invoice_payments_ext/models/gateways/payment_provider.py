@@ -109,7 +109,7 @@ class PaymentProvider(models.Model):
                  (`reference`), our reference if it is known (`own_reference`), the
                  amount in its `currency` (a code), below zero for a refund and zero if
                  no money moved, its `state` in the gateway's words, and its `date`.
-                 What is not decided yet is left out.
+                 Open ones are left out.
         :rtype: tuple[list[dict], dict] or None
         """
         self.ensure_one()
@@ -170,7 +170,7 @@ class PaymentProvider(models.Model):
 
 
 def get_error_content(error):
-    """Return what a gateway said with an HTTP error.
+    """Return the answer of a gateway in an HTTP error.
 
     :param Exception error: The error that a provider's code raised, if it did.
     :return: The JSON; an empty dictionary if there is none.

@@ -16,7 +16,7 @@ STAFF_REASONS = ("adyen",)
 
 
 class PaymentTransaction(models.Model):
-    """Why an attempt was declined, and what follows from it."""
+    """Why an attempt was declined, and the consequences."""
 
     _inherit = "payment.transaction"
 
@@ -89,7 +89,7 @@ class PaymentTransaction(models.Model):
     def _keep_decline_facts(self, payment_data=None, error=None):
         """Keep why this attempt was declined, and stop charges that must not be.
 
-        Whatever the gateway answers, it cannot undo that the attempt was declined.
+        No answer of the gateway undoes that the attempt was declined.
 
         :param dict payment_data: The answer that said so, if it was one.
         :param Exception error: The error that said so, if it was one.

@@ -2,7 +2,7 @@ from odoo import models
 
 
 class PaymentTransaction(models.Model):
-    """What Odoo's modules leave out of their requests."""
+    """Values that Odoo's modules leave out of their requests."""
 
     _inherit = "payment.transaction"
 

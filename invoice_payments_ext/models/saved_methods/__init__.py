@@ -4,6 +4,7 @@ from . import payment_method
 from . import payment_provider
 from . import payment_token
 from . import payment_token_charges
+from . import payment_token_company
 from . import payment_transaction
 from . import res_company
 from . import res_partner

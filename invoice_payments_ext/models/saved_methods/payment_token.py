@@ -128,6 +128,12 @@ class PaymentToken(models.Model):
             method.primary_payment_method_id.supported_currency_ids
         )
         if self.partner_id not in owners:
+            if self.partner_id.commercial_partner_id in owners:
+                return self.env._(
+                    "It belongs to %(contact)s, and not to the company. %(contact)s "
+                    "can give it to the company in the portal, under Payment methods.",
+                    contact=self.partner_id.name,
+                )
             return self.env._("It belongs to another customer.")
         if reason := self._get_company_unusable_reason(company):
             return reason

@@ -340,7 +340,8 @@ class PaymentToken(models.Model):
         :return: For each id, whether it is charged (`is_used`) and for which contacts
                  where the user may have several (`contact_names`), whether it was
                  chosen or is only the newest (`is_chosen`), whether it `can_be_used`
-                 for more, and the `reason` why it cannot be charged.
+                 for more, the `reason` why it cannot be charged, and the
+                 `company_name` of the company that it can be given to.
         :rtype: dict[int, dict]
         """
         company = self.env.company
@@ -364,5 +365,6 @@ class PaymentToken(models.Model):
                 "is_chosen": not contacts - chosen,
                 "can_be_used": not reason and bool(served - chosen),
                 "reason": reason,
+                "company_name": token._get_company_to_give_to().name,
             }
         return values

@@ -19,7 +19,7 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS === #
 
     def _add_taken_back(self, refunds, payments):
-        """Add what was taken back of these payments to their refunds.
+        """Add the money taken back of these payments to their refunds.
 
         :param dict refunds: The result of :meth:`_get_refunds_by_source`.
         :param dict payments: The payments as they were read.
@@ -44,7 +44,7 @@ class AccountMove(models.Model):
             refunds.setdefault(("payment", each["payment_id"]), []).append(part)
 
     def _query_taken_back(self, payments):
-        """Read what was taken back of these payments, at once.
+        """Read the money taken back of these payments, at once.
 
         :rtype: list[dict]
         """

@@ -19,7 +19,7 @@ REPORT_TAKEN_BACK = Door(
 
 
 class AccountPayment(models.Model):
-    """Payments whose money was taken back: the door, and what it means for them."""
+    """Payments whose money was taken back: the door, and its consequences for them."""
 
     _inherit = "account.payment"
 
@@ -160,12 +160,12 @@ class AccountPayment(models.Model):
         :param date|str date: The day on which it left; today if not given. In a locked
                               period, it is booked on the day after.
         :param str reason_code: The code that the bank or the provider gave.
-        :param float fee: What the provider or the bank charges for it, in the
+        :param float fee: The amount that the provider or the bank charges, in the
                           payment's currency.
         :param str provider_reference: The provider's own id: one that was recorded
                                        already is returned.
         :param str idempotency_key: See `account.move.charge`.
-        :return: The record of what was taken back.
+        :return: The record of the money taken back.
         :rtype: account.payment.reversal
         :raise UserError: If nothing can be taken back, a value does not fit, or the key
                           was used with other values.
@@ -216,7 +216,7 @@ class AccountPayment(models.Model):
         return reversal_sudo.sudo(self.env.su)
 
     def _record_taken_back(self, state, date, **vals):
-        """Create the record of money taken back, and book what follows from its state.
+        """Create the record of money taken back, and book its state.
 
         Note: `self.ensure_one()`; in superuser mode, on a locked payment.
 
@@ -283,7 +283,7 @@ class AccountPayment(models.Model):
         return max(self.currency_id.round(left), 0.0)
 
     def _get_untold_taken_back(self):
-        """Return what the bank took back of this payment, and nobody reported yet.
+        """Return the amount that the bank took back, and nobody reported yet.
 
         :return: The amount in the payment's currency.
         :rtype: float

@@ -20,7 +20,7 @@ class AccountPayment(models.Model):
 
         :param datetime.date date: The day of the opposite entry.
         :param str reason: Why, for the records.
-        :param account.payment.reversal reversal: What the entry belongs to, if any.
+        :param account.payment.reversal reversal: The record of the entry, if any.
         :return: The opposite entry.
         :rtype: account.move
         """

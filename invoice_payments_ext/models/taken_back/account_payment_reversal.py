@@ -19,7 +19,7 @@ DOORS = {
 class AccountPaymentReversal(models.Model):
     """Money that left after it had come: a dispute, a returned debit, a late failure.
 
-    What is booked follows from the state alone: see `reversal_states`.
+    The entries follow from the state alone: see `reversal_states`.
     """
 
     _name = "account.payment.reversal"
@@ -294,7 +294,7 @@ class AccountPaymentReversal(models.Model):
         return self
 
     def _set_state(self, state, date=None):
-        """Set another state, book what follows from it, and tell people.
+        """Set another state, book it, and tell people.
 
         :param str state: A key of `STATES`.
         :param date|str date: The day on which it happened; today if not given.
@@ -304,7 +304,7 @@ class AccountPaymentReversal(models.Model):
         self._follow_state(date)
 
     def _follow_state(self, date=None):
-        """Book what follows from the state, which is new, and tell people.
+        """Book the state, which is new, and tell people.
 
         :param date|str date: The day on which it happened; today if not given.
         """

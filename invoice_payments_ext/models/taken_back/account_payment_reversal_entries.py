@@ -187,7 +187,7 @@ class AccountPaymentReversal(models.Model):
     # === BUSINESS METHODS - FEE === #
 
     def _book_fee(self, amount, date):
-        """Book what the provider charges for it.
+        """Book the fee of the provider.
 
         :param float amount: The amount in the currency of the payment.
         """
@@ -251,7 +251,7 @@ class AccountPaymentReversal(models.Model):
         return entry
 
     def _get_entry_label(self):
-        """Return the label of the entries: what was taken back, and its reference."""
+        """Return the label of the entries: the kind, and the reference."""
         facts = (self.display_name, self.provider_reference)
         return " - ".join(filter(None, facts))
 

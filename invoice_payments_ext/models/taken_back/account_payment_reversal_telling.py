@@ -3,7 +3,7 @@ from odoo.tools import format_date
 
 from .reversal_states import WITHDRAWN
 
-# What rooms do when money was lost: each is a method of `account.payment.reversal`.
+# The methods of rooms when money was lost: each is one of `account.payment.reversal`.
 AFTER_LOST = ("_mail_returned_debit",)
 
 
@@ -15,7 +15,7 @@ class AccountPaymentReversal(models.Model):
     # === TELLING PEOPLE === #
 
     def _tell_state(self):
-        """Tell the staff of a new state by a task, and the rooms of what was lost."""
+        """Tell the staff of a new state by a task, and the rooms of lost money."""
         record = self.invoice_ids[:1] or self.payment_id
         words = dict(self._fields["state"]._description_selection(self.env))
         for each in self.invoice_ids | self.payment_id.move_id:

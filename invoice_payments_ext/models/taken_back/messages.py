@@ -1,4 +1,4 @@
-"""What providers say of money taken back, read from their messages, without a record.
+"""Messages of providers on money taken back, read without a record.
 
 Each reader takes a message as JSON gave it, and returns the data of
 `payment.provider._process_reversal`, with amounts in the smallest unit of the currency

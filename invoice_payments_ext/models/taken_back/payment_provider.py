@@ -9,19 +9,19 @@ from .reversal_states import STATES
 
 _logger = logging.getLogger(__name__)
 
-# What a message may correct on a record that is known.
+# The fields that a message may correct on a record that is known.
 CORRECTED_FACTS = ("reason_code", "reason_class", "reason", "respond_by", "gateway_url")
 
 
 class PaymentProvider(models.Model):
-    """What a provider says of money that was taken back."""
+    """Messages of a provider on money that was taken back."""
 
     _inherit = "payment.provider"
 
     # === BUSINESS METHODS === #
 
     def _process_reversal(self, data):
-        """Record what the provider says of money that was taken back.
+        """Record a message of the provider on money that was taken back.
 
         Messages come twice and out of order: each is applied once, and what it says is
         booked only if no later message was applied. A provider module may override

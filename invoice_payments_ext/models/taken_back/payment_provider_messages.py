@@ -30,7 +30,7 @@ class PaymentProvider(models.Model):
 
     @api.model
     def _read_taken_back_request(self, request):
-        """Read what a request to a provider's address says of money taken back.
+        """Read a request to a provider's address on money taken back.
 
         :param odoo.http.Request request: The request.
         :return: The answer, if nothing of it is left for the module; else None.

@@ -125,9 +125,9 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS - MESSAGES === #
 
     def _process_taken_back_message(self, data):
-        """Record what a verified message says of money taken back.
+        """Record a verified message on money taken back.
 
-        :param dict data: What a reader of `messages` returned.
+        :param dict data: The result of a reader of `messages`.
         :rtype: account.payment.reversal
         """
         self.ensure_one()

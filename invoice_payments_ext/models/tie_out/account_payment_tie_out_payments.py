@@ -34,7 +34,7 @@ TRANSACTIONS = SQL(
 GIVEN_BACK = SQL(
     """
        SELECT refund.source_payment_id AS id,
-              -- What was taken of money that had gone already is owed by the customer.
+              -- Money taken back that had gone already is owed by the customer.
               CASE WHEN refund.is_taken_back THEN coalesce((
                    SELECT sum(part.debit_amount_currency)
                      FROM account_move_line own
@@ -277,7 +277,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         return SQL(
             """
             SELECT payment.id, payment.company_id, payment.currency_id,
-                   -- What was kept as credit and spent, or given back twice, is owed.
+                   -- Money kept as credit and spent, or given back twice, is owed.
                    CASE WHEN payment.is_taken_back
                         THEN least(sum(line.amount_residual_currency), coalesce((
                              SELECT sum(other.amount) FROM account_payment other

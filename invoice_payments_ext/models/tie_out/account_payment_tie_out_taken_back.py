@@ -5,12 +5,12 @@ from ..taken_back.reversal_states import WITHDRAWN
 
 
 class AccountPaymentTieOut(models.AbstractModel):
-    """Invariant of money taken back: what left by its state, and by the books."""
+    """Invariant of money taken back: the amount by its state, and by the books."""
 
     _inherit = "account.payment.tie.out"
 
     def _get_taken_back_statement(self):
-        """Compare what was taken back with what its entries took off the receipts.
+        """Compare money taken back with the amounts that its entries took off receipts.
 
         So the gateway holds the payments, less the refunds, less what was taken back.
         A line of a bank statement is compared where it is matched.

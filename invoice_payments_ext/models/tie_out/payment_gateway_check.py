@@ -11,7 +11,7 @@ from ..states import POSTED_STATES
 
 _logger = logging.getLogger(__name__)
 
-# How far back the nightly run looks: what the gateway decides late is seen as well.
+# How far back the nightly run looks: late decisions of the gateway are seen as well.
 NIGHTLY_PERIOD = timedelta(days=3)
 # The clocks differ, and a transaction is older than its payment at the gateway.
 EDGE = timedelta(hours=1)
@@ -19,7 +19,7 @@ MAX_TRIES = 5
 TRY_AGAIN_DELAY = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=30)
 
-# What the books have by the gateway's id: charges, less refunds under the same id.
+# The amounts of the books by the gateway's id: charges, less refunds under the same id.
 BOOKED = """
     SELECT tx.provider_reference AS reference, min(tx.id) AS id,
            max(tx.currency_id) AS currency_id, min(tx.create_date) AS date,
@@ -233,7 +233,7 @@ class PaymentGatewayCheck(models.Model):
             self._tell(self.env._("%s differences were found.", len(findings)))
 
     def _query_booked(self, condition):
-        """Return what the books have, by the id at the gateway."""
+        """Return the amounts of the books, by the id at the gateway."""
         rows = self.env.execute_query_dict(
             SQL(
                 BOOKED,
@@ -259,7 +259,7 @@ class PaymentGatewayCheck(models.Model):
     def _judge(self, movement, booked, attempt):
         """Return the difference of a movement to the books, if there is one.
 
-        :param payment.gateway.movement movement: What the gateway moved.
+        :param payment.gateway.movement movement: The gateway's movement.
         :param dict booked: What the books have under its id, if they know it.
         :param payment.transaction attempt: The one with our reference, if any.
         :return: The values of a finding.
@@ -288,7 +288,7 @@ class PaymentGatewayCheck(models.Model):
         }
 
     def _find_missing_there(self, movements):
-        """Return what the books have of the period and the gateway does not list."""
+        """Return the bookings of the period that the gateway does not list."""
         booked = self._query_booked(
             SQL(
                 "tx.payment_id IS NOT NULL AND tx.create_date >= %s "

@@ -29,20 +29,13 @@ class PaymentGatewayMovement(models.Model):
 
 
 class PaymentGatewayFinding(models.Model):
-    """A difference between what a provider moved and what the books have."""
+    """A difference between the movement at a provider and the books."""
 
     _name = "payment.gateway.finding"
     _description = "Difference to a Provider"
     _order = "date, id"
     _rec_name = "reference"
 
-    company_id = fields.Many2one(related="check_id.company_id", store=True)
-    check_id = fields.Many2one(
-        comodel_name="payment.gateway.check",
-        required=True,
-        ondelete="cascade",
-        index=True,
-    )
     kind = fields.Selection(
         selection=[
             ("missing_here", "Missing in the books"),
@@ -52,6 +45,13 @@ class PaymentGatewayFinding(models.Model):
         ],
         required=True,
     )
+    check_id = fields.Many2one(
+        comodel_name="payment.gateway.check",
+        required=True,
+        ondelete="cascade",
+        index=True,
+    )
+    company_id = fields.Many2one(related="check_id.company_id", store=True)
     reference = fields.Char(string="Provider's Id")
     transaction_id = fields.Many2one(
         string="Attempt",

@@ -111,6 +111,7 @@ ELSEWHERE = {
     "account.payment.approval.withdraw",
     "account.payment.message_post",
     "account.payment.tie.out.accept",
+    "payment.token.give_to_company",
     "payment.token.use_for_charges",
 }
 

@@ -565,6 +565,52 @@ class TestTokenConsent(PortalTokenCommon):
         token = self.add(save_for="company")
         self.assertEqual(token.partner_id, self.stranger.partner_id)
 
+    def test_own_method_is_given_to_the_company(self):
+        of_company = self.make_invoice(100, partner_id=self.partner.id)
+        own = self.add()
+        owners = of_company._get_payment_method_owners()
+        reason = own._get_unfit_reasons(owners, of_company, 100)[own.id]
+        self.assertIn(f"belongs to {self.member.name}, and not to the company", reason)
+        path = (
+            f"//details[contains(@class, 'o_token_give')][.//button[@value='{own.id}']]"
+        )
+        [part] = self.page().xpath(path)
+        self.assertIn("my colleagues may use it", part.text_content())
+        [button] = part.xpath(".//button")
+        self._keep()
+        url = button.get("formaction")
+        data = {"csrf_token": http.Request.csrf_token(self), "token_id": own.id}
+        with self.subTest("without the text that was shown"):
+            self.url_open(url.partition("?")[0], data=data)
+            self.env.invalidate_all()
+            self.assertEqual(own.partner_id, self.member.partner_id)
+        response = self.url_open(url, data=data, allow_redirects=False)
+        self.assertEqual(response.status_code, 303)
+        self.env.invalidate_all()
+        self.assertEqual(own.partner_id, self.partner)
+        self.assertEqual(own.consent_user_id, self.member)
+        self.assertIn(f"For {self.partner.name}: all its invoices", own.consent_text)
+        self.assertIn(STANDARD_TEXT, own.consent_text)
+        for contact in (self.partner, self.member.partner_id):
+            self.assertIn("gave", contact.message_ids[0].body)
+        self.assertEqual(of_company._get_default_token(), own)
+        # It is not the member's own any more.
+        self.assertFalse(self.page().xpath(path))
+
+    def test_nobody_else_gives_it_to_the_company(self):
+        version = self.shown()[1]
+        of_company = self.save("7777", self.partner)
+        self.assert_refused(
+            "Only its owner", self.call, "give_to_company", of_company.id, version
+        )
+        for token in (self.token, self.other_token):
+            owner = token.partner_id
+            self.authenticate("ip_stranger", "ip_stranger")
+            self.assert_refused(
+                "access|owner", self.call, "give_to_company", token.id, version
+            )
+            self.assertEqual(token.partner_id, owner)
+
     def test_not_ticked(self):
         _text, version = self.shown()
         tx = self.pay(1000, consent_version=version)
