@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ..models.taken_back.reversal_states import KINDS
+from ..tools import prepare_notification
 
 
 class AccountPaymentReportTakenBack(models.TransientModel):
@@ -58,9 +59,9 @@ class AccountPaymentReportTakenBack(models.TransientModel):
     # === ACTION METHODS === #
 
     def action_report(self):
-        """Report it and open the record.
+        """Report it and tell that it was done.
 
-        :return: The action that opens the record.
+        :return: The notification to show.
         :rtype: dict
         """
         self.ensure_one()
@@ -73,4 +74,12 @@ class AccountPaymentReportTakenBack(models.TransientModel):
             provider_reference=self.provider_reference,
             idempotency_key=self.idempotency_key,
         )
-        return reversal.action_open_taken_back()
+        return prepare_notification(
+            self.env._("Taken back"),
+            self.env._(
+                "%(amount)s of %(payment)s was recorded as %(name)s.",
+                amount=self.currency_id.format(reversal.amount),
+                payment=self.payment_id.name,
+                name=reversal.display_name,
+            ),
+        )

@@ -19,6 +19,8 @@ POST /v1/charges/<id>/void      reference, amount
 POST /v1/charges/<id>/refund    reference, amount
 GET  /v1/charges?reference=R    the operations known under that reference, of any
                                 kind; an empty list when none was ever received
+GET  /v1/operations?since=T     all operations made since then, oldest first, in pages:
+                                after=ID goes on after the last one
 GET  /v1/ledger[?reference=R]   captures, refunds, requests, totals, violations
 GET  /v1/requests               every request, its behaviour and its answer
 POST /v1/script                 the behaviour of coming requests: `Handler._script`
@@ -156,6 +158,7 @@ WEBHOOK_PATIENCE = 1.0
 # Of these, no money moves.
 DEAD = ("declined", "canceled")
 WEBHOOK_TRIES = 3
+PAGE = 50
 
 
 class Refused(Exception):
@@ -555,6 +558,8 @@ class Handler(BaseHTTPRequestHandler):
         reference = query.get("reference", [None])[0]
         if path == "/v1/charges":
             return self._query(reference)
+        if path == "/v1/operations":
+            return self._list_operations(query)
         if path == "/v1/ledger":
             return self.store.ledger(reference)
         if path == "/v1/requests":
@@ -566,6 +571,21 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/v1/health":
             return {"pid": os.getpid()}
         raise Refused(404, f"no such page: {path}")
+
+    def _list_operations(self, query):
+        """Return a page of operations."""
+        since = float(query.get("since", ["0"])[0])
+        after = query.get("after", ["ch_0"])[0].partition("_")[2]
+        rows = self.store.rows(
+            "SELECT * FROM operation WHERE at >= ? AND id > ? ORDER BY id LIMIT ?",
+            since,
+            int(after),
+            PAGE + 1,
+        )
+        data = [
+            {**self.store.present(row), "created": row["at"]} for row in rows[:PAGE]
+        ]
+        return {"data": data, "has_more": len(rows) > PAGE}
 
     def _post(self, path, _query, body):
         parts = path.strip("/").split("/")

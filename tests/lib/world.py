@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -508,6 +509,36 @@ class World:
             partner_id,
         )
         return [(row["entry_type"], float(row["amount"])) for row in rows]
+
+    def tie_out_with_provider(self, provider_id):
+        """Hold what a provider lists of the last hours against the books.
+
+        :return: The state of the check, and its findings.
+        """
+        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        period = {
+            "date_from": str(now - timedelta(hours=6)),
+            "date_to": str(now + timedelta(hours=2)),
+        }
+        [dialog_id] = self.accountant.call(
+            "payment.gateway.check.start", "create", vals_list=[period]
+        )
+        self.accountant.call("payment.gateway.check.start", "action_begin", [dialog_id])
+        [cron] = self.query(
+            "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
+        )
+        self.run_cron(cron["res_id"])
+        [check] = self.query(
+            """
+            SELECT * FROM payment_gateway_check
+             WHERE provider_id = %s AND NOT COALESCE(is_nightly, false)
+          ORDER BY id DESC LIMIT 1
+            """,
+            provider_id,
+        )
+        return check["state"], self.query(
+            "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
+        )
 
     def get_tie_out(self):
         """Return the findings of the tie-out of payments, as sentences."""

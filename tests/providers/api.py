@@ -51,6 +51,7 @@ class Operation:
     parent: str | None = None  # The id of the charge, for the other kinds.
     by_merchant: bool = True  # False: somebody made it in the provider's own pages.
     data: dict = field(default_factory=dict)  # More that the provider knows of it.
+    made_at: float = field(default_factory=time.time)
 
 
 @dataclass

@@ -3,6 +3,8 @@
 It has one address, and answers with HTTP 200 to whatever it understood.
 """
 
+from datetime import datetime, timezone
+
 from .api import Api
 
 KINDS = {
@@ -160,9 +162,11 @@ class Authorize(Api):
     def _present_details(self, operation):
         if not operation:
             return self._make_failure("E00040", "The record cannot be found.")
+        made_at = datetime.fromtimestamp(operation.made_at, timezone.utc)
         return {
             "transaction": {
                 "transId": operation.id,
+                "submitTimeUTC": f"{made_at:%Y-%m-%dT%H:%M:%S.%fZ}",
                 "refTransId": operation.parent,
                 "transactionType": operation.data.get("type", "refundTransaction"),
                 "transactionStatus": self._get_status(operation),
@@ -185,7 +189,13 @@ class Authorize(Api):
             and not row.data.get("is_void")
             and bool(row.data.get("settled")) == settled
         ]
-        keys = ("transId", "transactionStatus", "invoiceNumber", "settleAmount")
+        keys = (
+            "transId",
+            "submitTimeUTC",
+            "transactionStatus",
+            "invoiceNumber",
+            "settleAmount",
+        )
         transactions = [{key: row[key] for key in keys} for row in rows]
         return {"messages": SUCCESS, "transactions": transactions}
 

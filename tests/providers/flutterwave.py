@@ -42,7 +42,7 @@ class Flutterwave(Api):
     }
     defects = dict.fromkeys(
         ("refund made at the provider", "two partial refunds made at the provider"),
-        "it ignores the notification of a refund before any seam",
+        "it ignores the notification of a refund, so record it as a refund outside",
     )
 
     def make_error(self, status):

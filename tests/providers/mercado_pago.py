@@ -13,6 +13,8 @@ STATUSES = {
     "declined": ("rejected", "cc_rejected_insufficient_amount"),
     "canceled": ("cancelled", "expired"),
 }
+# The details of a payment that is charged back.
+DISPUTE_DETAILS = {"open": "in_process", "lost": "settled", "won": "reimbursed"}
 
 
 class MercadoPago(Api):
@@ -38,7 +40,6 @@ class MercadoPago(Api):
     token_values = {"provider_ref": "8987269652", "mercado_pago_customer_id": "cus-1"}
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
-        "disputes": "its notifications of disputes are not read: a person reports them",
         "reads": "the module reads nothing after a charge",
         "actions": "the module does not ask for 3-D Secure",
     }
@@ -85,6 +86,8 @@ class MercadoPago(Api):
             is_full = refunded == operation.amount
             status = "refunded" if is_full else status
             detail = "refunded" if is_full else "partially_refunded"
+        for dispute in self.get_children(operation, "dispute"):
+            status, detail = "charged_back", DISPUTE_DETAILS[dispute.data["state"]]
         return {
             "id": int(operation.id),
             "status": status,

@@ -39,6 +39,7 @@ class Razorpay(Api):
         ("GET", "/v1/payments", "read", "list_payments"),
         ("GET", PAYMENT, "read", "read"),
         ("GET", f"{PAYMENT}/refunds", "read", "list_refunds"),
+        ("GET", "/v1/refunds", "read", "list_all_refunds"),
         ("POST", f"{PAYMENT}/capture", "capture", "capture"),
         ("POST", f"{PAYMENT}/refund", "refund", "refund"),
     )
@@ -103,6 +104,10 @@ class Razorpay(Api):
         ]
         return self._list(request, map(self.present_refund, reversed(rows)))
 
+    def list_all_refunds(self, request, _wish):
+        rows = [row for row in self.operations.values() if row.kind == "refund"]
+        return self._list(request, map(self.present_refund, reversed(rows)))
+
     @staticmethod
     def _list(request, rows):
         skip = int(request.data.get("skip", 0))
@@ -153,6 +158,7 @@ class Razorpay(Api):
         return {
             "id": operation.id,
             "entity": "payment",
+            "created_at": int(operation.made_at),
             "amount": operation.amount,
             "currency": operation.currency,
             "status": status,
@@ -172,6 +178,7 @@ class Razorpay(Api):
         return {
             "id": operation.id,
             "entity": "refund",
+            "created_at": int(operation.made_at),
             "amount": operation.amount,
             "currency": operation.currency,
             "payment_id": operation.parent,

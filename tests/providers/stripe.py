@@ -8,6 +8,7 @@ import time
 from .api import Api, Refused, Webhook
 
 WEBHOOK_SECRET = "whsec_test"
+MAX_PAGE = 20  # Of a list: so that there are several.
 STATUSES = {
     "succeeded": "succeeded",
     "authorized": "requires_capture",
@@ -91,10 +92,23 @@ class Stripe(Api):
     def read_intent(self, _request, _wish, intent_id):
         return self.present_intent(self.find(intent_id))
 
-    def list_intents(self, _request, _wish):
-        rows = [row for row in self.operations.values() if row.kind == "charge"]
-        intents = [self.present_intent(row) for row in reversed(rows)]
-        return {"object": "list", "data": intents, "has_more": False}
+    def list_intents(self, request, _wish):
+        return self._list(request, "charge", self.present_intent)
+
+    def _list(self, request, kind, present):
+        """Return a page of all operations of a kind, the newest first."""
+        rows = [
+            row
+            for row in reversed(self.operations.values())
+            if row.kind == kind
+            and row.made_at >= int(request.data.get("created[gte]", 0))
+        ]
+        ids = [row.id for row in rows]
+        after = request.data.get("starting_after")
+        start = ids.index(after) + 1 if after else 0
+        end = start + min(int(request.data.get("limit", 10)), MAX_PAGE)
+        data = [present(row) for row in rows[start:end]]
+        return {"object": "list", "data": data, "has_more": end < len(rows)}
 
     def capture(self, request, wish, intent_id):
         charge = self.find(intent_id)
@@ -133,8 +147,10 @@ class Stripe(Api):
     def list_refunds(self, request, _wish):
         if "payment_intent" in request.data:
             charge = self.find(request.data["payment_intent"])
-        else:
+        elif "charge" in request.data:
             charge = self._find_charge(request.data["charge"])
+        else:
+            return self._list(request, "refund", self.present_refund)
         return {"data": self._present_refunds(charge), "has_more": False}
 
     def read_payment_method(self, _request, _wish, method_id):
@@ -162,6 +178,7 @@ class Stripe(Api):
         return {
             "id": operation.id,
             "object": "payment_intent",
+            "created": int(operation.made_at),
             "amount": operation.amount,
             "amount_received": received,
             "amount_capturable": self.get_capturable(operation),
@@ -201,6 +218,7 @@ class Stripe(Api):
         return {
             "id": operation.id,
             "object": "refund",
+            "created": int(operation.made_at),
             "amount": operation.amount,
             "charge": self.operations[operation.parent].data["charge"],
             "currency": operation.currency.lower(),

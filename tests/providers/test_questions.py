@@ -232,3 +232,47 @@ def test_codes_of_a_decline(make_cell, code, decline_code, decline_class):
     if decline_class == "try_later":
         assert row["decline_not_before"]
     cell.expect_agreement()
+
+
+# === THE TIE-OUT WITH A PROVIDER === #
+
+
+def _tie_out(cell):
+    """Hold the provider's list against the books.
+
+    :return: The state of the check, and its findings about the cell: pairs of the kind
+             and the gateway's id.
+    """
+    provider_id = cell.shop.facts["providers"][cell.api.code]["provider_id"]
+    state, findings = cell.shop.tie_out_with_provider(provider_id)
+    own = set(cell.api.operations) - set(cell.mark["operations"])
+    return state, {
+        (row["kind"], row["reference"]) for row in findings if row["reference"] in own
+    }
+
+
+@pytest.mark.parametrize("code", ASKED_OF_PARTS)
+def test_tie_out_with_a_provider(make_cell, code):
+    cell = make_cell(code)
+    cell.authorize()
+    cell.capture()
+    cell.api.end_day()
+    cell.refund_and_expect(100.0)
+    charge, refund = cell.operation, cell.get_last("refund")
+    assert _tie_out(cell) == ("done", set())
+    cell.api.settle(refund, "declined")
+    unheard = cell.api.add(
+        "charge", 5000, None, currency=charge.currency, data={"order": "", "charge": ""}
+    )
+    assert _tie_out(cell) == (
+        "done",
+        {("state", refund.id), ("missing_here", unheard.id)},
+    )
+    cell.api.settle(refund, "succeeded")
+    del cell.api.operations[unheard.id]
+    assert _tie_out(cell) == ("done", set())
+
+
+def test_provider_that_cannot_be_asked_for_a_list(make_cell):
+    cell = make_cell("adyen")
+    assert _tie_out(cell) == ("impossible", set())

@@ -28,11 +28,12 @@ SETTERS = {
 # first. It gets the payment data and says whether it set the outcome.
 READINGS = {
     "authorize": "_read_authorize_answer",
+    "mercado_pago": "_read_mercado_pago_answer",
     "worldline": "_read_worldline_answer",
 }
 
 # The methods after a word of a gateway was applied. Each method gets the payment data.
-AFTER_APPLYING_METHODS = ("_import_listed_refunds",)
+AFTER_APPLYING_METHODS = ("_import_listed_refunds", "_take_back_charged_back")
 
 # The methods after an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.

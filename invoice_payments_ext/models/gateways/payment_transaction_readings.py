@@ -108,6 +108,19 @@ class PaymentTransaction(models.Model):
         """
         return None if payment_data.get("refund") else amount_data
 
+    # === MERCADO PAGO === #
+
+    def _read_mercado_pago_answer(self, payment_data):
+        """Keep a chargeback from the module, which calls it an error of the payment.
+
+        The money did come before: `_take_back_charged_back` follows.
+
+        :param dict payment_data: The payment data of the module.
+        :return: Whether the outcome is left as it is.
+        :rtype: bool
+        """
+        return self.state == "done" and payment_data.get("status") == "charged_back"
+
     # === STRIPE === #
 
     def _read_stripe_amount(self, payment_data, amount_data):

@@ -132,20 +132,20 @@ class AccountMove(models.Model):
                 SELECT tx.id, tx.reference, tx.provider_reference, tx.amount,
                        tx.currency_id, tx.outcome, tx.state_message, tx.operation,
                        tx.decline_class, tx.decline_code, tx.decline_network_code,
-                       tx.decline_advice_code,
-                       tx.request_kind, tx.payment_id, tx.source_transaction_id,
-                       tx.charge_invoice_id, tx.holds_invoice, tx.memo, tx.create_date,
-                       tx.partner_name, token.payment_details, author.name AS author,
-                       retried.reference AS retry_of, provider.code AS provider_code,
+                       tx.decline_advice_code, tx.request_kind, tx.payment_id,
+                       tx.source_transaction_id, tx.charge_invoice_id, tx.holds_invoice,
+                       tx.memo, tx.create_date, tx.partner_name, token.payment_details,
+                       author.name AS author, retried.reference AS retry_of,
                        coalesce(tx.provider_mode, provider.state) = 'test' AS is_test,
                        tx.provider_mode != CASE provider.state
                            WHEN 'enabled' THEN 'live' WHEN 'test' THEN 'test'
                        END AS is_of_other_mode,
                        tx.outcome IN %(pending)s AND %(now)s::timestamp
                            > coalesce(tx.last_state_change, tx.create_date)
-                       + method.pending_days * interval '1 day' AS is_pending_too_long,
-                       %(pays_out)s AS pays_out_credit,
-                       %(provider)s AS provider, %(method)s AS method,
+                           + method.pending_days * interval '1 day'
+                           AS is_pending_too_long,
+                       %(pays_out)s AS pays_out_credit, %(provider)s AS provider,
+                       %(method)s AS method, provider.code AS provider_code,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
                          WHERE rel.transaction_id = tx.id) AS invoice_count
                   FROM payment_transaction tx

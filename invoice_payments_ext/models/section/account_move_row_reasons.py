@@ -17,10 +17,12 @@ class AccountMove(models.Model):
         reason = tx["state_message"] or ""
         if tx["outcome"] != "declined" or not tx["decline_class"]:
             return reason
-        field = self.env["payment.transaction"]._fields["decline_class"]
-        label = dict(field._description_selection(self.env))[tx["decline_class"]]
         names = ("decline_code", "decline_network_code", "decline_advice_code")
         codes = ", ".join(tx[name] for name in names if tx[name])
+        if tx["decline_class"] == "other" and not codes:
+            return reason
+        field = self.env["payment.transaction"]._fields["decline_class"]
+        label = dict(field._description_selection(self.env))[tx["decline_class"]]
         words = f"{label}: {codes}" if codes else label
         return f"{reason} ({words})".strip()
 

@@ -8,4 +8,5 @@ from . import ir_http
 from . import payment_provider
 from . import payment_provider_messages
 from . import payment_transaction
+from . import payment_transaction_charged_back
 from . import res_company

@@ -36,13 +36,13 @@ class PaymentGatewayFinding(models.Model):
     _order = "date, id"
     _rec_name = "reference"
 
+    company_id = fields.Many2one(related="check_id.company_id", store=True)
     check_id = fields.Many2one(
         comodel_name="payment.gateway.check",
         required=True,
         ondelete="cascade",
         index=True,
     )
-    company_id = fields.Many2one(related="check_id.company_id", store=True)
     kind = fields.Selection(
         selection=[
             ("missing_here", "Missing in the books"),

@@ -1,9 +1,11 @@
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 from odoo import fields, models
 from odoo.exceptions import ValidationError
+
+from odoo.addons.payment import utils as payment_utils
 
 DEFAULT_PAYMENT_METHOD_CODES = {"card", "visa", "mastercard"}
 
@@ -112,3 +114,35 @@ class PaymentProvider(models.Model):
         if self.code != "test_gateway":
             return super()._get_arrival_delay()
         return timedelta(seconds=float(os.environ.get("IPX_ARRIVAL_DELAY", "0")))
+
+    def _list_movements(self, since, until, cursor=None):
+        """Override of `invoice_payments_ext`, if there, to list all operations."""
+        if self.code != "test_gateway":
+            return super()._list_movements(since, until, cursor)
+        answer = self._send_api_request(
+            "GET",
+            "operations",
+            params={"since": since.timestamp(), **(cursor or {})},
+        )
+        rows = answer["data"]
+        following = {"after": rows[-1]["id"]} if answer["has_more"] else None
+        return [
+            self._prepare_movement(row)
+            for row in rows
+            if row["status"] not in ("processing", "pending")
+            and row["created"] <= until.timestamp()
+        ], following
+
+    def _prepare_movement(self, row):
+        """Return an operation of the gateway as a movement."""
+        currency = self.env["res.currency"].search([("name", "=", row["currency"])])
+        moved = row["amount"] if row["status"] == "succeeded" else 0
+        amount = payment_utils.to_major_currency_units(moved, currency)
+        return {
+            "reference": row["id"],
+            "own_reference": row["reference"],
+            "amount": -amount if row["object"] == "refund" else amount,
+            "currency": row["currency"],
+            "state": row["status"],
+            "date": datetime.fromtimestamp(int(row["created"])),
+        }
