@@ -106,6 +106,9 @@ class PaymentTransaction(models.Model):
             error = state == "error" and applied.get_new_error()
             if error and self.state in allowed_states:
                 raise AnswerNotAppliedError(str(error)) from error
+            if error:
+                _logger.warning("%s: a request failed after it", self.reference)
+                return True
         return False
 
     # === ODOO'S OWN PROCESSING === #

@@ -1,5 +1,7 @@
 import logging
 
+import psycopg2
+
 from odoo import api, models
 
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
@@ -43,8 +45,30 @@ class PaymentTransaction(models.Model):
             for part in parts.filtered(lambda part: not part.payment_id):
                 part._post_process()
             for part in parts:
-                part._take_back_late_failure(message)
+                if not part._stands_at_provider():
+                    part._take_back_late_failure(message)
         return failed
+
+    def _stands_at_provider(self):
+        """Ask the provider if this charge stands, where it can be asked.
+
+        The word that it failed may be older than the word that it succeeded.
+
+        :rtype: bool
+        """
+        try:
+            with self.env.cr.savepoint():
+                said = self.provider_id._fetch_outcome(self)
+                probe = said and self._probe(lambda tx: tx._apply_updates(said))
+        except psycopg2.Error:
+            raise
+        except Exception:  # noqa: BLE001, pylint: disable=broad-except
+            _logger.exception("The provider could not be asked for %s", self.reference)
+            return False
+        stands = bool(probe) and probe.get_state()[0] == "done"
+        if stands:
+            _logger.info("%s failed earlier, and succeeded since", self.reference)
+        return stands
 
     def _take_back_late_failure(self, message):
         """Record that the provider took back all that is left of this charge, once."""
