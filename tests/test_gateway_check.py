@@ -1,4 +1,4 @@
-"""What the gateway lists is held against the books, over its own protocol."""
+"""The gateway's list is held against the books, over its own protocol."""
 
 pytest_plugins = ["lib.fixtures"]
 

@@ -19,8 +19,8 @@ class PaymentAttemptResolve(models.TransientModel):
         compute="_compute_amount",
         store=True,
         readonly=False,
-        help="The provider named it, or it is the amount that was asked for. What is "
-        "entered here is booked.",
+        help="The provider named it, or it is the amount that was asked for. The "
+        "amount that is entered here is booked.",
     )
     currency_id = fields.Many2one(related="transaction_id.currency_id")
     provider_name = fields.Char(

@@ -511,7 +511,7 @@ class World:
         return [(row["entry_type"], float(row["amount"])) for row in rows]
 
     def tie_out_with_provider(self, provider_id):
-        """Hold what a provider lists of the last hours against the books.
+        """Hold the provider's list of the last hours against the books.
 
         :return: The state of the check, and its findings.
         """

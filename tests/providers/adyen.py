@@ -1,7 +1,7 @@
 """Adyen's Checkout API 71, https://docs.adyen.com/api-explorer/Checkout/71/overview.
 
-Captures, cancellations and refunds are only received at first: a webhook tells what
-became of them.
+Captures, cancellations and refunds are only received at first: a webhook tells the
+result.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """The common parts of the fake APIs of payment providers.
 
-A fake answers what the documentation of the provider says, and keeps a record of the
+A fake answers as the documentation of the provider says, and keeps a record of the
 money that it moved. It never removes duplicates but by the provider's own means (an
 idempotency key): a second request moves money a second time, and the record says so.
 """
@@ -27,7 +27,7 @@ DEAD = ("declined", "canceled")
 WEBHOOK_PATIENCE = 0.7
 WEBHOOK_TRIES = 3
 
-# What four of Odoo's modules do not have, for the `not_offered` of their fakes.
+# The features that four of Odoo's modules do not have, for `not_offered` of their fakes.
 NO_CAPTURES_OR_REFUNDS = {
     "captures": "the module neither authorizes without a capture nor captures",
     "refunds": "the module has no refunds: they are made in the provider's own pages",
@@ -302,7 +302,7 @@ class Api:
         return self.operations[operation_id]
 
     def end_day(self):
-        """Settle what was captured: the provider pays it out to the merchant."""
+        """Settle the captures: the provider pays them out to the merchant."""
 
     def get_children(self, charge, *kinds):
         """Return the operations on a charge that move money or will, oldest first."""
@@ -375,7 +375,7 @@ class Api:
     # === WEBHOOKS === #
 
     def build_webhooks(self, operation):
-        """Return what the provider sends of an operation in its present status.
+        """Return the message of the provider on an operation in its present status.
 
         :rtype: list[Webhook]
         """

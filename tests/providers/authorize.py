@@ -1,6 +1,6 @@
 """Authorize.Net's API, https://developer.authorize.net/api/reference.
 
-It has one address, and answers with HTTP 200 to whatever it understood.
+It has one address, and answers with HTTP 200 to all that it understood.
 """
 
 from datetime import datetime, timezone

@@ -91,7 +91,7 @@ class Cell:
         [refund] = [row for row in self.refunds if row["id"] not in before]
         return refund
 
-    # === WHAT IS === #
+    # === RECORDS === #
 
     @property
     def attempt(self):
@@ -152,7 +152,7 @@ class Cell:
     def get_last(self, kind):
         return self.get_operations(kind)[-1]
 
-    # === WHAT THE PROVIDER SAYS LATER === #
+    # === LATER MESSAGES OF THE PROVIDER === #
 
     def learn(self, operation, status="succeeded"):
         """Let an operation get its status, and the shop hear of it as it can.

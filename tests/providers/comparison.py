@@ -64,7 +64,7 @@ class Comparison(Referee):
     def compare(self, api, mark, invoice_ids):
         """Return every way in which the layers of a cell disagree, as sentences.
 
-        What is wrong with the books as a whole is said once, of the first cell.
+        A fault of the books as a whole is said once, of the first cell.
         """
         self.codes = (api.code,)
         known = self.findings
@@ -190,7 +190,7 @@ class Comparison(Referee):
             yield f"the provider moved {_join(moved)}, the ledger has {_join(booked)}"
 
     def _compare_invoices(self, api, mark, invoice_ids):
-        """What was paid of the invoices is what the provider kept."""
+        """The amount paid of the invoices is the amount that the provider kept."""
         [row] = self._query(
             """
             SELECT COALESCE(SUM(amount_total - amount_residual), 0) AS paid

@@ -10,7 +10,7 @@ import pytest
 from lib.rpc import RpcError
 
 SCENARIOS = {}
-# What a scenario may need of a provider and its module, beside saved methods.
+# The features that a scenario may need, beside saved methods.
 FEATURES = (
     "webhooks",
     "reads",  # The module reads the charge after it.
@@ -206,7 +206,7 @@ def charge_read_lost(cell):
 
 @scenario("charge, another amount than asked for")
 def charge_other_amount(cell):
-    """60 of 100 is unknown until a person books what moved; webhooks do not end it."""
+    """60 of 100 is unknown until a person books 60; webhooks do not end it."""
     cell.api.wish(amount=60 * cell.api.minor_units)
     cell.charge()
     cell.expect("unknown")
@@ -523,7 +523,7 @@ def capture_replayed(cell):
 
 @scenario("refund, record step replayed", "refunds")
 def refund_replayed(cell):
-    """What the module wrote while sending is kept, such as the refund's id."""
+    """The fields that the module wrote while sending are kept, such as the refund's id."""
     cell.charge()
     cell.api.end_day()
     cell.shop.fail_serialization_at("before-recorded")

@@ -32,19 +32,19 @@ def test_cell(make_cell, record_property, title, code):
         SCENARIOS[title](cell)
         cell.expect_agreement()
     except BaseException:
-        # What it leaves behind is not laid at the door of the next one.
+        # Its remains are not laid at the door of the next one.
         cell.shop.referee.note_findings()
         raise
 
 
 @pytest.mark.parametrize("api", APIS)
 def test_named_scenarios_exist(api):
-    """What a provider is excused from is in the table."""
+    """The cells that a provider is excused from are in the table."""
     assert not api.not_offered.keys() - {*FEATURES, *SCENARIOS}
     assert not api.defects.keys() - SCENARIOS.keys()
 
 
 def test_extract_for_people():
-    """CONFIGURE says of each provider what the table says."""
+    """CONFIGURE says the same of each provider as the table."""
     path = settings.PROJECT / settings.ADDON / "readme/CONFIGURE.md"
     assert "\n".join(format_extract()) in path.read_text()

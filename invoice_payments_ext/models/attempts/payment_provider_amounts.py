@@ -4,8 +4,8 @@ from odoo.tools import float_round
 
 from odoo.addons.payment.const import CURRENCY_MINOR_UNITS
 
-# The providers whose modules send an amount as a whole number of minor units: what is
-# finer is cut off, without a word. The units are those of ISO 4217.
+# The providers whose modules send an amount as a whole number of minor units: the
+# rest is cut off, without a word. The units are those of ISO 4217.
 SENDS_MINOR_UNITS = (
     "adyen",
     "aps",

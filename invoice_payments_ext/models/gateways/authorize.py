@@ -246,7 +246,7 @@ class PaymentProvider(models.Model):
     # === MOVEMENTS === #
 
     def _list_authorize_movements(self, since, until, cursor):
-        """List what is unsettled, then one batch a page; see `_list_movements`."""
+        """List the unsettled ones, then one batch a page; see `_list_movements`."""
         if not cursor:
             rows = self._list_authorize_pages("getUnsettledTransactionListRequest", {})
             batches = self._list_authorize_batches(since)

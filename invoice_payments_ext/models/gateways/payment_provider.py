@@ -44,7 +44,7 @@ MAX_PAGES = 20
 
 
 class CannotTellError(Exception):
-    """What a gateway answered does not say what became of a request."""
+    """The answer of a gateway does not say what became of a request."""
 
 
 class PaymentProvider(models.Model):

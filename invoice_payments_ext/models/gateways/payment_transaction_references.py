@@ -12,7 +12,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _compute_reference(self, provider_code, prefix=None, separator="-", **kwargs):
-        """Override of `payment` to leave out what a provider's address cannot have."""
+        """Override of `payment` to leave out characters that an address cannot have."""
         if provider_code in WITHOUT_SLASHES:
             # In superuser mode, as Odoo does: it gives access to documents.
             prefix = prefix or self.sudo()._compute_reference_prefix(

@@ -18,7 +18,7 @@ STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED = (
     "requires_capture",
 )
 # The clock of the gateway may be behind ours.
-# Lists with movements of money, and the statuses of what is not decided yet.
+# Lists with movements of money, and the statuses of those that are not decided yet.
 STRIPE_LISTS = ("payment_intents", "refunds")
 STRIPE_UNDECIDED = (
     "pending",

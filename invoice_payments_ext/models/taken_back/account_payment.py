@@ -258,8 +258,8 @@ class AccountPayment(models.Model):
     def _get_takeable_amount(self):
         """Return the amount of this payment that can still be taken back.
 
-        What was kept as credit is still with the company. What the gateway gave back,
-        or may give back, and what was taken back, is not.
+        Money that was kept as credit is still with the company. Money that the gateway
+        gave back, or may give back, and money that was taken back, is not.
 
         :return: The amount in the payment's currency.
         :rtype: float

@@ -78,7 +78,7 @@ class AccountPayment(models.Model):
             source._reconcile_in_order([held | owed])
 
     def _put_taken_credit_back(self, reason):
-        """Put back on its balance what this payment took from it and is open again."""
+        """Put the open part of this payment back on the balance that it came from."""
         open_amount = -sum(
             self._get_receivable_lines().mapped("amount_residual_currency")
         )

@@ -10,8 +10,8 @@ class AccountPaymentReversal(models.Model):
     """The entries of money taken back.
 
     With O the account of the payment's receipts, X that of disputed payments, R the
-    receivable and F that of fees: a dispute is parked by X to O. What is lost goes from
-    R to O, or to X if it was parked. What comes back is booked by opposite entries.
+    receivable and F that of fees: a dispute is parked by X to O. Lost money goes from
+    R to O, or to X if it was parked. Money that comes back is booked by opposite entries.
     """
 
     _inherit = "account.payment.reversal"

@@ -5,7 +5,7 @@ Each reader takes a message as JSON gave it, and returns the data of
 (`minor`), or None if the message is about something else.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 # Reasons that say that a debit came back, which cannot be contested.
 STRIPE_RETURNS = {
@@ -191,7 +191,9 @@ def read_mollie(payment):
 
 def read_moment(seconds):
     """Return the moment of a number of seconds since 1970, in UTC; none for none."""
-    return seconds and datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None)
+    return seconds and datetime.fromtimestamp(int(seconds), timezone.utc).replace(
+        tzinfo=None
+    )
 
 
 def read_day(seconds):
@@ -206,5 +208,5 @@ def read_iso(text):
     except (TypeError, ValueError):
         return None
     if moment.tzinfo:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
+        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
     return moment.replace(microsecond=0)

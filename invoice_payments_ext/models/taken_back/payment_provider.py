@@ -23,7 +23,7 @@ class PaymentProvider(models.Model):
     def _process_reversal(self, data):
         """Record a message of the provider on money that was taken back.
 
-        Messages come twice and out of order: each is applied once, and what it says is
+        Messages come twice and out of order: each is applied once, and its word is
         booked only if no later message was applied. A provider module may override
         this, or call it with data of its own.
 
@@ -31,7 +31,7 @@ class PaymentProvider(models.Model):
 
         :param dict data: With `transaction`, a `payment.transaction`, or
             `payment_reference`, the provider's id of the payment; `reference`, the
-            provider's id of what was taken back; `kind` and `state`, see
+            provider's id of the dispute or return; `kind` and `state`, see
             `reversal_states`; and if they are known `amount` and `currency` (its code),
             `date`, `respond_by`, `sent_on` (a datetime in UTC), `reason_code`,
             `reason_class`, `reason`, `fee`, `fee_currency` (that of the amount if not
@@ -94,7 +94,7 @@ class PaymentProvider(models.Model):
         )[:1]
 
     def _create_reversal(self, payment, data):
-        """Record what was not known; see :meth:`_process_reversal`.
+        """Record one that was not known; see :meth:`_process_reversal`.
 
         If it was won before anything was heard of it, no entry is needed.
 

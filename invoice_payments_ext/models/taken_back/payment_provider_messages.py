@@ -21,7 +21,7 @@ READERS = {
 class PaymentProvider(models.Model):
     """The messages of providers that Odoo has modules for, which drop these.
 
-    No module is needed: what is used of one is looked up when a message for it comes.
+    No module is needed: its method is looked up when a message for it comes.
     """
 
     _inherit = "payment.provider"

@@ -25,7 +25,7 @@ class PaymentTransaction(models.Model):
         """Take back the charges among these that fail after they succeeded.
 
         They stay done: the money did come. One that is not booked yet is booked first,
-        so that the books tell what happened.
+        so that the books tell the whole story.
 
         :return: Those whose state does not change.
         :rtype: payment.transaction

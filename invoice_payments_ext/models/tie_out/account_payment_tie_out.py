@@ -209,7 +209,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                 "A refund is matched with the entries that it gives back"
             ),
             "taken_back": env._(
-                "What was taken back left the receipts, and what came back is there"
+                "Money taken back left the receipts, and money that came back is there"
             ),
             "credited": env._("Credit notes do not exceed their invoice"),
             "credited_tax": env._("The last credit note leaves nothing of a tax"),

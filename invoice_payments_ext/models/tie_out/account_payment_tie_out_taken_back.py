@@ -12,7 +12,7 @@ class AccountPaymentTieOut(models.AbstractModel):
     def _get_taken_back_statement(self):
         """Compare money taken back with the amounts that its entries took off receipts.
 
-        So the gateway holds the payments, less the refunds, less what was taken back.
+        So the gateway holds the payments, less the refunds, less the money taken back.
         A line of a bank statement is compared where it is matched.
         """
         return SQL(

@@ -260,7 +260,7 @@ class PaymentGatewayCheck(models.Model):
         """Return the difference of a movement to the books, if there is one.
 
         :param payment.gateway.movement movement: The gateway's movement.
-        :param dict booked: What the books have under its id, if they know it.
+        :param dict booked: The record of the books under its id, if they know it.
         :param payment.transaction attempt: The one with our reference, if any.
         :return: The values of a finding.
         :rtype: dict or None

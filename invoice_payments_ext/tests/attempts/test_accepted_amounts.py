@@ -66,7 +66,7 @@ class TestAcceptedAmounts(InvoicePaymentsCommon):
         self.assertEqual(authorization.capture(amount=1.0).outcome, "succeeded")
 
     def test_odoo_s_own_ways(self):
-        """Odoo's form, and whatever route somebody from outside starts a payment by."""
+        """Odoo's form, and any route by which somebody from outside starts a payment."""
         dialog = self.env["account.payment.register"].with_context(
             active_model="account.move", active_ids=self.invoice.ids
         )
@@ -83,7 +83,7 @@ class TestAcceptedAmounts(InvoicePaymentsCommon):
         for flow in ("direct", "redirect", "token"):
             with self.subTest(flow), self.assertRefused("would take"):
                 self._create_transaction(flow, **values, invoice_ids=paid)
-        # A shop's order is not refused: what the gateway takes for it is booked.
+        # A shop's order is not refused: the amount that the gateway takes is booked.
         self._create_transaction("direct", **values)
 
     def test_what_the_gateway_reports_is_never_refused(self):

@@ -62,7 +62,7 @@ class TestDeclines(InvoicePaymentsCommon):
 
         return self.start_attempt(decline).sudo()
 
-    # === WHAT THE GATEWAYS SAY === #
+    # === MESSAGES OF GATEWAYS === #
 
     def test_stripe_error(self):
         self._be("stripe")
@@ -249,7 +249,7 @@ class TestDeclines(InvoicePaymentsCommon):
         )
         self.assertEqual(rule.decline_class, "never")
 
-    # === WHAT FOLLOWS === #
+    # === CONSEQUENCES === #
 
     def test_reason_wait_and_row(self):
         self._be("adyen")

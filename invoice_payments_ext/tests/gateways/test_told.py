@@ -28,7 +28,7 @@ MERCADO_PAGO_REFUNDS = {
 
 @tagged("post_install", "-at_install")
 class TestTold(InvoicePaymentsCommon):
-    """What gateways tell, and Odoo's modules do not read or misread."""
+    """Messages of gateways that Odoo's modules do not read, or misread."""
 
     def test_refunds_made_at_the_provider(self):
         for code, told, reference in (

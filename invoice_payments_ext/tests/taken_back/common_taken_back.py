@@ -45,7 +45,7 @@ class TakenBackCommon(RefundCommon):
         }
 
     def booked(self, reversal):
-        """Return what the entries of a record booked, in their order.
+        """Return the bookings of a record, in their order.
 
         :return: For each, the amount by the letter of the account.
         """
@@ -71,7 +71,7 @@ class TakenBackCommon(RefundCommon):
         return sums
 
     def owed(self, invoice=None):
-        """Return what is open on an invoice, and its state of payment."""
+        """Return the open amount of an invoice, and its state of payment."""
         invoice = (invoice or self.invoice).sudo()
         self.env.flush_all()
         invoice.invalidate_recordset()

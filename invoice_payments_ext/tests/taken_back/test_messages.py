@@ -10,7 +10,7 @@ from .common_taken_back import TakenBackCommon
 
 @tagged("post_install", "-at_install")
 class TestProviderTells(TakenBackCommon):
-    """What a provider says, twice and out of order."""
+    """The messages of a provider, twice and out of order."""
 
     def entries(self):
         return self.env["account.payment.reversal"].search([]).entry_ids
@@ -62,7 +62,7 @@ class TestProviderTells(TakenBackCommon):
         self.assertEqual(self.owed()[0], 0)
 
     def test_more_than_is_left(self):
-        """A gateway may take what was given back already: the customer owes it."""
+        """A gateway may take money that was given back already: the customer owes it."""
         self.refund(self.payment, 600, reduce_bill=True)
         reversal = self.tell("lost", amount=1000, kind="returned_debit")
         self.assertEqual(self.owed()[0], 400)

@@ -9,7 +9,7 @@ from ..common import InvoicePaymentsCommon
 
 @tagged("post_install", "-at_install")
 class TestGatewayCheck(InvoicePaymentsCommon):
-    """What a provider lists is held against the books.
+    """The list of a provider is held against the books.
 
     The provider's pages are those of a list of this test; `tests/providers` reads those
     of real modules.
