@@ -11,7 +11,7 @@ class AccountPaymentReversal(models.Model):
 
     With O the account of the payment's receipts, X that of disputed payments, R the
     receivable and F that of fees: a dispute is parked by X to O. Lost money goes from
-    R to O, or to X if it was parked. Money that comes back is booked by opposite entries.
+    R to O, or to X if it was parked. Money comes back by opposite entries.
     """
 
     _inherit = "account.payment.reversal"

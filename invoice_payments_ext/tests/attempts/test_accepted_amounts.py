@@ -66,7 +66,7 @@ class TestAcceptedAmounts(InvoicePaymentsCommon):
         self.assertEqual(authorization.capture(amount=1.0).outcome, "succeeded")
 
     def test_odoo_s_own_ways(self):
-        """Odoo's form, and any route by which somebody from outside starts a payment."""
+        """Odoo's form, and any route by which people outside start a payment."""
         dialog = self.env["account.payment.register"].with_context(
             active_model="account.move", active_ids=self.invoice.ids
         )

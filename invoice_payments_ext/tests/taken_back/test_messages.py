@@ -62,7 +62,7 @@ class TestProviderTells(TakenBackCommon):
         self.assertEqual(self.owed()[0], 0)
 
     def test_more_than_is_left(self):
-        """A gateway may take money that was given back already: the customer owes it."""
+        """A gateway may take money that was given back: the customer owes it."""
         self.refund(self.payment, 600, reduce_bill=True)
         reversal = self.tell("lost", amount=1000, kind="returned_debit")
         self.assertEqual(self.owed()[0], 400)
