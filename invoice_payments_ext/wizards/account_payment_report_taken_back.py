@@ -43,7 +43,7 @@ class AccountPaymentReportTakenBack(models.TransientModel):
 
     @api.depends("payment_id")
     def _compute_amount(self):
-        """Begin with the amount that the bank took, where a line of a statement says it."""
+        """Begin with the amount that the bank took, if a statement line says it."""
         for dialog in self:
             untold = dialog.payment_id.sudo()._get_untold_taken_back()
             dialog.amount = max(untold, 0.0) or dialog.takeable_amount

@@ -27,7 +27,7 @@ DEAD = ("declined", "canceled")
 WEBHOOK_PATIENCE = 0.7
 WEBHOOK_TRIES = 3
 
-# The features that four of Odoo's modules do not have, for `not_offered` of their fakes.
+# The features that four of the modules do not have, for `not_offered` of their fakes.
 NO_CAPTURES_OR_REFUNDS = {
     "captures": "the module neither authorizes without a capture nor captures",
     "refunds": "the module has no refunds: they are made in the provider's own pages",

@@ -523,7 +523,7 @@ def capture_replayed(cell):
 
 @scenario("refund, record step replayed", "refunds")
 def refund_replayed(cell):
-    """The fields that the module wrote while sending are kept, such as the refund's id."""
+    """Fields that the module wrote while sending are kept, such as an id."""
     cell.charge()
     cell.api.end_day()
     cell.shop.fail_serialization_at("before-recorded")
