@@ -48,7 +48,11 @@ class PaymentGatewayCheck(models.Model):
     _order = "id desc"
 
     provider_id = fields.Many2one(
-        comodel_name="payment.provider", required=True, ondelete="cascade", index=True
+        string="Payment Provider",
+        comodel_name="payment.provider",
+        required=True,
+        ondelete="cascade",
+        index=True,
     )
     provider_name = fields.Char(
         string="Provider", related="provider_id.name", related_sudo=True
