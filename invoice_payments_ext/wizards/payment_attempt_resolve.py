@@ -35,8 +35,8 @@ class PaymentAttemptResolve(models.TransientModel):
     asked_on = fields.Datetime(related="transaction_id.asked_on")
     reason = fields.Char(
         string="How do you know?",
-        required=True,
-        help="For instance: seen in the provider's dashboard. Kept on the invoice.",
+        help="For instance: seen in the provider's dashboard. Kept on the invoice. It "
+        "is required when you confirm, and not when you only ask the provider.",
     )
 
     @api.depends("transaction_id")

@@ -320,9 +320,11 @@ class TestDialogs(InvoicePaymentsCommon):
 
     def test_resolve_needs_a_reason(self):
         attempt = self.start_attempt(RuntimeError("cut"))
-        dialog = self._open(attempt.action_resolve())
-        with self.assertRaisesRegex(AssertionError, "reason"):
-            dialog.save()
+        dialog = self._open(attempt.action_resolve()).save()
+        for method in ("action_confirm_charged", "action_confirm_not_charged"):
+            with self.assertRefused("A reason is required"):
+                getattr(dialog, method)()
+        self.assertEqual(dialog.action_ask()["res_id"], dialog.id)
 
     # === CAPTURE AND VOID === #
 
