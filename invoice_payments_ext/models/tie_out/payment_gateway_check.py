@@ -20,18 +20,22 @@ TRY_AGAIN_DELAY = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=30)
 
 # The amounts of the books by the gateway's id: charges, less refunds under the same id.
+# A capture that the gateway only told of on its payment has no id of its own.
+REFERENCE = SQL("COALESCE(tx.provider_reference, payment_of.provider_reference)")
 BOOKED = """
-    SELECT tx.provider_reference AS reference, min(tx.id) AS id,
+    SELECT %(reference)s AS reference, min(tx.id) AS id,
            max(tx.currency_id) AS currency_id, min(tx.create_date) AS date,
            bool_or(tx.state = 'done') AS is_done,
            COALESCE(sum(CASE payment.payment_type WHEN 'outbound' THEN -payment.amount
                                                   ELSE payment.amount END), 0) AS amount
       FROM payment_transaction tx
+ LEFT JOIN payment_transaction payment_of
+        ON payment_of.id = tx.source_transaction_id AND tx.operation != 'refund'
  LEFT JOIN account_payment payment
         ON payment.id = tx.payment_id AND payment.state IN %(posted)s
      WHERE tx.provider_id = %(provider_id)s AND tx.operation != 'validation'
        AND (%(condition)s)
-  GROUP BY tx.provider_reference
+  GROUP BY 1
 """
 
 
@@ -217,7 +221,7 @@ class PaymentGatewayCheck(models.Model):
         self.env.flush_all()
         movements = {row.reference: row for row in self.movement_ids}
         booked = self._query_booked(
-            SQL("tx.provider_reference IN %s", tuple(movements) or ("",))
+            SQL("%s IN %s", REFERENCE, tuple(movements) or ("",))
         )
         own = self._find_by_own_reference(movements.values(), booked)
         findings = [
@@ -241,6 +245,7 @@ class PaymentGatewayCheck(models.Model):
         rows = self.env.execute_query_dict(
             SQL(
                 BOOKED,
+                reference=REFERENCE,
                 posted=POSTED_STATES,
                 provider_id=self.provider_id.id,
                 condition=condition,

@@ -92,6 +92,16 @@ class TestGatewayCheck(InvoicePaymentsCommon):
             for row in self.run.finding_ids
         ]
 
+    def test_capture_without_an_id_of_its_own(self):
+        attempt = self.charge("authorized")
+        self.gateway.answers = [RuntimeError("cut")]
+        capture = attempt.with_user(self.accountant).capture()
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertFalse(capture.provider_reference)
+        moved = self.movement(attempt.provider_reference, 1000.0)
+        self.assertEqual(self.check([moved]), [])
+
     def test_agreement_and_differences(self):
         paid = self.charge()
         refunded = self.charge()
