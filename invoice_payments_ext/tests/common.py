@@ -436,7 +436,8 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             """
             UPDATE payment_transaction
                SET write_date = write_date - interval '1 hour',
-                   request_sent_on = request_sent_on - interval '1 hour'
+                   request_sent_on = request_sent_on - interval '1 hour',
+                   asked_on = asked_on - interval '1 hour'
             """
         )
         self.env.invalidate_all()

@@ -25,6 +25,11 @@ RESOLVE = Door(
     complete="_complete_resolution",
 )
 
+# An attempt is asked for each time in its first hour. Later, a tenth of its age passes
+# from one time to the next.
+ASKED_EACH_TIME = timedelta(hours=1)
+ASKED_AGAIN_AFTER = 10
+
 # The methods that find the attempts that the schedule still has to settle.
 UNSETTLED_DOMAIN_METHODS = (
     "_get_unbooked_domain",
@@ -132,12 +137,26 @@ class PaymentTransaction(models.Model):
         try:
             self._in_step("resolved", self._end_stale_request)
             self._in_step("resolved", self._apply_kept_answer)
-            self._in_step("resolved", self._ask_provider)
+            if self._is_due_to_ask():
+                self._in_step("resolved", self._ask_provider)
             self._try_to_settle()
         except Exception:  # noqa: BLE001, pylint: disable=broad-except
             # One attempt that cannot be resolved must not keep the others waiting.
             _logger.exception("Transaction %s could not be resolved", self.id)
             self.env.cr.rollback()
+
+    def _is_due_to_ask(self):
+        """Tell if the schedule is to ask the gateway: the older, the more seldom.
+
+        It hardly knows five minutes later an outcome that it did not know for days.
+
+        :rtype: bool
+        """
+        if not self.asked_on:
+            return True
+        age = self.asked_on - (self.request_sent_on or self.create_date)
+        due = self.asked_on + age / ASKED_AGAIN_AFTER
+        return age < ASKED_EACH_TIME or fields.Datetime.now() >= due
 
     def _end_stale_request(self):
         """Cancel attempts never sent; mark unanswered ones as unknown."""

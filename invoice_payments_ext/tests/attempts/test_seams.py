@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import requests
 
+from odoo import fields
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tests.common import _super_send
@@ -279,6 +280,16 @@ class TestSeams(InvoicePaymentsCommon):
         self.assertEqual(asked, [attempt.reference])
         self.assertEqual(attempt.outcome, "unknown")
         self.assertTrue(attempt.sudo().holds_invoice)
+
+    def test_old_attempt_is_asked_for_more_seldom(self):
+        attempt = self.start_attempt(RuntimeError("cut")).sudo()
+        asked = self._answer_with(None)
+        now = fields.Datetime.now()
+        attempt.request_sent_on = now - timedelta(days=10)
+        for hours, times in ((1, 0), (20, 0), (23, 1)):
+            attempt.asked_on = now - timedelta(hours=hours)
+            self.run_resolver()
+            self.assertEqual(len(asked), times, hours)
 
     def test_provider_cannot_tell_by_default(self):
         attempt = self.start_attempt(RuntimeError("cut"))
