@@ -34,6 +34,7 @@ BOOKED = """
  LEFT JOIN account_payment payment
         ON payment.id = tx.payment_id AND payment.state IN %(posted)s
      WHERE tx.provider_id = %(provider_id)s AND tx.operation != 'validation'
+       AND COALESCE(tx.provider_mode, %(mode)s) = %(mode)s
        AND (%(condition)s)
   GROUP BY 1
 """
@@ -246,6 +247,7 @@ class PaymentGatewayCheck(models.Model):
             SQL(
                 BOOKED,
                 reference=REFERENCE,
+                mode="test" if self.provider_id.state == "test" else "live",
                 posted=POSTED_STATES,
                 provider_id=self.provider_id.id,
                 condition=condition,

@@ -102,6 +102,13 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         moved = self.movement(attempt.provider_reference, 1000.0)
         self.assertEqual(self.check([moved]), [])
 
+    def test_payments_of_the_other_mode_are_not_looked_for(self):
+        attempt = self.charge()
+        lost = ("missing_there", attempt.provider_reference, 0.0, 1000.0)
+        self.assertEqual(self.check([]), [lost])
+        attempt.provider_mode = "live"  # The provider is in test mode.
+        self.assertEqual(self.check([]), [])
+
     def test_agreement_and_differences(self):
         paid = self.charge()
         refunded = self.charge()
