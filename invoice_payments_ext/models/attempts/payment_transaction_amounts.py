@@ -72,9 +72,9 @@ class PaymentTransaction(models.Model):
             raise AnswerContradictedError(message, compared.values.get("named_amount"))
 
     def _says_money_moved(self, payment_data):
-        """Tell if an answer that names another amount says that money moved.
+        """Tell if an answer that names no amount or currency says that money moved.
 
-        A decline often names no amount at all.
+        A decline often names none.
         """
         try:
             probe = self._probe(lambda tx: tx._apply_updates(payment_data))

@@ -170,8 +170,8 @@ class PaymentTransaction(models.Model):
         before = self.state
         compared = self._probe(lambda tx: tx._validate_amount(payment_data))
         state, message = compared.get_state()
-        if state == "error" and self._says_money_moved(payment_data):
-            named = compared.values.get("named_amount")
+        named = compared.values.get("named_amount")
+        if state == "error" and (named or self._says_money_moved(payment_data)):
             self._set_contradicted(message, named)
             return self
         applied = GatewayAnswer(self)

@@ -37,6 +37,7 @@ class PaymentTransaction(models.Model):
                 tx.state == "done"
                 and tx.operation not in ("refund", "validation")
                 and tx.provider_code != "credit_balance"
+                and (tx.payment_id or tx._get_attempt_invoices())
             )
         )
         for tx in failed:
