@@ -18,7 +18,7 @@ def _age(cell, attempt):
     cell.shop.query(
         """
         UPDATE payment_transaction
-           SET request_sent_on = request_sent_on - interval '1 hour'
+           SET request_sent_on = request_sent_on - interval '30 minutes'
          WHERE id = %s
         """,
         attempt["id"],
