@@ -13,14 +13,15 @@ ASKED_OF_PARTS = ("authorize", "razorpay", "stripe")
 KEYED = ("adyen", "worldline")
 
 
-def _age(cell, attempt):
-    """Let so much time pass that a request has surely arrived."""
+def _age(cell, attempt, period="30 minutes"):
+    """Let time pass: if nothing is said, so much that a request has surely arrived."""
     cell.shop.query(
         """
         UPDATE payment_transaction
-           SET request_sent_on = request_sent_on - interval '30 minutes'
+           SET request_sent_on = request_sent_on - %s::interval
          WHERE id = %s
         """,
+        period,
         attempt["id"],
     )
 
@@ -181,14 +182,7 @@ def test_charge_is_not_sent_again_when_its_key_may_be_forgotten(make_cell, code)
     cell = make_cell(code)
     cell.api.wish(failure="reset", when="before")
     attempt = cell.charge()
-    cell.shop.query(
-        """
-        UPDATE payment_transaction
-           SET request_sent_on = request_sent_on - interval '7 days'
-         WHERE id = %s
-        """,
-        attempt["id"],
-    )
+    _age(cell, attempt, "7 days")
     cell.shop.run_resolver()
     cell.expect("unknown")
     cell.expect_moved("charge")

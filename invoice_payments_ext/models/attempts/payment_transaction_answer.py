@@ -288,11 +288,10 @@ class PaymentTransaction(models.Model):
 
     def _keep_answer(self, answer, error):
         """Mark this as unknown, and keep the answer so that it is applied again."""
-        facts = json.loads(json.dumps(answer.facts, default=str))
         message = str(error) if isinstance(error, UserError) else ""
         self._store_past_others("draft", message, {}, "unknown")
-        if facts:
-            self._write({"kept_answer": json.dumps(facts)})
+        if answer.facts:
+            self._write({"kept_answer": json.dumps(answer.facts, default=str)})
             self.invalidate_recordset(["kept_answer"])
 
     def _apply_kept_answer(self):

@@ -154,7 +154,7 @@ class PaymentTransaction(models.Model):
         """
         if not self.asked_on:
             return True
-        age = self.asked_on - (self.request_sent_on or self.create_date)
+        age = self.asked_on - self._get_sent_on()
         due = self.asked_on + age / ASKED_AGAIN_AFTER
         return age < ASKED_EACH_TIME or fields.Datetime.now() >= due
 
@@ -191,6 +191,13 @@ class PaymentTransaction(models.Model):
         elif payment_data is None and self.provider_id._may_resend(self):
             self._send_again()
         self._keep_word(payment_data)
+
+    def _get_sent_on(self):
+        """Return when this was sent; for older ones, when it was created.
+
+        :rtype: datetime.datetime
+        """
+        return self.request_sent_on or self.create_date
 
     def _has_arrival_delay_passed(self):
         """Tell if the request would have reached the gateway by now.
@@ -236,9 +243,13 @@ class PaymentTransaction(models.Model):
     def _ask_of_pending(self):
         """Ask for the outcome of a pending request, which the gateway has."""
         if self.try_lock_for_update(allow_referencing=True):
-            if payment_data := self._fetch_outcome():
-                self._process(self.provider_code, payment_data)
-            self._keep_word(payment_data)
+            self._take_word()
+
+    def _take_word(self):
+        """Ask the gateway about this locked attempt, and apply its word."""
+        if payment_data := self._fetch_outcome():
+            self._process(self.provider_code, payment_data)
+        self._keep_word(payment_data)
 
     def _keep_word(self, payment_data):
         """Keep in words the answer of the provider to the question.
@@ -285,9 +296,7 @@ class PaymentTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self._apply_kept_answer()
-                if payment_data := self._fetch_outcome():
-                    self._process(self.provider_code, payment_data)
-                self._keep_word(payment_data)
+                self._take_word()
         except psycopg2.Error:
             raise
         except Exception:  # noqa: BLE001, pylint: disable=broad-except

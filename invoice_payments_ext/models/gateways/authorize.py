@@ -181,7 +181,7 @@ class PaymentProvider(models.Model):
     def _list_authorize_transactions(self, transaction):
         """Read the transactions since a request was sent, settled or not."""
         yield from self._list_authorize_pages("getUnsettledTransactionListRequest", {})
-        since = transaction.request_sent_on or transaction.create_date
+        since = transaction._get_sent_on()
         for batch_id in self._list_authorize_batches(since):
             yield from self._list_authorize_pages(
                 "getTransactionListRequest", {"batchId": batch_id}

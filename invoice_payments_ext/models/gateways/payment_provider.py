@@ -125,12 +125,10 @@ class PaymentProvider(models.Model):
         :rtype: str
         :raise CannotTellError: If it is not known.
         """
-        source = transaction.source_transaction_id
-        while source.source_transaction_id:
-            source = source.source_transaction_id
-        if not source.provider_reference:
+        payment = transaction._get_root()
+        if not payment.provider_reference:
             raise CannotTellError("The id of the payment is not known.")
-        return source.provider_reference
+        return payment.provider_reference
 
     def _choose_refund(self, transaction, refunds, get_amount):
         """Return the refund at the gateway that a refund of ours became, if it did.

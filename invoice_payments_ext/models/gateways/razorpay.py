@@ -46,7 +46,7 @@ class PaymentProvider(models.Model):
         if reference := transaction.provider_reference:
             payment = self._send_api_request("GET", f"payments/{reference}")
             return {**payment, "entity_type": "payment"}
-        sent_on = transaction.request_sent_on or transaction.create_date
+        sent_on = transaction._get_sent_on()
         payments = [
             payment
             for payment in self._list_razorpay(

@@ -105,7 +105,7 @@ class PaymentProvider(models.Model):
 
         :raise CannotTellError: If it is too long.
         """
-        since = transaction.request_sent_on or transaction.create_date
+        since = transaction._get_sent_on()
         params["created[gte]"] = int((since - CLOCK_TOLERANCE).timestamp())
         params["limit"] = 100
         for _page in range(MAX_PAGES):

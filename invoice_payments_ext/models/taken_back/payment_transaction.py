@@ -59,7 +59,7 @@ class PaymentTransaction(models.Model):
         """
         try:
             with self.env.cr.savepoint():
-                said = self.provider_id._fetch_outcome(self)
+                said = self._fetch_outcome()
                 probe = said and self._probe(lambda tx: tx._apply_updates(said))
         except psycopg2.Error:
             raise

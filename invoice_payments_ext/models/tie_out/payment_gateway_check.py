@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
+from ..attempts.payment_mode_mixin import MODES
 from ..states import POSTED_STATES
 
 _logger = logging.getLogger(__name__)
@@ -247,7 +248,7 @@ class PaymentGatewayCheck(models.Model):
             SQL(
                 BOOKED,
                 reference=REFERENCE,
-                mode="test" if self.provider_id.state == "test" else "live",
+                mode=MODES.get(self.provider_id.state, "live"),
                 posted=POSTED_STATES,
                 provider_id=self.provider_id.id,
                 condition=condition,
