@@ -61,6 +61,8 @@ SEALED_FIELDS = {
         "active": Seal(Rule.LESS, _METHOD),
         "refused_transaction_id": Seal(Rule.NEVER, _METHOD),
         "provider_mode": Seal(Rule.NEVER, _METHOD),
+        "renewed_on": Seal(Rule.NEVER, _METHOD),
+        "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         "consent_text": Seal(Rule.NEVER, _CONSENT),
         "consent_date": Seal(Rule.NEVER, _CONSENT),
         "consent_user_id": Seal(Rule.NEVER, _CONSENT),
@@ -119,6 +121,7 @@ SEALED_FIELDS = {
     # Settings, which are for administrators.
     "res.company": dict.fromkeys(
         (
+            "charge_second_method",
             "credit_accounts_confirmed",
             "credit_adjustment_account_id",
             "credit_applied_at_issue",
