@@ -111,6 +111,7 @@ ROWS = Kind(read_rows, _lt("%(field)s must be a list of values, not %(value)s.")
 ARGUMENTS = {
     "account_id": Argument(ID, _lt("The account"), "account.account"),
     "amount": Argument(NUMBER, _lt("The amount")),
+    "consent": Argument(TEXT, _lt("The consent")),
     "charged": Argument(TRUTH, _lt("Whether it was charged")),
     "company_id": Argument(ID, _lt("The company"), "res.company"),
     "credit_note_id": Argument(ID, _lt("The credit note"), "account.move"),
@@ -125,10 +126,13 @@ ARGUMENTS = {
     "journal_id": Argument(ID, _lt("The journal"), "account.journal"),
     "kind": Argument(TEXT, _lt("The kind")),
     "line_id": Argument(ID, _lt("The line"), "account.move.line"),
+    "limit": Argument(NUMBER, _lt("The largest charge")),
     "lines": Argument(ROWS, _lt("The lines")),
     "memo": Argument(TEXT, _lt("The memo")),
     "note": Argument(TEXT, _lt("The internal note")),
+    "notice_days": Argument(NUMBER, _lt("The days of notice")),
     "notify": Argument(TRUTH, _lt("Whether the customer is told")),
+    "on": Argument(TRUTH, _lt("Whether it is on")),
     "payment_id": Argument(ID, _lt("The payment"), "account.payment"),
     "payment_method_id": Argument(ID, _lt("The payment method"), "payment.method"),
     "payment_method_line_id": Argument(

@@ -91,6 +91,7 @@ SEALED_FIELDS = {
         "payment_reversal_id": Seal(Rule.NEVER, _TAKEN_BACK),
         "taken_back_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
+        "auto_pay_excluded": _FREE,
         "apply_credit": Seal(
             Rule.DRAFT, _lt("Use Apply credit in the Payments section.")
         ),
@@ -121,6 +122,8 @@ SEALED_FIELDS = {
     # Settings, which are for administrators.
     "res.company": dict.fromkeys(
         (
+            "auto_pay",
+            "auto_pay_consent_text",
             "charge_second_method",
             "credit_accounts_confirmed",
             "credit_adjustment_account_id",

@@ -45,6 +45,7 @@ NEEDS_RECORD = {
     "payment.transaction.retry": [],
     "payment.transaction.void": [],
     "account.credit.balance.send_statement": ["2026-02-01", "2026-01-01"],
+    "res.partner.set_auto_pay": [True],
 }
 NEEDS_REFUND = {
     "account.credit.balance.pay_out": [-1, "Wanted"],
@@ -113,6 +114,7 @@ ELSEWHERE = {
     "account.payment.tie.out.accept",
     "payment.token.give_to_company",
     "payment.token.use_for_charges",
+    "res.partner.switch_auto_pay",
 }
 
 
