@@ -7,10 +7,14 @@ from .decision import ChargeDecision, Question, Verdict, decide
 # the question, and returns the verdicts on those of the invoices that it stops.
 DECISION_METHODS = (
     "_judge_state",
+    "_judge_collection",
     "_judge_attempts",
     "_judge_disputes",
     "_judge_amounts",
+    "_judge_permission",
     "_judge_methods",
+    "_judge_distance",
+    "_judge_notice",
 )
 
 

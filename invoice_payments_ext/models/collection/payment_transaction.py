@@ -14,6 +14,13 @@ class PaymentTransaction(models.Model):
         copy=False,
         help="Started by the schedule, with the customer's permission.",
     )
+    collection_id = fields.Many2one(
+        comodel_name="account.collection",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+    )
 
     def _check_auto_pay_still_on(self):
         """Check that an automatic charge is still permitted.
@@ -25,5 +32,8 @@ class PaymentTransaction(models.Model):
         # Switched off while it was prepared: the values of now count.
         invoice = self.charge_invoice_id
         _code, refusal = invoice._get_auto_pay_refusal(self.amount)
+        row = invoice._get_collections(invoice)
+        if not refusal and row.state in ("paused", "stopped"):
+            refusal = row._describe_halt() or self.env._("Its collection was stopped.")
         if refusal:
             raise NotSentError(refusal)

@@ -25,6 +25,16 @@ class ResCompany(models.Model):
         help="The text that members agree to when they switch auto-pay on.",
     )
 
+    # Read with each company: issuing an invoice looks at it.
+    collection_plan_id = fields.Many2one(
+        comodel_name="account.collection.plan",
+        domain="[('company_id', 'in', (False, id))]",
+        tracking=True,
+        ondelete="restrict",
+        help="Invoices that are issued are collected by this plan: charged, reminded, "
+        "and given to a person in the end. Empty: nothing is done automatically.",
+    )
+
     # === GETTERS === #
 
     def _get_auto_pay_consent(self):

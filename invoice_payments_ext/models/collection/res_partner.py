@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...tools import is_number
 from ..core.door import Door
+from .account_collection_events import METHOD_REASONS, PERMISSION_REASONS
 
 SET_AUTO_PAY = Door(
     "res.partner.set_auto_pay",
@@ -22,9 +23,6 @@ SWITCH_AUTO_PAY = Door(
 
 # The longest notice before a debit that may be agreed.
 MAX_NOTICE = 30
-
-# The methods of rooms after the permission of customers has changed.
-AFTER_AUTO_PAY = ()
 
 
 class ResPartner(models.Model):
@@ -262,8 +260,11 @@ class ResPartner(models.Model):
             body=self._describe_auto_pay_change(company, on, limit, text),
             author_id=self.env.user.partner_id.id,
         )
-        for name in AFTER_AUTO_PAY:
-            getattr(customer_sudo, name)(company)
+        if on:
+            rows = self.env["account.collection"]._find_waiting(
+                customer_sudo, PERMISSION_REASONS, company
+            )
+            rows._charge_again()
         return row_sudo.sudo(self.env.su)
 
     def _describe_auto_pay_change(self, company, on, limit, text):
@@ -289,6 +290,12 @@ class ResPartner(models.Model):
             limit=company.currency_id.format(limit),
             **values,
         )
+
+    def _wake_collections_of_default(self, vals):
+        """Let invoices that wait for a method be charged to the one chosen now."""
+        if vals.get("default_payment_token_id"):
+            rows = self.env["account.collection"]
+            rows._find_waiting(self, METHOD_REASONS)._charge_again()
 
     # === GETTERS === #
 

@@ -5,8 +5,11 @@ from odoo.exceptions import LockError, UserError
 
 from ...tools import OURS, without_defaults
 
-# The fields of an entry that rooms keep to: whether it is posted, and whose it is.
-WATCHED_FIELDS = frozenset(("state", "partner_id", "company_id", "currency_id"))
+# The fields of an entry that rooms keep to: whether it is posted, whose it is, and when
+# it is due.
+WATCHED_FIELDS = frozenset(
+    ("state", "partner_id", "company_id", "currency_id", "invoice_date_due")
+)
 
 # The methods of rooms around a change of these, in this order.
 BEFORE_CHANGE = (
@@ -15,10 +18,11 @@ BEFORE_CHANGE = (
     "_unmatch_spent_credit",
 )
 
-AFTER_CHANGE = ("_enter_credit_lines",)
+AFTER_CHANGE = ("_enter_credit_lines", "_follow_collection_change")
 
 # The rooms act around the posting of entries: each is a context manager.
 AROUND_POSTING = (
+    "_starting_collection",
     "_paying_issued_from_credit",
     "_taking_prepayments",
     "_checking_credited",

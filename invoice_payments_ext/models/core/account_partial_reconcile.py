@@ -2,7 +2,9 @@ from odoo import api, models
 
 # The methods that rooms call on entries of which something was matched. They are
 # methods of `account.move`, and get the new matches.
-AFTER_MATCHING = ("_close_met_announcements",)
+AFTER_MATCHING = ("_close_met_announcements", "_follow_matching")
+# And on the entries whose matching was undone.
+AFTER_UNMATCHING = ("_follow_unmatching",)
 
 
 class AccountPartialReconcile(models.Model):
@@ -25,6 +27,13 @@ class AccountPartialReconcile(models.Model):
         for name in AFTER_MATCHING:
             getattr(partials.debit_move_id.move_id, name)(partials)
         return partials
+
+    def unlink(self):
+        moves = self.debit_move_id.move_id
+        result = super().unlink()
+        for name in AFTER_UNMATCHING:
+            getattr(moves, name)()
+        return result
 
     # === BUSINESS METHODS === #
 

@@ -133,6 +133,7 @@ ARGUMENTS = {
     "notice_days": Argument(NUMBER, _lt("The days of notice")),
     "notify": Argument(TRUTH, _lt("Whether the customer is told")),
     "on": Argument(TRUTH, _lt("Whether it is on")),
+    "plan_id": Argument(ID, _lt("The plan"), "account.collection.plan"),
     "payment_id": Argument(ID, _lt("The payment"), "account.payment"),
     "payment_method_id": Argument(ID, _lt("The payment method"), "payment.method"),
     "payment_method_line_id": Argument(
@@ -148,6 +149,7 @@ ARGUMENTS = {
     "tab": Argument(TEXT, _lt("The browser tab")),
     "to": Argument(TEXT, _lt("The destination")),
     "token_id": Argument(ID, _lt("The saved payment method"), "payment.token"),
+    "until": Argument(DATE, _lt("The day on which it goes on")),
     "use_credit": Argument(TRUTH, _lt("Whether credit is used")),
 }
 

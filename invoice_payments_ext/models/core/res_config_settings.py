@@ -52,6 +52,9 @@ class ResConfigSettings(models.TransientModel):
     charge_second_method = fields.Boolean(
         related="company_id.charge_second_method", readonly=False
     )
+    collection_plan_id = fields.Many2one(
+        related="company_id.collection_plan_id", readonly=False
+    )
     portal_amount_choice = fields.Boolean(
         related="company_id.portal_amount_choice", readonly=False
     )

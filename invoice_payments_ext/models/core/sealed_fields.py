@@ -46,6 +46,8 @@ _TAKEN_BACK = _lt("Use Taken back on the payment.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
 
+_COLLECTION = _lt("Start, pause, resume or stop the collection of the invoice.")
+
 _FREE = Seal(Rule.FREE)
 
 SEALED_FIELDS = {
@@ -92,6 +94,8 @@ SEALED_FIELDS = {
         "taken_back_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         "auto_pay_excluded": _FREE,
+        "collection_ids": Seal(Rule.NEVER, _COLLECTION),
+        "has_collection": Seal(Rule.NEVER, _COLLECTION),
         "apply_credit": Seal(
             Rule.DRAFT, _lt("Use Apply credit in the Payments section.")
         ),
@@ -125,6 +129,7 @@ SEALED_FIELDS = {
             "auto_pay",
             "auto_pay_consent_text",
             "charge_second_method",
+            "collection_plan_id",
             "credit_accounts_confirmed",
             "credit_adjustment_account_id",
             "credit_applied_at_issue",

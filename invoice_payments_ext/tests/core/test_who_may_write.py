@@ -15,17 +15,25 @@ ADDON = "invoice_payments_ext"
 OURS = {ADDON, "account_payment"}
 STAFF = {"record", "refund"}
 # Settings, which are for accounting managers. They move nothing.
-MANAGED = {"payment.decline.rule"}
+MANAGED = {
+    "account.collection.plan",
+    "account.collection.step",
+    "payment.decline.rule",
+}
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
     "account.move.action_move_to_credit_balance": [],
     "account.move.apply_credit_balance": [-1],
     "account.move.charge": [False, -1],
+    "account.move.collect_now": [],
     "account.move.issue_and_charge": [],
+    "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
     "account.move.record_external_payment": [-1],
+    "account.move.resume_collection": [],
+    "account.move.start_collection": [-1],
     "account.move.line.action_move_to_credit_balance": [],
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
@@ -51,6 +59,7 @@ NEEDS_REFUND = {
     "account.credit.balance.pay_out": [-1, "Wanted"],
     "account.move.action_undo_write_off": [],
     "account.move.issue_credit_note": [-1],
+    "account.move.stop_collection": [""],
     "account.move.undo_write_off": [],
     "account.move.write_off": [-1, "Small"],
     "account.payment.approval.action_approve": [],
