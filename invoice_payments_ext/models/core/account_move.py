@@ -15,7 +15,7 @@ BEFORE_CHANGE = (
     "_unmatch_spent_credit",
 )
 
-AFTER_CHANGE = ("_enter_credit_lines",)
+AFTER_CHANGE = ("_enter_credit_lines", "_recheck_promises")
 
 # The rooms act around the posting of entries: each is a context manager.
 AROUND_POSTING = (

@@ -2,7 +2,10 @@ from odoo import api, models
 
 # The methods that rooms call on entries of which something was matched. They are
 # methods of `account.move`, and get the new matches.
-AFTER_MATCHING = ("_close_met_announcements",)
+AFTER_MATCHING = ("_close_met_announcements", "_recheck_promises")
+
+# The methods that rooms call on entries of which a match is about to be undone.
+BEFORE_UNMATCHING = ("_recheck_promises",)
 
 
 class AccountPartialReconcile(models.Model):
@@ -25,6 +28,11 @@ class AccountPartialReconcile(models.Model):
         for name in AFTER_MATCHING:
             getattr(partials.debit_move_id.move_id, name)(partials)
         return partials
+
+    def unlink(self):
+        for name in BEFORE_UNMATCHING:
+            getattr(self.debit_move_id.move_id, name)()
+        return super().unlink()
 
     # === BUSINESS METHODS === #
 
