@@ -18,7 +18,11 @@ BEFORE_CHANGE = (
     "_unmatch_spent_credit",
 )
 
-AFTER_CHANGE = ("_enter_credit_lines", "_follow_collection_change")
+AFTER_CHANGE = (
+    "_enter_credit_lines",
+    "_recheck_promises",
+    "_follow_collection_change",
+)
 
 # The rooms act around the posting of entries: each is a context manager.
 AROUND_POSTING = (

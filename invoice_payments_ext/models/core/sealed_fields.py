@@ -43,6 +43,7 @@ _METHOD = _lt("The customer saves another payment method, and this one is archiv
 _RECONCILE = _lt("Unreconcile the entries, and reconcile them again.")
 _RESET = _lt("Reset it to draft first.")
 _TAKEN_BACK = _lt("Use Taken back on the payment.")
+_PROMISE = _lt("Use Promise to pay on the invoice.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
 
@@ -92,6 +93,7 @@ SEALED_FIELDS = {
         "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
         "payment_reversal_id": Seal(Rule.NEVER, _TAKEN_BACK),
         "taken_back_ids": Seal(Rule.NEVER, _TAKEN_BACK),
+        "payment_promise_id": Seal(Rule.NEVER, _PROMISE),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         "auto_pay_excluded": _FREE,
         "collection_ids": Seal(Rule.NEVER, _COLLECTION),
@@ -148,6 +150,9 @@ SEALED_FIELDS = {
             "portal_attempt_wait",
             "portal_attempts",
             "portal_minimum_amount",
+            "promise_by_members",
+            "promise_max_days",
+            "promise_max_open",
             "provider_fee_account_id",
             "token_consent_text",
             "write_off_account_id",

@@ -1,6 +1,7 @@
 """Who may write which field and call which method, as each kind of user."""
 
 import inspect
+from datetime import date
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -31,6 +32,7 @@ NEEDS_RECORD = {
     "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
+    "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
     "account.move.resume_collection": [],
     "account.move.start_collection": [-1],
@@ -38,6 +40,9 @@ NEEDS_RECORD = {
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
     "account.payment.action_undo_credit_application": [],
+    "account.payment.promise.action_withdraw": [],
+    "account.payment.promise.reschedule": ["2020-01-01"],
+    "account.payment.promise.withdraw": [],
     "account.payment.report_taken_back": ["dispute", -1],
     "account.payment.undo_credit_application": [],
     "payment.transaction.action_cancel_announced": [],
@@ -86,6 +91,7 @@ OPENS = {
     "account.move.action_create_credit_note",
     "account.move.action_create_payment",
     "account.move.action_issue_and_charge",
+    "account.move.action_promise_to_pay",
     "account.move.action_write_off",
     "account.move.get_payment_rows",
     "account.move.get_payment_section",
@@ -93,6 +99,7 @@ OPENS = {
     "account.payment.action_refund_wizard",
     "account.payment.action_report_taken_back",
     "account.payment.approval.action_reject",
+    "account.payment.promise.action_reschedule",
     "account.payment.reversal.action_open_gateway",
     "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
@@ -105,6 +112,7 @@ OPENS = {
     "payment.transaction.action_show_finish_link",
     "res.partner.action_adjust_credit_balance",
     "res.partner.action_open_credit_balance",
+    "res.partner.action_open_promises",
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
@@ -387,8 +395,10 @@ class TestWhoMayWrite(CreditCommon):
         self.company.payment_approval_limit = 0
         self.assertEqual(request._name, "account.payment.approval")
         self._keep()
+        due = self.make_invoice(500, invoice_date_due=date.today())
         records = {
             **self.records,
+            "account.payment.promise": due.promise_to_pay(date=date.today()),
             "account.move": self.invoice,
             "account.move.line": self.invoice.line_ids[:1],
             "account.payment.approval": request,
