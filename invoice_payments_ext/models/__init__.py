@@ -12,6 +12,7 @@ from . import write_offs
 from . import credit
 from . import taken_back
 from . import collection
+from . import runs
 from . import section
 from . import portal
 from . import mail

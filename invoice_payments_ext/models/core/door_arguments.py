@@ -145,6 +145,7 @@ ARGUMENTS = {
     "to": Argument(TEXT, _lt("The destination")),
     "token_id": Argument(ID, _lt("The saved payment method"), "payment.token"),
     "use_credit": Argument(TRUTH, _lt("Whether credit is used")),
+    "words": Argument(TEXT, _lt("The totals in words")),
 }
 
 

@@ -19,6 +19,22 @@ MANAGED = {"payment.decline.rule"}
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
+    "account.charge.run.action_retry_declined": [],
+    "account.charge.run.action_send_payment_links": [],
+    "account.charge.run.close": [],
+    "account.charge.run.confirm": ["Other words"],
+    "account.charge.run.continue_run": [],
+    "account.charge.run.line.action_drop": [],
+    "account.charge.run.line.change": [None, -1],
+    "account.charge.run.line.drop": [],
+    "account.charge.run.resume": [],
+    "account.charge.run.retry_declined": [],
+    "account.charge.run.send_payment_links": [],
+    "account.charge.run.stop": [],
+    "account.move.action_charge_many": [],
+    "account.move.action_issue_and_charge_many": [],
+    "account.move.action_retry_many": [],
+    "account.move.propose_charge_run": ["automatic"],
     "account.move.action_move_to_credit_balance": [],
     "account.move.apply_credit_balance": [-1],
     "account.move.charge": [False, -1],
@@ -67,6 +83,11 @@ NEEDS_REFUND = {
 }
 # Methods of the form of a record that return a dialog, or read with the user's rights.
 OPENS = {
+    "account.charge.run.action_confirm",
+    "account.charge.run.action_export",
+    "account.charge.run.get_progress",
+    "account.charge.run.line.action_change",
+    "account.move.action_record_external_many",
     "account.credit.balance.action_adjust",
     "account.credit.balance.action_open_entries",
     "account.credit.balance.action_open_statement",
@@ -376,8 +397,11 @@ class TestWhoMayWrite(CreditCommon):
         self.company.payment_approval_limit = 0
         self.assertEqual(request._name, "account.payment.approval")
         self._keep()
+        run = self.invoice.propose_charge_run()
         records = {
             **self.records,
+            "account.charge.run": run,
+            "account.charge.run.line": run.line_ids,
             "account.move": self.invoice,
             "account.move.line": self.invoice.line_ids[:1],
             "account.payment.approval": request,
