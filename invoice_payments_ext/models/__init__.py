@@ -13,6 +13,7 @@ from . import credit
 from . import taken_back
 from . import promises
 from . import collection
+from . import runs
 from . import section
 from . import portal
 from . import mail

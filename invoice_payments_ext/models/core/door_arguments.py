@@ -152,6 +152,7 @@ ARGUMENTS = {
     "token_id": Argument(ID, _lt("The saved payment method"), "payment.token"),
     "until": Argument(DATE, _lt("The day on which it goes on")),
     "use_credit": Argument(TRUTH, _lt("Whether credit is used")),
+    "words": Argument(TEXT, _lt("The totals in words")),
 }
 
 

@@ -45,6 +45,7 @@ _RESET = _lt("Reset it to draft first.")
 _TAKEN_BACK = _lt("Use Taken back on the payment.")
 _PROMISE = _lt("Use Promise to pay on the invoice.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
+_RUN = _lt("A run follows its lines: use Confirm, Stop, Resume, Change or Drop.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
 
 _COLLECTION = _lt("Start, pause, resume or stop the collection of the invoice.")
@@ -52,6 +53,8 @@ _COLLECTION = _lt("Start, pause, resume or stop the collection of the invoice.")
 _FREE = Seal(Rule.FREE)
 
 SEALED_FIELDS = {
+    "account.charge.run": {ALL: Seal(Rule.NEVER, _RUN)},
+    "account.charge.run.line": {ALL: Seal(Rule.NEVER, _RUN)},
     "payment.transaction": {ALL: Seal(Rule.NEVER, _ATTEMPT)},
     "payment.token": {
         "provider_id": Seal(Rule.ONCE, _METHOD),

@@ -24,6 +24,22 @@ MANAGED = {
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
+    "account.charge.run.action_retry_declined": [],
+    "account.charge.run.action_send_payment_links": [],
+    "account.charge.run.close": [],
+    "account.charge.run.confirm": ["Other words"],
+    "account.charge.run.continue_run": [],
+    "account.charge.run.line.action_drop": [],
+    "account.charge.run.line.change": [None, -1],
+    "account.charge.run.line.drop": [],
+    "account.charge.run.resume": [],
+    "account.charge.run.retry_declined": [],
+    "account.charge.run.send_payment_links": [],
+    "account.charge.run.stop": [],
+    "account.move.action_charge_many": [],
+    "account.move.action_issue_and_charge_many": [],
+    "account.move.action_retry_many": [],
+    "account.move.propose_charge_run": ["automatic"],
     "account.move.action_move_to_credit_balance": [],
     "account.move.apply_credit_balance": [-1],
     "account.move.charge": [False, -1],
@@ -82,6 +98,11 @@ NEEDS_REFUND = {
 }
 # Methods of the form of a record that return a dialog, or read with the user's rights.
 OPENS = {
+    "account.charge.run.action_confirm",
+    "account.charge.run.action_export",
+    "account.charge.run.get_progress",
+    "account.charge.run.line.action_change",
+    "account.move.action_record_external_many",
     "account.credit.balance.action_adjust",
     "account.credit.balance.action_open_entries",
     "account.credit.balance.action_open_statement",
@@ -396,9 +417,12 @@ class TestWhoMayWrite(CreditCommon):
         self.assertEqual(request._name, "account.payment.approval")
         self._keep()
         due = self.make_invoice(500, invoice_date_due=date.today())
+        run = self.invoice.propose_charge_run()
         records = {
             **self.records,
             "account.payment.promise": due.promise_to_pay(date=date.today()),
+            "account.charge.run": run,
+            "account.charge.run.line": run.line_ids,
             "account.move": self.invoice,
             "account.move.line": self.invoice.line_ids[:1],
             "account.payment.approval": request,
