@@ -2,6 +2,7 @@ from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from ...models.core.payment_undo_mixin import KEPT_BY
 from ...models.core.sealed_fields import SEALED_FIELDS, Rule
 from ..common import InvoicePaymentsCommon
 
@@ -107,6 +108,39 @@ class TestOdoosRecords(InvoicePaymentsCommon):
         method = self._create_token(provider_ref="spare").sudo()
         method.active = False
         self.assertIn("was removed", self.partner.message_ids[:1].body)
+
+    # === DELETING === #
+
+    def test_a_kept_record_says_so(self):
+        """A record with a request for approval is not deleted, and is told why."""
+        company = self.company.with_env(self.env)
+        company.payment_approval_limit = 5
+        company.write_off_account_id = self.company_data["default_account_expense"]
+        self._keep()
+        invoice = self.invoice.with_user(self.supervisor)
+        request = invoice.write_off(20, "Small")
+        self.assertEqual(request._name, "account.payment.approval")
+        request.withdraw()
+        invoice.button_draft()
+        with self.assertRefused(r"cannot be deleted: .* is about it"):
+            invoice.unlink()
+        invoice.button_cancel()
+        listed = {
+            (record, *keeper)
+            for record, keepers in KEPT_BY.items()
+            for keeper in keepers
+        }
+        restricting = {
+            (field.comodel_name, name, field.name)
+            for name, model in self.env.registry.items()
+            for field in model._fields.values()
+            if field.type == "many2one"
+            and field.store
+            and field.ondelete == "restrict"
+            and field.comodel_name in KEPT_BY
+            and field._modules == ("invoice_payments_ext",)
+        }
+        self.assertEqual(restricting, listed)
 
     # === MATCHING === #
 
