@@ -137,6 +137,7 @@ OPENS = {
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
+    "account.move.action_toggle_block_payment",
     "account.move.button_cancel",
     "account.move.button_draft",
     "account.move.js_assign_outstanding_line",
@@ -285,7 +286,7 @@ class TestWhoMayWrite(CreditCommon):
         for model, record in self.records.items():
             self.assertTrue(record, model)
             for name, rule in self.get_listed(model).items():
-                if rule in (Rule.FREE, Rule.LESS):
+                if rule in (Rule.FREE, Rule.LESS, Rule.BUTTON):
                     continue
                 value = self.get_other_value(record, name)
                 for kind, user in self.get_users():
