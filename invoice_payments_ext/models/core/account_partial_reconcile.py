@@ -2,7 +2,7 @@ from odoo import api, models
 
 # The methods that rooms call on entries of which something was matched. They are
 # methods of `account.move`, and get the new matches.
-AFTER_MATCHING = ("_close_met_announcements",)
+AFTER_MATCHING = ("_close_met_announcements", "_offer_taken_back_by_bank")
 
 
 class AccountPartialReconcile(models.Model):
