@@ -7,7 +7,12 @@ from ...tools import OURS
 
 # The methods that rooms call on entries of which something was matched. They are
 # methods of `account.move`, and get the new matches.
-AFTER_MATCHING = ("_close_met_announcements", "_recheck_promises", "_follow_matching")
+AFTER_MATCHING = (
+    "_close_met_announcements",
+    "_offer_taken_back_by_bank",
+    "_recheck_promises",
+    "_follow_matching",
+)
 # And on the entries whose matching was undone.
 AFTER_UNMATCHING = ("_recheck_promises", "_follow_unmatching")
 
