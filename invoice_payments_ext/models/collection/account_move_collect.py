@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from odoo import models
 from odoo.exceptions import LockError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -15,7 +17,7 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _collect(self, key, most=None, **question):
+    def _collect(self, key, most=None, part=None, **question):
         """Decide about this invoice now, and carry the decision out. Commits.
 
         It is called before anything else is done in a database transaction, and again
@@ -25,6 +27,7 @@ class AccountMove(models.Model):
         :param str key: The idempotency key of this try.
         :param float most: The amount, credit included, above which nothing is done; in
                            the invoice's currency.
+        :param float part: The amount to charge at most, where a person chose less.
         :param question: The parameters of `_decide_charges`.
         :return: The decision, and the attempt: none where nothing was charged.
         :rtype: tuple[ChargeDecision, payment.transaction]
@@ -38,6 +41,8 @@ class AccountMove(models.Model):
             decision = ChargeDecision(token=known.token_id, amount=known.amount)
             return decision, attempts._complete_attempt(known)
         decision = self._decide_charges(**question)[self]
+        if part is not None and decision.action == CHARGE:
+            decision = replace(decision, amount=min(decision.amount, part))
         whole = decision.amount + decision.credit
         if decision.action not in (CHARGE, CREDIT):
             return decision, attempts

@@ -64,5 +64,7 @@ REASONS = {
     "budget": Reason(WAIT, _lt("The method was tried as often as the schemes allow")),
     "provider_slow": Reason(WAIT, _lt("The provider asked to slow down")),
     # What changed since it was proposed.
+    "not_declined": Reason(SKIP, _lt("Its latest attempt was not declined")),
+    "refused": Reason(SKIP, _lt("It was refused")),
     "amount_changed": Reason(SKIP, _lt("Its amount changed since the proposal")),
 }

@@ -18,7 +18,11 @@ BEFORE_CHANGE = (
     "_unmatch_spent_credit",
 )
 
-AFTER_CHANGE = ("_enter_credit_lines", "_follow_collection_change")
+AFTER_CHANGE = (
+    "_enter_credit_lines",
+    "_recheck_promises",
+    "_follow_collection_change",
+)
 
 # The rooms act around the posting of entries: each is a context manager.
 AROUND_POSTING = (
@@ -111,6 +115,12 @@ class AccountMove(models.Model):
     def button_cancel(self):
         self._check_can_be_undone("reset")
         return super().button_cancel()
+
+    def action_toggle_block_payment(self):
+        """Let Odoo's own button write the state of payment, which is sealed."""
+        self.check_access("write")
+        unsealed = self.with_context(written_by_door=OURS)
+        return super(AccountMove, unsealed).action_toggle_block_payment()
 
     # === BUSINESS METHODS - HELPERS === #
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 # The key of a record among the arguments of an idempotency key, and the field with
 # it in a request for approval.
 SUBJECTS = {
+    "account.charge.run": "run_id",
+    "account.charge.run.line": "line_id",
     "account.credit.balance": "balance_id",
     "account.move": "move_id",
     "account.move.line": "line_id",
     "account.payment": "payment_id",
     "account.payment.approval": "approval_id",
+    "account.payment.promise": "promise_id",
     "account.payment.reversal": "reversal_id",
     "payment.transaction": "transaction_id",
     "res.partner": "partner_id",

@@ -111,9 +111,10 @@ ROWS = Kind(read_rows, _lt("%(field)s must be a list of values, not %(value)s.")
 ARGUMENTS = {
     "account_id": Argument(ID, _lt("The account"), "account.account"),
     "amount": Argument(NUMBER, _lt("The amount")),
-    "consent": Argument(TEXT, _lt("The consent")),
+    "channel": Argument(TEXT, _lt("The way of the promise")),
     "charged": Argument(TRUTH, _lt("Whether it was charged")),
     "company_id": Argument(ID, _lt("The company"), "res.company"),
+    "consent": Argument(TEXT, _lt("The consent")),
     "credit_note_id": Argument(ID, _lt("The credit note"), "account.move"),
     "currency_id": Argument(ID, _lt("The currency"), "res.currency"),
     "date": Argument(DATE, _lt("The date")),
@@ -151,6 +152,7 @@ ARGUMENTS = {
     "token_id": Argument(ID, _lt("The saved payment method"), "payment.token"),
     "until": Argument(DATE, _lt("The day on which it goes on")),
     "use_credit": Argument(TRUTH, _lt("Whether credit is used")),
+    "words": Argument(TEXT, _lt("The totals in words")),
 }
 
 

@@ -70,6 +70,15 @@ class ResConfigSettings(models.TransientModel):
     portal_attempt_wait = fields.Integer(
         related="company_id.portal_attempt_wait", readonly=False
     )
+    promise_by_members = fields.Boolean(
+        related="company_id.promise_by_members", readonly=False
+    )
+    promise_max_open = fields.Integer(
+        related="company_id.promise_max_open", readonly=False
+    )
+    promise_max_days = fields.Integer(
+        related="company_id.promise_max_days", readonly=False
+    )
     payment_receipt_mail_template_id = fields.Many2one(
         related="company_id.payment_receipt_mail_template_id", readonly=False
     )

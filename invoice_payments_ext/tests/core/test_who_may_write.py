@@ -1,6 +1,7 @@
 """Who may write which field and call which method, as each kind of user."""
 
 import inspect
+from datetime import date
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -23,6 +24,22 @@ MANAGED = {
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
+    "account.charge.run.action_retry_declined": [],
+    "account.charge.run.action_send_payment_links": [],
+    "account.charge.run.close": [],
+    "account.charge.run.confirm": ["Other words"],
+    "account.charge.run.continue_run": [],
+    "account.charge.run.line.action_drop": [],
+    "account.charge.run.line.change": [None, -1],
+    "account.charge.run.line.drop": [],
+    "account.charge.run.resume": [],
+    "account.charge.run.retry_declined": [],
+    "account.charge.run.send_payment_links": [],
+    "account.charge.run.stop": [],
+    "account.move.action_charge_many": [],
+    "account.move.action_issue_and_charge_many": [],
+    "account.move.action_retry_many": [],
+    "account.move.propose_charge_run": ["automatic"],
     "account.move.action_move_to_credit_balance": [],
     "account.move.apply_credit_balance": [-1],
     "account.move.charge": [False, -1],
@@ -31,6 +48,7 @@ NEEDS_RECORD = {
     "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
+    "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
     "account.move.resume_collection": [],
     "account.move.start_collection": [-1],
@@ -38,6 +56,9 @@ NEEDS_RECORD = {
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
     "account.payment.action_undo_credit_application": [],
+    "account.payment.promise.action_withdraw": [],
+    "account.payment.promise.reschedule": ["2020-01-01"],
+    "account.payment.promise.withdraw": [],
     "account.payment.report_taken_back": ["dispute", -1],
     "account.payment.undo_credit_application": [],
     "payment.transaction.action_cancel_announced": [],
@@ -77,6 +98,11 @@ NEEDS_REFUND = {
 }
 # Methods of the form of a record that return a dialog, or read with the user's rights.
 OPENS = {
+    "account.charge.run.action_confirm",
+    "account.charge.run.action_export",
+    "account.charge.run.get_progress",
+    "account.charge.run.line.action_change",
+    "account.move.action_record_external_many",
     "account.credit.balance.action_adjust",
     "account.credit.balance.action_open_entries",
     "account.credit.balance.action_open_statement",
@@ -86,6 +112,7 @@ OPENS = {
     "account.move.action_create_credit_note",
     "account.move.action_create_payment",
     "account.move.action_issue_and_charge",
+    "account.move.action_promise_to_pay",
     "account.move.action_write_off",
     "account.move.get_payment_rows",
     "account.move.get_payment_section",
@@ -93,6 +120,7 @@ OPENS = {
     "account.payment.action_refund_wizard",
     "account.payment.action_report_taken_back",
     "account.payment.approval.action_reject",
+    "account.payment.promise.action_reschedule",
     "account.payment.reversal.action_open_gateway",
     "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
@@ -105,9 +133,11 @@ OPENS = {
     "payment.transaction.action_show_finish_link",
     "res.partner.action_adjust_credit_balance",
     "res.partner.action_open_credit_balance",
+    "res.partner.action_open_promises",
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
+    "account.move.action_toggle_block_payment",
     "account.move.button_cancel",
     "account.move.button_draft",
     "account.move.js_assign_outstanding_line",
@@ -256,7 +286,7 @@ class TestWhoMayWrite(CreditCommon):
         for model, record in self.records.items():
             self.assertTrue(record, model)
             for name, rule in self.get_listed(model).items():
-                if rule in (Rule.FREE, Rule.LESS):
+                if rule in (Rule.FREE, Rule.LESS, Rule.BUTTON):
                     continue
                 value = self.get_other_value(record, name)
                 for kind, user in self.get_users():
@@ -387,8 +417,13 @@ class TestWhoMayWrite(CreditCommon):
         self.company.payment_approval_limit = 0
         self.assertEqual(request._name, "account.payment.approval")
         self._keep()
+        due = self.make_invoice(500, invoice_date_due=date.today())
+        run = self.invoice.propose_charge_run()
         records = {
             **self.records,
+            "account.payment.promise": due.promise_to_pay(date=date.today()),
+            "account.charge.run": run,
+            "account.charge.run.line": run.line_ids,
             "account.move": self.invoice,
             "account.move.line": self.invoice.line_ids[:1],
             "account.payment.approval": request,
