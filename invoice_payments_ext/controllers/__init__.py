@@ -2,4 +2,5 @@ from . import payment, payment_finish, payment_page
 from . import portal_credit
 from . import portal_my_payments
 from . import portal_payments
+from . import portal_promises
 from . import portal_tokens

@@ -48,6 +48,7 @@ from .portal import (
     test_portal_section,
     test_portal_strangers,
 )
+from .promises import test_promise, test_promise_portal
 from .refunds import (
     test_refund,
     test_refund_dialog,

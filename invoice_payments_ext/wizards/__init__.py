@@ -5,6 +5,7 @@ from . import account_credit_balance_statement
 from . import account_credit_note_create
 from . import account_payment_approval_reject
 from . import account_payment_create
+from . import account_payment_promise_create
 from . import account_payment_refund
 from . import account_payment_register
 from . import account_payment_report_taken_back

@@ -38,6 +38,7 @@ CHECKED_BEFORE_SENDING = (
     "_check_mode",
     "_check_settled_at_authorize",
     "_check_not_refused_meanwhile",
+    "_check_auto_pay_still_on",
 )
 
 # The methods after a request ended with an error, before the attempt is recorded. Each

@@ -7,10 +7,14 @@ from .decision import ChargeDecision, Question, Verdict, decide
 # the question, and returns the verdicts on those of the invoices that it stops.
 DECISION_METHODS = (
     "_judge_state",
+    "_judge_collection",
     "_judge_attempts",
     "_judge_disputes",
     "_judge_amounts",
+    "_judge_permission",
     "_judge_methods",
+    "_judge_distance",
+    "_judge_notice",
 )
 
 
@@ -181,7 +185,7 @@ class AccountMove(models.Model):
         lines = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
         if not question.is_automatic or len(lines) < 2:
             return amount
-        today = self.company_id._get_collection_today()
+        today = self.company_id._get_own_today()
         due = sum(
             lines.filtered(lambda line: line.date_maturity <= today).mapped(
                 "amount_residual_currency"

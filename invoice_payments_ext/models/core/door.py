@@ -12,6 +12,7 @@ SUBJECTS = {
     "account.move.line": "line_id",
     "account.payment": "payment_id",
     "account.payment.approval": "approval_id",
+    "account.payment.promise": "promise_id",
     "account.payment.reversal": "reversal_id",
     "payment.transaction": "transaction_id",
     "res.partner": "partner_id",

@@ -45,6 +45,16 @@ class ResConfigSettings(models.TransientModel):
     token_consent_text = fields.Text(
         related="company_id.token_consent_text", readonly=False
     )
+    auto_pay = fields.Boolean(related="company_id.auto_pay", readonly=False)
+    auto_pay_consent_text = fields.Text(
+        related="company_id.auto_pay_consent_text", readonly=False
+    )
+    charge_second_method = fields.Boolean(
+        related="company_id.charge_second_method", readonly=False
+    )
+    collection_plan_id = fields.Many2one(
+        related="company_id.collection_plan_id", readonly=False
+    )
     portal_amount_choice = fields.Boolean(
         related="company_id.portal_amount_choice", readonly=False
     )
@@ -59,6 +69,15 @@ class ResConfigSettings(models.TransientModel):
     )
     portal_attempt_wait = fields.Integer(
         related="company_id.portal_attempt_wait", readonly=False
+    )
+    promise_by_members = fields.Boolean(
+        related="company_id.promise_by_members", readonly=False
+    )
+    promise_max_open = fields.Integer(
+        related="company_id.promise_max_open", readonly=False
+    )
+    promise_max_days = fields.Integer(
+        related="company_id.promise_max_days", readonly=False
     )
     payment_receipt_mail_template_id = fields.Many2one(
         related="company_id.payment_receipt_mail_template_id", readonly=False

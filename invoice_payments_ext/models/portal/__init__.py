@@ -1,5 +1,6 @@
 from . import account_move
 from . import account_move_member_payment
+from . import account_move_promise
 from . import account_move_words
 from . import account_payment
 from . import payment_transaction

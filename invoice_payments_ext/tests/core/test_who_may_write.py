@@ -1,6 +1,7 @@
 """Who may write which field and call which method, as each kind of user."""
 
 import inspect
+from datetime import date
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -15,7 +16,11 @@ ADDON = "invoice_payments_ext"
 OURS = {ADDON, "account_payment"}
 STAFF = {"record", "refund"}
 # Settings, which are for accounting managers. They move nothing.
-MANAGED = {"payment.decline.rule"}
+MANAGED = {
+    "account.collection.plan",
+    "account.collection.step",
+    "payment.decline.rule",
+}
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
@@ -38,14 +43,22 @@ NEEDS_RECORD = {
     "account.move.action_move_to_credit_balance": [],
     "account.move.apply_credit_balance": [-1],
     "account.move.charge": [False, -1],
+    "account.move.collect_now": [],
     "account.move.issue_and_charge": [],
+    "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
+    "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
+    "account.move.resume_collection": [],
+    "account.move.start_collection": [-1],
     "account.move.line.action_move_to_credit_balance": [],
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
     "account.payment.action_undo_credit_application": [],
+    "account.payment.promise.action_withdraw": [],
+    "account.payment.promise.reschedule": ["2020-01-01"],
+    "account.payment.promise.withdraw": [],
     "account.payment.report_taken_back": ["dispute", -1],
     "account.payment.undo_credit_application": [],
     "payment.transaction.action_cancel_announced": [],
@@ -61,11 +74,13 @@ NEEDS_RECORD = {
     "payment.transaction.retry": [],
     "payment.transaction.void": [],
     "account.credit.balance.send_statement": ["2026-02-01", "2026-01-01"],
+    "res.partner.set_auto_pay": [True],
 }
 NEEDS_REFUND = {
     "account.credit.balance.pay_out": [-1, "Wanted"],
     "account.move.action_undo_write_off": [],
     "account.move.issue_credit_note": [-1],
+    "account.move.stop_collection": [""],
     "account.move.undo_write_off": [],
     "account.move.write_off": [-1, "Small"],
     "account.payment.approval.action_approve": [],
@@ -97,6 +112,7 @@ OPENS = {
     "account.move.action_create_credit_note",
     "account.move.action_create_payment",
     "account.move.action_issue_and_charge",
+    "account.move.action_promise_to_pay",
     "account.move.action_write_off",
     "account.move.get_payment_rows",
     "account.move.get_payment_section",
@@ -104,6 +120,7 @@ OPENS = {
     "account.payment.action_refund_wizard",
     "account.payment.action_report_taken_back",
     "account.payment.approval.action_reject",
+    "account.payment.promise.action_reschedule",
     "account.payment.reversal.action_open_gateway",
     "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
@@ -116,9 +133,11 @@ OPENS = {
     "payment.transaction.action_show_finish_link",
     "res.partner.action_adjust_credit_balance",
     "res.partner.action_open_credit_balance",
+    "res.partner.action_open_promises",
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
+    "account.move.action_toggle_block_payment",
     "account.move.button_cancel",
     "account.move.button_draft",
     "account.move.js_assign_outstanding_line",
@@ -134,6 +153,7 @@ ELSEWHERE = {
     "account.payment.tie.out.accept",
     "payment.token.give_to_company",
     "payment.token.use_for_charges",
+    "res.partner.switch_auto_pay",
 }
 
 
@@ -266,7 +286,7 @@ class TestWhoMayWrite(CreditCommon):
         for model, record in self.records.items():
             self.assertTrue(record, model)
             for name, rule in self.get_listed(model).items():
-                if rule in (Rule.FREE, Rule.LESS):
+                if rule in (Rule.FREE, Rule.LESS, Rule.BUTTON):
                     continue
                 value = self.get_other_value(record, name)
                 for kind, user in self.get_users():
@@ -397,9 +417,11 @@ class TestWhoMayWrite(CreditCommon):
         self.company.payment_approval_limit = 0
         self.assertEqual(request._name, "account.payment.approval")
         self._keep()
+        due = self.make_invoice(500, invoice_date_due=date.today())
         run = self.invoice.propose_charge_run()
         records = {
             **self.records,
+            "account.payment.promise": due.promise_to_pay(date=date.today()),
             "account.charge.run": run,
             "account.charge.run.line": run.line_ids,
             "account.move": self.invoice,

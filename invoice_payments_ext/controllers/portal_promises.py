@@ -1,0 +1,65 @@
+from odoo.exceptions import AccessError, MissingError, UserError
+from odoo.http import request, route
+
+from odoo.addons.account_payment.controllers.portal import PortalAccount
+
+REFUSED = "invoice_payments_ext.promise_refused"
+
+
+class PortalPromises(PortalAccount):
+    """The promises to pay of members, on the page of an invoice."""
+
+    @route(
+        "/my/invoices/<int:invoice_id>/promise",
+        type="http",
+        methods=["POST"],
+        auth="user",
+        website=True,
+    )
+    def portal_promise(self, invoice_id, action="make", **kwargs):
+        """Make, move or withdraw the promise of a member to pay an invoice.
+
+        :param str action: `make`, `move` or `withdraw`.
+        :param kwargs: The fields of the form: `amount`, `date`, `token_id` and
+                       `consent`.
+        """
+        try:
+            invoice = self._document_check_access("account.move", invoice_id)
+        except (AccessError, MissingError):
+            return request.redirect("/my")
+        invoice = request.env["account.move"].browse(invoice.id)
+        try:
+            # What was done before the refusal is undone.
+            with request.env.cr.savepoint():
+                self._change_promise(invoice, action, kwargs)
+        except (UserError, AccessError) as error:
+            request.session[REFUSED] = error.args[0]
+        return request.redirect(invoice.get_portal_url(anchor="promise_to_pay"))
+
+    def _change_promise(self, invoice, action, values):
+        """Do as the form says; the doors check it."""
+        if action == "make":
+            token_id = self._cast_as_int(values.get("token_id"))
+            invoice.promise_to_pay(
+                amount=self._cast_as_float(values.get("amount")),
+                date=values.get("date"),
+                channel="portal",
+                token_id=token_id or None,
+                consent=values.get("consent") if token_id else None,
+            )
+            return
+        promise = invoice.sudo().payment_promise_id.with_user(request.env.user)
+        if action == "move":
+            promise.reschedule(values.get("date"))
+        elif action == "withdraw":
+            promise.withdraw()
+
+    def _invoice_get_page_view_values(self, invoice, access_token, **kwargs):
+        values = super()._invoice_get_page_view_values(invoice, access_token, **kwargs)
+        # In superuser mode, as the visitor: the route checked the access.
+        invoice_sudo = invoice.with_user(request.env.user).sudo()
+        return {
+            **values,
+            "payment_promise": invoice_sudo._get_portal_promise_values(),
+            "promise_refused": request.session.pop(REFUSED, ""),
+        }

@@ -1,0 +1,120 @@
+from lxml.html import fromstring
+
+from odoo import fields, http
+from odoo.tests import JsonRpcException, tagged
+from odoo.tools import mute_logger
+
+from ..portal.common_portal import PortalPaymentCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPromisePortal(PortalPaymentCommon):
+    """A member promises on the page of an invoice, if the company lets members."""
+
+    def setUp(self):
+        super().setUp()
+        self.company.promise_by_members = True
+        self.today = self.company._get_own_today()
+        self.invoice.sudo().invoice_date_due = self.today
+        self._keep()
+
+    def page(self, invoice=None):
+        self._keep()
+        url = (invoice or self.invoice).sudo().get_portal_url()
+        return fromstring(self.url_open(url).text)
+
+    def send(self, action="make", invoice=None, **values):
+        """Send a form of the page, and return the part of the page about promises."""
+        self._keep()
+        data = {
+            "csrf_token": http.Request.csrf_token(self),
+            "action": action,
+            "date": str(fields.Date.add(self.today, days=5)),
+            "amount": "250",
+            **values,
+        }
+        invoice = invoice or self.invoice
+        response = self.url_open(f"/my/invoices/{invoice.id}/promise", data=data)
+        self.env.invalidate_all()
+        parts = fromstring(response.text).xpath("//section[@id='promise_to_pay']")
+        return " ".join(" ".join(part.text_content().split()) for part in parts)
+
+    def call(self, model, method, record_id, **values):
+        return self.request(
+            f"/web/dataset/call_kw/{model}/{method}",
+            model=model,
+            method=method,
+            args=[[record_id]],
+            kwargs=values,
+        )
+
+    def test_make_move_and_withdraw(self):
+        self.assertTrue(self.page().xpath("//form[contains(@class, 'o_promise_make')]"))
+        words = self.send()
+        promise = self.invoice.sudo().payment_promise_id
+        self.assertEqual((promise.channel, promise.user_id), ("portal", self.member))
+        self.assertRegex(words, r"You promised to pay \$.250.00 by")
+        self.assertNotIn("We will charge", words)
+        words = self.send("move", date=str(fields.Date.add(self.today, days=31)))
+        self.assertIn("at the latest", words)
+        self.send("move", date=str(fields.Date.add(self.today, days=9)))
+        self.assertEqual(promise.date, fields.Date.add(self.today, days=9))
+        self.assertEqual(len(promise.date_ids), 2)
+        self.send("withdraw")
+        self.assertEqual(promise.state, "withdrawn")
+        self.assertIn("Promise", self.send())
+        self.invoice.sudo().payment_promise_id.state = "broken"
+        self.assertIn("was not kept", self.send())
+
+    def test_a_charge_on_that_day(self):
+        self.token.sudo().partner_id = self.partner
+        form = self.page().xpath("//form[contains(@class, 'o_promise_make')]")[0]
+        self.assertIn("Charge", form.text_content())
+        version = form.xpath(".//input[@name='consent']/@value")[0]
+        self.assertIn("has changed", self.send(token_id=self.token.id, consent="x"))
+        words = self.send(token_id=self.token.id, consent=version)
+        self.assertIn("We will charge", words)
+        promise = self.invoice.sudo().payment_promise_id
+        self.assertEqual(promise.token_id, self.token)
+        self.assertIn("I agree that", promise.consent_text)
+        self.assertEqual(promise.consent_user_id, self.member)
+        self.assertFalse(self.gateway.requests)
+        other = self.make_invoice(50)
+        self.token.sudo().partner_id = self.stranger.partner_id
+        words = self.send(
+            amount="20", token_id=self.token.id, consent=version, invoice=other
+        )
+        self.assertIn("do not have access", words)
+        self.assertFalse(other.sudo().payment_promise_id)
+
+    def test_others_and_where_the_company_takes_none(self):
+        self.send()
+        promise = self.invoice.sudo().payment_promise_id
+        other = self.make_invoice(50)
+        self.company.promise_by_members = False
+        self.assertFalse(self.page(other).xpath("//form[@class='o_promise_make mt-3']"))
+        self.assertIn("taken by the staff", self.send(invoice=other, amount="20"))
+        self.company.promise_by_members = True
+        self._keep()
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.send("withdraw")
+        date = str(self.today)
+        for call in (
+            ("account.payment.promise", "withdraw", promise.id),
+            ("account.payment.promise", "read", promise.id),
+            ("account.move", "promise_to_pay", other.id),
+        ):
+            values = {"date": date, "channel": "portal"} if "move" in call[0] else {}
+            with (
+                self.subTest(call),
+                mute_logger("odoo.http"),
+                self.assertRaises(JsonRpcException),
+            ):
+                self.call(*call, **values)
+        self._keep()
+        self.assertEqual(promise.state, "open")
+        self.assertFalse(other.sudo().payment_promise_id)
+        self.authenticate(None, None)
+        page = self.page(other)
+        self.assertFalse(page.xpath("//section[@id='promise_to_pay']"))
+        self.assertFalse(self.page().xpath("//section[@id='promise_to_pay']"))
