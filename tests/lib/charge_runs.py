@@ -32,11 +32,11 @@ def confirm_run(world, invoice_ids, client=None, kind="charge"):
 
 def run_lanes(world, *lanes):
     """Run lanes at the same moment, until each finds nothing that it can take."""
+    lanes = lanes or get_lanes(world)[:1]
+    tabs = [world.open_tab("admin") for _lane in lanes]
     calls = [
-        lambda lane=lane, tab=world.open_tab("admin"): tab.call(
-            "ir.cron", "method_direct_trigger", [lane]
-        )
-        for lane in lanes or get_lanes(world)[:1]
+        lambda lane=lane, tab=tab: tab.call("ir.cron", "method_direct_trigger", [lane])
+        for lane, tab in zip(lanes, tabs, strict=True)
     ]
     _done, errors = act_at_once(calls)
     assert not errors, errors
