@@ -37,7 +37,7 @@ from .credit_notes import (
     test_credit_note_dialog,
 )
 from .external import test_external
-from .gateways import test_declines
+from .gateways import test_declines, test_expiry
 from .mail import (
     test_mail,
     test_receipt,
