@@ -105,6 +105,22 @@ def prepare_dialog(res_model, name, **defaults):
     }
 
 
+def prepare_form(record, name):
+    """Return the client action that opens the form of a record.
+
+    :param recordset record: The record.
+    :param str name: The title.
+    :rtype: dict
+    """
+    return {
+        "type": "ir.actions.act_window",
+        "res_model": record._name,
+        "res_id": record.id,
+        "views": [(False, "form")],
+        "name": name,
+    }
+
+
 def prepare_notification(title, message, kind="success"):
     """Return the client action that tells a person something and closes the dialog.
 

@@ -12,6 +12,8 @@ from . import write_offs
 from . import credit
 from . import taken_back
 from . import promises
+from . import collection
+from . import runs
 from . import section
 from . import portal
 from . import mail

@@ -1,3 +1,4 @@
+from . import account_charge_run
 from . import account_credit_balance_adjust
 from . import account_credit_balance_pay_out
 from . import account_credit_balance_statement

@@ -173,7 +173,7 @@ class Adyen(Api):
             item["originalReference"] = charge.id
         item["additionalData"] = {"hmacSignature": self._sign(item)}
         body = {
-            "live": "false",
+            "live": "true",
             "notificationItems": [{"NotificationRequestItem": item}],
         }
         yield Webhook("/payment/adyen/notification", json.dumps(body).encode())

@@ -40,7 +40,7 @@ class Operation:
 
     id: str  # The provider's own, as the module stores it in `provider_reference`.
     # 'charge', 'capture', 'void' or 'refund'; a 'dispute' takes the money of a charge
-    # back, and a 'reinstatement' returns it.
+    # back, and a 'reinstatement' returns it; the provider takes a 'fee' for it.
     kind: str
     amount: int  # In minor units, as the provider counts them.
     currency: str
@@ -126,6 +126,9 @@ class Api:
     partner_values = {}
     # Kinds of requests whose answer says no more than that it was received.
     answers_later = ()
+    # Whether it tells what became of a charge, or answers a repeated one as the first.
+    answers_questions = True
+    dispute_fee = 0  # Of each dispute, in minor units, if its notifications name it.
     # Features or scenarios that the provider or its module does not have, each with the
     # reason; see `scenarios`.
     not_offered = {}
@@ -344,21 +347,25 @@ class Api:
             by_merchant=False,
         )
 
-    def dispute(self, charge):
+    def dispute(self, charge, amount=None):
         """Take the money of a charge back, as the bank of the customer does.
 
+        :param int amount: In minor units; all of the charge if not given.
         :return: The operation; no webhook was sent yet.
         :rtype: Operation
         """
-        return self.add(
+        dispute = self.add(
             "dispute",
-            charge.amount,
+            charge.amount if amount is None else amount,
             None,
             id_prefix="dp_",
             parent=charge,
             by_merchant=False,
             data={"state": "open"},
         )
+        if self.dispute_fee:
+            self.add("fee", self.dispute_fee, None, parent=charge, by_merchant=False)
+        return dispute
 
     def close_dispute(self, dispute, state):
         """Decide a dispute: it is won, and the money returns, or lost.
@@ -387,11 +394,8 @@ class Api:
         :return: The HTTP status of the last answer to each.
         :rtype: list[int]
         """
-        return [
-            self.send(webhook)
-            for _ in range(times)
-            for webhook in self.build_webhooks(operation)
-        ]
+        webhooks = list(self.build_webhooks(operation))
+        return [self.send(webhook) for webhook in webhooks * times]
 
     def send(self, webhook):
         for _ in range(WEBHOOK_TRIES):

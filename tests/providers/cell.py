@@ -1,5 +1,7 @@
 """One cell of the table: a scenario with one provider."""
 
+import time
+
 UNRESOLVED = ("sent", "unknown", "pending")
 
 
@@ -34,6 +36,14 @@ class Cell:
         self.invoice_ids.append(self.invoice_id)
         self.attempt_id = self.shop.charge(self.invoice_id, self.token_id, **values)
         return self.attempt
+
+    def charge_and_keep_webhooks(self):
+        """Charge a new invoice over 100.
+
+        :return: The provider's webhooks about it, which are still on their way.
+        """
+        self.charge()
+        return list(self.api.build_webhooks(self.operation))
 
     def authorize(self):
         """Let a new invoice be authorized, with the right to capture it later."""
@@ -149,6 +159,13 @@ class Cell:
             if row.kind == kind and key not in self.mark["operations"]
         ]
 
+    def wait_for_operation(self, kind, timeout=20):
+        """Wait until the provider has carried a late request out."""
+        end = time.monotonic() + timeout
+        while not self.get_operations(kind):
+            assert time.monotonic() < end, f"no {kind} was carried out"
+            time.sleep(0.05)
+
     def get_last(self, kind):
         return self.get_operations(kind)[-1]
 
@@ -167,7 +184,11 @@ class Cell:
 
     def tell(self, operation, times=1):
         """Send the webhooks of an operation; each must be accepted."""
-        answers = self.api.deliver(operation, times)
+        self.send(list(self.api.build_webhooks(operation)) * times)
+
+    def send(self, webhooks):
+        """Send webhooks, which may be old ones; each must be accepted."""
+        answers = [self.api.send(webhook) for webhook in webhooks]
         assert set(answers) <= {200}, f"the webhooks were answered with {answers}"
         self.run_resolver()
 
@@ -228,6 +249,22 @@ class Cell:
             if row.status == "succeeded"
         ]
         assert moved == list(amounts), f"the provider moved {moved}, not {amounts}"
+
+    def expect_reversals(self, *expected):
+        """Check the records of money taken back: their states and amounts, in order."""
+        rows = self.shop.query(
+            """
+            SELECT reversal.state, reversal.amount, reversal.fee_amount
+              FROM account_payment_reversal AS reversal
+              JOIN account_payment AS payment ON payment.id = reversal.payment_id
+             WHERE payment.payment_transaction_id = %s ORDER BY reversal.id
+            """,
+            self.attempt_id,
+        )
+        found = [(row["state"], row["amount"]) for row in rows]
+        assert found == list(expected), f"{found} was taken back, not {expected}"
+        fee = self.api.dispute_fee / self.api.minor_units
+        assert {row["fee_amount"] or 0 for row in rows} == {fee}
 
     def expect_agreement(self):
         """Check that record, transactions, payments, ledger and tie-out agree."""

@@ -10,6 +10,7 @@ MONEY = Decimal("0.01")
 # The sign of the money that the kinds of operations move.
 MOVES = {"charge": 1, "capture": 1, "refund": -1}
 TAKEN_BACK = {"dispute": -1, "reinstatement": 1}
+FEES = {"fee": -1}
 
 
 class Comparison(Referee):
@@ -92,9 +93,13 @@ class Comparison(Referee):
                 moved.setdefault(charge.reference, []).append(amount)
         return moved
 
-    def _list_moved(self, api, mark):
-        """Return all amounts that moved, with those that were taken back."""
-        amounts = self._get_moved(api, mark, {**MOVES, **TAKEN_BACK})
+    def _list_moved(self, api, mark, others=None):
+        """Return all amounts that moved, with those that were taken back.
+
+        :param dict others: The signs of other operations to be counted.
+        """
+        signs = {**MOVES, **TAKEN_BACK, **(others or {})}
+        amounts = self._get_moved(api, mark, signs)
         came_back = [
             sign * _round(row.amount / api.minor_units)
             for key, row in api.operations.items()
@@ -185,7 +190,7 @@ class Comparison(Referee):
             mark["line"],
         )
         booked = sorted(_round(row["amount"]) for row in rows)
-        moved = sorted(self._list_moved(api, mark))
+        moved = sorted(self._list_moved(api, mark, FEES))
         if booked != moved:
             yield f"the provider moved {_join(moved)}, the ledger has {_join(booked)}"
 

@@ -41,7 +41,11 @@ class Flutterwave(Api):
         "reads": "the module reads nothing after a charge",
     }
     defects = dict.fromkeys(
-        ("refund made at the provider", "two partial refunds made at the provider"),
+        (
+            "refund made at the provider",
+            "refund made at the provider, told before the charge",
+            "two partial refunds made at the provider",
+        ),
         "it ignores the notification of a refund, so record it as a refund outside",
     )
 

@@ -24,6 +24,7 @@ FEATURES = (
     "pending refunds",
     "late failures",  # A refund may fail after it succeeded.
     "disputes",  # The provider tells of money that the customer's bank takes back.
+    "partial disputes",  # It tells the amount.
 )
 # Errors that have nothing to do with the customer's card.
 REFUSALS = ("401", "403", "404", "409", "429")
@@ -179,6 +180,28 @@ def charge_error_after(cell):
     cell.learn(cell.operation)
     cell.expect("succeeded")
     cell.expect_paid(100)
+
+
+@scenario("charge, answer later than the time-out")
+def charge_answer_late(cell):
+    """The provider carries it out after nobody waits any more: found by asking."""
+    with cell.shop.short_timeout() as timeout:
+        cell.api.wish(delay=2 * timeout)
+        cell.charge()
+    cell.expect("unknown")
+    cell.expect_told("")
+    cell.expect_moved("charge")
+    cell.wait_for_operation("charge")
+    if cell.api.answers_questions:
+        cell.shop.run_resolver()
+    else:
+        cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+    if "webhooks" not in cell.api.not_offered:
+        cell.tell(cell.operation, times=2)
+        cell.expect_paid(100)
 
 
 @scenario("charge, junk for an answer")
@@ -460,6 +483,22 @@ def refunds_in_dashboard(cell):
     cell.expect_paid(40)
 
 
+@scenario("refund made at the provider, told before the charge", "webhooks")
+def refund_in_dashboard_told_first(cell):
+    """Its notification comes twice at once, and that of the charge after it."""
+    webhooks = cell.charge_and_keep_webhooks()
+    cell.api.end_day()
+    amount = 30 * cell.api.minor_units
+    operation = cell.api.make_in_dashboard("refund", cell.operation, amount)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(cell.api.deliver, [operation] * 2))
+    cell.run_resolver()
+    cell.expect_paid(70)
+    cell.send(webhooks)
+    cell.tell(operation)
+    cell.expect_paid(70)
+
+
 @scenario("capture made at the provider", "captures", "webhooks")
 def capture_in_dashboard(cell):
     cell.authorize()
@@ -473,30 +512,6 @@ def void_in_dashboard(cell):
     cell.authorize()
     cell.tell(cell.api.make_in_dashboard("void", cell.operation))
     cell.expect("canceled")
-    cell.expect_paid(0)
-
-
-# === TAKEN BACK === #
-
-
-def dispute(cell, state):
-    """Let a charge be disputed and the dispute be decided; all webhooks come twice."""
-    cell.charge()
-    operation = cell.api.dispute(cell.operation)
-    cell.tell(operation, times=2)
-    cell.expect_paid(100)  # It is parked, until it is decided.
-    cell.tell(cell.api.close_dispute(operation, state), times=2)
-
-
-@scenario("charge disputed, and won", "disputes")
-def dispute_won(cell):
-    dispute(cell, "won")
-    cell.expect_paid(100)
-
-
-@scenario("charge disputed, and lost", "disputes")
-def dispute_lost(cell):
-    dispute(cell, "lost")
     cell.expect_paid(0)
 
 

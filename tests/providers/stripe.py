@@ -46,6 +46,7 @@ class Stripe(Api):
     title = "Stripe"
     decline_reason = ERRORS["declined"]["message"]
     idempotency_header = "idempotency-key"
+    dispute_fee = 1500
     ROUTES = (
         ("POST", "/v1/payment_intents", "charge", "create_intent"),
         ("GET", "/v1/payment_intents", "read", "list_intents"),
@@ -227,9 +228,10 @@ class Stripe(Api):
         }
 
     def _present_dispute(self, operation, state):
-        moves = [{"amount": -operation.amount, "fee": 0}]
-        if state == "won":
-            moves.append({"amount": operation.amount, "fee": 0})
+        fee = {"fee": self.dispute_fee, "currency": operation.currency.lower()}
+        moves = [{"amount": -operation.amount, **fee}]
+        if state == "won":  # The fee stays.
+            moves.append({"amount": operation.amount, **fee, "fee": 0})
         return {
             "id": operation.id,
             "object": "dispute",

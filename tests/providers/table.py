@@ -5,6 +5,7 @@ CONFIGURE has an extract of it: :func:`format_extract` writes that, and a test c
 
 import textwrap
 
+from . import scenarios_taken_back  # noqa: F401  It adds scenarios.
 from .apis import APIS
 from .scenarios import SCENARIOS, get_gap
 

@@ -25,6 +25,7 @@ class Xendit(Api):
         "xendit_webhook_token": "xnd-callback",
     }
     token_values = {"provider_ref": "5f0410898bcf7a001a00879d"}
+    answers_questions = False
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
         "disputes": "its notifications of disputes are not read: a person reports them",

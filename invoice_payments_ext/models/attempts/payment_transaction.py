@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ...tools import OURS, prepare_notification
+from ...tools import OURS, prepare_form, prepare_notification
 from ..states import OUTCOMES, POSTED_STATES, get_outcome
 from .outcome_words import CHARGE_WORDS, REFUND_WORDS
 
@@ -216,13 +216,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [(False, "form")],
-            "name": self.reference,
-        }
+        return prepare_form(self, self.reference)
 
     def _get_outcome_notification(self):
         """Return the client action that tells a person the outcome of this attempt.

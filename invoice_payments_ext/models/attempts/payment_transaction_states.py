@@ -8,7 +8,7 @@ from .payment_transaction import ONLINE_OPERATIONS
 
 # The methods of rooms instead of a change of state. Each gets the allowed states, the
 # new state and its message, and returns the transactions that keep theirs.
-INSTEAD_OF_STATE = ("_take_back_late_failures",)
+INSTEAD_OF_STATE = ("_take_back_late_failures", "_keep_failed_refunds")
 
 # How long the schedule leaves an attempt to the page that started it.
 PAGE_DELAY = timedelta(minutes=1)

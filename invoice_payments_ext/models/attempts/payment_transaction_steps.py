@@ -38,7 +38,12 @@ CHECKED_BEFORE_SENDING = (
     "_check_mode",
     "_check_settled_at_authorize",
     "_check_not_refused_meanwhile",
+    "_check_auto_pay_still_on",
 )
+
+# The methods after a request ended with an error, before the attempt is recorded. Each
+# method gets the error of the HTTP client, or None; it writes nothing.
+AFTER_REFUSAL_METHODS = ("_note_overload",)
 
 # The modules that send the amount of a refund as they find it.
 AMOUNT_ABOVE_ZERO = ("authorize",)
@@ -238,6 +243,8 @@ class PaymentTransaction(models.Model):
         """
         _logger.info("Request of %s ended with an error", self.reference, exc_info=True)
         transport_error = get_transport_error(error)
+        for name in AFTER_REFUSAL_METHODS:
+            getattr(self, name)(transport_error)
         if answer.refusal and transport_error is None:
             return  # It follows from the error that was collected before.
         refusal = self.provider_id._classify_refusal(self, error)

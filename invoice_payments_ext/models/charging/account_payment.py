@@ -34,6 +34,27 @@ class AccountPayment(models.Model):
         for payment in charges:
             payment._check_charge_to_post(taken)
 
+    def _check_charged(self):
+        """Check that payments which become posted charged the method that they name.
+
+        :raise UserError: Naming one that did not.
+        """
+        if self.env.su:
+            return
+        for payment in self:
+            if (
+                payment.payment_type == "inbound"
+                and payment.payment_token_id
+                and not payment.payment_transaction_id
+            ):
+                raise UserError(
+                    self.env._(
+                        "%s names a saved payment method: use Confirm, which charges "
+                        "it.",
+                        payment.display_name,
+                    )
+                )
+
     def _check_charge_to_post(self, taken):
         """Check that this locked payment may charge its method now.
 

@@ -70,14 +70,7 @@ class AccountIdempotencyKey(models.Model):
                     MAX_KEY,
                 )
             )
-        known = self.sudo().search(
-            [
-                ("key", "=", key),
-                ("user_id", "=", self.env.uid),
-                ("company_id", "=", company.id),
-            ],
-            limit=1,
-        )
+        known = self.sudo().search(self._get_key_domain(key, company), limit=1)
         if not known:
             return None
         if known.door != door or known.arguments != json.loads(json.dumps(arguments)):
@@ -89,6 +82,26 @@ class AccountIdempotencyKey(models.Model):
                 )
             )
         return self.env[known.res_model].browse(known.res_ids)
+
+    @api.model
+    def _get_known_result(self, key, company):
+        """Return the records of an earlier request of this user, of any values.
+
+        :param str key: The key, which only the caller's own code makes.
+        :param res.company company: The company that the request was for.
+        :return: None when the key is new.
+        :rtype: recordset or None
+        """
+        known = self.sudo().search(self._get_key_domain(key, company), limit=1)
+        return self.env[known.res_model].browse(known.res_ids) if known else None
+
+    def _get_key_domain(self, key, company):
+        """Return the domain of the request of this user with a key."""
+        return [
+            ("key", "=", key),
+            ("user_id", "=", self.env.uid),
+            ("company_id", "=", company.id),
+        ]
 
     @api.model
     def _remember(self, key, company, door, arguments, records):

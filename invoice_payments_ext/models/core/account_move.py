@@ -5,8 +5,11 @@ from odoo.exceptions import LockError, UserError
 
 from ...tools import OURS, without_defaults
 
-# The fields of an entry that rooms keep to: whether it is posted, and whose it is.
-WATCHED_FIELDS = frozenset(("state", "partner_id", "company_id", "currency_id"))
+# The fields of an entry that rooms keep to: whether it is posted, whose it is, and when
+# it is due.
+WATCHED_FIELDS = frozenset(
+    ("state", "partner_id", "company_id", "currency_id", "invoice_date_due")
+)
 
 # The methods of rooms around a change of these, in this order.
 BEFORE_CHANGE = (
@@ -15,10 +18,15 @@ BEFORE_CHANGE = (
     "_unmatch_spent_credit",
 )
 
-AFTER_CHANGE = ("_enter_credit_lines", "_recheck_promises")
+AFTER_CHANGE = (
+    "_enter_credit_lines",
+    "_recheck_promises",
+    "_follow_collection_change",
+)
 
 # The rooms act around the posting of entries: each is a context manager.
 AROUND_POSTING = (
+    "_starting_collection",
     "_paying_issued_from_credit",
     "_taking_prepayments",
     "_checking_credited",
@@ -107,6 +115,12 @@ class AccountMove(models.Model):
     def button_cancel(self):
         self._check_can_be_undone("reset")
         return super().button_cancel()
+
+    def action_toggle_block_payment(self):
+        """Let Odoo's own button write the state of payment, which is sealed."""
+        self.check_access("write")
+        unsealed = self.with_context(written_by_door=OURS)
+        return super(AccountMove, unsealed).action_toggle_block_payment()
 
     # === BUSINESS METHODS - HELPERS === #
 

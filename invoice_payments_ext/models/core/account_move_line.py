@@ -1,4 +1,6 @@
-from odoo import models
+from odoo import api, models
+
+from ...tools import OURS
 
 
 class AccountMoveLine(models.Model):
@@ -6,6 +8,14 @@ class AccountMoveLine(models.Model):
 
     _name = "account.move.line"
     _inherit = ["payment.seal.mixin", "account.move.line"]
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _reconcile_plan(self, reconciliation_plan):
+        """Say that the amounts are computed here, and not by a client."""
+        computed = self.with_context(reconciled_by_code=OURS)
+        return super(AccountMoveLine, computed)._reconcile_plan(reconciliation_plan)
 
     # === GETTERS === #
 

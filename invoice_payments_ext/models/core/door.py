@@ -5,6 +5,8 @@ from dataclasses import dataclass
 # The key of a record among the arguments of an idempotency key, and the field with
 # it in a request for approval.
 SUBJECTS = {
+    "account.charge.run": "run_id",
+    "account.charge.run.line": "line_id",
     "account.credit.balance": "balance_id",
     "account.move": "move_id",
     "account.move.line": "line_id",

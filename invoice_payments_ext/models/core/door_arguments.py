@@ -127,10 +127,14 @@ ARGUMENTS = {
     "journal_id": Argument(ID, _lt("The journal"), "account.journal"),
     "kind": Argument(TEXT, _lt("The kind")),
     "line_id": Argument(ID, _lt("The line"), "account.move.line"),
+    "limit": Argument(NUMBER, _lt("The largest charge")),
     "lines": Argument(ROWS, _lt("The lines")),
     "memo": Argument(TEXT, _lt("The memo")),
     "note": Argument(TEXT, _lt("The internal note")),
+    "notice_days": Argument(NUMBER, _lt("The days of notice")),
     "notify": Argument(TRUTH, _lt("Whether the customer is told")),
+    "on": Argument(TRUTH, _lt("Whether it is on")),
+    "plan_id": Argument(ID, _lt("The plan"), "account.collection.plan"),
     "payment_id": Argument(ID, _lt("The payment"), "account.payment"),
     "payment_method_id": Argument(ID, _lt("The payment method"), "payment.method"),
     "payment_method_line_id": Argument(
@@ -146,7 +150,9 @@ ARGUMENTS = {
     "tab": Argument(TEXT, _lt("The browser tab")),
     "to": Argument(TEXT, _lt("The destination")),
     "token_id": Argument(ID, _lt("The saved payment method"), "payment.token"),
+    "until": Argument(DATE, _lt("The day on which it goes on")),
     "use_credit": Argument(TRUTH, _lt("Whether credit is used")),
+    "words": Argument(TEXT, _lt("The totals in words")),
 }
 
 

@@ -65,7 +65,7 @@ class PaymentSealMixin(models.AbstractModel):
         """
         values = super().default_get(fields)
         for name in self._filter_sealed(values):
-            if self._get_seal(name).rule is Rule.NEVER:
+            if self._get_seal(name).rule in (Rule.NEVER, Rule.BUTTON):
                 del values[name]
                 if default := self._fields[name].default:
                     values |= self._convert_to_write({name: default(self)})
@@ -128,6 +128,8 @@ class PaymentSealMixin(models.AbstractModel):
         match seal.rule:
             case Rule.NEVER:
                 return True
+            case Rule.BUTTON:
+                return not self and value != "draft"
             case Rule.LESS:
                 return bool(self and value and not all(records.mapped(name)))
             case Rule.ONCE:

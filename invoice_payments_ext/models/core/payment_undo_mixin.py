@@ -1,5 +1,20 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
+
+# The records that are kept for good, by the models that they are about: the model and
+# the field of each. A record that one of them is about is cancelled and not deleted.
+KEPT_BY = {
+    "account.move": (
+        ("account.payment.approval", "move_id"),
+        ("account.payment.approval", "invoice_id"),
+        ("account.move", "written_off_invoice_id"),
+        ("account.credit.balance.entry", "invoice_id"),
+    ),
+    "account.payment": (
+        ("account.payment.approval", "payment_id"),
+        ("account.payment.reversal", "payment_id"),
+    ),
+}
 
 
 class PaymentUndoMixin(models.AbstractModel):
@@ -18,6 +33,23 @@ class PaymentUndoMixin(models.AbstractModel):
 
     # The methods that name blockers, in the order in which people are told.
     _undo_blockers = ()
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_kept(self):
+        """Say which record is in the way, in the place of an error of the database."""
+        for model, name in KEPT_BY[self._name]:
+            kept_sudo = self.env[model].sudo().with_context(active_test=False)
+            kept_sudo = kept_sudo.search([(name, "in", self.ids)], limit=1)
+            if kept_sudo:
+                raise UserError(
+                    self.env._(
+                        "%(record)s cannot be deleted: %(kept)s (%(kind)s) is about "
+                        "it. Cancel it instead.",
+                        record=kept_sudo[name].display_name,
+                        kept=kept_sudo.display_name,
+                        kind=kept_sudo._description,
+                    )
+                )
 
     def _check_can_be_undone(self, way):
         """Check that these records can be undone.

@@ -48,6 +48,16 @@ class ResConfigSettings(models.TransientModel):
     token_consent_text = fields.Text(
         related="company_id.token_consent_text", readonly=False
     )
+    auto_pay = fields.Boolean(related="company_id.auto_pay", readonly=False)
+    auto_pay_consent_text = fields.Text(
+        related="company_id.auto_pay_consent_text", readonly=False
+    )
+    charge_second_method = fields.Boolean(
+        related="company_id.charge_second_method", readonly=False
+    )
+    collection_plan_id = fields.Many2one(
+        related="company_id.collection_plan_id", readonly=False
+    )
     portal_amount_choice = fields.Boolean(
         related="company_id.portal_amount_choice", readonly=False
     )

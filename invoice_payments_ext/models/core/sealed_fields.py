@@ -24,6 +24,7 @@ class Rule(Enum):
     NEW = "new"  # As long as the record was never posted.
     DRAFT = "draft"  # As long as the record is a draft.
     LESS = "less"  # To take it away: archived, and not restored.
+    BUTTON = "button"  # By the buttons of Odoo, which check. Not on a new record.
     FREE = "free"
 
 
@@ -45,11 +46,18 @@ _RESET = _lt("Reset it to draft first.")
 _TAKEN_BACK = _lt("Use Taken back on the payment.")
 _PROMISE = _lt("Use Promise to pay on the invoice.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
+_RUN = _lt("A run follows its lines: use Confirm, Stop, Resume, Change or Drop.")
+_CONFIRM = _lt("It starts as a draft: use Confirm.")
+_COMPUTED = _lt("It follows the journal items and their reconciliation.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
+
+_COLLECTION = _lt("Start, pause, resume or stop the collection of the invoice.")
 
 _FREE = Seal(Rule.FREE)
 
 SEALED_FIELDS = {
+    "account.charge.run": {ALL: Seal(Rule.NEVER, _RUN)},
+    "account.charge.run.line": {ALL: Seal(Rule.NEVER, _RUN)},
     "payment.transaction": {ALL: Seal(Rule.NEVER, _ATTEMPT)},
     "payment.token": {
         "provider_id": Seal(Rule.ONCE, _METHOD),
@@ -64,6 +72,8 @@ SEALED_FIELDS = {
         "provider_mode": Seal(Rule.NEVER, _METHOD),
         "expires_on": Seal(Rule.NEVER, _METHOD),
         "expiry_told_days": Seal(Rule.NEVER, _METHOD),
+        "renewed_on": Seal(Rule.NEVER, _METHOD),
+        "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         "consent_text": Seal(Rule.NEVER, _CONSENT),
         "consent_date": Seal(Rule.NEVER, _CONSENT),
         "consent_user_id": Seal(Rule.NEVER, _CONSENT),
@@ -82,6 +92,9 @@ SEALED_FIELDS = {
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         # Odoo's own.
         "move_id": Seal(Rule.ONCE, _RESET),
+        "state": Seal(Rule.BUTTON, _CONFIRM),
+        "is_matched": Seal(Rule.NEVER, _COMPUTED),
+        "is_reconciled": Seal(Rule.NEVER, _COMPUTED),
     },
     "account.move": {
         "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
@@ -93,15 +106,47 @@ SEALED_FIELDS = {
         "taken_back_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_promise_id": Seal(Rule.NEVER, _PROMISE),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
+        "auto_pay_excluded": _FREE,
+        "collection_ids": Seal(Rule.NEVER, _COLLECTION),
+        "has_collection": Seal(Rule.NEVER, _COLLECTION),
         "apply_credit": Seal(
             Rule.DRAFT, _lt("Use Apply credit in the Payments section.")
         ),
         # Odoo's own.
         "reversed_entry_id": Seal(Rule.NEW, _CREDIT_NOTE),
         "origin_payment_id": Seal(Rule.NEW, _RESET),
+        **dict.fromkeys(
+            (
+                "amount_residual",
+                "amount_residual_signed",
+                "amount_tax",
+                "amount_tax_signed",
+                "amount_total",
+                "amount_total_in_currency_signed",
+                "amount_total_signed",
+                "amount_untaxed",
+                "amount_untaxed_in_currency_signed",
+                "amount_untaxed_signed",
+                "payment_state",
+            ),
+            Seal(Rule.NEVER, _COMPUTED),
+        ),
     },
     "account.move.line": {
         "credited_line_id": Seal(Rule.NEW, _CREDIT_NOTE),
+        # Odoo's own.
+        **dict.fromkeys(
+            (
+                "amount_residual",
+                "amount_residual_currency",
+                "full_reconcile_id",
+                "matched_credit_ids",
+                "matched_debit_ids",
+                "payment_id",
+                "reconciled",
+            ),
+            Seal(Rule.NEVER, _COMPUTED),
+        ),
     },
     "account.partial.reconcile": {
         name: Seal(Rule.ONCE, _RECONCILE)
@@ -123,6 +168,10 @@ SEALED_FIELDS = {
     # Settings, which are for administrators.
     "res.company": dict.fromkeys(
         (
+            "auto_pay",
+            "auto_pay_consent_text",
+            "charge_second_method",
+            "collection_plan_id",
             "credit_accounts_confirmed",
             "credit_adjustment_account_id",
             "credit_applied_at_issue",

@@ -29,6 +29,7 @@ class AccountMove(models.Model):
         readonly=False,
         precompute=True,
         copy=False,
+        tracking=True,
         help="Pay this invoice from the customer's credit balance when it is issued.",
     )
     available_credit = fields.Monetary(

@@ -40,6 +40,7 @@ class ResCompany(models.Model):
     )
     credit_accounts_confirmed = fields.Boolean(
         string="Accounts Confirmed",
+        tracking=True,
         help="A person has looked at the accounts that were chosen automatically.",
     )
     credit_applied_at_issue = fields.Boolean(

@@ -16,6 +16,10 @@ ADJUST_CREDIT_BALANCE = Door(
 )
 
 
+# The methods of rooms after contacts were changed. Each gets the values.
+AFTER_PARTNER_CHANGE = ("_wake_collections_of_default",)
+
+
 class ResPartner(models.Model):
     """The credit of a customer, and how it is adjusted by hand."""
 
@@ -150,6 +154,8 @@ class ResPartner(models.Model):
             self.env["account.move"]._follow_credit_switch(
                 [("commercial_partner_id", "in", switched.ids)]
             )
+        for name in AFTER_PARTNER_CHANGE:
+            getattr(self, name)(vals)
         return result
 
     def _log_kept_credit(self, owners):

@@ -97,5 +97,10 @@ class AccountMove(models.Model):
                     "credit_move_id": payment_line.id,
                 }
             )
-        partials = self.env["account.partial.reconcile"].create(vals_list)
+        partials = (
+            self.env["account.partial.reconcile"]
+            .with_context(reconciled_by_code=OURS)
+            .create(vals_list)
+            .with_env(self.env)
+        )
         partials._create_tax_cash_basis_moves()

@@ -14,7 +14,7 @@ SEVERITY = [name for name, _label in DECLINE_CLASSES]
 
 
 class PaymentDeclineRule(models.Model):
-    """What a code means with which a payment was declined."""
+    """What a code means with which a payment was declined, or a debit came back."""
 
     _name = "payment.decline.rule"
     _description = "Decline Rule"
@@ -32,6 +32,7 @@ class PaymentDeclineRule(models.Model):
             ("gateway", "Code of the gateway"),
             ("network", "Code of the card's network"),
             ("advice", "Advice of the card's network"),
+            ("return", "Reason of a returned debit"),
         ],
         required=True,
         default="gateway",

@@ -35,6 +35,12 @@ class PaymentTransaction(models.Model):
         copy=False,
         help="The advice of the card's network on trying again.",
     )
+    decline_return_code = fields.Char(
+        string="Reason of the Return",
+        readonly=True,
+        copy=False,
+        help="The code with which the customer's bank sent the debit back later.",
+    )
     decline_reason = fields.Char(
         readonly=True,
         copy=False,
@@ -133,6 +139,22 @@ class PaymentTransaction(models.Model):
         ):
             self.state_message = self.decline_reason
 
+    def _keep_return_code(self, code):
+        """Keep why the debit of this charge came back, and stop charges that must not be.
+
+        :param str code: The code of the bank; empty if the money is here after all.
+        """
+        self.ensure_one()
+        if code == self.decline_return_code or not (code or self.decline_return_code):
+            return
+        self.decline_return_code = code
+        self._classify_decline()
+        token = self.token_id
+        if self.decline_class == "never":
+            token.refused_transaction_id = self
+        elif token.refused_transaction_id == self:
+            token.refused_transaction_id = False
+
     def _classify_decline(self):
         """Find the class of this decline, by the rules of now."""
         # In superuser mode: the rules are the staff's, and attempts also of others.
@@ -144,6 +166,7 @@ class PaymentTransaction(models.Model):
                 "gateway": self.decline_code,
                 "network": self.decline_network_code,
                 "advice": self.decline_advice_code,
+                "return": self.decline_return_code,
             },
         )
         self.decline_not_before = self.last_state_change + wait if wait else False
@@ -161,5 +184,7 @@ class PaymentTransaction(models.Model):
             and self.env._("network %s", self.decline_network_code),
             self.decline_advice_code
             and self.env._("advice %s", self.decline_advice_code),
+            self.decline_return_code
+            and self.env._("returned %s", self.decline_return_code),
         ]
         return ", ".join(filter(None, words)) or self.env._("no code")

@@ -23,6 +23,7 @@ class ResCompany(models.Model):
 
     portal_attempts = fields.Integer(
         prefetch=SELDOM_READ,
+        tracking=True,
         string="Attempts without a Wait",
         default=5,
         help="How many payments that do not succeed can be tried in the portal in a "
@@ -31,6 +32,7 @@ class ResCompany(models.Model):
     )
     portal_address_attempts = fields.Integer(
         prefetch=SELDOM_READ,
+        tracking=True,
         string="From One Address",
         default=20,
         help="The same for all visitors from one address, such as those of an office. "
@@ -38,6 +40,7 @@ class ResCompany(models.Model):
     )
     portal_attempt_wait = fields.Integer(
         prefetch=SELDOM_READ,
+        tracking=True,
         string="First Wait (Minutes)",
         default=1,
         help="How long one waits after these. The wait is doubled with each attempt.",

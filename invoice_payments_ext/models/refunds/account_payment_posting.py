@@ -161,6 +161,8 @@ class AccountPayment(models.Model):
         if self.env.context.get("booked_by_door") is not OURS:
             posting = self.filtered(lambda payment: not payment._is_posted())
             posting._check_level_to_post()
+            if "move_id" not in vals:  # Odoo gives a draft its entry.
+                posting._check_charged()
         again = posting._filter_posted_again()
         result = super(AccountPayment, self._with_entry()).write(vals)
         # Of the other values that are written, too.

@@ -76,3 +76,38 @@ class PaymentProvider(models.Model):
         """Let a provider be switched off although attempts by it are in flight."""
         switched = self.with_context(tokens_switched_off=OURS)
         return super(PaymentProvider, switched)._archive_linked_tokens()
+
+    def _find_serving(self, document, amount):
+        """Find the providers that serve the payment of a document.
+
+        :param document: The `account.move` or `account.payment`.
+        :param float amount: The amount to charge, in the currency of the document.
+        :return: The providers, and for others why they do not.
+        :rtype: tuple
+        """
+        report = {}
+        serving = self._get_compatible_providers(
+            document.company_id.id,
+            document.partner_id.id,
+            amount,
+            currency_id=document.currency_id.id,
+            report=report,
+        )
+        return serving, report.get("providers", {})
+
+    def _get_service_key(self, document, amount):
+        """Return on what it depends whether these providers serve a document.
+
+        :param document: See :meth:`_find_serving`.
+        :param float amount: See :meth:`_find_serving`.
+        :rtype: tuple
+        """
+        return (
+            document.company_id.id,
+            document.currency_id.id,
+            any(self.mapped("available_country_ids"))
+            and document.partner_id.country_id.id,
+            any(self.mapped("maximum_amount")) and amount,
+            any(provider.code == "credit_balance" for provider in self)
+            and document.partner_id.id,
+        )

@@ -80,25 +80,23 @@ class PaymentToken(models.Model):
                 )
             )
 
-    def _get_unfit_reasons(self, owners, document, amount):
+    def _get_unfit_reasons(self, owners, document, amount, served=None):
         """Tell why saved methods cannot be charged for an invoice or a payment.
 
         :param res.partner owners: The contacts whose methods may be charged for it.
         :param document: The `account.move` or `account.payment`.
         :param float amount: The amount to charge, in the currency of the document.
+        :param dict served: The providers that were found for other documents, so that
+                            many documents are asked about at once. It is added to.
         :return: See :meth:`_get_unusable_reasons`.
         :rtype: dict[int, str]
         """
         tokens_sudo = self.sudo()  # Providers are readable by administrators only.
-        report = {}
-        compatible_providers = tokens_sudo.provider_id._get_compatible_providers(
-            document.company_id.id,
-            document.partner_id.id,
-            amount,
-            currency_id=document.currency_id.id,
-            report=report,
-        )
-        availability = report.get("providers", {})
+        served = {} if served is None else served
+        key = tokens_sudo.provider_id._get_service_key(document, amount)
+        if key not in served:
+            served[key] = tokens_sudo.provider_id._find_serving(document, amount)
+        compatible_providers, availability = served[key]
         reasons = {}
         for token in tokens_sudo:
             reason = token._get_own_unusable_reason(

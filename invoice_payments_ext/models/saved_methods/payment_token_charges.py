@@ -207,6 +207,12 @@ class PaymentToken(models.Model):
             contacts.with_context(tracking_disable=True).filtered(
                 lambda contact: contact.default_payment_token_id in self
             ).default_payment_token_id = False
+        for token in self:
+            if token.partner_id not in notes:
+                method = token._get_method_label()
+                notes.setdefault(token.partner_id, []).append(
+                    self.env._("%s was removed.", method)
+                )
         contacts = self.env["res.partner"].union(*notes)
         contacts._message_log_batch(
             {

@@ -52,6 +52,27 @@ class AccountMove(models.Model):
         for move in self.sudo().filtered("payment_reversal_id"):
             yield move.payment_reversal_id._get_entry_blocker(move)
 
+    # === BUSINESS METHODS === #
+
+    def _offer_taken_back_by_bank(self, partials):
+        """Give people a task where these lines of a bank statement take money back.
+
+        Only a person knows the kind and the reason: the bank's letter says it.
+
+        :param account.partial.reconcile partials: The new matches.
+        """
+        if not self.statement_line_id:
+            return
+        for partial in partials.sudo():
+            line, payment = partial.debit_move_id, partial.credit_move_id.payment_id
+            if (
+                line.move_id.statement_line_id
+                and payment.payment_type == "inbound"
+                and payment._is_taken_by(line)
+                and payment._get_untold_taken_back() > 0
+            ):
+                payment._schedule_taken_back_by_bank(line.move_id)
+
     # === GETTERS === #
 
     def _get_reversals_taken_back(self):

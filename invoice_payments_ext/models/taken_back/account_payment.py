@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
+from .messages import REASON_CLASSES
 from .reversal_states import KINDS
 
 REPORT_TAKEN_BACK = Door(
@@ -209,6 +210,7 @@ class AccountPayment(models.Model):
             kind=kind,
             amount=amount,
             reason_code=reason_code,
+            reason_class=REASON_CLASSES.get(reason_code),
             provider_reference=provider_reference,
         )
         if fee:
@@ -239,7 +241,34 @@ class AccountPayment(models.Model):
             }
         )
         reversal._follow_state(date)
+        if reversal.is_by_bank:
+            self._end_taken_back_by_bank()
         return reversal
+
+    def _schedule_taken_back_by_bank(self, move):
+        """Give the person in charge the task to report money that the bank took back.
+
+        :param account.move move: The entry of the line of the bank statement.
+        """
+        invoice = self._get_refund_invoices()[:1]
+        reversals = self.env["account.payment.reversal"]
+        self.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=self.env._("Taken back by the bank"),
+            note=self.env._(
+                "%(line)s takes money of %(payment)s back. Use Taken back, with the "
+                "reason that the bank gives.",
+                line=move._get_html_link(),
+                payment=self._get_html_link(),
+            ),
+            user_id=reversals._get_responsible(invoice or self).id,
+        )
+
+    def _end_taken_back_by_bank(self):
+        """End the tasks to report money that the bank took back: somebody did."""
+        self.activity_ids.filtered(
+            lambda activity: 'data-oe-model="account.move"' in (activity.note or "")
+        ).action_feedback()
 
     def _find_taken_back(self, provider_reference):
         """Return the record with a reference of the provider, if it is known.

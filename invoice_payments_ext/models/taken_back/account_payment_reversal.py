@@ -312,12 +312,22 @@ class AccountPaymentReversal(models.Model):
         date = self.payment_id._get_taken_back_booking_date(date)
         self.closed_on = False if self.is_undecided else date
         self._end_tasks()
+        self._keep_return_reason()
         self._move_money(date)
         if self.state == "cancelled":
             self._return_fee(date)
         self._tell_state()
         moves = self.taking_payment_id.refund_allocation_ids.invoice_id
         (self.invoice_ids | moves)._notify_payments_changed()
+
+    def _keep_return_reason(self):
+        """Let the attempt know why its debit came back, or that it did not.
+
+        A code such as *account closed* stops the saved method, by the decline rules.
+        """
+        if self.kind == "returned_debit" and self.transaction_id:
+            code = self.state == "lost" and self.reason_code
+            self.sudo().transaction_id._keep_return_code(code)
 
     # === GETTERS === #
 

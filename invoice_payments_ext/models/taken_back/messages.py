@@ -33,6 +33,21 @@ REASON_CLASSES = {
     "MD01": "consent",
     "MD06": "consent",
     "MS02": "consent",
+    "AG01": "account",
+    "R01": "funds",
+    "R09": "funds",
+    "R02": "account",
+    "R03": "account",
+    "R04": "account",
+    "R14": "account",
+    "R15": "account",
+    "R16": "account",
+    "R20": "account",
+    "R05": "consent",
+    "R07": "consent",
+    "R08": "consent",
+    "R10": "consent",
+    "R29": "consent",
 }
 # By the dashboard's name of the state; `None` says nothing of the money.
 STRIPE_STATES = {
@@ -104,12 +119,16 @@ def read_stripe(event):
         "reason_code": dispute.get("network_reason_code") or reason,
         "reason_class": REASON_CLASSES.get(reason, "other"),
         "reason": reason.replace("_", " "),
+        "mode": {True: "live", False: "test"}.get(event.get("livemode")),
         "gateway_url": f"https://dashboard.stripe.com/{folder}disputes/{dispute['id']}",
     }
 
 
-def read_adyen(item):
-    """Read an item of a notification of Adyen."""
+def read_adyen(item, live=None):
+    """Read an item of a notification of Adyen.
+
+    :param str live: The word of the notification: `true`, or `false` in test mode.
+    """
     state = ADYEN_STATES.get(item.get("eventCode"))
     if not state or str(item.get("success")).lower() != "true":
         return None
@@ -132,6 +151,7 @@ def read_adyen(item):
         "reason_code": code,
         "reason_class": REASON_CLASSES.get(code, "other"),
         "reason": item.get("reason"),
+        "mode": {"true": "live", "false": "test"}.get(str(live).lower()),
     }
 
 
@@ -184,6 +204,7 @@ def read_mollie(payment):
                 "reason_code": reason.get("code"),
                 "reason_class": REASON_CLASSES.get(reason.get("code"), "other"),
                 "reason": reason.get("description"),
+                "mode": payment.get("mode"),
             }
         )
     return found

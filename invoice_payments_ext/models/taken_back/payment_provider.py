@@ -35,8 +35,9 @@ class PaymentProvider(models.Model):
             `reversal_states`; and if they are known `amount` and `currency` (its code),
             `date`, `respond_by`, `sent_on` (a datetime in UTC), `reason_code`,
             `reason_class`, `reason`, `fee`, `fee_currency` (that of the amount if not
-            given) and `gateway_url`.
-        :return: The record; none if the payment is not known.
+            given), `gateway_url` and `mode` (`live` or `test`, that of the provider if
+            not given).
+        :return: The record; none if the payment is not known, or of the other mode.
         :rtype: account.payment.reversal
         """
         self.ensure_one()
@@ -46,6 +47,13 @@ class PaymentProvider(models.Model):
                 "%s took money back of a payment that is not known: %s",
                 self.code,
                 data.get("payment_reference") or data.get("reference"),
+            )
+            return self.env["account.payment.reversal"]
+        if self._is_message_of_other_mode(payment.payment_transaction_id, data):
+            _logger.warning(
+                "%s took back money of %s, but in the other mode",
+                self.code,
+                payment.name,
             )
             return self.env["account.payment.reversal"]
         payment = payment.with_company(payment.company_id)
@@ -67,6 +75,20 @@ class PaymentProvider(models.Model):
             if not payment.currency_id.is_zero(fee):
                 reversal._book_fee(fee, day)
         return reversal
+
+    @api.model
+    def _is_message_of_other_mode(self, transaction_sudo, data):
+        """Tell if a message is of another mode than the payment that it names.
+
+        The ids of the test mode and of the live mode are two worlds: nothing of a test
+        takes real money back, and no real dispute is one of a test payment.
+
+        :rtype: bool
+        """
+        mode, own = data.get("mode"), transaction_sudo.provider_mode
+        if mode and own:
+            return mode != own
+        return bool(transaction_sudo) and transaction_sudo._is_of_other_mode()
 
     def _find_taken_back_payment(self, data):
         """Return the payment that a message is about, booked if it was not yet.
@@ -135,6 +157,7 @@ class PaymentProvider(models.Model):
             facts["last_message_on"] = sent_on
         if facts:
             reversal.write(facts)
+            reversal._keep_return_reason()
         if data["state"] != reversal.state:
             reversal._set_state(data["state"], data.get("date"))
 

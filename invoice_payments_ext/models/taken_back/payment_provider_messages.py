@@ -67,7 +67,7 @@ class PaymentProvider(models.Model):
             if content.get("eventCode", "AUTHORISATION") in messages.ADYEN_OF_ODOO:
                 known.append(item)
             else:
-                self._read_adyen_item(content)
+                self._read_adyen_item(content, notification.get("live"))
         if len(known) == len(items):
             return None
         if not known:
@@ -77,9 +77,9 @@ class PaymentProvider(models.Model):
         return None
 
     @api.model
-    def _read_adyen_item(self, item):
+    def _read_adyen_item(self, item, live):
         """Read an item of Adyen that the module does not know."""
-        data = messages.read_adyen(item)
+        data = messages.read_adyen(item, live)
         verify = self._get_controller("adyen", "AdyenController")._verify_signature
         if item.get("eventCode") in messages.ADYEN_FAILED_REFUNDS:
             refund = self._find_message_transaction(

@@ -4,6 +4,7 @@ import psycopg2
 
 from odoo import api, models
 
+from ...tools import OURS
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 _logger = logging.getLogger(__name__)
@@ -94,6 +95,24 @@ class PaymentTransaction(models.Model):
         )
 
     # === BUSINESS METHODS - FAILED REFUNDS === #
+
+    def _keep_failed_refunds(self, _allowed_states, target_state, _message):
+        """Keep those of these failed that were booked before, whatever is told late.
+
+        No provider sends the money of a refund that came back a second time: the word
+        that it succeeded is an old one, or the same one once more.
+
+        :return: Those whose state does not change.
+        :rtype: payment.transaction
+        """
+        if target_state != "done" or self.env.context.get("resolved_by_person") is OURS:
+            return self.browse()
+        kept = self.filtered(
+            lambda tx: tx._is_refund() and tx.payment_id and tx.state in FAILURES
+        )
+        for tx in kept:
+            _logger.info("%s came back: an older success is not booked", tx.reference)
+        return kept
 
     def _undo_failed_refund(self):
         """Undo the booking of a refund that failed after it was booked.

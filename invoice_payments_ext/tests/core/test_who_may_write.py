@@ -16,18 +16,42 @@ ADDON = "invoice_payments_ext"
 OURS = {ADDON, "account_payment"}
 STAFF = {"record", "refund"}
 # Settings, which are for accounting managers. They move nothing.
-MANAGED = {"payment.decline.rule"}
+MANAGED = {
+    "account.collection.plan",
+    "account.collection.step",
+    "payment.decline.rule",
+}
 
 # Methods that need a level, and the arguments of a call that is refused in any case.
 NEEDS_RECORD = {
+    "account.charge.run.action_retry_declined": [],
+    "account.charge.run.action_send_payment_links": [],
+    "account.charge.run.close": [],
+    "account.charge.run.confirm": ["Other words"],
+    "account.charge.run.continue_run": [],
+    "account.charge.run.line.action_drop": [],
+    "account.charge.run.line.change": [None, -1],
+    "account.charge.run.line.drop": [],
+    "account.charge.run.resume": [],
+    "account.charge.run.retry_declined": [],
+    "account.charge.run.send_payment_links": [],
+    "account.charge.run.stop": [],
+    "account.move.action_charge_many": [],
+    "account.move.action_issue_and_charge_many": [],
+    "account.move.action_retry_many": [],
+    "account.move.propose_charge_run": ["automatic"],
     "account.move.action_move_to_credit_balance": [],
     "account.move.apply_credit_balance": [-1],
     "account.move.charge": [False, -1],
+    "account.move.collect_now": [],
     "account.move.issue_and_charge": [],
+    "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
     "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
+    "account.move.resume_collection": [],
+    "account.move.start_collection": [-1],
     "account.move.line.action_move_to_credit_balance": [],
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
@@ -50,11 +74,13 @@ NEEDS_RECORD = {
     "payment.transaction.retry": [],
     "payment.transaction.void": [],
     "account.credit.balance.send_statement": ["2026-02-01", "2026-01-01"],
+    "res.partner.set_auto_pay": [True],
 }
 NEEDS_REFUND = {
     "account.credit.balance.pay_out": [-1, "Wanted"],
     "account.move.action_undo_write_off": [],
     "account.move.issue_credit_note": [-1],
+    "account.move.stop_collection": [""],
     "account.move.undo_write_off": [],
     "account.move.write_off": [-1, "Small"],
     "account.payment.approval.action_approve": [],
@@ -72,6 +98,11 @@ NEEDS_REFUND = {
 }
 # Methods of the form of a record that return a dialog, or read with the user's rights.
 OPENS = {
+    "account.charge.run.action_confirm",
+    "account.charge.run.action_export",
+    "account.charge.run.get_progress",
+    "account.charge.run.line.action_change",
+    "account.move.action_record_external_many",
     "account.credit.balance.action_adjust",
     "account.credit.balance.action_open_entries",
     "account.credit.balance.action_open_statement",
@@ -106,6 +137,7 @@ OPENS = {
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
+    "account.move.action_toggle_block_payment",
     "account.move.button_cancel",
     "account.move.button_draft",
     "account.move.js_assign_outstanding_line",
@@ -121,6 +153,7 @@ ELSEWHERE = {
     "account.payment.tie.out.accept",
     "payment.token.give_to_company",
     "payment.token.use_for_charges",
+    "res.partner.switch_auto_pay",
 }
 
 
@@ -253,7 +286,7 @@ class TestWhoMayWrite(CreditCommon):
         for model, record in self.records.items():
             self.assertTrue(record, model)
             for name, rule in self.get_listed(model).items():
-                if rule in (Rule.FREE, Rule.LESS):
+                if rule in (Rule.FREE, Rule.LESS, Rule.BUTTON):
                     continue
                 value = self.get_other_value(record, name)
                 for kind, user in self.get_users():
@@ -385,9 +418,12 @@ class TestWhoMayWrite(CreditCommon):
         self.assertEqual(request._name, "account.payment.approval")
         self._keep()
         due = self.make_invoice(500, invoice_date_due=date.today())
+        run = self.invoice.propose_charge_run()
         records = {
             **self.records,
             "account.payment.promise": due.promise_to_pay(date=date.today()),
+            "account.charge.run": run,
+            "account.charge.run.line": run.line_ids,
             "account.move": self.invoice,
             "account.move.line": self.invoice.line_ids[:1],
             "account.payment.approval": request,

@@ -310,7 +310,9 @@ class TestTokenRemoval(PortalTokenCommon):
         self.assertEqual(self.names(self.token), [])
         self.remove(self.token)
         self.assertFalse(self.token.active)
-        self.assertFalse([note for note in self.notes(self.member) if "4242" in note])
+        notes = [note for note in self.notes(self.member) if "4242" in note]
+        self.assertEqual(len(notes), 1)
+        self.assertRegex(notes[0], r"4242 was removed\.$")
 
     def test_the_default(self):
         self.choose(self.token.id)

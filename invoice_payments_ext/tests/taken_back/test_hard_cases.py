@@ -166,6 +166,9 @@ class TestHardCases(TakenBackCommon):
         )
         self._keep()
         self.assertEqual(self.owed()[0], 400)
+        [task] = payment.activity_ids
+        self.assertEqual(task.summary, "Taken back by the bank")
+        self.assertIn(f'data-oe-id="{statement_line.move_id.id}"', task.note)
         row = self.row(self.payment)
         self.assertTrue(self.action(row, "taken_back")["enabled"])
         dialog = (
@@ -177,6 +180,7 @@ class TestHardCases(TakenBackCommon):
         dialog.action_report()
         reversal = payment.payment_reversal_ids
         self.assertTrue(reversal.is_by_bank)
+        self.assertFalse(payment.activity_ids)
         self.assertFalse(reversal.entry_ids)
         self.assertEqual(self.owed()[0], 400)
         self.assertEqual(payment._get_refundable_amount(), 600)

@@ -68,6 +68,11 @@ class TestLateFailures(TakenBackCommon):
         tx = self.fail(refund)
         self.assertEqual(tx.outcome, "declined")
         self.check_as_before(refund)
+        # Its success is told late, or once more.
+        tx._set_done(extra_allowed_states=("error",))
+        tx._post_process()
+        self.assertEqual(tx.outcome, "declined")
+        self.check_as_before(refund)
         self.env["payment.transaction"].sudo()._cron_mail_customers()
         mails = self.env["mail.mail"].search([("subject", "like", "came back")])
         self.assertEqual(len(mails), 1)

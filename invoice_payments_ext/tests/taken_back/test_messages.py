@@ -56,6 +56,48 @@ class TestProviderTells(TakenBackCommon):
         self.assertFalse(reversal.sudo().entry_ids)
         self.assertFalse(self.tell("cancelled", reference="dp_2"))
 
+    def test_messages_of_the_other_mode_change_nothing(self):
+        """The provider is in test mode; each message names its mode, or none."""
+        tx = self.payment.sudo().payment_transaction_id
+        self.assertEqual(tx.provider_mode, "test")
+        self.assertFalse(self.tell("lost", mode="live"))
+        tx.provider_mode = "live"
+        for told in ({}, {"mode": "test"}):
+            self.assertFalse(self.tell("lost", **told))
+        self.assertFalse(self.entries())
+        self.assertEqual(self.owed()[0], 0)
+        self.assertEqual(self.tell("lost", mode="live").state, "lost")
+
+    def test_a_returned_debit_switches_the_method_off(self):
+        """A closed account, and no mandate, by the decline rules; not a lack of money."""
+        token = self.token.sudo()
+        other = self.make_invoice().with_user(self.supervisor)
+        dispute = self.report(amount=1, reason_code="AC04")
+        self.report("returned_debit", amount=1, reason_code="AM04")
+        self.assertFalse(token.refused_transaction_id)
+        self.assertEqual(dispute.transaction_id.decline_class, "try_later")
+        reversal = self.report("returned_debit", amount=10, reason_code="MD07")
+        self.assertEqual(reversal.reason_class, "account")
+        with self.assertRefused("must not be charged again.*"):
+            other.charge(token.id)
+        self.assertIn("returned MD07", token._get_refused_reason())
+        portal = self.make_user("returned_member", "base.group_portal")
+        told = token.with_user(portal).sudo()._get_refused_reason()
+        self.assertIn("does not allow it", told)
+        self.assertNotRegex(told, "(?i)MD07|returned|died")
+        reversal.cancel()
+        self.assertFalse(token._get_refused_reason())
+        told = {"kind": "returned_debit", "amount": 10, "reference": "ach"}
+        self.tell("lost", **told)
+        self.assertFalse(token.refused_transaction_id)
+        self.tell("lost", **told, reason_code="R07")  # The reason comes later.
+        self.assertTrue(token.refused_transaction_id)
+        rule = self.env.ref("invoice_payments_ext.decline_return_r07").sudo()
+        rule.decline_class = "ask_customer"
+        self.assertFalse(token.refused_transaction_id)
+        self.gateway.answers = ["done"]
+        self.assertEqual(other.charge(token.id).sudo().outcome, "succeeded")
+
     def test_won_before_anything_was_heard(self):
         reversal = self.tell("won", amount=100)
         self.assertFalse(reversal.sudo().entry_ids)

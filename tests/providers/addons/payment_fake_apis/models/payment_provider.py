@@ -1,4 +1,7 @@
+import threading
 from urllib.parse import urlsplit
+
+import requests
 
 from odoo import models
 
@@ -16,6 +19,15 @@ FAKED_CODES = {
 }
 # Where nothing listens: no request of a test ever reaches a real API.
 NOWHERE = "http://127.0.0.1:9"
+
+
+class Patience(threading.local):
+    """How long the request that a thread sends next waits, if not as its module says."""
+
+    seconds = 0.0
+
+
+patience = Patience()
 
 
 class PaymentProvider(models.Model):
@@ -37,6 +49,9 @@ class PaymentProvider(models.Model):
         # In superuser mode: system parameters are readable by administrators only.
         parameters_sudo = self.env["ir.config_parameter"].sudo()
         address = parameters_sudo.get_param("payment_fake_apis.url", NOWHERE)
+        patience.seconds = float(
+            parameters_sudo.get_param("payment_fake_apis.timeout") or 0
+        )
         parts = urlsplit(url)
         query = f"?{parts.query}" if parts.query else ""
         return f"{address}/{self.code}{parts.path}{query}"
@@ -52,3 +67,16 @@ def _initialise_redirected(self, provider):
 
 
 AuthorizeAPI.__init__ = _initialise_redirected
+
+
+# The delays of the modules are written in their code.
+_request = requests.Session.request
+
+
+def _request_in_time(self, *args, **kwargs):
+    if patience.seconds:
+        kwargs["timeout"] = patience.seconds
+    return _request(self, *args, **kwargs)
+
+
+requests.Session.request = _request_in_time

@@ -1,0 +1,121 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from .account_collection_step import get_moment
+
+# The hour of the end of a plan, and of a pause.
+MORNING = 9.0
+
+
+class AccountCollection(models.Model):
+    """The dates of a collection: in the company's time zone, from the dates of now."""
+
+    _inherit = "account.collection"
+
+    # === GETTERS === #
+
+    def _get_zone(self):
+        return self.company_id._get_collection_zone()
+
+    def _get_today(self):
+        """Return the day of the company.
+
+        :rtype: datetime.date
+        """
+        return self.company_id._get_collection_today()
+
+    def _get_anchors(self):
+        """Return the days from which the steps count.
+
+        Of an invoice that is due in parts, the first part that is open counts.
+
+        :rtype: dict[str, datetime.date]
+        """
+        move = self.move_id
+        issued = move.invoice_date or move.date
+        days = [
+            line.date_maturity
+            for line in move._get_open_receivable_lines()
+            if line.date_maturity
+        ]
+        return {
+            "issue": issued,
+            "due": min(days, default=move.invoice_date_due or issued),
+        }
+
+    def _get_timeline(self):
+        """Return the steps of the plan that were not done yet, with their moments.
+
+        A charge may be later than the invoice: then it is made once. A reminder before
+        the collection began is left out.
+
+        :return: The moments in UTC and the steps, by time.
+        :rtype: list[tuple[datetime.datetime, account.collection.step]]
+        """
+        self.ensure_one()
+        anchors, zone = self._get_anchors(), self._get_zone()
+        timeline = []
+        for step in self.plan_id.step_ids:
+            moment = step._get_moment(anchors, zone)
+            begin = self.handled_until or (
+                step.kind != "charge" and self.create_date.replace(microsecond=0)
+            )
+            if not begin or moment > begin:
+                timeline.append((moment, step))
+        return sorted(timeline, key=lambda each: (each[0], each[1].id))
+
+    def _get_end(self):
+        """Return when the plan ends.
+
+        :rtype: datetime.datetime
+        """
+        anchors, zone = self._get_anchors(), self._get_zone()
+        moments = [
+            step._get_moment(anchors, zone) + timedelta(days=1)
+            for step in self.plan_id.step_ids
+        ]
+        last_due = max(
+            (
+                line.date_maturity
+                for line in self.move_id._get_open_receivable_lines()
+                if line.date_maturity
+            ),
+            default=anchors["due"],
+        )
+        day = last_due + timedelta(days=self.plan_id.end_days)
+        return max([*moments, self._get_morning(day)])
+
+    @api.model
+    def _get_now(self):
+        return fields.Datetime.now()
+
+    def _get_charge_from(self, token):
+        """Return the moment before which a method is not charged; see `account.move`.
+
+        :param payment.token token: The method that would be charged.
+        :rtype: datetime.datetime or None
+        """
+        return self.move_id._get_charge_from(self, token)
+
+    def _get_morning(self, day):
+        """Return the moment at which a day begins, for the plans.
+
+        :rtype: datetime.datetime
+        """
+        return get_moment(day, MORNING, self._get_zone())
+
+    # === BUSINESS METHODS === #
+
+    def _set_next(self, not_before=None):
+        """Set the next step and its time, by the plan and the dates of now.
+
+        :param datetime.datetime not_before: When a charge that waits may be made.
+        """
+        for row in self:
+            moment, step = next(
+                iter(row._get_timeline()), (row._get_end(), row.step_id.browse())
+            )
+            if not_before and not_before < moment:
+                moment = not_before
+            row.write({"next_at": moment, "step_id": step.id})

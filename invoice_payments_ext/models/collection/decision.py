@@ -1,0 +1,106 @@
+"""The decision on one invoice: charge it now, or why not."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from odoo.models import BaseModel
+
+from .reasons import CHARGE, REASONS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of one question that keeps an invoice from being charged now.
+
+    :param str reason: A code of `REASONS`.
+    :param str words: The details, in words for the staff; empty where the reason says
+                      it all.
+    :param datetime not_before: Until when, in UTC, where a time ends it.
+    """
+
+    reason: str
+    words: str = ""
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ChargeDecision:
+    """What to do about an invoice now.
+
+    :param str action: One of the actions of the room's table of reasons.
+    :param str reason: The code of the reason where it is not charged.
+    :param payment.token token: The saved method to charge, or that is in question.
+    :param float amount: The amount to charge to it, in the invoice's currency.
+    :param float credit: The part that the credit balance pays before.
+    :param str words: See `Verdict`.
+    :param datetime not_before: See `Verdict`.
+    """
+
+    action: str = CHARGE
+    reason: str = ""
+    token: BaseModel | None = None
+    amount: float = 0.0
+    credit: float = 0.0
+    words: str = ""
+    not_before: datetime | None = None
+
+
+@dataclass
+class Question:
+    """What is asked about a set of invoices, and what was found on the way.
+
+    :param str kind: `charge` an issued invoice, `issue` a draft and charge it, or
+                     record an `external` payment.
+    :param bool is_automatic: Whether nobody stands behind it but the customer's
+                              permission.
+    :param dict tokens: The saved method chosen for an invoice; by default the
+                        customer's.
+    :param dict amounts: By invoice, the amount that is wanted from now on, before
+                         credit, in its currency.
+    :param dict credits: By invoice, the part of it that the credit balance pays.
+    :param dict methods: By invoice, the saved method.
+    """
+
+    kind: str = "charge"
+    is_automatic: bool = False
+    tokens: dict = field(default_factory=dict)
+    amounts: dict = field(default_factory=dict)
+    credits: dict = field(default_factory=dict)
+    methods: dict = field(default_factory=dict)
+
+    def get_rest(self, invoice):
+        """Return the amount that is left to be charged after credit.
+
+        :param account.move invoice: One of the invoices, in its currency.
+        :rtype: float
+        """
+        rest = self.amounts.get(invoice, 0.0) - self.credits.get(invoice, 0.0)
+        return invoice.currency_id.round(rest)
+
+    def get_values(self, invoice):
+        """Return what was found about an invoice, as values of its decision.
+
+        :param account.move invoice: One of the invoices.
+        :rtype: dict
+        """
+        return {
+            "token": self.methods.get(invoice),
+            "amount": self.get_rest(invoice),
+            "credit": self.credits.get(invoice, 0.0),
+        }
+
+
+def decide(verdict, **values):
+    """Return the decision that follows from a verdict.
+
+    :param Verdict verdict: Why it is not charged now.
+    :param values: Further values of the decision.
+    :rtype: ChargeDecision
+    """
+    return ChargeDecision(
+        action=REASONS[verdict.reason].action,
+        reason=verdict.reason,
+        words=verdict.words,
+        not_before=verdict.not_before,
+        **values,
+    )

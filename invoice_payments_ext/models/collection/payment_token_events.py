@@ -1,0 +1,35 @@
+from odoo import api, models
+
+from .account_collection_events import METHOD_REASONS
+
+# What makes a saved method one that can be charged again.
+RENEWING_FIELDS = {"refused_transaction_id", "provider_ref", "partner_id", "active"}
+
+
+class PaymentToken(models.Model):
+    """New and renewed methods: invoices that wait for one are charged at once."""
+
+    _inherit = "payment.token"
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        tokens = super().create(vals_list)
+        tokens._wake_collections()
+        return tokens
+
+    def write(self, vals):
+        result = super().write(vals)
+        if RENEWING_FIELDS & vals.keys() and not vals.get("refused_transaction_id"):
+            self.filtered("active")._wake_collections()
+        return result
+
+    # === BUSINESS METHODS === #
+
+    def _wake_collections(self):
+        """Let the invoices of the owners that wait for a method be charged."""
+        partners = self.sudo().partner_id
+        if partners:
+            rows = self.env["account.collection"]
+            rows._find_waiting(partners, METHOD_REASONS)._charge_again()

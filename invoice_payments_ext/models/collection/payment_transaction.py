@@ -1,0 +1,39 @@
+from odoo import fields, models
+
+from ..attempts.gateway_answer import NotSentError
+
+
+class PaymentTransaction(models.Model):
+    """Attempts that nobody started by hand."""
+
+    _inherit = "payment.transaction"
+
+    is_automatic = fields.Boolean(
+        string="Automatic",
+        readonly=True,
+        copy=False,
+        help="Started by the schedule, with the customer's permission.",
+    )
+    collection_id = fields.Many2one(
+        comodel_name="account.collection",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+
+    def _check_auto_pay_still_on(self):
+        """Check that an automatic charge is still permitted.
+
+        :raise NotSentError: If the permission was taken back in the meantime.
+        """
+        if not self.is_automatic or self._get_request_kind() != "charge":
+            return
+        # Switched off while it was prepared: the values of now count.
+        invoice = self.charge_invoice_id
+        _code, refusal = invoice._get_auto_pay_refusal(self.amount)
+        row = invoice._get_collections(invoice)
+        if not refusal and row.state in ("paused", "stopped"):
+            refusal = row._describe_halt() or self.env._("Its collection was stopped.")
+        if refusal:
+            raise NotSentError(refusal)

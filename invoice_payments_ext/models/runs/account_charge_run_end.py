@@ -1,0 +1,200 @@
+import base64
+import csv
+import io
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ...tools import TryAgainError, prepare_notification
+from .results import OPEN_STEPS
+
+# A cell that begins with one of these is a formula for a spreadsheet.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class AccountChargeRun(models.Model):
+    """The end of a run, its results as a file, and mails with links to pay."""
+
+    _inherit = "account.charge.run"
+
+    # === ACTION METHODS === #
+
+    def action_export(self):
+        """Return the action that downloads the lines of this run with their results.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        self.check_access("read")
+        # In superuser mode: who may read a run may not write its files.
+        attachment = (
+            self.env["ir.attachment"]
+            .sudo()
+            .create(
+                {
+                    "name": f"{self.name}.csv",
+                    "res_model": self._name,
+                    "res_id": self.id,
+                    "mimetype": "text/csv",
+                    "datas": base64.b64encode(self._get_csv().encode("utf-8-sig")),
+                }
+            )
+        )
+        return {
+            "type": "ir.actions.act_url",
+            "url": f"/web/content/{attachment.id}?download=true",
+            "target": "download",
+        }
+
+    def action_send_payment_links(self):
+        """Mail a link to pay to the customers without a method; tell how many.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return self.send_payment_links()
+
+    # === BUSINESS METHODS === #
+
+    def send_payment_links(self):
+        """Queue a mail with a link to pay for each invoice without a method, once.
+
+        :return: The client action that says how many.
+        :rtype: dict
+        :raise UserError: If all got it before, or no customer has a mail address.
+        :raise AccessError: If the user has no right to charge.
+        """
+        self.ensure_one()
+        self._check_run_rights()
+        self._lock_run()
+        lines = self._get_lines_without_method().filtered(
+            lambda line: not line.link_sent_on and line.partner_id.email
+        )
+        if not lines:
+            raise UserError(
+                self.env._(
+                    "No customer without a method is left who has a mail address."
+                )
+            )
+        template = self.env.ref("invoice_payments_ext.mail_template_payment_link")
+        # In superuser mode: the link and the template are not the staff's.
+        template.sudo().send_mail_batch(lines.move_id.ids)
+        lines.sudo().link_sent_on = fields.Datetime.now()
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+        return self._prepare_links_notification(lines)
+
+    # === BUSINESS METHODS - THE END === #
+
+    @api.model
+    def _end_finished(self):
+        """End the runs of which nothing is left, and tell the people who made them."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT run.id FROM account_charge_run run
+                 WHERE run.state = 'running'
+                   AND (run.kind != 'automatic' OR run.run_date < %s)
+                   AND NOT EXISTS (SELECT FROM account_charge_run_line line
+                                    WHERE line.run_id = run.id AND line.state IN %s)
+                """,
+                fields.Date.today(),
+                OPEN_STEPS,
+            )
+        )
+        for [run_id] in rows:
+            self.browse(run_id)._end()
+
+    def _end(self):
+        """End this run, once, and tell its starter."""
+        try:
+            self._lock_run()
+        except TryAgainError:
+            return  # Another lane is at it.
+        if self.state != "running":
+            return
+        self.write({"state": "done", "ended_on": fields.Datetime.now()})
+        if self.kind == "automatic":
+            return
+        self.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=self.env._("%s has ended", self.name),
+            note=self._describe_end(),
+            user_id=self.user_id.id,
+        )
+
+    def _describe_end(self):
+        """Return the summary of a run that ended: its numbers and amounts.
+
+        :rtype: str
+        """
+        progress = self.get_progress()
+        numbers = ", ".join(
+            f"{group['label']}: {group['count']}"
+            for group in progress["groups"]
+            if group["count"]
+        )
+        return self.env._(
+            "%(numbers)s. Collected: %(moved)s.",
+            numbers=numbers,
+            moved=progress["moved"],
+        )
+
+    # === GETTERS === #
+
+    def _prepare_links_notification(self, lines):
+        """Return the client action that says how many mails were queued."""
+        return prepare_notification(
+            self.env._("Payment links"),
+            self.env._("%s customers get a mail with a link to pay.", len(lines)),
+        )
+
+    def _get_csv(self):
+        """Return the lines of this run as text with commas.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        results = dict(self.line_ids._fields["result"]._description_selection(self.env))
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(
+            [
+                self.env._("Invoice"),
+                self.env._("Customer"),
+                self.env._("Method"),
+                self.env._("Amount"),
+                self.env._("Currency"),
+                self.env._("Result"),
+                self.env._("Reason code"),
+                self.env._("Reason"),
+                self.env._("Attempt"),
+                self.env._("Message"),
+                self.env._("Done on"),
+            ]
+        )
+        for line in self.line_ids:
+            attempt_sudo = line.transaction_id.sudo()
+            cells = [
+                line.move_id.display_name,
+                line.partner_id.display_name,
+                line.method,
+                line.currency_id.round(line.amount),
+                line.currency_id.name,
+                results[line.result],
+                line.reason_code,
+                line.note,
+                attempt_sudo.reference,
+                attempt_sudo.state_message,
+                line.done_on,
+            ]
+            writer.writerow(map(_show_cell, cells))
+        return text.getvalue()
+
+
+def _show_cell(value):
+    """Return a value for a cell, so that no spreadsheet takes it for a formula."""
+    if not isinstance(value, str):
+        return "" if value in (False, None) else value
+    return f"'{value}" if value.startswith(FORMULA_SIGNS) else value

@@ -1,0 +1,255 @@
+import random
+import time
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..attempts.payment_transaction_steps import CONCURRENCY_ERRORS
+from .payment_provider import NOW
+
+# Lanes want the same rows often, and each conflict lets one of them go on.
+MAX_CONFLICTS = 50
+# A lane waits so many seconds for a turn, with a line in its hand.
+LONGEST_WAIT = 10
+# How many lines a lane carries out between two reports of its progress.
+REPORTED_EACH = 10
+# The lines that the schedule makes at once.
+MAX_DUE = 1000
+
+
+class AccountChargeRunLine(models.Model):
+    """The lanes: scheduled actions that take lines, each its own.
+
+    Odoo runs one scheduled action on one worker at a time, so that several of them
+    share the work, on as many machines as serve the database.
+    """
+
+    _inherit = "account.charge.run.line"
+
+    # === THE LANES === #
+
+    @api.model
+    def _run_lane(self):
+        """Carry out lines until none is left or the time is over. Commits."""
+        cron = self.env["ir.cron"]
+        self._make_due_lines()
+        cron._commit_progress(remaining=self.search_count(self._get_open_domain()))
+        worked, run = 0, self.run_id
+        while line := self._take():
+            line._work()
+            worked += 1
+            if run and line.run_id != run:
+                run._end_finished()
+            run = line.run_id
+            if not worked % REPORTED_EACH and not cron._commit_progress(REPORTED_EACH):
+                return
+        run._end_finished()
+        self._wake_for_later()
+        cron._commit_progress(worked % REPORTED_EACH, remaining=0)
+
+    def _take(self):
+        """Claim the next line, and wait for the turn of its provider. Commits.
+
+        A claim is stored before anything else is done: the row's lock would be gone
+        with the first commit. A claim that a killed lane left is taken over.
+
+        :return: The line; none where no line can be taken now.
+        :rtype: account.charge.run.line
+        """
+        line = self._in_short_step(self._claim)
+        if not line:
+            return line
+        provider = line.token_id.sudo().provider_id
+        wait = provider._take_turn() if provider else 0.0
+        if wait > LONGEST_WAIT:
+            line._release(wait)
+            return self.browse()
+        if wait > 0:
+            time.sleep(wait)
+        return line
+
+    def _claim(self, line_id=None):
+        """Claim the next line, or the one with this id, if it can be taken now.
+
+        :param int line_id: The id of the line that a job is for.
+        :return: The line; none where none can be taken.
+        :rtype: account.charge.run.line
+        """
+        self.env.flush_all()
+        stale = self.env["payment.transaction"]._get_stale_delay().total_seconds()
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH next AS (
+                    SELECT line.id, pace.level
+                      FROM account_charge_run_line line
+                      JOIN account_charge_run run ON run.id = line.run_id
+                 LEFT JOIN payment_token token ON token.id = line.token_id
+                 LEFT JOIN payment_provider_pace pace
+                        ON pace.provider_id = token.provider_id
+                     WHERE run.state = 'running'
+                       AND (line.state = 'ready' OR line.state = 'working'
+                            AND line.claimed_on < %(now)s - %(stale)s)
+                       AND (line.not_before IS NULL OR line.not_before <= %(now)s)
+                       AND (pace.slowed_until IS NULL OR pace.slowed_until <= %(now)s)
+                       AND (pace.next_at IS NULL OR pace.next_at <= %(now)s + %(wait)s)
+                       AND %(only)s
+                  ORDER BY line.id
+                     LIMIT 1
+                       FOR NO KEY UPDATE OF line SKIP LOCKED
+                )
+                UPDATE account_charge_run_line line
+                   SET state = 'working', claimed_on = %(now)s, claimed_by = %(by)s
+                  FROM next
+                 WHERE line.id = next.id
+             RETURNING line.id, next.level
+                """,
+                now=NOW,
+                stale=SQL("%s * interval '1 second'", stale),
+                wait=SQL("%s * interval '1 second'", LONGEST_WAIT),
+                by=self._get_lane_name(),
+                only=SQL("line.id = %s", line_id) if line_id else SQL("TRUE"),
+            ),
+            log_exceptions=False,
+        )
+        row = self.env.cr.fetchone()
+        if not row:
+            return self.browse()
+        line_id, level = row
+        line = self.browse(line_id).with_context(provider_pace_level=level or 0)
+        line.invalidate_recordset()
+        return line
+
+    def _release(self, seconds):
+        """Let another lane take this line later: nothing was done with it."""
+
+        def release():
+            later = fields.Datetime.now() + timedelta(seconds=seconds)
+            self.write({"state": "ready", "not_before": later})
+            self.env.flush_all()
+
+        self._in_short_step(release)
+
+    @api.model
+    def _in_short_step(self, work):
+        """Do the work of a short database transaction, and commit it.
+
+        It is done again at once when another lane was faster: a line or a turn went to
+        that one, so that each conflict brings the whole forward.
+
+        :param function work: It may be called several times.
+        :return: The result of the work.
+        """
+        for tries_left in reversed(range(MAX_CONFLICTS)):
+            try:
+                result = work()
+                self.env["payment.transaction"]._commit_step("claimed")
+                return result
+            except CONCURRENCY_ERRORS:
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+                if not tries_left:
+                    raise
+                time.sleep(random.uniform(0, 0.02))
+        return None
+
+    def _get_lane_name(self):
+        """Return the name of the lane that runs now: of its scheduled action.
+
+        :rtype: str
+        """
+        return f"lane {self.env.context.get('cron_id', 0)}"
+
+    # === WAKING === #
+
+    @api.model
+    def _get_lanes(self):
+        """Return the scheduled actions that are lanes: copies count too.
+
+        :rtype: ir.cron
+        """
+        return (
+            self.env["ir.cron"]
+            .sudo()
+            .search(
+                [
+                    ("model_id.model", "=", self._name),
+                    ("code", "=", "model._run_lane()"),
+                ]
+            )
+        )
+
+    @api.model
+    def _wake(self, at=None):
+        """Let the lanes run as soon as they can, or at a time.
+
+        :param datetime.datetime at: The time, in UTC.
+        """
+        for lane in self._get_lanes():
+            lane._trigger(at)
+
+    @api.model
+    def _wake_for_later(self):
+        """Let a lane run again when the next line that waits can be taken."""
+        [[later]] = self.env.execute_query(
+            SQL(
+                """
+                SELECT min(greatest(line.not_before, pace.slowed_until, pace.next_at))
+                  FROM account_charge_run_line line
+                  JOIN account_charge_run run ON run.id = line.run_id
+             LEFT JOIN payment_token token ON token.id = line.token_id
+             LEFT JOIN payment_provider_pace pace
+                    ON pace.provider_id = token.provider_id
+                 WHERE run.state = 'running' AND line.state = 'ready'
+                """
+            )
+        )
+        if later:
+            self._wake(max(later.replace(microsecond=0), fields.Datetime.now()))
+
+    # === THE SCHEDULE === #
+
+    @api.model
+    def _make_due_lines(self):
+        """Make lines of the invoices whose next step of collection is due. Commits.
+
+        They stand in the company's automatic run of the day.
+        """
+        if "account.collection" not in self.env:
+            return
+        due = self.env["account.collection"].search(
+            [("state", "=", "running"), ("next_at", "<=", fields.Datetime.now())],
+            order="next_at, id",
+            limit=MAX_DUE,
+        )
+        if not due:
+            return
+        runs = {
+            company: self.run_id._get_automatic_run(company)
+            for company in due.company_id
+        }
+
+        def make():
+            self.env.cr.execute(
+                SQL(
+                    """
+                    INSERT INTO account_charge_run_line
+                           (run_id, company_id, move_id, state, try_number, token_id,
+                            create_date, write_date, create_uid, write_uid)
+                    SELECT run.id, run.company_id, due.move_id, 'ready', 1,
+                           due.token_id, %(now)s, %(now)s, 1, 1
+                      FROM account_collection due
+                      JOIN account_charge_run run ON run.company_id = due.company_id
+                     WHERE due.id = ANY(%(due)s) AND run.id = ANY(%(runs)s)
+                    ON CONFLICT DO NOTHING
+                    """,
+                    now=fields.Datetime.now(),
+                    due=due.ids,
+                    runs=[run.id for run in runs.values()],
+                ),
+                log_exceptions=False,
+            )
+
+        self._in_short_step(make)
+        self.env.invalidate_all()

@@ -1,0 +1,229 @@
+import logging
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..attempts.payment_transaction_steps import is_concurrency_error
+from ..collection.reasons import CHARGE, CREDIT, REASONS
+from .overload import Overload
+
+_logger = logging.getLogger(__name__)
+
+# The work of a line, by the kind of its run.
+WORK = {
+    "charge": "_work_charge",
+    "retry": "_work_charge",
+    "issue": "_work_charge",
+    "external": "_work_external",
+    "automatic": "_work_automatic",
+}
+# How often a line is given back: because somebody was at its records, and because the
+# provider was too busy to carry anything out.
+MAX_WAITS = 20
+MAX_TRIES = 10
+# Somebody else is at it for a moment.
+PASSING_REASONS = ("method_busy",)
+
+
+class AccountChargeRunLine(models.Model):
+    """The unit of work: one line, in its own chain of commits, keyed.
+
+    Whoever runs it, and however often: a line that was claimed and left by a killed
+    lane is claimed again, and its key leads to the same attempt.
+    """
+
+    _inherit = "account.charge.run.line"
+
+    # === THE UNIT OF WORK === #
+
+    def _work(self):
+        """Carry out this claimed line. Commits; never raises.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        self.env.invalidate_all()
+        overload = Overload()
+        working = self.with_context(charge_run_overload=overload)
+        try:
+            getattr(working, WORK[self.run_id.kind])()
+        except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+            self._recover(error)
+        self._follow_pace(overload)
+
+    def _work_charge(self):
+        """Charge this line's invoice: decided again, and never more than proposed."""
+        invoice = self._get_invoice_of_person()
+        token = self.token_id.with_env(invoice.env)
+        decision, attempt = invoice._collect(
+            self._get_key(),
+            most=None if self.is_part else self.amount + self.credit_amount,
+            part=self.amount if self.is_part else None,
+            kind="issue" if self.run_id.kind == "issue" else "charge",
+            tokens={invoice: token} if token else {},
+        )
+        if attempt:
+            self._finish(state="attempted", transaction_id=attempt.id)
+        elif decision.action == CREDIT:
+            self._finish(state="done", note=self.env._(REASONS[decision.reason].label))
+        elif decision.reason in PASSING_REASONS:
+            self._give_back(decision.words)
+        elif decision.action == CHARGE:
+            self._finish(state="done")
+        else:
+            self._skip(decision.reason, decision.words)
+            self._commit("worked")
+
+    def _work_external(self):
+        """Record the external payment of this line's invoice, in one step."""
+        invoice = self._get_invoice_of_person()
+        invoice.record_external_payment(
+            amount=self.amount,
+            idempotency_key=self._get_key(),
+            **(self.run_id.arguments or {}),
+        )
+        self._finish(state="done")
+
+    def _work_automatic(self):
+        """Take the step of the schedule that is due for this line's invoice."""
+        collection = self.env["account.collection"].search(
+            [("move_id", "=", self.move_id.id)]
+        )
+        attempt = collection._run_step() if collection else None
+        if attempt:
+            self._finish(state="attempted", transaction_id=attempt.id)
+        else:
+            self._finish(state="done", note=self._describe_wait(collection))
+
+    def _describe_wait(self, collection):
+        """Return in words why a step of the schedule led to no charge.
+
+        :rtype: str
+        """
+        reason = REASONS.get(collection.wait_reason) if collection else None
+        return self.env._(reason.label) if reason else False
+
+    # === THE END OF A LINE === #
+
+    def _finish(self, **vals):
+        """Write the end of this line, and commit it with all that led to it."""
+        self.write({**vals, "done_on": fields.Datetime.now()})
+        self._commit("worked")
+
+    def _skip(self, reason, words=""):
+        """Write that these lines are skipped, and why.
+
+        :param str reason: A code of `REASONS`.
+        :param str words: The details; the words of the code if empty.
+        """
+        self.sudo().write(
+            {
+                **self.run_id._prepare_skipped_vals(reason, words),
+                "done_on": fields.Datetime.now(),
+            }
+        )
+
+    def _give_back(self, words, seconds=5, **vals):
+        """Let another lane take this line later: nothing of it was carried out."""
+        self.waits += 1
+        if self.waits > MAX_WAITS:
+            self._skip("in_flight", words)
+        else:
+            self.write(
+                {
+                    "state": "ready",
+                    "not_before": fields.Datetime.now() + timedelta(seconds=seconds),
+                    "note": words,
+                    **vals,
+                }
+            )
+        self._commit("worked")
+
+    def _recover(self, error):
+        """End or give back this line after an error, of which nothing was stored.
+
+        An attempt that was prepared before the error is found by its key.
+        """
+        self.env.cr.rollback()
+        self.env.transaction.reset()
+        if attempt := self._find_attempt():
+            self._finish(state="attempted", transaction_id=attempt.id)
+        elif is_concurrency_error(error):
+            self._give_back(self.env._("Somebody else was working on the invoice."))
+        elif isinstance(error, AccessError):
+            self._skip("no_right", str(error))
+            self._commit("worked")
+        elif isinstance(error, UserError):
+            self._skip("refused", str(error))
+            self._commit("worked")
+        else:
+            _logger.error("Line %s of a charge run failed", self.id, exc_info=error)
+            self._skip("refused", repr(error))
+            self._commit("worked")
+
+    def _follow_pace(self, overload):
+        """Slow the provider down that was too busy, or let it go faster again.
+
+        The line is given back only if nothing was carried out.
+        """
+        attempt = self.transaction_id
+        provider = attempt.provider_id
+        if not overload.is_seen:
+            if attempt and self.env.context.get("provider_pace_level"):
+                provider._speed_up()
+            return
+        if not provider:
+            return
+        until = provider._slow_down(overload.retry_after)
+        was_not_sent = (
+            attempt.outcome == "failed" and attempt.request_state == "not_sent"
+        )
+        if self.state == "attempted" and was_not_sent and self.try_number < MAX_TRIES:
+            self.write(
+                {
+                    "state": "ready",
+                    "transaction_id": False,
+                    "done_on": False,
+                    "not_before": until,
+                    "try_number": self.try_number + 1,
+                    "note": self.env._(REASONS["provider_slow"].label),
+                }
+            )
+            self._commit("worked")
+
+    def _commit(self, step):
+        self.env["payment.transaction"]._commit_step(step)
+
+    # === GETTERS === #
+
+    def _get_invoice_of_person(self):
+        """Return this line's invoice as the person of the run sees it.
+
+        :rtype: account.move
+        :raise AccessError: If the person has left.
+        """
+        run = self.run_id
+        if not run.user_id.active:
+            raise AccessError(
+                self.env._("%s is not active any more.", run.user_id.name)
+            )
+        return self.move_id.with_user(run.user_id).with_company(run.company_id)
+
+    def _get_key(self):
+        """Return the idempotency key of this try.
+
+        :rtype: str
+        """
+        return f"run/{self.run_id.id}/{self.id}/{self.try_number}"
+
+    def _find_attempt(self):
+        """Return the attempt that this try led to, if there is one.
+
+        :rtype: payment.transaction
+        """
+        keys = self.env["account.idempotency.key"].with_user(self.run_id.user_id)
+        known = keys._get_known_result(self._get_key(), self.run_id.company_id)
+        attempts = self.env["payment.transaction"]
+        is_attempt = known is not None and known._name == attempts._name
+        return attempts.browse(known.ids) if is_attempt else attempts

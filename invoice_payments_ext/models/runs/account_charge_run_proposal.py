@@ -1,0 +1,133 @@
+from odoo import api, models
+from odoo.fields import Domain
+
+from ..collection.reasons import CHARGE, CREDIT, REASONS
+from ..states import UNSUCCESSFUL_OUTCOMES
+
+# The kinds of run that are decided as another kind of question.
+QUESTIONS = {"retry": "charge"}
+
+
+class AccountChargeRun(models.Model):
+    """The proposal of a run: what would be done about each invoice, and why not."""
+
+    _inherit = "account.charge.run"
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _propose(self, kind, moves, company, **values):
+        """Propose a run. Nothing is written but the run, and no gateway is asked.
+
+        The number of queries does not depend on the number of invoices, apart from
+        those that insert the lines.
+
+        :param str kind: One of the kinds of run.
+        :param account.move moves: The invoices, which the user may read.
+        :param res.company company: The company of the run.
+        :param values: Further values of the run.
+        :return: The proposal.
+        :rtype: account.charge.run
+        """
+        moves = moves.with_company(company)
+        own = moves.filtered(lambda move: move.company_id == company)
+        proposed = {
+            **dict.fromkeys(moves - own, ("other_company", "")),
+            **self._get_other_reasons(own),
+        }
+        left = own.filtered(lambda move: move not in proposed)
+        decisions = left._decide_charges(QUESTIONS.get(kind, kind)) if left else {}
+        if kind == "retry":
+            for move in left - self._filter_declined(left):
+                if decisions[move].action in (CHARGE, CREDIT):
+                    proposed[move] = ("not_declined", "")
+        # In superuser mode, as everywhere here: nobody may write runs.
+        run_sudo = self.sudo().create(
+            {
+                "name": self.env["ir.sequence"].sudo().next_by_code(self._name),
+                "company_id": company.id,
+                "user_id": self.env.uid,
+                "kind": kind,
+                **values,
+            }
+        )
+        run_sudo.line_ids.create(
+            [
+                {
+                    "run_id": run_sudo.id,
+                    "move_id": move.id,
+                    **(
+                        self._prepare_skipped_vals(*proposed[move])
+                        if move in proposed
+                        else self._prepare_line_vals(decisions[move])
+                    ),
+                }
+                for move in moves
+            ]
+        )
+        return run_sudo.sudo(self.env.su)
+
+    def _prepare_line_vals(self, decision):
+        """Return the values of a line that a decision is about.
+
+        :param ChargeDecision decision: The decision on its invoice.
+        :rtype: dict
+        """
+        if decision.action in (CHARGE, CREDIT):
+            return {
+                "state": "proposed",
+                "token_id": decision.token.id if decision.token else False,
+                "amount": decision.amount,
+                "credit_amount": decision.credit,
+            }
+        return {
+            **self._prepare_skipped_vals(decision.reason, decision.words),
+            "amount": decision.amount,
+        }
+
+    def _prepare_skipped_vals(self, reason, words):
+        """Return the values of a line that is skipped.
+
+        :param str reason: The code of the reason.
+        :param str words: The details; the words of the code if empty.
+        :rtype: dict
+        """
+        return {
+            "state": "skipped",
+            "reason_code": reason,
+            "note": words or self.env._(REASONS[reason].label),
+        }
+
+    # === GETTERS === #
+
+    def _get_other_reasons(self, moves):
+        """Return the invoices that a run does not take, before it is decided on them.
+
+        :param account.move moves: The invoices of the company of the run.
+        :return: The code of the reason, and words.
+        :rtype: dict[account.move, tuple[str, str]]
+        """
+        reasons = {}
+        for move in moves - moves._filtered_access("write"):
+            reasons[move] = ("no_right", "")
+        lines_sudo = self.env["account.charge.run.line"].sudo()
+        open_lines = lines_sudo.search_fetch(
+            lines_sudo._get_open_domain() & Domain("move_id", "in", moves.ids),
+            ["move_id", "run_id"],
+        )
+        for line in open_lines:
+            move = line.move_id.with_env(moves.env)
+            words = self.env._("It stands in %s.", line.run_id.name)
+            reasons.setdefault(move, ("in_run", words))
+        return reasons
+
+    def _filter_declined(self, moves):
+        """Return the invoices whose latest attempt came to nothing.
+
+        :rtype: account.move
+        """
+        latest = {}
+        for tx in moves.sudo().transaction_ids.sorted("id"):
+            if not tx.source_transaction_id and tx.operation != "validation":
+                latest.update(dict.fromkeys(tx.invoice_ids.ids, tx.outcome))
+        return moves.filtered(lambda move: latest.get(move.id) in UNSUCCESSFUL_OUTCOMES)

@@ -1,0 +1,196 @@
+from odoo.exceptions import AccessError
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from ...models.core.payment_undo_mixin import KEPT_BY
+from ...models.core.sealed_fields import SEALED_FIELDS, Rule
+from ..common import InvoicePaymentsCommon
+
+RECORD = "invoice_payments_ext.group_payment_record"
+
+
+@tagged("post_install", "-at_install")
+class TestOdoosRecords(InvoicePaymentsCommon):
+    """Who may post, match and mark as paid by Odoo's own records and methods."""
+
+    # === HELPERS === #
+
+    def take_level(self):
+        """Leave the accountant Odoo's own right to invoice, and no level."""
+        group = self.env.ref("account.group_account_invoice")
+        group.implied_ids = [Command.unlink(self.env.ref(RECORD).id)]
+        self._keep()
+
+    def make_payment(self, **values):
+        values = {"amount": 100.0, "partner_id": self.partner.id, **values}
+        return self.env["account.payment"].with_user(self.accountant).create(values)
+
+    def make_entry(self, amount=100.0):
+        """Return a posted entry of the accountant that says money came."""
+        receivable = self.partner.property_account_receivable_id
+        bank = self.company_data["default_journal_bank"].default_account_id
+        entry = (
+            self.env["account.move"]
+            .with_user(self.accountant)
+            .create(
+                {
+                    "move_type": "entry",
+                    "line_ids": [
+                        Command.create({"account_id": bank.id, "debit": amount}),
+                        Command.create(
+                            {
+                                "account_id": receivable.id,
+                                "partner_id": self.partner.id,
+                                "credit": amount,
+                            }
+                        ),
+                    ],
+                }
+            )
+        )
+        entry.action_post()
+        return entry
+
+    def get_terms(self, move):
+        return move.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+
+    # === PAYMENTS === #
+
+    def test_a_payment_starts_as_a_draft(self):
+        forged = {"invoice_ids": [Command.set(self.invoice.ids)]}
+        for state in ("paid", "in_process", "canceled"):
+            with self.subTest(state), self.assertRefused("use Confirm", AccessError):
+                self.make_payment(state=state, **forged)
+        payments = self.env["account.payment"].with_user(self.accountant)
+        payments.env["ir.default"].set("account.payment", "state", "paid", user_id=True)
+        by_context = payments.with_context(default_state="paid")
+        payment = by_context.create({"amount": 5.0, "partner_id": self.partner.id})
+        self.assertEqual(payment.state, "draft")
+        self.assertEqual(self.make_payment(state="draft").state, "draft")
+        self.assertEqual(self.invoice.payment_state, "not_paid")
+
+    def test_a_method_that_was_not_charged(self):
+        payment = self.make_payment(payment_token_id=self.token.id)
+        for post in (
+            lambda: payment.write({"state": "in_process"}),
+            lambda: payment.write({"state": "paid"}),
+            payment.action_validate,
+        ):
+            with self.assertRefused("use Confirm, which charges"):
+                post()
+        self.assertFalse(payment.move_id)
+        self.assertFalse(self.gateway.requests)
+
+    # === FIGURES === #
+
+    def test_the_state_of_payment_is_blocked_by_its_button(self):
+        invoice = self.invoice.with_user(self.accountant)
+        invoice.action_toggle_block_payment()
+        self.assertEqual(invoice.payment_state, "blocked")
+        invoice.action_toggle_block_payment()
+        self.assertEqual(invoice.payment_state, "not_paid")
+        for values in ({"payment_state": "paid"}, {"amount_residual": 0.0}):
+            with self.assertRefused("It follows the journal items", AccessError):
+                invoice.write(values)
+
+    def test_changes_leave_a_trace(self):
+        """People see on the record who changed a value, the old and the new one."""
+        noted = {"payment_approval_limit"}  # In words, as it may be empty.
+        for model, seals in SEALED_FIELDS.items():
+            fields = self.env[model]._fields
+            for name, seal in seals.items():
+                if seal.rule not in (Rule.FREE, Rule.DRAFT, Rule.BUTTON):
+                    continue
+                with self.subTest(f"{model}.{name}"):
+                    self.assertTrue(name in noted or fields[name].tracking)
+        method = self._create_token(provider_ref="spare").sudo()
+        method.active = False
+        self.assertIn("was removed", self.partner.message_ids[:1].body)
+
+    # === DELETING === #
+
+    def test_a_kept_record_says_so(self):
+        """A record with a request for approval is not deleted, and is told why."""
+        company = self.company.with_env(self.env)
+        company.payment_approval_limit = 5
+        company.write_off_account_id = self.company_data["default_account_expense"]
+        self._keep()
+        invoice = self.invoice.with_user(self.supervisor)
+        request = invoice.write_off(20, "Small")
+        self.assertEqual(request._name, "account.payment.approval")
+        request.withdraw()
+        invoice.button_draft()
+        with self.assertRefused(r"cannot be deleted: .* is about it"):
+            invoice.unlink()
+        invoice.button_cancel()
+        listed = {
+            (record, *keeper)
+            for record, keepers in KEPT_BY.items()
+            for keeper in keepers
+        }
+        restricting = {
+            (field.comodel_name, name, field.name)
+            for name, model in self.env.registry.items()
+            for field in model._fields.values()
+            if field.type == "many2one"
+            and field.store
+            and field.ondelete == "restrict"
+            and field.comodel_name in KEPT_BY
+            and field._modules == ("invoice_payments_ext",)
+        }
+        self.assertEqual(restricting, listed)
+
+    # === MATCHING === #
+
+    def test_matching_needs_the_level(self):
+        """Entries are Odoo's own right. They pay no invoice without the level."""
+        paid = self.make_invoice()
+        matched = self.make_entry()
+        (self.get_terms(matched) | self.get_terms(paid)).reconcile()
+        self.take_level()
+        line = self.get_terms(self.make_entry())
+        terms = self.get_terms(self.invoice)
+        invoice, paid = (
+            move.with_user(self.accountant) for move in (self.invoice, paid)
+        )
+        partial = self.get_terms(paid).matched_credit_ids
+        self.assertTrue(partial)
+        for name, match in {
+            "assign": lambda: invoice.js_assign_outstanding_line(line.id),
+            "reconcile": (line | terms).with_user(self.accountant).reconcile,
+            "unassign": lambda: paid.js_remove_outstanding_partial(partial.id),
+            "unreconcile": self.get_terms(paid).remove_move_reconcile,
+        }.items():
+            with (
+                self.subTest(name),
+                self.assertRefused("level Record and charge", AccessError),
+            ):
+                match()
+        self.assertEqual(invoice.amount_residual, 1000.0)
+        self.assertEqual(paid.amount_residual, 900.0)
+        self.accountant.group_ids |= self.env.ref(RECORD)
+        invoice.js_assign_outstanding_line(line.id)
+        self.assertEqual(invoice.amount_residual, 900.0)
+        partial = terms.matched_credit_ids
+        invoice.js_remove_outstanding_partial(partial.id)
+        note = invoice.sudo().message_ids[:1]
+        self.assertIn("100.00", note.body)
+        self.assertIn(f"of {line.move_id.name} was unreconciled", note.body)
+        self.assertEqual(note.author_id, self.accountant.partner_id)
+
+    def test_matching_takes_no_amounts_of_a_client(self):
+        line = self.get_terms(self.make_entry())
+        partials = self.env["account.partial.reconcile"].with_user(self.accountant)
+        with self.assertRefused("use Reconcile", AccessError):
+            partials.with_context(reconciled_by_code=True).create(
+                {
+                    "debit_move_id": self.get_terms(self.invoice).id,
+                    "credit_move_id": line.id,
+                    "amount": 1000.0,
+                    "debit_amount_currency": 1000.0,
+                    "credit_amount_currency": 1000.0,
+                }
+            )
+        self.assertEqual(self.invoice.amount_residual, 1000.0)

@@ -1,0 +1,1 @@
+from . import test_charge_run, test_lanes

@@ -1,0 +1,335 @@
+from freezegun import freeze_time
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from .common_runs import ChargeRunCommon
+
+# A decision on any number of invoices, with the settings that it reads.
+MAX_QUERIES = 31
+TABLES = (
+    "account_move",
+    "account_payment",
+    "account_partial_reconcile",
+    "payment_transaction",
+    "account_idempotency_key",
+    "account_credit_balance_entry",
+    "mail_message",
+    "mail_mail",
+)
+
+
+@tagged("post_install", "-at_install")
+class TestChargeRun(ChargeRunCommon):
+    # === THE PROPOSAL === #
+
+    def test_proposal_says_what_would_be_done_and_why_not(self):
+        """Nothing but the run is written, and the gateway is not asked."""
+        paid, in_flight, in_run = self.invoices
+        paid.record_external_payment()
+        self.gateway.answers = ["pending"]
+        in_flight.charge(in_flight._get_default_token().id)
+        requests = list(self.gateway.requests)
+        other_run = self.start(in_run)
+        without = self.make_invoices(self.make_customers(1, with_method=False))
+        draft = self.make_invoices(self.customers[:1], post=False)
+        good = self.make_invoices(self.customers[:2], amount=20)
+        self._keep()
+        before = self.count_rows()
+        run = self.propose(self.invoices | without | draft | good)
+        self.assertEqual(self.count_rows(), before)
+        self.assertEqual(self.gateway.requests, requests)
+        self.assertEqual(
+            [(line.result, line.reason_code) for line in run.line_ids],
+            [
+                ("skipped", "paid"),
+                ("skipped", "in_flight"),
+                ("skipped", "in_run"),
+                ("skipped", "no_method"),
+                ("skipped", "not_posted"),
+                ("proposed", False),
+                ("proposed", False),
+            ],
+        )
+        self.assertIn(other_run.name, run.line_ids[2].note)
+        self.assertEqual(run.state, "draft")
+        self.assertEqual(run.without_method_count, 1)
+        self.assertEqual(run.totals, "2 customers, 40.00 USD")
+        self.assertIn("40.00 USD", run.totals_by_method)
+
+    def count_rows(self):
+        return {
+            table: self.env.execute_query(
+                SQL("SELECT count(*), max(id) FROM %s", SQL.identifier(table))
+            )
+            for table in TABLES
+        }
+
+    def test_credit_is_used_first(self):
+        self.company.credit_applied_at_issue = False
+        invoice = self.invoices[0]
+        partner = invoice.partner_id.with_user(self.supervisor)
+        partner.adjust_credit_balance(amount=30.0, reason="Goodwill")
+        invoice.sudo().apply_credit = True
+        run = self.start(invoice)
+        self.assertEqual(run.line_ids.mapped("amount"), [70.0])
+        self.assertEqual(run.line_ids.mapped("credit_amount"), [30.0])
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"])
+        self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
+        self.assertEqual(invoice.amount_residual, 0.0)
+
+    def test_rights_and_companies(self):
+        for user in (
+            self.make_user("ip_run_reader", "account.group_account_readonly"),
+            self.make_user("ip_run_employee", "base.group_user"),
+        ):
+            with self.subTest(user.login), self.assertRaises(AccessError):
+                self.invoices.with_user(user).propose_charge_run()
+        run = self.propose()
+        with self.assertRaises(AccessError):
+            run.write({"state": "running"})
+        with self.assertRaises(AccessError):
+            run.line_ids[:1].with_user(self.env.ref("base.user_admin")).write(
+                {"amount": 5}
+            )
+        with self.assertRefused("one of charge, retry"):
+            self.invoices.propose_charge_run("automatic")
+        with self.assertRefused("Select the invoices"):
+            self.invoices.browse().propose_charge_run()
+
+    def test_line_may_be_changed_and_dropped_as_long_as_it_is_a_proposal(self):
+        run = self.propose()
+        first, second, third = run.line_ids
+        other = first.token_id.sudo().copy({"provider_ref": "another"})
+        first.change(token_id=other.id, amount=40.0)
+        second.drop()
+        self.assertEqual(run.line_ids, first | third)
+        self.assertEqual(run.totals, "2 customers, 140.00 USD")
+        for amount, words in ((0, "above zero"), (100.01, "chargeable amount")):
+            with self.assertRefused(words):
+                first.change(amount=amount)
+        with self.assertRefused(""):
+            first.change(token_id=third.token_id.id)
+        run.confirm(words="2 customers, 140.00 USD")
+        with self.assertRefused("not a proposal any more"):
+            third.drop()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded", "succeeded"])
+        self.assertEqual(first.transaction_id.sudo().token_id, other.sudo(False))
+        self.assertEqual(first.move_id.amount_residual, 60.0)
+
+    # === CONFIRMATION === #
+
+    def test_confirmation_is_about_the_words_that_were_seen(self):
+        run = self.propose()
+        words = run.totals
+        self.assertEqual(words, "3 customers, 300.00 USD")
+        run.line_ids[:1].drop()
+        with self.assertRefused("has changed"):
+            run.confirm(words=words)
+        dialog = self.env["account.charge.run.confirm"].with_user(self.accountant)
+        dialog = dialog.with_context(**run.action_confirm()["context"]).create({})
+        self.assertEqual(dialog.words, "2 customers, 200.00 USD")
+        dialog.action_confirm()
+        self.assertEqual(run.state, "running")
+        self.assertFalse(self.gateway.requests, "Only the lanes call the gateway.")
+        with self.assertRefused("cannot be done"):
+            run.confirm()
+
+    def test_two_overlapping_proposals(self):
+        first, second = self.propose(), self.propose(self.invoices[:2])
+        third = self.propose(self.invoices[2:])
+        first.confirm()
+        second.confirm()
+        self.assertEqual(second.line_ids.mapped("reason_code"), ["in_run"] * 2)
+        self.assertIn(first.name, second.line_ids[:1].note)
+        third.line_ids.sudo().state = "proposed"
+        self.run_lane()
+        self.assertEqual(self.results(first), ["succeeded"] * 3)
+        self.assertEqual(second.state, "done")
+        self.assertEqual(len(self.gateway.requests), 3)
+
+    def test_above_the_limit_a_second_person(self):
+        """The runs of a day count together, and nobody approves the own one."""
+        self.company.payment_approval_limit = 250.0
+        small = self.propose(self.invoices[:2])
+        self.assertEqual(small.confirm(), small)
+        run = self.propose(self.invoices[2:])
+        request = run.confirm()
+        self.assertEqual(request._name, "account.payment.approval")
+        self.assertEqual((request.amount, run.state), (100.0, "waiting"))
+        self.assertIn("100.00 USD", request.reason)
+        with self.assertRefused("cannot be"):
+            run.stop()
+        with self.assertRefused("not a proposal"):
+            run.line_ids.drop()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["proposed"])
+        with self.assertRefused("", AccessError):
+            request.approve()
+        request.with_user(self.supervisor).reject("Look again")
+        self.assertEqual(run.state, "draft")
+        request = run.confirm()
+        result = request.with_user(self.supervisor).approve()
+        self.assertEqual((result.id, run.state), (run.id, "running"))
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"])
+        self.assertEqual(run.user_id, self.accountant)
+
+    def test_stop_resume_and_close(self):
+        run = self.start()
+        run.stop()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["ready"] * 3)
+        run.resume()
+        lines = self.env["account.charge.run.line"].sudo()
+        lines._take()._work()
+        run.stop()
+        self.assertEqual(self.results(run), ["succeeded", "ready", "ready"])
+        run.close()
+        self.assertEqual(self.results(run), ["succeeded", "skipped", "skipped"])
+        self.assertEqual(run.state, "done")
+        self.run_lane()
+        self.assertEqual(len(self.gateway.requests), 1)
+        again = self.propose()
+        self.assertEqual(self.results(again), ["skipped", "proposed", "proposed"])
+
+    def test_declined_ones_are_a_new_run(self):
+        self.gateway.answers = ["error", "done"]
+        run = self.start()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["declined", "succeeded", "succeeded"])
+        self.assertEqual((run.state, run.declined_count), ("done", 1))
+        note = run.activity_ids.note
+        for words in ("Succeeded: 2", "Declined: 1", "200.00 USD"):
+            self.assertIn(words, note)
+        self.assertEqual(run.activity_ids.user_id, self.accountant)
+        again = run.retry_declined()
+        self.assertEqual(again.line_ids.move_id, self.invoices[0])
+        self.assertEqual(again.retried_run_id, run)
+        again.confirm()
+        self.run_lane()
+        self.assertEqual(self.results(again), ["succeeded"])
+        with self.assertRefused("was declined"):
+            again.retry_declined()
+        more = self.make_invoices(self.customers[:1])
+        chosen = self.propose(self.invoices[:1] | more, kind="retry")
+        self.assertEqual(
+            chosen.line_ids.mapped("reason_code"), ["paid", "not_declined"]
+        )
+
+    def test_drafts_are_issued_and_charged(self):
+        drafts = self.make_invoices(self.customers, post=False)
+        run = self.start(drafts, "issue")
+        self.assertEqual(run.totals, "3 customers, 300.00 USD")
+        drafts[1].sudo().invoice_line_ids.price_unit = 500
+        drafts[2].sudo().unlink()
+        self._keep()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded", "skipped"])
+        self.assertEqual(run.line_ids.mapped("reason_code"), [False, "amount_changed"])
+        self.assertEqual(drafts[:2].mapped("state"), ["posted", "draft"])
+
+    def test_external_payments_of_many(self):
+        journal = self.company_data["default_journal_bank"]
+        action = self.invoices.action_record_external_many()
+        dialog = self.env["account.charge.run.external"].with_user(self.accountant)
+        dialog = dialog.with_context(**action["context"]).create(
+            {"reference": "List 7"}
+        )
+        run = self.env["account.charge.run"].browse(dialog.action_propose()["res_id"])
+        run = run.with_user(self.accountant)
+        self.assertEqual(run.line_ids.mapped("amount"), [100.0] * 3)
+        run.line_ids[0].change(amount=60.0)
+        run.confirm()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["done"] * 3)
+        self.assertEqual(self.invoices.mapped("amount_residual"), [40.0, 0.0, 0.0])
+        payments = self.invoices.sudo().reconciled_payment_ids
+        self.assertEqual(payments.journal_id, journal.with_env(self.env))
+        self.assertEqual(set(payments.mapped("payment_reference")), {"List 7"})
+
+    # === SEEN === #
+
+    def test_progress_export_and_links(self):
+        without = self.make_customers(2, with_method=False)
+        without[1].email = False
+        self.customers[0].name = "=1+1"
+        self.gateway.answers = ["done", "error", "pending"]
+        invoices = self.invoices | self.make_invoices(without)
+        run = self.start(invoices)
+        progress = run.get_progress()
+        self.assertEqual((progress["total"], progress["left"]), (3, 3))
+        self.run_lane()
+        progress = run.get_progress()
+        self.assertEqual(
+            {group["key"]: group["count"] for group in progress["groups"]},
+            {
+                "succeeded": 1,
+                "pending": 1,
+                "declined": 1,
+                "unknown": 0,
+                "skipped": 2,
+                "left": 0,
+                "proposed": 0,
+            },
+        )
+        self.assertEqual(progress["moved"], "100.00 USD")
+        self.gateway.notify(run.line_ids[2].transaction_id, "done")
+        self.assertEqual(self.results(run)[2], "succeeded")
+        url = run.action_export()["url"]
+        attachment = self.env["ir.attachment"].browse(
+            int(url.split("/")[3].split("?")[0])
+        )
+        text = attachment.sudo().raw.decode("utf-8-sig")
+        self.assertEqual(len(text.splitlines()), 6)
+        self.assertIn("'=1+1", text)
+        self.assertIn("no_method", text)
+        mails = self.env["mail.mail"].sudo().search_count([])
+        run.send_payment_links()
+        self.assertEqual(self.env["mail.mail"].sudo().search_count([]), mails + 1)
+        with self.assertRefused("No customer"):
+            run.send_payment_links()
+        found = run.line_ids.search(
+            [("run_id", "=", run.id), ("result", "in", ["declined", "skipped"])]
+        )
+        self.assertEqual(len(found), 3)
+
+    def test_stalled_run_is_told_and_goes_on(self):
+        run = self.start()
+        self.assertFalse(run.is_stalled)
+        later = fields.Datetime.add(fields.Datetime.now(), minutes=11)
+        with freeze_time(later):
+            self.env.invalidate_all()
+            self.assertTrue(run.is_stalled)
+            self.assertTrue(run.get_progress()["is_stalled"])
+            run.continue_run()
+            self.env.invalidate_all()
+            self.assertFalse(run.is_stalled)
+        with self.assertRaises(UserError):
+            run.resume()
+
+    # === FIGURES === #
+
+    def test_queries_of_a_proposal_do_not_grow(self):
+        invoices = self.make_invoices(self.make_customers(60))
+        self._keep()
+        self.count_queries(invoices[:2])  # Fills the caches of the registry.
+        few = self.count_queries(invoices[:6])
+        many = self.count_queries(invoices)
+        self.assertEqual(many, few)
+        self.assertLessEqual(many, MAX_QUERIES)
+
+    def count_queries(self, invoices):
+        """Return the queries of the decision on a proposal, on an empty cache."""
+        self.env.flush_all()
+        self.env.invalidate_all()
+        run = self.env["account.charge.run"].with_user(self.accountant)
+        invoices = invoices.with_env(run.env).with_company(self.company)
+        before = self.env.cr.sql_log_count
+        self.assertFalse(run._get_other_reasons(invoices))
+        invoices._decide_charges()
+        return self.env.cr.sql_log_count - before

@@ -1,0 +1,259 @@
+import time
+from contextlib import suppress
+from datetime import timedelta
+from unittest.mock import patch
+
+import requests
+
+from odoo import fields
+from odoo.exceptions import LockError, UserError, ValidationError
+from odoo.tests import tagged
+
+from .common_runs import ChargeRunCommon
+
+# The statements of a line beside those of its charge: from its claim to its end.
+MAX_QUERIES = 25
+
+
+@tagged("post_install", "-at_install")
+class TestLanes(ChargeRunCommon):
+    def take(self):
+        return self.env["account.charge.run.line"].sudo()._take()
+
+    def make_http_error(self, status, **headers):
+        """Return the error that a provider's module raises, given the HTTP status."""
+        response = requests.Response()
+        response.status_code = status
+        response.headers.update(headers)
+        error = ValidationError("Payment failed")
+        error.__cause__ = requests.HTTPError(response=response)
+        return error
+
+    # === CHECKED AGAIN === #
+
+    def test_each_line_is_decided_again_and_never_charged_more(self):
+        """Paid, charged by hand, credited, or without a method meanwhile."""
+        customers = self.make_customers(6)
+        invoices = self.make_invoices(customers)
+        run = self.start(invoices)
+        invoices[0].record_external_payment()
+        invoices[1].record_external_payment(amount=30)
+        self.gateway.answers = ["pending"]
+        invoices[2].charge(invoices[2]._get_default_token().id)
+        self.gateway.answers = ["done"]
+        run.line_ids[3].token_id.sudo().active = False
+        # More is owed than was proposed, as after a returned debit.
+        run.line_ids[4].sudo().amount = 90
+        self._keep()
+        self.gateway.requests.clear()
+        self.run_lane()
+        self.assertEqual(
+            [(line.result, line.reason_code) for line in run.line_ids],
+            [
+                ("skipped", "paid"),
+                ("succeeded", False),
+                ("skipped", "in_flight"),
+                ("skipped", "method_unfit"),
+                ("skipped", "amount_changed"),
+                ("succeeded", False),
+            ],
+        )
+        self.assertEqual([request[2] for request in self.gateway.requests], [70, 100])
+        self.assertEqual(run.state, "done")
+
+    def test_rights_of_the_person_count_when_a_line_is_carried_out(self):
+        clerk = self.make_user("ip_run_clerk", "account.group_account_invoice")
+        run = self.start(self.invoices.with_user(clerk))
+        clerk.group_ids -= self.env.ref("invoice_payments_ext.group_payment_record")
+        clerk.group_ids = self.env.ref("base.group_user")
+        self._keep()
+        self.run_lane()
+        run = run.sudo()
+        self.assertEqual(run.line_ids.mapped("reason_code"), ["no_right"] * 3)
+        clerk.active = False
+        self.assertFalse(self.gateway.requests)
+        self.assertEqual(run.state, "done")
+
+    def test_attempt_and_key_are_the_person_s(self):
+        run = self.start(self.invoices[:1])
+        self.run_lane()
+        attempt = run.line_ids.transaction_id.sudo()
+        self.assertEqual(attempt.create_uid, self.accountant)
+        key = self.env["account.idempotency.key"].search(
+            [("key", "=", f"run/{run.id}/{run.line_ids.id}/1")]
+        )
+        self.assertEqual(key.user_id, self.accountant)
+
+    # === CLAIMS === #
+
+    def test_claim_is_stored_first_and_taken_over_from_a_killed_lane(self):
+        """Killed before, between and after the steps: one request for each."""
+        run = self.start()
+        first, second, third = run.line_ids
+        self.assertEqual(self.take(), first)
+        self.assertEqual(first.result, "working")
+        self.assertEqual(self.take(), second)
+        with self.stopped_before_sending():
+            second.sudo()._work()
+        self.assertEqual(self.take(), third)
+        line = third.sudo()
+        with (
+            patch.object(type(line), "_finish", side_effect=KeyboardInterrupt),
+            suppress(KeyboardInterrupt),
+        ):
+            line._work()
+        self.env.cr.rollback()
+        self.env.invalidate_all()
+        self.assertFalse(self.take(), "They are being worked on.")
+        self.assertEqual(len(self.gateway.requests), 1)
+        second.sudo().state = "working"
+        self.age(run.line_ids)
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"] * 3)
+        self.assertEqual(len(self.gateway.requests), 3)
+        self.assertEqual(run.state, "done")
+
+    def test_line_that_was_carried_out_twice_is_one_request(self):
+        run = self.start(self.invoices[:1])
+        line = self.take()
+        line._work()
+        attempt = run.line_ids.transaction_id
+        run.line_ids.sudo().write({"state": "working", "transaction_id": False})
+        line._work()
+        self.assertEqual(run.line_ids.transaction_id, attempt)
+        self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_somebody_else_is_at_the_invoice_for_a_moment(self):
+        """The line is given back, and taken again a little later."""
+        run = self.start(self.invoices[:1])
+        with self.force_error_once("account.move", "_lock_for_payment", self.locked()):
+            self.run_lane()
+        self.assertEqual(self.results(run), ["ready"])
+        self.assertEqual((run.state, run.line_ids.waits), ("running", 1))
+        self.assertFalse(self.take())
+        triggers = self.env["ir.cron.trigger"].search([])
+        self.assertTrue(triggers.filtered(lambda t: t.call_at > fields.Datetime.now()))
+        run.line_ids.sudo().not_before = False
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"])
+
+    def locked(self):
+        """Return the error of an invoice whose row somebody else holds."""
+        error = UserError("Somebody else is working on the payments")
+        error.__cause__ = LockError("locked")
+        return error
+
+    def test_error_of_one_line_keeps_no_other_waiting(self):
+        run = self.start()
+        with self.force_error_once("account.move", "_collect", ZeroDivisionError("x")):
+            with self.assertLogs("odoo.addons.invoice_payments_ext", "ERROR"):
+                self.run_lane()
+        self.assertEqual(self.results(run), ["skipped", "succeeded", "succeeded"])
+        self.assertEqual(run.line_ids[0].reason_code, "refused")
+        self.assertIn("ZeroDivisionError", run.line_ids[0].note)
+
+    # === THROTTLE === #
+
+    def test_provider_that_is_too_busy_gets_the_line_again(self):
+        """429: nothing was carried out. The provider rests, and then gets all of it."""
+        run = self.start()
+        self.gateway.answers = [
+            self.make_http_error(429, **{"Retry-After": "7"}),
+            "done",
+        ]
+        self.run_lane()
+        self.assertEqual(self.results(run), ["ready"] * 3)
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertFalse(self.take())
+        pace = self.env["payment.provider.pace"].search([])
+        rest = (pace.slowed_until - fields.Datetime.now()).total_seconds()
+        self.assertTrue(4 < rest < 9, rest)
+        self.assertEqual(self.provider.slowed_until, pace.slowed_until)
+        self.assertEqual((run.line_ids[0].try_number, pace.level), (2, 1))
+        # A second lane that sees the same overload does not double it.
+        self.provider._slow_down(0)
+        self.env.invalidate_all()
+        self.assertEqual(pace.level, 1)
+        self.rest(pace, run)
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"] * 3)
+        self.assertEqual(len(self.gateway.requests), 4)
+        self.assertEqual(pace.level, 0)
+
+    def rest(self, pace, run):
+        """Let the rest of a provider be over."""
+        past = fields.Datetime.now() - timedelta(minutes=1)
+        pace.sudo().slowed_until = past
+        run.line_ids.sudo().not_before = False
+        self._keep()
+
+    def test_server_error_slows_the_provider_and_stays_unknown(self):
+        """Nobody knows if it was carried out: it is not sent again."""
+        run = self.start()
+        self.gateway.answers = [self.make_http_error(503), "done"]
+        self.run_lane()
+        self.assertEqual(self.results(run), ["unknown", "ready", "ready"])
+        pace = self.env["payment.provider.pace"].search([])
+        self.rest(pace, run)
+        self.run_lane()
+        self.assertEqual(self.results(run), ["unknown", "succeeded", "succeeded"])
+        self.assertEqual(len(self.gateway.requests), 3)
+        again = self.propose(self.invoices[:1])
+        self.assertEqual(again.line_ids.reason_code, "unknown")
+
+    def test_decline_and_own_check_slow_nobody(self):
+        self.gateway.answers = [self.make_http_error(402), "error", "done"]
+        self.start()
+        self.run_lane()
+        self.assertFalse(self.env["payment.provider.pace"].search([]).slowed_until)
+        self.assertEqual(len(self.gateway.requests), 3)
+
+    def test_charges_a_second_over_all_lanes(self):
+        self.provider.charges_per_second = 4
+        self.start()
+        begin = time.monotonic()
+        self.run_lane()
+        self.assertGreater(time.monotonic() - begin, 0.49)
+        self.assertEqual(len(self.gateway.requests), 3)
+        # Each lane takes the next turn, and one that is far away is left to others.
+        waits = [self.provider._take_turn() for _number in range(50)]
+        self.assertEqual(waits, sorted(waits))
+        self.assertGreater(waits[-1] - waits[0], 11)
+        run = self.start(self.make_invoices(self.customers[:1]))
+        self.assertFalse(self.take())
+        self.assertEqual(self.results(run), ["ready"])
+        with self.assertRaises(ValidationError):
+            self.provider.charges_per_second = -1
+
+    # === FIGURES === #
+
+    def test_queries_of_a_line(self):
+        """A line takes few more than the charge alone, and each takes as many."""
+        run = self.start(self.make_invoices(self.make_customers(5)))
+        self.take()._work()
+        alone = self.count_queries(self.charge_alone)
+        figures = [self.count_queries(lambda: self.take()._work()) for _line in "abc"]
+        self.take()._work()
+        self.assertEqual(self.results(run), ["succeeded"] * 4 + ["skipped"])
+        self.assertLessEqual(max(figures) - alone, MAX_QUERIES, (figures, alone))
+        self.assertLessEqual(max(figures) - min(figures), 1, figures)
+
+    def charge_alone(self):
+        invoice = self.env["account.charge.run.line"].search([])[-1:].move_id
+        token = invoice._get_default_token()
+        invoice.with_user(self.accountant).charge(token.id, idempotency_key="alone")
+
+    def count_queries(self, work):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        work()
+        return self.env.cr.sql_log_count - before
+
+    def test_lanes_are_scheduled_actions(self):
+        lanes = self.env["account.charge.run.line"]._get_lanes()
+        self.assertEqual(len(lanes), 4)
+        self.assertIn(self.env.ref("invoice_payments_ext.ir_cron_collect"), lanes)
+        self.start()
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "in", lanes.ids)])
+        self.assertEqual(triggers.cron_id, lanes)

@@ -1,0 +1,71 @@
+"""The scenarios of money that is taken back, or that comes back, after it moved."""
+
+from .scenarios import scenario
+
+
+def dispute(cell, state, amount=100):
+    """Let a charge be disputed and the dispute be decided; all webhooks come twice."""
+    cell.charge()
+    operation = cell.api.dispute(cell.operation, amount * cell.api.minor_units)
+    cell.tell(operation, times=2)
+    cell.expect_paid(100)  # It is parked, until it is decided.
+    cell.tell(cell.api.close_dispute(operation, state), times=2)
+
+
+@scenario("charge disputed, and won", "disputes")
+def dispute_won(cell):
+    dispute(cell, "won")
+    cell.expect_paid(100)
+
+
+@scenario("charge disputed, and lost", "disputes")
+def dispute_lost(cell):
+    dispute(cell, "lost")
+    cell.expect_paid(0)
+
+
+@scenario("a part disputed, and won", "disputes", "partial disputes")
+def part_disputed_won(cell):
+    dispute(cell, "won", 30)
+    cell.expect_paid(100)
+    cell.expect_reversals(("won", 30))
+
+
+@scenario("two parts disputed, and lost", "disputes", "partial disputes")
+def parts_disputed_lost(cell):
+    """Each is a record of its own, with its fee."""
+    cell.charge()
+    for paid, amount in ((100, 30), (70, 50)):
+        operation = cell.api.dispute(cell.operation, amount * cell.api.minor_units)
+        cell.tell(operation, times=2)
+        cell.expect_paid(paid)
+        cell.tell(cell.api.close_dispute(operation, "lost"), times=2)
+    cell.expect_paid(20)
+    cell.expect_reversals(("lost", 30), ("lost", 50))
+
+
+@scenario("charge disputed, told out of order", "disputes")
+def dispute_out_of_order(cell):
+    """The result comes first; the beginning, and the charge itself, come after it."""
+    old = cell.charge_and_keep_webhooks()
+    operation = cell.api.dispute(cell.operation)
+    old += cell.api.build_webhooks(operation)
+    cell.api.close_dispute(operation, "lost")
+    cell.tell(operation, times=2)
+    cell.expect_paid(0)
+    cell.send(old * 2)
+    cell.expect_paid(0)
+    cell.expect_reversals(("lost", 100))
+
+
+@scenario("refund done, then failed, told out of order", "refunds", "late failures")
+def failed_refund_out_of_order(cell):
+    """A part comes back; its success is told once more after that, and counts not."""
+    cell.charge()
+    cell.api.end_day()
+    cell.refund_and_expect(60.0)
+    old = list(cell.api.build_webhooks(cell.get_last("refund")))
+    cell.tell(cell.api.settle(cell.get_last("refund"), "declined"))
+    cell.expect_paid(100)
+    cell.send(old)
+    cell.expect_paid(100)
