@@ -43,6 +43,7 @@ from .mail import (
     test_receipt,
 )
 from .portal import (
+    test_portal_collection,
     test_portal_payment,
     test_portal_payments,
     test_portal_section,
@@ -56,6 +57,7 @@ from .refunds import (
 from .saved_methods import test_portal_tokens
 from .section import (
     test_bus,
+    test_collection_banner,
     test_rows,
 )
 from .taken_back import (

@@ -44,4 +44,5 @@ class ResCompany(models.Model):
         """
         self.ensure_one()
         zone = self.sudo().partner_id.tz or "UTC"
-        return fields.Date.context_today(self.with_context(tz=zone))
+        here = self.with_context(tz=zone)
+        return fields.Datetime.context_timestamp(here, fields.Datetime.now()).date()
