@@ -16,14 +16,14 @@ class AccountCollection(models.Model):
     # === GETTERS === #
 
     def _get_zone(self):
-        return self.company_id._get_collection_zone()
+        return self.company_id._get_own_zone()
 
     def _get_today(self):
         """Return the day of the company.
 
         :rtype: datetime.date
         """
-        return self.company_id._get_collection_today()
+        return self.company_id._get_own_today()
 
     def _get_anchors(self):
         """Return the days from which the steps count.

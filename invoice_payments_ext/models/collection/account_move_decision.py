@@ -186,7 +186,7 @@ class AccountMove(models.Model):
         lines = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
         if not question.is_automatic or len(lines) < 2:
             return amount
-        today = self.company_id._get_collection_today()
+        today = self.company_id._get_own_today()
         due = sum(
             lines.filtered(lambda line: line.date_maturity <= today).mapped(
                 "amount_residual_currency"

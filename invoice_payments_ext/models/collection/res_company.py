@@ -1,5 +1,3 @@
-from zoneinfo import ZoneInfo
-
 from odoo import fields, models
 
 
@@ -14,21 +12,3 @@ class ResCompany(models.Model):
         "the customer has to act, another saved method of the customer is tried once "
         "for the invoice.",
     )
-
-    # === GETTERS === #
-
-    def _get_collection_zone(self):
-        """Return the time zone in which this company collects: that of its contact.
-
-        :rtype: zoneinfo.ZoneInfo
-        """
-        self.ensure_one()
-        return ZoneInfo(self.sudo().partner_id.tz or "UTC")
-
-    def _get_collection_today(self):
-        """Return the present day in the time zone of this company.
-
-        :rtype: datetime.date
-        """
-        now = fields.Datetime.now().replace(tzinfo=ZoneInfo("UTC"))
-        return now.astimezone(self._get_collection_zone()).date()

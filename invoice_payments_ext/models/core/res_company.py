@@ -1,6 +1,7 @@
 from contextlib import ExitStack
+from zoneinfo import ZoneInfo
 
-from odoo import models
+from odoo import fields, models
 
 # The work of rooms around a change of a company: each is a context manager.
 AROUND_COMPANY_CHANGE = ("_changing_credit_settings", "_changing_approval_limit")
@@ -36,3 +37,21 @@ class ResCompany(models.Model):
             "disputed_payments_account_id",
             "provider_fee_account_id",
         ]
+
+    # === GETTERS === #
+
+    def _get_own_zone(self):
+        """Return the time zone of this company: that of its contact.
+
+        :rtype: zoneinfo.ZoneInfo
+        """
+        self.ensure_one()
+        return ZoneInfo(self.sudo().partner_id.tz or "UTC")
+
+    def _get_own_today(self):
+        """Return the day that it is for this company, by its own clock.
+
+        :rtype: datetime.date
+        """
+        zone = self._get_own_zone().key
+        return fields.Date.context_today(self.with_context(tz=zone))

@@ -34,15 +34,3 @@ class ResCompany(models.Model):
         "CHECK(promise_max_open >= 0 AND promise_max_days >= 0)",
         "The limits of promises cannot be negative.",
     )
-
-    # === GETTERS === #
-
-    def _get_own_today(self):
-        """Return the day that it is for this company, by its own clock.
-
-        :rtype: datetime.date
-        """
-        self.ensure_one()
-        zone = self.sudo().partner_id.tz or "UTC"
-        here = self.with_context(tz=zone)
-        return fields.Datetime.context_timestamp(here, fields.Datetime.now()).date()

@@ -131,7 +131,7 @@ class AccountChargeRun(models.Model):
         :param res.company company: The company.
         :rtype: account.charge.run
         """
-        day = company._get_collection_today()
+        day = company._get_own_today()
         domain = [
             ("company_id", "=", company.id),
             ("kind", "=", "automatic"),
