@@ -247,7 +247,7 @@ class Stripe(Api):
 
     @staticmethod
     def _present_method(method_id):
-        card = {"brand": "visa", "last4": "4242"}
+        card = {"brand": "visa", "last4": "4242", "exp_month": 2, "exp_year": 2032}
         return {"id": method_id, "type": "card", "card": card}
 
     # === WEBHOOKS === #

@@ -1,8 +1,10 @@
 import logging
+from datetime import date
 
 import psycopg2
 
 from odoo import fields, models
+from odoo.tools import date_utils
 
 from ..attempts.payment_provider import get_transport_error
 
@@ -32,6 +34,12 @@ DECLINE_METHODS = {
     "stripe": "_read_stripe_decline",
     "worldline": "_read_worldline_decline",
     "xendit": "_read_xendit_decline",
+}
+# The methods that read the last month of a card from an answer that saved or charged
+# it. Each gets the payment data, and returns the year and the month, or None.
+EXPIRY_METHODS = {
+    "adyen": "_read_adyen_expiry",
+    "stripe": "_read_stripe_expiry",
 }
 # The methods that list the money that a gateway moved; see `_list_movements`.
 MOVEMENT_METHODS = {
@@ -93,6 +101,14 @@ class PaymentProvider(models.Model):
             return super()._get_decline_details(transaction, payment_data, error)
         content = get_error_content(error)
         return getattr(self, name)(transaction, payment_data or {}, content)
+
+    def _get_token_expiry(self, payment_data):
+        """Read the last day of a card, where the gateway is known."""
+        name = EXPIRY_METHODS.get(self.code)
+        month = name and getattr(self, name)(payment_data)
+        if not month:
+            return super()._get_token_expiry(payment_data)
+        return date_utils.end_of(date(*month, 1), "month")
 
     def _list_movements(self, since, until, cursor=None):
         """List a page of the charges and refunds that the gateway made in a period.

@@ -141,6 +141,16 @@ class PaymentProvider(models.Model):
             "provider_reference": intent.get("id") or refund.get("id"),
         }
 
+    def _read_stripe_expiry(self, payment_data):
+        """Read the last month of a card; see `EXPIRY_METHODS`.
+
+        https://docs.stripe.com/api/payment_methods/object
+        """
+        method = payment_data.get("payment_method")
+        card = method.get("card") if isinstance(method, dict) else None
+        year = card and card.get("exp_year")
+        return (year, card["exp_month"]) if year else None
+
     def _list_stripe_movements(self, since, until, cursor):
         """List a page of payments, then of refunds; see `_list_movements`."""
         endpoint = cursor.get("list", STRIPE_LISTS[0])

@@ -48,6 +48,8 @@ NEEDS_RECORD = {
     "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
+    "account.move.action_collect_now": [],
+    "account.move.action_resume_collection": [],
     "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
     "account.move.resume_collection": [],
@@ -112,6 +114,9 @@ OPENS = {
     "account.move.action_create_credit_note",
     "account.move.action_create_payment",
     "account.move.action_issue_and_charge",
+    "account.move.action_open_promise",
+    "account.move.action_pause_collection",
+    "account.move.action_stop_collection",
     "account.move.action_promise_to_pay",
     "account.move.action_write_off",
     "account.move.get_payment_rows",
@@ -134,6 +139,7 @@ OPENS = {
     "res.partner.action_adjust_credit_balance",
     "res.partner.action_open_credit_balance",
     "res.partner.action_open_promises",
+    "res.partner.action_set_auto_pay",
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
