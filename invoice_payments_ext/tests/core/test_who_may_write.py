@@ -86,6 +86,7 @@ OPENS = {
     "account.payment.reversal.action_open_gateway",
     "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
+    "payment.gateway.finding.action_accept",
     "payment.gateway.finding.action_open_attempt",
     "payment.token.get_linked_records_info",
     "payment.transaction.action_open_transaction",
@@ -111,6 +112,7 @@ ELSEWHERE = {
     "account.payment.approval.withdraw",
     "account.payment.message_post",
     "account.payment.tie.out.accept",
+    "payment.gateway.finding.accept",
     "payment.token.give_to_company",
     "payment.token.use_for_charges",
 }
