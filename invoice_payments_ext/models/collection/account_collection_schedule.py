@@ -124,3 +124,26 @@ class AccountCollection(models.Model):
             if moment <= now:  # It waits for something after the end of the plan.
                 moment = now + SOON
             row.write({"next_at": moment, "step_id": step.id})
+
+    def _get_next_charge(self):
+        """Return when the schedule charges next, as far as that is known now.
+
+        :return: The moment in UTC; none if it waits for an event, or nothing is charged
+                 automatically.
+        :rtype: datetime.datetime or None
+        """
+        self.ensure_one()
+        permissions = self.env["account.auto.pay"]._get_permissions(
+            self.move_id.commercial_partner_id, self.company_id
+        )
+        permission = permissions[self.move_id.commercial_partner_id]
+        if self.state != "running" or not self.next_at or not permission.is_on:
+            return None
+        if self.move_id.auto_pay_excluded:
+            return None
+        if self.charge_due:
+            return self.next_at
+        return next(
+            (moment for moment, step in self._get_timeline() if step.kind == "charge"),
+            None,
+        )

@@ -14,8 +14,6 @@ MAX_CONFLICTS = 50
 LONGEST_WAIT = 10
 # How many lines a lane carries out between two reports of its progress.
 REPORTED_EACH = 10
-# The lines that the schedule makes at once.
-MAX_DUE = 1000
 
 
 class AccountChargeRunLine(models.Model):
@@ -207,49 +205,3 @@ class AccountChargeRunLine(models.Model):
         )
         if later:
             self._wake(max(later.replace(microsecond=0), fields.Datetime.now()))
-
-    # === THE SCHEDULE === #
-
-    @api.model
-    def _make_due_lines(self):
-        """Make lines of the invoices whose next step of collection is due. Commits.
-
-        They stand in the company's automatic run of the day.
-        """
-        if "account.collection" not in self.env:
-            return
-        due = self.env["account.collection"].search(
-            [("state", "=", "running"), ("next_at", "<=", fields.Datetime.now())],
-            order="next_at, id",
-            limit=MAX_DUE,
-        )
-        if not due:
-            return
-        runs = {
-            company: self.run_id._get_automatic_run(company)
-            for company in due.company_id
-        }
-
-        def make():
-            self.env.cr.execute(
-                SQL(
-                    """
-                    INSERT INTO account_charge_run_line
-                           (run_id, company_id, move_id, state, try_number, token_id,
-                            create_date, write_date, create_uid, write_uid)
-                    SELECT run.id, run.company_id, due.move_id, 'ready', 1,
-                           due.token_id, %(now)s, %(now)s, 1, 1
-                      FROM account_collection due
-                      JOIN account_charge_run run ON run.company_id = due.company_id
-                     WHERE due.id = ANY(%(due)s) AND run.id = ANY(%(runs)s)
-                    ON CONFLICT DO NOTHING
-                    """,
-                    now=fields.Datetime.now(),
-                    due=due.ids,
-                    runs=[run.id for run in runs.values()],
-                ),
-                log_exceptions=False,
-            )
-
-        self._in_short_step(make)
-        self.env.invalidate_all()
