@@ -60,6 +60,7 @@ class PortalPromises(PortalAccount):
         invoice_sudo = invoice.with_user(request.env.user).sudo()
         return {
             **values,
+            "payment_collection": invoice_sudo._get_portal_collection(),
             "payment_promise": invoice_sudo._get_portal_promise_values(),
             "promise_refused": request.session.pop(REFUSED, ""),
         }

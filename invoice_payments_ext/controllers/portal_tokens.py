@@ -1,9 +1,12 @@
 from contextlib import suppress
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.http import request, route
 
 from . import payment
+
+# Why the last change of auto-pay was refused, in the session.
+AUTO_PAY_REFUSED = "invoice_payments_ext.auto_pay_refused"
 
 
 class PaymentTokenPortal(payment.PaymentPortal):
@@ -44,6 +47,12 @@ class PaymentTokenPortal(payment.PaymentPortal):
         response = super().payment_method(**kwargs)
         tokens_sudo = response.qcontext["tokens_sudo"]
         response.qcontext["token_charges"] = tokens_sudo._prepare_charges_values()
+        response.qcontext["auto_pay"] = request.env[
+            "res.partner"
+        ]._get_auto_pay_values()
+        response.qcontext["auto_pay_refused"] = request.session.pop(
+            AUTO_PAY_REFUSED, ""
+        )
         return response
 
     @route(
@@ -78,3 +87,33 @@ class PaymentTokenPortal(payment.PaymentPortal):
         with suppress(AccessError):  # The page shows which methods there are.
             token.give_to_company(consent_version)
         return request.redirect("/my/payment_method")
+
+    @route(
+        "/my/payment_method/auto_pay",
+        type="http",
+        methods=["POST"],
+        auth="user",
+        website=True,
+    )
+    def payment_method_auto_pay(
+        self, on=None, limit=None, consent_version=None, **kwargs
+    ):
+        """Let the member permit automatic charges, or not any more.
+
+        :param str on: `1` to switch it on.
+        :param str limit: The largest single charge; empty for no limit.
+        :param str consent_version: The version of the text that the page showed.
+        """
+        is_on = on == "1"
+        partner = request.env["res.partner"]._get_auto_pay_values()["partner"]
+        partner = partner.with_user(request.env.user)
+        try:
+            with request.env.cr.savepoint():
+                partner.switch_auto_pay(
+                    is_on,
+                    consent=consent_version,
+                    limit=self._cast_as_float(limit) if is_on else None,
+                )
+        except UserError as error:
+            request.session[AUTO_PAY_REFUSED] = error.args[0]
+        return request.redirect("/my/payment_method#auto_pay")

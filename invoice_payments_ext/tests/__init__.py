@@ -37,12 +37,13 @@ from .credit_notes import (
     test_credit_note_dialog,
 )
 from .external import test_external
-from .gateways import test_declines
+from .gateways import test_declines, test_expiry
 from .mail import (
     test_mail,
     test_receipt,
 )
 from .portal import (
+    test_portal_collection,
     test_portal_payment,
     test_portal_payments,
     test_portal_section,
@@ -57,6 +58,7 @@ from .saved_methods import test_portal_tokens
 from .runs import test_automatic, test_charge_run, test_lanes
 from .section import (
     test_bus,
+    test_collection_banner,
     test_rows,
 )
 from .taken_back import (

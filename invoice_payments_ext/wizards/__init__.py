@@ -1,4 +1,5 @@
 from . import account_charge_run
+from . import account_collection_halt
 from . import account_credit_balance_adjust
 from . import account_credit_balance_pay_out
 from . import account_credit_balance_statement
@@ -17,6 +18,8 @@ from . import payment_attempt_finish
 from . import payment_attempt_received
 from . import payment_attempt_resolve
 from . import payment_gateway_check_start
+from . import payment_gateway_finding_accept
 from . import payment_capture_wizard
 from . import payment_link_wizard
 from . import payment_refund_wizard
+from . import res_partner_set_auto_pay

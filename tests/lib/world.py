@@ -527,10 +527,7 @@ class World:
             "payment.gateway.check.start", "create", vals_list=[period]
         )
         self.accountant.call("payment.gateway.check.start", "action_begin", [dialog_id])
-        [cron] = self.query(
-            "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
-        )
-        self.run_cron(cron["res_id"])
+        self.run_gateway_checks()
         [check] = self.query(
             """
             SELECT * FROM payment_gateway_check
@@ -542,6 +539,13 @@ class World:
         return check["state"], self.query(
             "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
         )
+
+    def run_gateway_checks(self):
+        """Run the scheduled action that holds the providers' lists against the books."""
+        [cron] = self.query(
+            "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
+        )
+        self.run_cron(cron["res_id"])
 
     def get_tie_out(self):
         """Return the findings of the tie-out of payments, as sentences."""

@@ -95,6 +95,7 @@ class Adyen(Api):
             "pspReference": operation.id,
             "merchantReference": operation.reference,
             "paymentMethod": {"type": "scheme", "brand": "visa"},
+            "additionalData": {"cardSummary": "4242", "expiryDate": "2/2032"},
             **RESULTS[operation.status],
         }
         if operation.status not in ("declined", "action"):

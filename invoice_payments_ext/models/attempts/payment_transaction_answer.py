@@ -33,7 +33,11 @@ READINGS = {
 }
 
 # The methods after a word of a gateway was applied. Each method gets the payment data.
-AFTER_APPLYING_METHODS = ("_import_listed_refunds", "_take_back_charged_back")
+AFTER_APPLYING_METHODS = (
+    "_import_listed_refunds",
+    "_take_back_charged_back",
+    "_note_token_expiry",
+)
 
 # The methods after an attempt was declined or failed. Each method gets the payment data
 # and the error that said so; either may be None.

@@ -13,6 +13,7 @@ from . import res_company_auto_pay
 from . import res_partner
 from . import account_move_excluded
 from . import account_move_permission
+from . import account_move_promised
 from . import account_move
 from . import account_move_doors
 from . import account_move_events

@@ -10,6 +10,7 @@ DECISION_METHODS = (
     "_judge_collection",
     "_judge_attempts",
     "_judge_disputes",
+    "_judge_promises",
     "_judge_amounts",
     "_judge_permission",
     "_judge_methods",

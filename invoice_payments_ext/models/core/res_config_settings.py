@@ -42,6 +42,9 @@ class ResConfigSettings(models.TransientModel):
     payment_refund_failed_mail_template_id = fields.Many2one(
         related="company_id.payment_refund_failed_mail_template_id", readonly=False
     )
+    payment_expiring_mail_template_id = fields.Many2one(
+        related="company_id.payment_expiring_mail_template_id", readonly=False
+    )
     token_consent_text = fields.Text(
         related="company_id.token_consent_text", readonly=False
     )

@@ -36,6 +36,16 @@ class PaymentProvider(models.Model):
             or content.get("pspReference"),
         }
 
+    def _read_adyen_expiry(self, payment_data):
+        """Read the last month of a card; see `EXPIRY_METHODS`.
+
+        Adyen names it where the account lets it: *Developers → Additional data →
+        Expiry date*. https://docs.adyen.com/api-explorer/Checkout/latest/post/payments
+        """
+        expiry = (payment_data.get("additionalData") or {}).get("expiryDate")
+        month, _slash, year = (expiry or "").partition("/")
+        return (int(year), int(month)) if year else None
+
 
 def _get_first_part(text):
     """Return the code in a text such as `51 : Insufficient funds`."""

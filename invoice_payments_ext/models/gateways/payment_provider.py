@@ -1,8 +1,10 @@
 import logging
+from datetime import date, timedelta
 
 import psycopg2
 
 from odoo import fields, models
+from odoo.tools import date_utils
 
 from ..attempts.payment_provider import get_transport_error
 
@@ -33,12 +35,22 @@ DECLINE_METHODS = {
     "worldline": "_read_worldline_decline",
     "xendit": "_read_xendit_decline",
 }
+# The methods that read the last month of a card from an answer that saved or charged
+# it. Each gets the payment data, and returns the year and the month, or None.
+EXPIRY_METHODS = {
+    "adyen": "_read_adyen_expiry",
+    "stripe": "_read_stripe_expiry",
+}
 # The methods that list the money that a gateway moved; see `_list_movements`.
 MOVEMENT_METHODS = {
     "authorize": "_list_authorize_movements",
     "razorpay": "_list_razorpay_movements",
     "stripe": "_list_stripe_movements",
 }
+# Those of them that list money taken back as well.
+LISTING_TAKEN_BACK = ("razorpay", "stripe")
+# A dispute is decided months after it began, and a list has it under its first day.
+DISPUTES_PERIOD = timedelta(days=120)
 # A list of a gateway that is longer than this is not read to its end.
 MAX_PAGES = 20
 
@@ -94,6 +106,14 @@ class PaymentProvider(models.Model):
         content = get_error_content(error)
         return getattr(self, name)(transaction, payment_data or {}, content)
 
+    def _get_token_expiry(self, payment_data):
+        """Read the last day of a card, where the gateway is known."""
+        name = EXPIRY_METHODS.get(self.code)
+        month = name and getattr(self, name)(payment_data)
+        if not month:
+            return super()._get_token_expiry(payment_data)
+        return date_utils.end_of(date(*month, 1), "month")
+
     def _list_movements(self, since, until, cursor=None):
         """List a page of the charges and refunds that the gateway made in a period.
 
@@ -109,12 +129,20 @@ class PaymentProvider(models.Model):
                  (`reference`), our reference if it is known (`own_reference`), the
                  amount in its `currency` (a code), below zero for a refund and zero if
                  no money moved, its `state` in the gateway's words, and its `date`.
-                 Open ones are left out.
+                 Open ones are left out. Money taken back has the `kind`
+                 `taken_back`, and an amount below zero while it is withdrawn.
         :rtype: tuple[list[dict], dict] or None
         """
         self.ensure_one()
         name = MOVEMENT_METHODS.get(self.code)
         return getattr(self, name)(since, until, cursor or {}) if name else None
+
+    def _lists_taken_back(self):
+        """Tell if the list of :meth:`_list_movements` has money taken back, too.
+
+        :rtype: bool
+        """
+        return self.code in LISTING_TAKEN_BACK
 
     # === HELPERS FOR ALL GATEWAYS === #
 

@@ -1,7 +1,7 @@
 from odoo import fields, models
 
 # The kinds of mails to customers: each has a template, and a setting that names it.
-MAIL_KINDS = ("receipt", "declined", "refund", "refund_failed", "returned")
+MAIL_KINDS = ("receipt", "declined", "refund", "refund_failed", "returned", "expiring")
 
 
 class ResCompany(models.Model):
@@ -54,6 +54,16 @@ class ResCompany(models.Model):
         tracking=True,
         help="Sent to customers whose payment their bank returned, or that failed "
         "later. Not sent for disputes. Empty: none is sent.",
+    )
+
+    payment_expiring_mail_template_id = fields.Many2one(
+        string="Method that Expires",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("expiring"),
+        domain="[('model', '=', 'payment.token')]",
+        tracking=True,
+        help="Sent to customers 30, 14 and 3 days before a saved method expires that "
+        "would be charged. Empty: none is sent.",
     )
 
     # === DEFAULT METHODS === #

@@ -1,4 +1,5 @@
 from . import account_move
+from . import account_move_collection
 from . import account_move_member_payment
 from . import account_move_promise
 from . import account_move_words

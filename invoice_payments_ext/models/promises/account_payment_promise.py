@@ -29,7 +29,7 @@ CHANNELS = {
 
 # The methods of `account.move` that rooms call on invoices whose promise was made,
 # moved, withdrawn, kept or broken. Each gets the promises.
-AFTER_PROMISE_CHANGE = ()
+AFTER_PROMISE_CHANGE = ("_follow_promise",)
 
 
 class AccountPaymentPromise(models.Model):

@@ -5,6 +5,8 @@ from . import payment_provider
 from . import payment_token
 from . import payment_token_charges
 from . import payment_token_company
+from . import payment_token_expiry
 from . import payment_transaction
+from . import payment_transaction_expiry
 from . import res_company
 from . import res_partner

@@ -45,6 +45,20 @@ class PaymentProvider(models.Model):
             )
         )
 
+    def _get_token_expiry(self, payment_data):
+        """Return the last day of the saved method that an answer is about.
+
+        A provider overrides this when its answers name it.
+
+        Note: `self.ensure_one()`
+
+        :param dict payment_data: The answer, in the form that `_process` takes.
+        :return: The day; None if the answer does not name it.
+        :rtype: datetime.date or None
+        """
+        self.ensure_one()
+        return None
+
     @api.model
     def _get_company_to_save_for(self):
         """Return the company that the user may save a method for, if there is one.

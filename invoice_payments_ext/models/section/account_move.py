@@ -51,6 +51,7 @@ class AccountMove(models.Model):
                 for row in rows
                 for part in (row, *row["refunds"])
             ),
+            "collection": self._get_collection_banner(),
             "rows": rows,
         }
 

@@ -52,7 +52,7 @@ class CollectionCommon(InvoicePaymentsCommon):
         self.company, self.plan = (
             record.with_env(self.env) for record in (self.company, self.plan)
         )
-        self.invoice = self.make_invoice()
+        self.invoice = self.make_invoice(invoice_date_due="2026-01-15")
         self.row = self.get_row(self.invoice)
         self._keep()
 
@@ -60,6 +60,26 @@ class CollectionCommon(InvoicePaymentsCommon):
         patcher = patch.object(owner, name, value, create=create)
         patcher.start()
         self.addCleanup(patcher.stop)
+
+    def decline_as(self, decline_class, wait_hours=0):
+        """Let the gateway decline charges from now on, with a code of a class."""
+        code = f"test_{decline_class}_{wait_hours}"
+        rules = self.env["payment.decline.rule"].sudo()
+        if not rules.search([("code", "=", code)]):
+            rules.create(
+                {
+                    "code": code,
+                    "decline_class": decline_class,
+                    "wait_hours": wait_hours,
+                }
+            )
+        self.gateway.answers = ["error"]
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_get_decline_details",
+            lambda *_arguments: {"code": code},
+        )
+        self._keep()
 
     def get_row(self, invoice):
         return invoice.sudo().collection_ids
@@ -93,7 +113,13 @@ class CollectionCommon(InvoicePaymentsCommon):
         return (
             self.env["mail.mail"]
             .sudo()
-            .search([("model", "=", record._name), ("res_id", "=", record.id)])
+            .search(
+                [
+                    ("model", "=", record._name),
+                    ("res_id", "=", record.id),
+                    ("recipient_ids", "in", self.partner.ids),
+                ]
+            )
         )
 
     def get_tasks(self):

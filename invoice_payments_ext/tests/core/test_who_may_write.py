@@ -48,6 +48,8 @@ NEEDS_RECORD = {
     "account.move.pause_collection": ["2020-01-01"],
     "account.move.payment_action_capture": [],
     "account.move.payment_action_void": [],
+    "account.move.action_collect_now": [],
+    "account.move.action_resume_collection": [],
     "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
     "account.move.resume_collection": [],
@@ -112,6 +114,9 @@ OPENS = {
     "account.move.action_create_credit_note",
     "account.move.action_create_payment",
     "account.move.action_issue_and_charge",
+    "account.move.action_open_promise",
+    "account.move.action_pause_collection",
+    "account.move.action_stop_collection",
     "account.move.action_promise_to_pay",
     "account.move.action_write_off",
     "account.move.get_payment_rows",
@@ -124,6 +129,7 @@ OPENS = {
     "account.payment.reversal.action_open_gateway",
     "account.payment.reversal.action_open_taken_back",
     "account.payment.tie.out.check",
+    "payment.gateway.finding.action_accept",
     "payment.gateway.finding.action_open_attempt",
     "payment.token.get_linked_records_info",
     "payment.transaction.action_open_transaction",
@@ -134,6 +140,7 @@ OPENS = {
     "res.partner.action_adjust_credit_balance",
     "res.partner.action_open_credit_balance",
     "res.partner.action_open_promises",
+    "res.partner.action_set_auto_pay",
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
@@ -151,6 +158,7 @@ ELSEWHERE = {
     "account.payment.approval.withdraw",
     "account.payment.message_post",
     "account.payment.tie.out.accept",
+    "payment.gateway.finding.accept",
     "payment.token.give_to_company",
     "payment.token.use_for_charges",
     "res.partner.switch_auto_pay",

@@ -168,6 +168,33 @@ export class PaymentsSection extends Component {
     }
 
     /**
+     * @param {Object} collectionAction one of the `actions` of the banner
+     */
+    runCollectionAction(collectionAction) {
+        const execute = () =>
+            this.execute(
+                "account.move",
+                collectionAction.method,
+                this.props.record.resId
+            );
+        if (!collectionAction.confirmation) {
+            return execute();
+        }
+        this.dialog.add(ConfirmationDialog, {
+            title: _t("Collect now"),
+            body: _t(
+                "%s is collected now: credit first, the rest from the saved payment method.",
+                this.formatAmount(this.state.section.amount_chargeable)
+            ),
+            confirmLabel: collectionAction.label,
+            confirm: execute,
+            cancel: () => {
+                // Makes the dialog show its cancel button.
+            },
+        });
+    }
+
+    /**
      * Return the question before an action that moves or releases money at once.
      */
     getConfirmation(row, rowAction) {

@@ -1,0 +1,61 @@
+from odoo import fields, models
+from odoo.tools import format_date
+
+from ..collection.account_collection_events import METHOD_REASONS
+
+
+class AccountMove(models.Model):
+    """What is collected next, in words for the customer."""
+
+    _inherit = "account.move"
+
+    # === BUSINESS METHODS === #
+
+    def _get_portal_collection(self):
+        """Return what the customer reads of the automatic charge of this invoice.
+
+        Called in superuser mode, as the visitor. Only the customer reads it: others
+        have the link, too.
+
+        :return: The `words`, and whether the customer has to act (`is_urgent`); empty
+                 if there is nothing to say.
+        :rtype: dict
+        """
+        self.ensure_one()
+        user = self.env.user
+        row = self._get_collections(self)
+        if (
+            user._is_public()
+            or not self._filter_of_customer(user.partner_id)
+            or row.state not in ("running", "exhausted")
+            or self.payment_promise_id.state == "open"
+            or self.currency_id.is_zero(self.amount_residual)
+        ):
+            return {}
+        if row.wait_reason in METHOD_REASONS:
+            return {
+                "words": self.env._(
+                    "We could not charge this invoice to a saved payment method. Pay "
+                    "it now, or save another payment method."
+                ),
+                "is_urgent": True,
+            }
+        moment = row._get_next_charge()
+        token = moment and self._get_default_token()
+        if not token:
+            return {}
+        zone = row.company_id._get_collection_zone().key
+        return {
+            "words": self.env._(
+                "We will charge %(method)s on %(day)s.",
+                method=token.display_name,
+                day=format_date(
+                    self.env,
+                    fields.Datetime.context_timestamp(
+                        self.with_context(tz=zone), moment
+                    ).date(),
+                    date_format="d MMM",
+                ),
+            ),
+            "is_urgent": False,
+        }

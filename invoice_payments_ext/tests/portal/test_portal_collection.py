@@ -1,0 +1,88 @@
+from lxml.html import fromstring
+
+from odoo import fields, http
+from odoo.tests import tagged
+
+from .common_portal import PortalPaymentCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPortalCollection(PortalPaymentCommon):
+    """A member switches auto-pay, and reads what is charged next."""
+
+    def setUp(self):
+        super().setUp()
+        self.plan = self.env["account.collection.plan"].create(
+            {
+                "name": "Test",
+                "step_ids": [
+                    fields.Command.create({"kind": "charge", "days": 2, "hour": 9})
+                ],
+            }
+        )
+        self.company.collection_plan_id = self.plan
+        self.token.sudo().write({"partner_id": self.partner.id})
+        self.token.sudo().payment_details = "4242"
+        self.bill = self.make_invoice(
+            60, invoice_date_due=fields.Date.add(fields.Date.today(), days=5)
+        )
+        self._keep()
+
+    def words(self, path):
+        self._keep()
+        return self.read(self.url_open(path))
+
+    def read(self, response):
+        """Return the text of the parts of a page about automatic charges."""
+        parts = fromstring(response.text).xpath(
+            "//*[@id='auto_pay' or contains(@class, 'o_portal_collection ')]"
+        )
+        return " ".join(" ".join(part.text_content().split()) for part in parts)
+
+    def switch(self, on, **values):
+        page = fromstring(self.url_open("/my/payment_method").text)
+        version = page.xpath("//input[@name='consent_version']/@value")
+        data = {
+            "csrf_token": http.Request.csrf_token(self),
+            "on": on,
+            "consent_version": version[0] if version else "",
+            **values,
+        }
+        self._keep()
+        response = self.url_open("/my/payment_method/auto_pay", data=data)
+        self.env.invalidate_all()
+        self.answer = self.read(response)
+        rows = self.env["account.auto.pay"]
+        return rows.search([("partner_id", "=", self.partner.id)])
+
+    def test_the_switch_and_the_words(self):
+        url = self.bill.sudo().get_portal_url()
+        self.assertNotIn("We will charge", self.words(url), "Nobody permitted it.")
+        self.assertIn("Off I agree that", self.words("/my/payment_method"))
+        row = self.switch("1", limit="80")
+        self.assertEqual((row.state, row.limit), ("on", 80))
+        self.assertEqual(row.consent_user_id, self.member)
+        self.assertIn("I agree that", row.consent_text)
+        self.assertRegex(self.words("/my/payment_method"), r"On .*At most \$.80.00")
+        self.assertRegex(self.words(url), r"We will charge .*4242 on \d+ \w+.*Pay now")
+        self.switch("0")
+        self.assertEqual(row.state, "off")
+        self.assertNotIn("We will charge", self.words(url))
+        self.switch("1", consent_version="invented")
+        self.assertEqual(row.state, "off")
+        self.assertIn("has changed", self.answer)
+
+    def test_where_the_customer_has_to_act(self):
+        url = self.bill.sudo().get_portal_url()
+        self.switch("1")
+        row = self.bill.sudo().collection_ids
+        row.wait_reason = "ask_customer"
+        self.assertIn("could not charge", self.words(url))
+        row.write({"wait_reason": False, "state": "paused"})
+        self.assertFalse(self.words(url))
+        row.state = "running"
+        self._keep()
+        self.authenticate(None, None)
+        link = self.bill.sudo()._portal_ensure_token()
+        self._keep()
+        self.assertFalse(self.words(f"{url}?access_token={link}"), "A mere visitor.")

@@ -1,0 +1,129 @@
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from ..collection.common_collection import CollectionCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCollectionBanner(CollectionCommon):
+    """The banner of the section says the next step, and why it waits."""
+
+    def banner(self, user=None):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        invoice = self.invoice.with_user(user or self.accountant)
+        return invoice.get_payment_section()["collection"]
+
+    def names(self, banner):
+        return [action["name"] for action in banner["actions"]]
+
+    def test_next_try_after_a_decline(self):
+        self.gateway.answers = ["error"]
+        self.gateway.reason = "Insufficient funds"
+        self.token.sudo().payment_details = "4242"
+        self.run_at("2026-01-15 10:00:00")
+        banner = self.banner()
+        self.assertEqual(banner["status"], "next", banner)
+        self.assertRegex(
+            banner["words"],
+            r"^Auto-pay: next try Sun 18 Jan 09:00 with .*4242 \(2 of 3\)\. "
+            r"Insufficient funds\.$",
+        )
+        self.assertEqual(self.names(banner), ["pause", "now"])
+        self.assertEqual(
+            self.names(self.banner(self.supervisor)), ["pause", "now", "stop"]
+        )
+
+    def test_states_in_words(self):
+        for status, words, change in (
+            ("paused", r"paused until 02/01/2026\. Holiday\.", self.pause),
+            ("stopped", r"is stopped\. Disputed\.", self.stop),
+            ("waiting", "in a moment", lambda: self.invoice.action_resume_collection()),
+            ("promised", r"promised \$.1,000.00 by 01/20/2026", self.promise),
+        ):
+            change()
+            banner = self.banner()
+            self.assertRegex(banner["words"], words)
+            self.assertEqual(banner["status"], status)
+        self.assertEqual(self.names(banner), ["promise", "pause"])
+        self.invoice.payment_promise_id.withdraw()
+        self.token.sudo().active = False
+        self.run_at("2026-01-16 10:00:00")
+        banner = self.banner()
+        self.assertEqual(banner["status"], "method")
+        self.assertRegex(banner["words"], "waiting for a new card.*no saved payment")
+        self.run_until_quiet()
+        banner = self.banner()
+        self.assertIn(banner["status"], ("method", "exhausted"))
+        self.invoice.record_external_payment()
+        self.assertFalse(self.banner())
+
+    def pause(self):
+        self.invoice.pause_collection(until="2026-02-01", reason="Holiday")
+
+    def stop(self):
+        self.invoice.with_user(self.supervisor).stop_collection("Disputed")
+
+    def promise(self):
+        self.invoice.promise_to_pay(date="2026-01-20")
+
+    def test_a_promise_keeps_the_schedule_away_until_the_day_after(self):
+        self.promise()
+        self.assertFalse(self.run_at("2026-01-19 10:00:00"))
+        self.assertEqual(self.row.wait_reason, "promised")
+        self.assertFalse(self.gateway.requests)
+        self.assertFalse(self.run_at("2026-01-20 12:00:00"))
+        self.assertTrue(self.run_at("2026-01-21 09:00:00"))
+        self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_dialogs_and_now(self):
+        dialogs = self.env["account.collection.halt"].with_user(self.supervisor)
+        action = self.invoice.action_pause_collection()
+        dialog = dialogs.with_context(**action["context"]).create({"reason": "Wait"})
+        dialog.action_halt()
+        self.assertEqual(self.row.state, "paused")
+        action = self.invoice.action_stop_collection()
+        dialog = dialogs.with_context(**action["context"]).create({"reason": "Never"})
+        dialog.with_user(self.supervisor).action_halt()
+        self.assertEqual((self.row.state, self.row.stop_reason), ("stopped", "Never"))
+        self.invoice.action_resume_collection()
+        self.gateway.answers = ["done"]
+        self.assertEqual(self.invoice.action_collect_now()["params"]["type"], "success")
+        self.assertFalse(self.invoice.amount_residual)
+
+    def test_the_staff_notes_the_permission(self):
+        partner = self.partner.with_user(self.accountant)
+        action = partner.action_set_auto_pay()
+        dialogs = self.env["res.partner.set.auto.pay"].with_user(self.accountant)
+        dialog = dialogs.with_context(**action["context"]).create({})
+        self.assertEqual(dialog.is_on, "off", "It is on.")
+        dialog.action_set()
+        partner.invalidate_recordset()
+        self.assertEqual(partner.auto_pay, "off")
+        dialog = dialogs.with_context(**action["context"]).create({"limit": 80})
+        with self.assertRefused("how the customer agreed"):
+            dialog.action_set()
+        dialog.note = "On the phone"
+        dialog.action_set()
+        partner.invalidate_recordset()
+        self.assertEqual((partner.auto_pay, partner.auto_pay_limit), ("on", 80))
+        employee = self.make_user("ip_emp", "base.group_user")
+        with self.assertRefused("", AccessError):
+            dialogs.with_user(employee).create({"partner_id": partner.id})
+
+    def test_filters_find_them(self):
+        filters = {
+            "in_collection": "running",
+            "collection_paused": "paused",
+            "collection_exhausted": "exhausted",
+        }
+        view = self.env["account.move"].get_view(view_type="search")["arch"]
+        moves = self.env["account.move"].with_user(self.accountant)
+        for name, state in filters.items():
+            self.assertIn(f'name="{name}"', view)
+            self.row.state = state
+            self.env.flush_all()
+            found = moves.search(
+                [("has_collection", "=", True), ("collection_ids.state", "=", state)]
+            )
+            self.assertEqual(found, self.invoice)
