@@ -21,3 +21,4 @@ from . import account_payment_reversal
 from . import payment_method
 from . import payment_token_events
 from . import payment_transaction
+from . import account_payment_promise

@@ -53,5 +53,5 @@ class ResCompany(models.Model):
 
         :rtype: datetime.date
         """
-        zone = self._get_own_zone().key
-        return fields.Date.context_today(self.with_context(tz=zone))
+        here = self.with_context(tz=self._get_own_zone().key)
+        return fields.Datetime.context_timestamp(here, fields.Datetime.now()).date()
