@@ -35,9 +35,10 @@ class World:
     Without cron threads: nothing happens that a test did not ask for.
     """
 
-    def __init__(self, template, name=None):
+    def __init__(self, template, name=None, options=()):
         self.database = name or f"{settings.PREFIX}_world_{os.getpid()}_{next(_names)}"
         self.template = template
+        self.options = options
         self.gateway = Gateway()
         self.folder = tempfile.TemporaryDirectory(prefix="ipx-world-")
         self.kill_file = Path(self.folder.name) / "kill"
@@ -55,7 +56,9 @@ class World:
         database.clone(self.template, self.database)
         self.facts = get_facts(self.database)
         self.server = OdooServer(
-            self.database, log_path=Path(self.folder.name) / "odoo.log"
+            self.database,
+            log_path=Path(self.folder.name) / "odoo.log",
+            options=self.options,
         )
         database.query(
             self.database,
@@ -538,7 +541,7 @@ class World:
         )
 
     def run_gateway_checks(self):
-        """Run the scheduled action that holds the providers' lists against the books."""
+        """Run the scheduled action of the tie-out with the providers."""
         [cron] = self.query(
             "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
         )

@@ -1,5 +1,5 @@
 import logging
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from odoo import fields, models
 
@@ -71,8 +71,7 @@ class AccountCollection(models.Model):
             return attempts
         due = [step for moment, step in self._get_timeline() if moment <= now]
         has_charge = any(step.kind == "charge" for step in due)
-        is_due = has_charge or self._was_last_try_lost() or self._is_promised_today()
-        if not self.charge_due and is_due:
+        if not self.charge_due and (has_charge or self._was_last_try_lost()):
             self.charge_due = "step"
         self.handled_until = now
         if not self.charge_due:
@@ -235,22 +234,6 @@ class AccountCollection(models.Model):
             and self
             and not last.request_sent_on
             and last.outcome in UNSUCCESSFUL_OUTCOMES
-        )
-
-    def _is_promised_today(self):
-        """Tell if the customer lets a method be charged today, and it was not yet.
-
-        :rtype: bool
-        """
-        promise = self.move_id._get_open_promises().get(self.move_id)
-        if not promise or not promise._is_to_charge_today():
-            return False
-        last = self.move_id._get_last_charges()[self.move_id]
-        zone = self._get_zone()
-        made_on = last.create_date
-        return (
-            not made_on
-            or made_on.replace(tzinfo=UTC).astimezone(zone).date() < promise.date
         )
 
     def _get_next_instalment(self):

@@ -46,10 +46,6 @@ class AccountMove(models.Model):
                 moves.commercial_partner_id, company
             )
             for move in moves:
-                if move in question.promises:
-                    if verdict := move._judge_promised_amount(question):
-                        verdicts[move] = verdict
-                    continue
                 permission = permissions[move.commercial_partner_id.sudo()]
                 # In superuser mode: the words name the customer.
                 code, words = move.sudo()._get_refusal_of(

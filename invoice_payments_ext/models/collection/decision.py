@@ -59,8 +59,6 @@ class Question:
                          credit, in its currency.
     :param dict credits: By invoice, the part of it that the credit balance pays.
     :param dict methods: By invoice, the saved method.
-    :param dict promises: By invoice, the amount that the customer lets be charged to a
-                          method today, by a promise.
     """
 
     kind: str = "charge"
@@ -69,7 +67,6 @@ class Question:
     amounts: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)
     methods: dict = field(default_factory=dict)
-    promises: dict = field(default_factory=dict)
 
     def get_rest(self, invoice):
         """Return the amount that is left to be charged after credit.

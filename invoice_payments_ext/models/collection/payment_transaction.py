@@ -31,11 +31,7 @@ class PaymentTransaction(models.Model):
             return
         # Switched off while it was prepared: the values of now count.
         invoice = self.charge_invoice_id
-        promise = invoice._get_open_promises().get(invoice)
-        is_promised = promise and promise._is_to_charge_today()
-        refusal = ""
-        if not (is_promised and promise.token_id == self.token_id):
-            _code, refusal = invoice._get_auto_pay_refusal(self.amount)
+        _code, refusal = invoice._get_auto_pay_refusal(self.amount)
         row = invoice._get_collections(invoice)
         if not refusal and row.state in ("paused", "stopped"):
             refusal = row._describe_halt() or self.env._("Its collection was stopped.")

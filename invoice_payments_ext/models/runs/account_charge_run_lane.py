@@ -32,6 +32,11 @@ class AccountChargeRunLine(models.Model):
         """Carry out lines until none is left or the time is over. Commits."""
         cron = self.env["ir.cron"]
         self._make_due_lines()
+        if self._has_queue():
+            self._hand_to_queue()
+            self.run_id._end_finished()
+            cron._commit_progress(remaining=0)
+            return
         cron._commit_progress(remaining=self.search_count(self._get_open_domain()))
         worked, run = 0, self.run_id
         while line := self._take():
@@ -46,16 +51,17 @@ class AccountChargeRunLine(models.Model):
         self._wake_for_later()
         cron._commit_progress(worked % REPORTED_EACH, remaining=0)
 
-    def _take(self):
+    def _take(self, line_id=None):
         """Claim the next line, and wait for the turn of its provider. Commits.
 
         A claim is stored before anything else is done: the row's lock would be gone
         with the first commit. A claim that a killed lane left is taken over.
 
+        :param int line_id: The id of the line that a job is for.
         :return: The line; none where no line can be taken now.
         :rtype: account.charge.run.line
         """
-        line = self._in_short_step(self._claim)
+        line = self._in_short_step(lambda: self._claim(line_id))
         if not line:
             return line
         provider = line.token_id.sudo().provider_id

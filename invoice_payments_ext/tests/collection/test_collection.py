@@ -211,20 +211,6 @@ class TestCollection(CollectionCommon):
         self.assertEqual(self.row.wait_reason, "promised")
         self.assertFalse(self.get_mails())
 
-    def test_promised_with_a_method(self):
-        self.partner.with_user(self.accountant).set_auto_pay(False)
-        self.invoice.promise_to_pay(
-            amount=600, date="2026-01-19", token_id=self.token.id, consent="By phone"
-        )
-        self.assertFalse(self.run_at())
-        self.assertFalse(self.run_at("2026-01-18 09:00"))
-        self.assertEqual(self.row.next_at, datetime(2026, 1, 19, 9))
-        self.decline_as("try_later")
-        attempt = self.run_at("2026-01-19 09:00")
-        self.assertEqual((attempt.outcome, attempt.amount), ("declined", 600))
-        for _hour in range(10):
-            self.assertFalse(self.run_at(hours=1), "Once, on that day.")
-
     def test_taken_back_waits_for_a_person(self):
         payment = self.run_at().payment_id
         self.assertEqual(self.row.state, "done")
