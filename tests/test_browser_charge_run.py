@@ -1,0 +1,86 @@
+"""An accountant proposes a run, confirms it, and watches it in a browser."""
+
+from lib.charge_runs import assert_each_once, finish, get_lanes, run_lanes
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+
+def open_run(accountant, run_id):
+    accountant.page.evaluate(
+        """(resId) => odoo.__WOWL_DEBUG__.root.env.services.action.doAction(
+            {
+                type: "ir.actions.act_window",
+                res_model: "account.charge.run",
+                res_id: resId,
+                views: [[false, "form"]],
+            },
+            {clearBreadcrumbs: true}
+        )""",
+        run_id,
+    )
+
+
+def press(accountant, name):
+    """Press a button in the header of the form."""
+    accountant.page.locator(".o_form_view .o_statusbar_buttons").get_by_role(
+        "button", name=name, exact=True
+    ).click()
+
+
+def test_from_proposal_to_end(world, accountant):
+    page = accountant.page
+    invoice_ids = [invoice_id for invoice_id, _token_id in world.make_cases(5)]
+    [declined_id, _token_id] = world.make_case("tok_decline")
+    without_id = world.make_invoices([world.make_customer()])[0]
+    every = [*invoice_ids, declined_id, without_id]
+    # As a person does: in the list, with the menu of actions.
+    accountant.open_list("account.move", [["id", "in", every]])
+    page.locator(".o_list_view thead .o_list_record_selector input").click()
+    page.locator(".o_cp_action_menus").get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name="Charge…", exact=True).click()
+
+    form = page.locator(".o_charge_run_form")
+    expect(form.locator("[name=totals]")).to_have_text("6 customers, 600.00 USD")
+    lines = form.locator("[name=line_ids] .o_data_row")
+    expect(lines).to_have_count(7)
+    expect(lines.filter(has_text="no saved payment method")).to_have_count(1)
+    expect(form).to_contain_text("no method that can be charged")
+    accountant.keep_screen("charge-run-proposal-1280")
+    accountant.narrow()
+    accountant.keep_screen("charge-run-proposal-360")
+    page.set_viewport_size({"width": 1280, "height": 1200})
+
+    lines.nth(0).get_by_role("button", name="Change the method or the amount").click()
+    accountant.enter("amount", "40")
+    accountant.press("Change")
+    expect(form.locator("[name=totals]")).to_have_text("6 customers, 540.00 USD")
+    lines.nth(1).get_by_role("button", name="Take it out of the proposal").click()
+    expect(lines).to_have_count(6)
+    press(accountant, "Confirm")
+    dialog = page.locator(".modal .o_charge_run_confirm")
+    expect(dialog).to_contain_text("5 customers, 440.00 USD")
+    accountant.keep_screen("charge-run-confirm-1280")
+    accountant.press("Confirm")
+    expect(page.locator(".modal")).to_have_count(0)
+
+    progress = form.locator(".o_charge_run_progress")
+    expect(progress).to_contain_text("0 of 5")
+    [run] = world.query("SELECT max(id) AS id FROM account_charge_run")
+    run_lanes(world, *get_lanes(world)[:2])
+    finish(world, run["id"])
+    # The page asks for the figures without a click.
+    expect(progress).to_contain_text("5 of 5", timeout=15_000)
+    expect(progress).to_contain_text("Succeeded: 4")
+    expect(progress).to_contain_text("Declined: 1")
+    expect(progress).to_contain_text("340.00 USD")
+    state = form.locator("[name=state] .o_arrow_button_current")
+    expect(state).to_have_text("Done", timeout=15_000)
+    accountant.keep_screen("charge-run-done-1280")
+    accountant.narrow()
+    accountant.keep_screen("charge-run-done-360")
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    press(accountant, "Retry the declined")
+    expect(form.locator("[name=totals]")).to_contain_text("0 customers")
+    assert_each_once(world, invoice_ids[2:])
+    assert not accountant.get_errors()
