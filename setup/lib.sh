@@ -281,6 +281,21 @@ install_python_packages() { # STAMP
   echo "$1" >"$VENV/.complete"
 }
 
+# OCA's job queue, an option of the addon: its addons folder is $QUEUE/odoo/addons.
+get_queue() {
+  local stamp
+  QUEUE="$LOCAL/queue"
+  stamp=$(cksum <"$PROJECT/setup/queue.txt")
+  [ "$(cat "$QUEUE/.complete" 2>/dev/null)" != "$stamp" ] || return 0
+  say "Installing OCA's job queue"
+  rm -rf "$QUEUE" "$QUEUE.part"
+  run_step "Installing OCA's job queue" "$PYTHON_BIN" -m pip install \
+    --disable-pip-version-check --no-input --no-deps --target "$QUEUE.part" \
+    -r "$PROJECT/setup/queue.txt"
+  echo "$stamp" >"$QUEUE.part/.complete"
+  mv "$QUEUE.part" "$QUEUE"
+}
+
 # Whether the environment works, and is of the version that PYTHON asks for if it is set.
 venv_serves() {
   local version='import sys; print(sys.version_info[:2])'

@@ -1,5 +1,9 @@
 """The gateway's list is held against the books, over its own protocol."""
 
+import time
+
+import pytest
+
 pytest_plugins = ["lib.fixtures"]
 
 
@@ -30,3 +34,59 @@ def test_difference_is_found_until_it_is_resolved(world):
     assert (float(finding["moved"]), float(finding["booked"])) == (100, 0)
     world.run_resolver()
     assert not find_differences(world, provider_id, known)
+
+
+@pytest.fixture
+def three_pages(world):
+    """Let the gateway's list have three pages, or a fourth one with the rest.
+
+    :return: The number of its operations.
+    """
+    for _ in range(3):
+        world.charge(*world.make_case())
+    world.gateway.post("settings", page=10_000)
+    count = len(world.gateway.get("operations", since=0)["data"])
+    world.gateway.post("settings", page=count // 3)
+    yield count
+    world.gateway.post("settings", page=50)
+
+
+@pytest.mark.parametrize(
+    "point, page",
+    [("during-list", 2), ("before-page", 2), ("after-page", 2), ("before-page", 3)],
+)
+def test_nightly_run_is_killed(world, three_pages, point, page):
+    """The next one goes on from the last page that was stored, and ends the same."""
+    provider_id = world.facts["provider_id"]
+    known = {row["reference"] for row in find_differences(world, provider_id)}
+    attempt_id = world.charge(*world.make_case("tok_error_after"))
+    world.query("DELETE FROM payment_gateway_check")  # This night none was made yet.
+    time.sleep(1.1)  # The period of a night ends with a whole second.
+    world.kill_at(f"{point}:{page}")
+    world.expect_death(world.run_gateway_checks)
+    [check] = world.query(
+        "SELECT * FROM payment_gateway_check WHERE provider_id = %s", provider_id
+    )
+    stored = page if point == "after-page" else page - 1
+    assert (check["page_count"] or 0, check["is_nightly"]) == (stored, True)
+    for _twice in range(2):
+        world.run_gateway_checks()
+        [ended] = world.query(
+            "SELECT * FROM payment_gateway_check WHERE provider_id = %s", provider_id
+        )
+        assert (ended["id"], ended["state"]) == (check["id"], "done")
+        listed = world.query(
+            "SELECT reference FROM payment_gateway_movement WHERE check_id = %s",
+            check["id"],
+        )
+        references = [row["reference"] for row in listed]
+        assert len(references) == len(set(references)) == three_pages + 1
+        [finding] = [
+            row
+            for row in world.query(
+                "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
+            )
+            if row["reference"] not in known
+        ]
+        assert finding["transaction_id"] == attempt_id
+    world.run_resolver()

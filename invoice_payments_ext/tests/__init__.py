@@ -55,6 +55,7 @@ from .refunds import (
     test_refund_dialog,
 )
 from .saved_methods import test_portal_tokens
+from .runs import test_automatic, test_charge_run, test_lanes
 from .section import (
     test_bus,
     test_collection_banner,

@@ -66,6 +66,16 @@ class OdooSequence(Sequence):
     @precondition(lambda self: self.all_payments())
     @rule(
         payment=which,
+        way=st.sampled_from(["button_draft", "button_cancel", "action_post"]),
+    )
+    def press_on_entry(self, payment, way):
+        """Press a button of the journal entry, and not of its payment."""
+        payment = self.choose(self.all_payments(), payment)
+        self.press(getattr(payment.move_id, way))
+
+    @precondition(lambda self: self.all_payments())
+    @rule(
+        payment=which,
         change=st.sampled_from(["partner_id", "currency_id", "journal_id", "amount"]),
     )
     def change_payment(self, payment, change):

@@ -18,6 +18,7 @@ from . import payment_attempt_finish
 from . import payment_attempt_received
 from . import payment_attempt_resolve
 from . import payment_gateway_check_start
+from . import payment_gateway_finding_accept
 from . import payment_capture_wizard
 from . import payment_link_wizard
 from . import payment_refund_wizard

@@ -30,7 +30,7 @@ POST /v1/dashboard/refund       charge (its reference), amount: a refund that so
 GET  /v1/webhooks               the sent webhooks, and the other side's answers
 GET  /v1/held                   the tokens of requests that wait to be released
 POST /v1/release                token: its request is decided now
-POST /v1/settings               webhook_url, honour_idempotency_keys
+POST /v1/settings               webhook_url, honour_idempotency_keys, page
 POST /v1/reset                  forget everything but the settings
 GET  /v1/health
 ==============================  ==================================================
@@ -576,16 +576,17 @@ class Handler(BaseHTTPRequestHandler):
         """Return a page of operations."""
         since = float(query.get("since", ["0"])[0])
         after = query.get("after", ["ch_0"])[0].partition("_")[2]
+        page = int(self.store.setting("page", PAGE))
         rows = self.store.rows(
             "SELECT * FROM operation WHERE at >= ? AND id > ? ORDER BY id LIMIT ?",
             since,
             int(after),
-            PAGE + 1,
+            page + 1,
         )
         data = [
-            {**self.store.present(row), "created": row["at"]} for row in rows[:PAGE]
+            {**self.store.present(row), "created": row["at"]} for row in rows[:page]
         ]
-        return {"data": data, "has_more": len(rows) > PAGE}
+        return {"data": data, "has_more": len(rows) > page}
 
     def _post(self, path, _query, body):
         parts = path.strip("/").split("/")

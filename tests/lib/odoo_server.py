@@ -78,8 +78,9 @@ class OdooServer:
     Starts are forks of a parent that has everything loaded: the first one takes 5 s.
     """
 
-    def __init__(self, database, log_path=None, port=None):
+    def __init__(self, database, log_path=None, port=None, options=()):
         self.database = database
+        self.options = options  # Of the command line, beside the usual ones.
         self.port = port or get_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.parent = None
@@ -120,6 +121,7 @@ class OdooServer:
             "--http-interface=127.0.0.1",
             "--max-cron-threads=0",
             "--workers=0",
+            *self.options,
         )
         # Its own session: Ctrl+C is for the tests, which then end it. And it ends with
         # them, however they end.

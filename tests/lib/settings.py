@@ -22,6 +22,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 TESTS = PROJECT / "tests"
 LOCAL = PROJECT / ".local"
+# OCA's job queue, where the set-up got it; installed in few databases.
+QUEUE = LOCAL / "queue"
 ADDON = "invoice_payments_ext"
 TEST_ADDON = "payment_test_gateway"
 
@@ -47,8 +49,8 @@ def _get_addons_path():
             for folder in (ODOO_PYTHONPATH / "odoo/addons", ODOO_PYTHONPATH / "addons")
             if folder.is_dir()
         ]
-    own = (PROJECT, TESTS / "addons", TESTS / "providers/addons")
-    for folder in map(str, own):
+    own = (PROJECT, TESTS / "addons", TESTS / "providers/addons", QUEUE / "odoo/addons")
+    for folder in map(str, filter(Path.is_dir, own)):
         if folder not in folders:
             folders.append(folder)
     return ",".join(folders)
@@ -66,7 +68,7 @@ def get_process_environment(**extra):
         # These would choose another configuration, or make another process fail.
         if not name.startswith(("IPX_", "ODOO_", "PYTEST_"))
     }
-    environment["PYTHONPATH"] = str(ODOO_PYTHONPATH)
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (ODOO_PYTHONPATH, QUEUE)))
     environment["PYTHONUNBUFFERED"] = "1"
     environment.update({name: str(value) for name, value in extra.items()})
     return environment

@@ -35,9 +35,10 @@ class World:
     Without cron threads: nothing happens that a test did not ask for.
     """
 
-    def __init__(self, template, name=None):
+    def __init__(self, template, name=None, options=()):
         self.database = name or f"{settings.PREFIX}_world_{os.getpid()}_{next(_names)}"
         self.template = template
+        self.options = options
         self.gateway = Gateway()
         self.folder = tempfile.TemporaryDirectory(prefix="ipx-world-")
         self.kill_file = Path(self.folder.name) / "kill"
@@ -55,7 +56,9 @@ class World:
         database.clone(self.template, self.database)
         self.facts = get_facts(self.database)
         self.server = OdooServer(
-            self.database, log_path=Path(self.folder.name) / "odoo.log"
+            self.database,
+            log_path=Path(self.folder.name) / "odoo.log",
+            options=self.options,
         )
         database.query(
             self.database,
@@ -524,10 +527,7 @@ class World:
             "payment.gateway.check.start", "create", vals_list=[period]
         )
         self.accountant.call("payment.gateway.check.start", "action_begin", [dialog_id])
-        [cron] = self.query(
-            "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
-        )
-        self.run_cron(cron["res_id"])
+        self.run_gateway_checks()
         [check] = self.query(
             """
             SELECT * FROM payment_gateway_check
@@ -539,6 +539,13 @@ class World:
         return check["state"], self.query(
             "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
         )
+
+    def run_gateway_checks(self):
+        """Run the scheduled action that holds the providers' lists against the books."""
+        [cron] = self.query(
+            "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
+        )
+        self.run_cron(cron["res_id"])
 
     def get_tie_out(self):
         """Return the findings of the tie-out of payments, as sentences."""

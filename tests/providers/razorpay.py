@@ -40,6 +40,7 @@ class Razorpay(Api):
         ("GET", PAYMENT, "read", "read"),
         ("GET", f"{PAYMENT}/refunds", "read", "list_refunds"),
         ("GET", "/v1/refunds", "read", "list_all_refunds"),
+        ("GET", "/v1/disputes", "read", "list_disputes"),
         ("POST", f"{PAYMENT}/capture", "capture", "capture"),
         ("POST", f"{PAYMENT}/refund", "refund", "refund"),
     )
@@ -107,6 +108,10 @@ class Razorpay(Api):
     def list_all_refunds(self, request, _wish):
         rows = [row for row in self.operations.values() if row.kind == "refund"]
         return self._list(request, map(self.present_refund, reversed(rows)))
+
+    def list_disputes(self, request, _wish):
+        rows = [row for row in self.operations.values() if row.kind == "dispute"]
+        return self._list(request, map(self._present_dispute, reversed(rows)))
 
     @staticmethod
     def _list(request, rows):
@@ -188,7 +193,9 @@ class Razorpay(Api):
 
     # === WEBHOOKS === #
 
-    def _present_dispute(self, operation, state):
+    @staticmethod
+    def _present_dispute(operation):
+        state = operation.data["state"]
         return {
             "id": operation.id,
             "entity": "dispute",
@@ -214,7 +221,7 @@ class Razorpay(Api):
             event = f"refund.{refund['status']}"
         elif operation.kind == "dispute":
             state = operation.data["state"]
-            payload["dispute"] = {"entity": self._present_dispute(operation, state)}
+            payload["dispute"] = {"entity": self._present_dispute(operation)}
             event = f"payment.dispute.{'created' if state == 'open' else state}"
         if payment["status"] == "created" or event == "refund.pending":
             return  # Nothing is sent before it is decided.

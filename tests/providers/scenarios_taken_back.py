@@ -1,5 +1,10 @@
 """The scenarios of money that is taken back, or that comes back, after it moved."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
 from .scenarios import scenario
 
 
@@ -54,6 +59,39 @@ def dispute_out_of_order(cell):
     cell.tell(operation, times=2)
     cell.expect_paid(0)
     cell.send(old * 2)
+    cell.expect_paid(0)
+    cell.expect_reversals(("lost", 100))
+
+
+@scenario("charge disputed, told twice at once", "disputes")
+def dispute_told_at_once(cell):
+    """Two notifications of the beginning come at once, and two of the result."""
+    cell.charge()
+    operation = cell.api.dispute(cell.operation)
+    with ThreadPoolExecutor(4) as pool:
+        for state in ("open", "lost"):
+            if state != "open":
+                cell.api.close_dispute(operation, state)
+            list(pool.map(cell.api.deliver, [operation] * 4))
+    cell.tell(operation)
+    cell.expect_paid(0)
+    cell.expect_reversals(("lost", 100))
+
+
+@scenario("charge disputed, server killed while it is told", "disputes")
+def dispute_killed(cell):
+    """The server dies around the commit of the entry; the provider tells it again."""
+    cell.charge()
+    operation = cell.api.close_dispute(cell.api.dispute(cell.operation), "lost")
+    for point in ("before-booked", "after-booked"):
+        cell.shop.kill_at(point)
+        with pytest.raises(requests.ConnectionError):
+            cell.api.deliver(operation)
+        cell.shop.wait_for_death()
+        if point == "before-booked":
+            cell.expect_paid(100)
+            cell.expect_reversals()
+    cell.tell(operation, times=2)
     cell.expect_paid(0)
     cell.expect_reversals(("lost", 100))
 

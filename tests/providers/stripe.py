@@ -55,6 +55,7 @@ class Stripe(Api):
         ("POST", f"{INTENT}/cancel", "void", "cancel"),
         ("POST", "/v1/refunds", "refund", "refund"),
         ("GET", "/v1/refunds", "read", "list_refunds"),
+        ("GET", "/v1/disputes", "read", "list_disputes"),
         ("GET", r"/v1/payment_methods/(\w+)", "read", "read_payment_method"),
     )
     provider_values = {
@@ -154,6 +155,9 @@ class Stripe(Api):
             return self._list(request, "refund", self.present_refund)
         return {"data": self._present_refunds(charge), "has_more": False}
 
+    def list_disputes(self, request, _wish):
+        return self._list(request, "dispute", self._present_dispute)
+
     def read_payment_method(self, _request, _wish, method_id):
         return self._present_method(method_id)
 
@@ -227,7 +231,8 @@ class Stripe(Api):
             "status": REFUND_STATUSES[operation.status],
         }
 
-    def _present_dispute(self, operation, state):
+    def _present_dispute(self, operation):
+        state = operation.data["state"]
         fee = {"fee": self.dispute_fee, "currency": operation.currency.lower()}
         moves = [{"amount": -operation.amount, **fee}]
         if state == "won":  # The fee stays.
@@ -235,6 +240,7 @@ class Stripe(Api):
         return {
             "id": operation.id,
             "object": "dispute",
+            "created": int(operation.made_at),
             "amount": operation.amount,
             "charge": self.operations[operation.parent].data["charge"],
             "currency": operation.currency.lower(),
@@ -254,10 +260,9 @@ class Stripe(Api):
 
     def build_webhooks(self, operation):
         if operation.kind == "dispute":
-            state = operation.data["state"]
-            event = "created" if state == "open" else "closed"
+            event = "created" if operation.data["state"] == "open" else "closed"
             yield self._sign(
-                f"charge.dispute.{event}", self._present_dispute(operation, state)
+                f"charge.dispute.{event}", self._present_dispute(operation)
             )
         elif operation.kind != "refund":
             charge = self.operations[operation.parent or operation.id]

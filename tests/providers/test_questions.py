@@ -267,6 +267,26 @@ def test_tie_out_with_a_provider(make_cell, code):
     assert _tie_out(cell) == ("done", set())
 
 
+@pytest.mark.parametrize("code", ("razorpay", "stripe"))
+def test_tie_out_of_disputes_with_a_provider(make_cell, code):
+    """Also those that began and were decided without a word to us."""
+    cell = make_cell(code)
+    cell.charge()
+    told = cell.api.dispute(cell.operation, 3000)
+    cell.tell(told)
+    assert _tie_out(cell) == ("done", set())
+    cell.api.close_dispute(told, "won")
+    unheard = cell.api.dispute(cell.operation, 2000)
+    found = {("state", told.id), ("taken_back", unheard.id)}
+    assert _tie_out(cell) == ("done", found)
+    for operation in (told, unheard):
+        cell.tell(operation)
+    assert _tie_out(cell) == ("done", set())
+    cell.tell(cell.api.close_dispute(unheard, "lost"))
+    assert _tie_out(cell) == ("done", set())
+    cell.expect_agreement()
+
+
 def test_provider_that_cannot_be_asked_for_a_list(make_cell):
     cell = make_cell("adyen")
     assert _tie_out(cell) == ("impossible", set())

@@ -7,6 +7,7 @@ from ...tools import OURS
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from ..states import UNSUCCESSFUL_OUTCOMES
 from .account_collection_events import POSTING_REASONS
+from .account_collection_schedule import SOON
 from .reasons import CREDIT, DONE, REASONS, REMIND, WAIT
 
 _logger = logging.getLogger(__name__)
@@ -15,8 +16,6 @@ _logger = logging.getLogger(__name__)
 EVENT_REASONS = ("in_flight", "unknown")
 # Reasons during which the customer is left alone.
 QUIET_REASONS = ("disputed", "promised", "announced", "paused", "stopped")
-# When it is looked at again, where no event tells of the end of a reason.
-SOON = timedelta(minutes=10)
 AFTER_AN_ERROR = timedelta(hours=1)
 
 

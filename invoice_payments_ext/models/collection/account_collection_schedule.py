@@ -6,6 +6,8 @@ from .account_collection_step import get_moment
 
 # The hour of the end of a plan, and of a pause.
 MORNING = 9.0
+# When it is looked at again, where no event and no date tells it.
+SOON = timedelta(minutes=10)
 
 
 class AccountCollection(models.Model):
@@ -47,8 +49,8 @@ class AccountCollection(models.Model):
     def _get_timeline(self):
         """Return the steps of the plan that were not done yet, with their moments.
 
-        A charge may be later than the invoice: then it is made once. A reminder before
-        the collection began is left out.
+        Of charges that should have been before the collection began, one is made up
+        for; mails and tasks are left out.
 
         :return: The moments in UTC and the steps, by time.
         :rtype: list[tuple[datetime.datetime, account.collection.step]]
@@ -59,7 +61,8 @@ class AccountCollection(models.Model):
         for step in self.plan_id.step_ids:
             moment = step._get_moment(anchors, zone)
             begin = self.handled_until or (
-                step.kind != "charge" and self.create_date.replace(microsecond=0)
+                step.kind not in ("charge", "notice")
+                and self.create_date.replace(microsecond=0)
             )
             if not begin or moment > begin:
                 timeline.append((moment, step))
@@ -112,12 +115,14 @@ class AccountCollection(models.Model):
 
         :param datetime.datetime not_before: When a charge that waits may be made.
         """
+        now = self._get_now()
         for row in self:
-            moment, step = next(
-                iter(row._get_timeline()), (row._get_end(), row.step_id.browse())
-            )
-            if not_before and not_before < moment:
-                moment = not_before
+            moment, step = next(iter(row._get_timeline()), (None, row.step_id.browse()))
+            if not_before:
+                moment = min(moment or not_before, not_before)
+            moment = moment or row._get_end()
+            if moment <= now:  # It waits for something after the end of the plan.
+                moment = now + SOON
             row.write({"next_at": moment, "step_id": step.id})
 
     def _get_next_charge(self):

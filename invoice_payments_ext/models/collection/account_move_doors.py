@@ -86,8 +86,8 @@ class AccountMove(models.Model):
 
     def _check_collect_now(self):
         """Check that this invoice can be charged now; see :meth:`collect_now`."""
-        self._check_in_collection("running", "paused", "stopped", "exhausted")
         self._check_collectable()
+        self._check_in_collection("running", "paused", "stopped", "exhausted")
         decision = self._decide_to_collect_now()
         if decision.action == CHARGE and self.currency_id.is_zero(decision.credit):
             self._check_charge(decision.token.id, decision.amount)

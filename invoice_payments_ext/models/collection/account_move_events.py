@@ -1,5 +1,7 @@
 from odoo import models
 
+from .account_collection_events import POSTING_REASONS
+
 
 class AccountMove(models.Model):
     """Events on invoices that their collection follows."""
@@ -19,7 +21,10 @@ class AccountMove(models.Model):
         if vals.get("state", "posted") != "posted":
             is_cancelled = vals["state"] == "cancel"
             rows.filtered(
-                lambda row: row.state in ("running", "exhausted", "done")
+                lambda row: (
+                    row.state in ("running", "exhausted", "done")
+                    or row.wait_reason in POSTING_REASONS
+                )
             )._halt(
                 "cancelled" if is_cancelled else "not_posted",
                 self.env._("The invoice was cancelled.")

@@ -3,6 +3,8 @@ from datetime import timedelta
 from odoo import models
 
 from ..states import UNSUCCESSFUL_OUTCOMES
+from .account_collection_schedule import MORNING
+from .account_collection_step import get_moment
 from .decision import Verdict
 
 # How long nothing is charged to a method after an automatic charge by it that did not
@@ -31,6 +33,23 @@ class AccountMove(models.Model):
             for row in self._get_collections(self)
             if row.state in ("paused", "stopped")
         }
+
+    def _judge_promises(self, question):
+        """Charge nothing that the customer promised to pay on a day to come.
+
+        :param Question question: What is asked.
+        :rtype: dict[account.move, Verdict]
+        """
+        if question.kind != "charge":
+            return {}
+        verdicts = {}
+        for move, promise in self._get_open_promises().items():
+            day = promise.date + timedelta(days=1)
+            zone = move.company_id._get_own_zone()
+            verdicts[move] = Verdict(
+                "promised", promise.display_name, get_moment(day, MORNING, zone)
+            )
+        return verdicts
 
     def _judge_permission(self, question):
         """Charge nothing automatically that the customer does not permit.

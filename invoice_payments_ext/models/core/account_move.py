@@ -30,6 +30,7 @@ AROUND_POSTING = (
     "_paying_issued_from_credit",
     "_taking_prepayments",
     "_checking_credited",
+    "_posting_with_payment",
 )
 
 # The rooms act around the undoing of entries: each is a context manager.

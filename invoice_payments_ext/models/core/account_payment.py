@@ -153,13 +153,7 @@ class AccountPayment(models.Model):
         """
         self._check_can_be_undone("reset")
         # Payments that take or give back credit are reset or cancelled instead.
-        of_customers = self.filtered(
-            lambda payment: (
-                payment.partner_type == "customer"
-                and not payment.journal_id.is_credit_balance
-            )
-        )
-        entries = of_customers._with_entry().move_id
+        entries = self._filter_of_customers()._with_entry().move_id
         entries.filtered(lambda move: move.state == "posted").button_cancel()
         return super().action_reject()
 
@@ -212,6 +206,15 @@ class AccountPayment(models.Model):
     def _with_entry(self):
         """Return these for a change of state that their journal entries follow."""
         return self.with_context(entry_follows=OURS)
+
+    def _filter_of_customers(self):
+        """Return those of these payments that are of customers, and are money."""
+        return self.filtered(
+            lambda payment: (
+                payment.partner_type == "customer"
+                and not payment.journal_id.is_credit_balance
+            )
+        )
 
     def _filter_capped(self):
         """Return those of these payments that a cap depends on."""

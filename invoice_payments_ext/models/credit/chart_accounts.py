@@ -69,7 +69,7 @@ NEIGHBOURS = {
     "ca_2023": "l10n_ca_298000",
     "cl": "account_210220",
     "cr": "account_account_template_0_211004",
-    "do": "l10n_do_21010800",
+    "do": "l10n_do_22030100",
     "ec": "ec2110",
     "eg": "egy_account_201003",
     "et": "l10n_et3054",

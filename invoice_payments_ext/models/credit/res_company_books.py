@@ -68,6 +68,42 @@ class ResCompany(models.Model):
             )
         )
 
+    def _move_unused_credit_account(self):
+        """Choose the credit account of these companies anew, where nothing is on it.
+
+        Versions before 19.0.1.7.0 made one in another class of the chart. One that a
+        person confirmed, or that the chart has, stays. The former one is archived.
+        """
+        for company in self.sudo():
+            company = company.with_company(company)
+            former = company.credit_balance_account_id
+            if company.credit_accounts_confirmed or not company._is_made_for_us(former):
+                continue
+            own = company._find_chart_account(CUSTOMER_ADVANCES)
+            neighbour = own or company._find_chart_account(NEIGHBOURS)
+            if not neighbour:
+                continue
+            if not (own and company._is_account_unused(own)):
+                vals = company._prepare_credit_balance_account_vals(neighbour, former)
+                if vals["code"] == former.code:
+                    continue
+            company.credit_balance_account_id = company._get_new_credit_account()
+            company._tell_chosen_credit_account()
+            former.active = False
+
+    def _is_made_for_us(self, account):
+        """Tell if the addon made this account, and nothing was booked on it yet.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        names = {account.with_context(lang="en_US").name, account.name}
+        return (
+            not names.isdisjoint({"Customer Credit", self.env._("Customer Credit")})
+            and not account.get_external_id()[account.id]
+            and self._is_account_unused(account)
+        )
+
     # === BUSINESS METHODS - THE ACCOUNT === #
 
     def _get_new_credit_account(self):
@@ -138,17 +174,20 @@ class ResCompany(models.Model):
             if field.type == "many2one" and field.comodel_name == "account.account"
         }
 
-    def _prepare_credit_balance_account_vals(self, neighbour):
+    def _prepare_credit_balance_account_vals(self, neighbour, instead_of=None):
         """Return the values of a new credit account.
 
         :param account.account neighbour: The account of the right class that it stands
             after and whose tags it gets; none for a chart that we do not know. Then it
             gets no tags, and a code that no group of accounts owns.
+        :param account.account instead_of: One whose code is free to be taken.
         :rtype: dict
         """
         self.ensure_one()
         accounts = self.env["account.account"].with_context(active_test=False)
         accounts = accounts.search([("company_ids", "parent_of", self.ids)])
+        if instead_of:
+            accounts -= instead_of
         taken = set(filter(None, accounts.mapped("code")))
         code = ""
         if neighbour:

@@ -1,5 +1,5 @@
 import logging
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg2
 
@@ -47,6 +47,10 @@ MOVEMENT_METHODS = {
     "razorpay": "_list_razorpay_movements",
     "stripe": "_list_stripe_movements",
 }
+# Those of them that list money taken back as well.
+LISTING_TAKEN_BACK = ("razorpay", "stripe")
+# A dispute is decided months after it began, and a list has it under its first day.
+DISPUTES_PERIOD = timedelta(days=120)
 # A list of a gateway that is longer than this is not read to its end.
 MAX_PAGES = 20
 
@@ -125,12 +129,20 @@ class PaymentProvider(models.Model):
                  (`reference`), our reference if it is known (`own_reference`), the
                  amount in its `currency` (a code), below zero for a refund and zero if
                  no money moved, its `state` in the gateway's words, and its `date`.
-                 Open ones are left out.
+                 Open ones are left out. Money taken back has the `kind`
+                 `taken_back`, and an amount below zero while it is withdrawn.
         :rtype: tuple[list[dict], dict] or None
         """
         self.ensure_one()
         name = MOVEMENT_METHODS.get(self.code)
         return getattr(self, name)(since, until, cursor or {}) if name else None
+
+    def _lists_taken_back(self):
+        """Tell if the list of :meth:`_list_movements` has money taken back, too.
+
+        :rtype: bool
+        """
+        return self.code in LISTING_TAKEN_BACK
 
     # === HELPERS FOR ALL GATEWAYS === #
 

@@ -140,7 +140,7 @@ class PaymentTransaction(models.Model):
             self.state_message = self.decline_reason
 
     def _keep_return_code(self, code):
-        """Keep why the debit of this charge came back, and stop charges that must not be.
+        """Keep why this debit came back, and stop charges that must not be.
 
         :param str code: The code of the bank; empty if the money is here after all.
         """

@@ -1,5 +1,6 @@
 """Razorpay. Sources: https://razorpay.com/docs/api/payments/fetch-all-payments,
-https://razorpay.com/docs/api/refunds/fetch-multiple-refund-payment
+https://razorpay.com/docs/api/refunds/fetch-multiple-refund-payment,
+https://razorpay.com/docs/api/disputes/fetch-all
 """
 
 from datetime import datetime, timedelta
@@ -8,10 +9,11 @@ from odoo import models
 
 from odoo.addons.payment import utils as payment_utils
 
-from .payment_provider import MAX_PAGES, CannotTellError
+from .payment_provider import DISPUTES_PERIOD, MAX_PAGES, CannotTellError
 
 RAZORPAY_PAGE = 100
-RAZORPAY_LISTS = ("payments", "refunds")
+RAZORPAY_LISTS = ("payments", "refunds", "disputes")
+RAZORPAY_RETURNED = ("won", "closed")  # Of a dispute: the money is back.
 RAZORPAY_UNDECIDED = ("created", "pending")
 RAZORPAY_CAPTURED = ("captured", "refunded")
 # How long after it was sent a charge is looked for.
@@ -112,8 +114,10 @@ class PaymentProvider(models.Model):
         }
 
     def _list_razorpay_movements(self, since, until, cursor):
-        """List a page of payments, then of refunds; see `_list_movements`."""
+        """List payments, then refunds, then disputes; see `_list_movements`."""
         endpoint = cursor.get("list", RAZORPAY_LISTS[0])
+        if endpoint == "disputes":
+            since -= DISPUTES_PERIOD
         skip = cursor.get("skip", 0)
         params = {
             "from": int(since.timestamp()),
@@ -125,8 +129,8 @@ class PaymentProvider(models.Model):
         if len(rows) == RAZORPAY_PAGE:
             following = {"list": endpoint, "skip": skip + RAZORPAY_PAGE}
         else:
-            is_last = endpoint == RAZORPAY_LISTS[-1]
-            following = None if is_last else {"list": RAZORPAY_LISTS[-1]}
+            rest = RAZORPAY_LISTS[RAZORPAY_LISTS.index(endpoint) + 1 :]
+            following = {"list": rest[0]} if rest else None
         movements = [
             self._prepare_razorpay_movement(row)
             for row in rows
@@ -135,15 +139,20 @@ class PaymentProvider(models.Model):
         return movements, following
 
     def _prepare_razorpay_movement(self, row):
-        """Return a payment or a refund as a movement."""
+        """Return a payment, a refund or a dispute as a movement."""
         moved = row["amount"] if row["status"] in RAZORPAY_CAPTURED else 0
         if row["entity"] == "refund":
             moved = -row["amount"] if row["status"] == "processed" else 0
+        is_dispute = row["entity"] == "dispute"
+        if is_dispute:
+            is_returned = row["status"] in RAZORPAY_RETURNED
+            moved = 0 if is_returned else -(row.get("amount_deducted") or 0)
         currency = self.env["res.currency"].with_context(active_test=False)
         currency = currency.search([("name", "=", row["currency"])], limit=1)
         notes = row.get("notes")
         noted = notes.get("reference") if isinstance(notes, dict) else None
         return {
+            "kind": "taken_back" if is_dispute else "payment",
             "reference": row["id"],
             "own_reference": row.get("description") or noted,
             "amount": payment_utils.to_major_currency_units(moved, currency),

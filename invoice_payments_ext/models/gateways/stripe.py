@@ -8,7 +8,7 @@ from odoo import models
 
 from odoo.addons.payment import utils as payment_utils
 
-from .payment_provider import MAX_PAGES, CannotTellError
+from .payment_provider import DISPUTES_PERIOD, MAX_PAGES, CannotTellError
 
 # Statuses of a PaymentIntent.
 STRIPE_DEAD = ("requires_payment_method", "canceled")
@@ -19,7 +19,7 @@ STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED = (
 )
 # The clock of the gateway may be behind ours.
 # Lists with movements of money, and the statuses of those that are not decided yet.
-STRIPE_LISTS = ("payment_intents", "refunds")
+STRIPE_LISTS = ("payment_intents", "refunds", "disputes")
 STRIPE_UNDECIDED = (
     "pending",
     "processing",
@@ -152,8 +152,10 @@ class PaymentProvider(models.Model):
         return (year, card["exp_month"]) if year else None
 
     def _list_stripe_movements(self, since, until, cursor):
-        """List a page of payments, then of refunds; see `_list_movements`."""
+        """List payments, then refunds, then disputes; see `_list_movements`."""
         endpoint = cursor.get("list", STRIPE_LISTS[0])
+        if endpoint == "disputes":
+            since -= DISPUTES_PERIOD
         params = {
             "created[gte]": int(since.timestamp()),
             "created[lte]": int(until.timestamp()),
@@ -166,8 +168,8 @@ class PaymentProvider(models.Model):
         if answer.get("has_more"):
             following = {"list": endpoint, "after": rows[-1]["id"]}
         else:
-            is_last = endpoint == STRIPE_LISTS[-1]
-            following = None if is_last else {"list": STRIPE_LISTS[-1]}
+            rest = STRIPE_LISTS[STRIPE_LISTS.index(endpoint) + 1 :]
+            following = {"list": rest[0]} if rest else None
         movements = [
             self._prepare_stripe_movement(row)
             for row in rows
@@ -176,7 +178,7 @@ class PaymentProvider(models.Model):
         return movements, following
 
     def _prepare_stripe_movement(self, row):
-        """Return a PaymentIntent or a refund as a movement."""
+        """Return a PaymentIntent, a refund or a dispute as a movement."""
         # The module is installed where a provider has its code.
         # pylint: disable-next=import-outside-toplevel
         from odoo.addons.payment_stripe.const import (  # noqa: PLC0415
@@ -187,8 +189,15 @@ class PaymentProvider(models.Model):
         moved = row.get("amount_received")
         if row["object"] == "refund":
             moved = -row["amount"] if row["status"] == "succeeded" else 0
+        is_dispute = row["object"] == "dispute"
+        if is_dispute:
+            # The money moves only with a balance transaction.
+            moves = row.get("balance_transactions") or []
+            is_withdrawn = sum(move.get("amount", 0) for move in moves) < 0
+            moved = -row["amount"] if is_withdrawn else 0
         currency = self.env["res.currency"].with_context(active_test=False)
         return {
+            "kind": "taken_back" if is_dispute else "payment",
             "reference": row["id"],
             "own_reference": row.get("description"),
             "amount": payment_utils.to_major_currency_units(

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -5,6 +7,7 @@ from odoo.tools import SQL
 
 from ...tools import OURS
 from ..states import POSTED_STATES, UNPOSTED_STATES
+from .account_payment_undoing import CALLED_OFF_STATES
 from .payment_transaction_booking import PAYS_OUT_CREDIT
 
 # The rest of the money paid on each invoice that had a refund.
@@ -149,7 +152,8 @@ class AccountMove(models.Model):
         """Check that entries whose payment has a cap are posted and reset by that.
 
         Odoo leaves the payment as it is where its journal entry is posted or reset, so
-        that money given back would be counted by the one and not by the other.
+        that money given back would be counted by the one and not by the other. Other
+        payments of customers follow their entry, as long as they were not called off.
 
         :raise UserError: Naming the payment.
         """
@@ -159,13 +163,33 @@ class AccountMove(models.Model):
         # In these states the payment was left as it is.
         states = UNPOSTED_STATES if is_posted else POSTED_STATES
         changed = self.filtered(lambda move: (move.state == "posted") != is_posted)
-        for payment in changed.origin_payment_id._filter_capped():
-            if payment.state in states:
-                raise UserError(
-                    self.env._(
-                        "%(entry)s is the journal entry of a payment: confirm, reset "
-                        "or cancel %(payment)s instead.",
-                        entry=payment.move_id.display_name,
-                        payment=payment.display_name,
-                    )
+        payments = changed.origin_payment_id
+        held = payments._filter_capped().filtered(
+            lambda payment: payment.state in states
+        )
+        if vals["state"] != "cancel":
+            held |= self.origin_payment_id._filter_of_customers().filtered(
+                lambda payment: payment.state in CALLED_OFF_STATES
+            )
+        for payment in held:
+            raise UserError(
+                self.env._(
+                    "%(entry)s is the journal entry of a payment: confirm, reset or "
+                    "cancel %(payment)s instead.",
+                    entry=payment.move_id.display_name,
+                    payment=payment.display_name,
                 )
+            )
+        if not is_posted:
+            payments._reset_with_entry()
+
+    @contextmanager
+    def _posting_with_payment(self):
+        """Confirm the drafts of customers' payments whose entries people post."""
+        drafts = self.env["account.payment"]
+        if self.env.context.get("entry_follows") is not OURS:
+            payments = self.filtered(lambda move: move.state == "draft")
+            payments = payments.origin_payment_id._filter_of_customers()
+            drafts = payments.filtered(lambda payment: payment.state == "draft")
+        yield
+        drafts._confirm_with_entry()

@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ..states import POSTED_STATES
+
 # The states of payments that were called off.
 CALLED_OFF_STATES = ("canceled", "rejected")
 # The accounts that money goes out of.
@@ -74,6 +76,24 @@ class AccountPayment(models.Model):
             payment.invoice_ids |= invoices
             partials.unlink()
             invoices._notify_payments_changed()
+
+    def _reset_with_entry(self):
+        """Reset these payments of customers, as people reset their journal entries.
+
+        Odoo leaves the payment as it is, and the invoices that it pays.
+        """
+        posted = self._filter_of_customers().filtered(
+            lambda payment: payment.state in POSTED_STATES
+        )
+        if posted:
+            posted._with_entry().write({"state": "draft"})
+
+    def _confirm_with_entry(self):
+        """Confirm these drafts, as people posted their journal entries."""
+        for payment in self:
+            account = payment.outstanding_account_id
+            is_paid = account.account_type == "asset_cash"
+            payment.write({"state": "paid" if is_paid else "in_process"})
 
     def _get_paid_partials(self):
         """Return the reconciliations of a customer's money with invoices.

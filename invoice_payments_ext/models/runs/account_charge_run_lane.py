@@ -14,8 +14,6 @@ MAX_CONFLICTS = 50
 LONGEST_WAIT = 10
 # How many lines a lane carries out between two reports of its progress.
 REPORTED_EACH = 10
-# The lines that the schedule makes at once.
-MAX_DUE = 1000
 
 
 class AccountChargeRunLine(models.Model):
@@ -34,6 +32,11 @@ class AccountChargeRunLine(models.Model):
         """Carry out lines until none is left or the time is over. Commits."""
         cron = self.env["ir.cron"]
         self._make_due_lines()
+        if self._has_queue():
+            self._hand_to_queue()
+            self.run_id._end_finished()
+            cron._commit_progress(remaining=0)
+            return
         cron._commit_progress(remaining=self.search_count(self._get_open_domain()))
         worked, run = 0, self.run_id
         while line := self._take():
@@ -48,16 +51,17 @@ class AccountChargeRunLine(models.Model):
         self._wake_for_later()
         cron._commit_progress(worked % REPORTED_EACH, remaining=0)
 
-    def _take(self):
+    def _take(self, line_id=None):
         """Claim the next line, and wait for the turn of its provider. Commits.
 
         A claim is stored before anything else is done: the row's lock would be gone
         with the first commit. A claim that a killed lane left is taken over.
 
+        :param int line_id: The id of the line that a job is for.
         :return: The line; none where no line can be taken now.
         :rtype: account.charge.run.line
         """
-        line = self._in_short_step(self._claim)
+        line = self._in_short_step(lambda: self._claim(line_id))
         if not line:
             return line
         provider = line.token_id.sudo().provider_id
@@ -207,49 +211,3 @@ class AccountChargeRunLine(models.Model):
         )
         if later:
             self._wake(max(later.replace(microsecond=0), fields.Datetime.now()))
-
-    # === THE SCHEDULE === #
-
-    @api.model
-    def _make_due_lines(self):
-        """Make lines of the invoices whose next step of collection is due. Commits.
-
-        They stand in the company's automatic run of the day.
-        """
-        if "account.collection" not in self.env:
-            return
-        due = self.env["account.collection"].search(
-            [("state", "=", "running"), ("next_at", "<=", fields.Datetime.now())],
-            order="next_at, id",
-            limit=MAX_DUE,
-        )
-        if not due:
-            return
-        runs = {
-            company: self.run_id._get_automatic_run(company)
-            for company in due.company_id
-        }
-
-        def make():
-            self.env.cr.execute(
-                SQL(
-                    """
-                    INSERT INTO account_charge_run_line
-                           (run_id, company_id, move_id, state, try_number, token_id,
-                            create_date, write_date, create_uid, write_uid)
-                    SELECT run.id, run.company_id, due.move_id, 'ready', 1,
-                           due.token_id, %(now)s, %(now)s, 1, 1
-                      FROM account_collection due
-                      JOIN account_charge_run run ON run.company_id = due.company_id
-                     WHERE due.id = ANY(%(due)s) AND run.id = ANY(%(runs)s)
-                    ON CONFLICT DO NOTHING
-                    """,
-                    now=fields.Datetime.now(),
-                    due=due.ids,
-                    runs=[run.id for run in runs.values()],
-                ),
-                log_exceptions=False,
-            )
-
-        self._in_short_step(make)
-        self.env.invalidate_all()

@@ -87,22 +87,13 @@ class AccountChargeRunLine(models.Model):
 
     def _work_automatic(self):
         """Take the step of the schedule that is due for this line's invoice."""
-        collection = self.env["account.collection"].search(
-            [("move_id", "=", self.move_id.id)]
-        )
+        collection = self.move_id.collection_ids
         attempt = collection._run_step() if collection else None
+        words = collection.wait_words or False
         if attempt:
             self._finish(state="attempted", transaction_id=attempt.id)
         else:
-            self._finish(state="done", note=self._describe_wait(collection))
-
-    def _describe_wait(self, collection):
-        """Return in words why a step of the schedule led to no charge.
-
-        :rtype: str
-        """
-        reason = REASONS.get(collection.wait_reason) if collection else None
-        return self.env._(reason.label) if reason else False
+            self._finish(state="done", note=words)
 
     # === THE END OF A LINE === #
 

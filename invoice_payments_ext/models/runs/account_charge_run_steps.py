@@ -92,6 +92,10 @@ class AccountChargeRun(models.Model):
         return self
 
     def _carry_out_resume(self):
+        """Let the lines that are left be taken again, also by a job queue."""
+        self.line_ids.filtered(
+            lambda line: line.state in OPEN_STEPS
+        ).sudo().queued_on = False
         self.sudo().write({"state": "running", "woken_on": fields.Datetime.now()})
         self.env["account.charge.run.line"]._wake()
         return self

@@ -20,7 +20,8 @@ MAX_TRIES = 5
 TRY_AGAIN_DELAY = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=30)
 
-# The amounts of the books by the gateway's id: charges, less refunds under the same id.
+# The amounts of the books by the gateway's id: charges, less refunds under the same id,
+# and less charges that failed after they succeeded (there is one such record at most).
 # A capture that the gateway only told of on its payment has no id of its own.
 REFERENCE = SQL("COALESCE(tx.provider_reference, payment_of.provider_reference)")
 BOOKED = """
@@ -28,12 +29,16 @@ BOOKED = """
            max(tx.currency_id) AS currency_id, min(tx.create_date) AS date,
            bool_or(tx.state = 'done') AS is_done,
            COALESCE(sum(CASE payment.payment_type WHEN 'outbound' THEN -payment.amount
-                                                  ELSE payment.amount END), 0) AS amount
+                                                  ELSE payment.amount END), 0)
+         - COALESCE(sum(failed.amount), 0) AS amount
       FROM payment_transaction tx
  LEFT JOIN payment_transaction payment_of
         ON payment_of.id = tx.source_transaction_id AND tx.operation != 'refund'
  LEFT JOIN account_payment payment
         ON payment.id = tx.payment_id AND payment.state IN %(posted)s
+ LEFT JOIN account_payment_reversal failed
+        ON failed.payment_id = payment.id AND failed.kind = 'late_failure'
+       AND failed.state = 'lost'
      WHERE tx.provider_id = %(provider_id)s AND tx.operation != 'validation'
        AND COALESCE(tx.provider_mode, %(mode)s) = %(mode)s
        AND (%(condition)s)
@@ -221,7 +226,8 @@ class PaymentGatewayCheck(models.Model):
     def _compare(self):
         """Hold all movements against the books, and keep the differences."""
         self.env.flush_all()
-        movements = {row.reference: row for row in self.movement_ids}
+        payments = self.movement_ids.filtered(lambda row: row.kind == "payment")
+        movements = {row.reference: row for row in payments}
         booked = self._query_booked(
             SQL("%s IN %s", REFERENCE, tuple(movements) or ("",))
         )
@@ -236,11 +242,14 @@ class PaymentGatewayCheck(models.Model):
             )
         ]
         findings += self._find_missing_there(movements)
+        findings += self._compare_taken_back(self.movement_ids - payments)
         self.finding_ids.unlink()
         self.finding_ids.create([{"check_id": self.id, **row} for row in findings])
-        self.write({"state": "done", "message": False, "finding_count": len(findings)})
-        if findings:
-            self._tell(self.env._("%s differences were found.", len(findings)))
+        self._sum_up_days()
+        self.write({"state": "done", "message": False})
+        self._apply_acceptances()
+        if self.finding_count:
+            self._tell(self.env._("%s differences were found.", self.finding_count))
 
     def _query_booked(self, condition):
         """Return the amounts of the books, by the id at the gateway."""
@@ -280,8 +289,10 @@ class PaymentGatewayCheck(models.Model):
         amount = booked["amount"] if booked else 0.0
         currency = movement.currency_id
         is_same_currency = not booked or booked["currency_id"] == currency.id
-        if is_same_currency and not currency.compare_amounts(movement.amount, amount):
-            return None
+        if is_same_currency:
+            movement.booked = amount
+            if not currency.compare_amounts(movement.amount, amount):
+                return None
         if not booked and not attempt:
             kind = "missing_here"
         elif not movement.amount or not (booked and booked["is_done"]):
@@ -311,18 +322,22 @@ class PaymentGatewayCheck(models.Model):
         )
         currencies = self.env["res.currency"]
         return [
-            {
-                "kind": "missing_there",
-                "reference": reference,
-                "transaction_id": row["id"],
-                "date": row["date"],
-                "currency_id": row["currency_id"],
-                "booked": row["amount"],
-            }
+            self._prepare_missing_there(row)
             for reference, row in booked.items()
             if reference not in movements
             and not currencies.browse(row["currency_id"]).is_zero(row["amount"])
         ]
+
+    @staticmethod
+    def _prepare_missing_there(row):
+        """Return the values of a finding: a booking that the provider does not list."""
+        names = ("reference", "date", "currency_id")
+        return {
+            "kind": "missing_there",
+            "transaction_id": row["id"],
+            "booked": row["amount"],
+            **{name: row[name] for name in names},
+        }
 
     # === TELLING PEOPLE === #
 

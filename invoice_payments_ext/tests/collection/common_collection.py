@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from odoo import fields
@@ -49,10 +49,17 @@ class CollectionCommon(InvoicePaymentsCommon):
         # The time of the database transaction, which dates new records.
         cursor = type(self.env.cr)
         self.patch(cursor, "now", lambda _cursor: self.now, create=True)
+        self.patch(
+            self.env.registry["res.company"],
+            "_get_own_today",
+            lambda company: (
+                self.now.replace(tzinfo=UTC).astimezone(company._get_own_zone()).date()
+            ),
+        )
         self.company, self.plan = (
             record.with_env(self.env) for record in (self.company, self.plan)
         )
-        self.invoice = self.make_invoice()
+        self.invoice = self.make_invoice(invoice_date_due="2026-01-15")
         self.row = self.get_row(self.invoice)
         self._keep()
 
@@ -60,6 +67,26 @@ class CollectionCommon(InvoicePaymentsCommon):
         patcher = patch.object(owner, name, value, create=create)
         patcher.start()
         self.addCleanup(patcher.stop)
+
+    def decline_as(self, decline_class, wait_hours=0):
+        """Let the gateway decline charges from now on, with a code of a class."""
+        code = f"test_{decline_class}_{wait_hours}"
+        rules = self.env["payment.decline.rule"].sudo()
+        if not rules.search([("code", "=", code)]):
+            rules.create(
+                {
+                    "code": code,
+                    "decline_class": decline_class,
+                    "wait_hours": wait_hours,
+                }
+            )
+        self.gateway.answers = ["error"]
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_get_decline_details",
+            lambda *_arguments: {"code": code},
+        )
+        self._keep()
 
     def get_row(self, invoice):
         return invoice.sudo().collection_ids
@@ -93,7 +120,13 @@ class CollectionCommon(InvoicePaymentsCommon):
         return (
             self.env["mail.mail"]
             .sudo()
-            .search([("model", "=", record._name), ("res_id", "=", record.id)])
+            .search(
+                [
+                    ("model", "=", record._name),
+                    ("res_id", "=", record.id),
+                    ("recipient_ids", "in", self.partner.ids),
+                ]
+            )
         )
 
     def get_tasks(self):

@@ -30,7 +30,7 @@ CHARTS = {
     "de_skr03": "1710 Payments received on account of orders (liabilities)",
     "de_skr04": "3250 Payments received on account of orders (liabilities)",
     "dk": "7410 Prepayments received from customers (short-term)",
-    "do": "21010801 after 21010800 Other accounts payable",
+    "do": "22030101 after 22030100 Customer Advances or Guarantees",
     "dz": (
         "419000 Accounts payable, advances received, discounts, rebates and "
         "other credit notes to be issued"

@@ -64,6 +64,27 @@ class TestCreditBooks(CreditBalanceCommon):
         self.assertEqual(account.code, "298000")
         self.assertFalse(account.tag_ids or account.group_id)
 
+    def test_an_unused_account_of_an_earlier_version_is_moved(self):
+        """It stood beside the lowest liability. A confirmed or used one stays."""
+        company = self.make_other_company(name="Moved")["company"]
+        account = self._make_books_anew(company)
+        company._move_unused_credit_account()
+        self.assertEqual(company.credit_balance_account_id, account, "It is right.")
+        account.code = "201002"
+        company.credit_accounts_confirmed = True
+        company._move_unused_credit_account()
+        self.assertEqual(company.credit_balance_account_id, account, "Confirmed.")
+        company.credit_accounts_confirmed = False
+        company._move_unused_credit_account()
+        moved = company.credit_balance_account_id.with_company(company)
+        self.assertEqual(moved.code, "212001")
+        self.assertEqual(company.credit_balance_journal_id.default_account_id, moved)
+        self.assertFalse(account.active)
+        with patch.dict(CUSTOMER_ADVANCES, generic_coa="deferred_revenue"):
+            company._move_unused_credit_account()
+        moved = company.credit_balance_account_id.with_company(company)
+        self.assertEqual(moved.code, "212000")
+
     def test_other_settings_do_not_book_on_it(self):
         with self.assertRefused("another setting of the company", ValidationError):
             self.company.transfer_account_id = self.account

@@ -1,1 +1,0 @@
-from . import test_charge_run, test_lanes

@@ -69,7 +69,7 @@ class TestProviderTells(TakenBackCommon):
         self.assertEqual(self.tell("lost", mode="live").state, "lost")
 
     def test_a_returned_debit_switches_the_method_off(self):
-        """A closed account, and no mandate, by the decline rules; not a lack of money."""
+        """A closed account does, and no mandate, by the rules; a lack of money not."""
         token = self.token.sudo()
         other = self.make_invoice().with_user(self.supervisor)
         dispute = self.report(amount=1, reason_code="AC04")

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..common import InvoicePaymentsCommon
@@ -75,7 +75,7 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         self.env.invalidate_all()
         return attempt.sudo()
 
-    def check(self, *pages):
+    def check(self, *pages, period=timedelta(days=1)):
         """Hold pages of movements against the books, as the schedule does.
 
         :return: Triples of kind, gateway's id, and the amounts moved and booked.
@@ -84,7 +84,7 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         self.asked.clear()
         now = fields.Datetime.now()
         checks = self.env["payment.gateway.check"].with_user(self.accountant)
-        found = checks._begin(self.company, now - timedelta(days=1), now)
+        found = checks._begin(self.company, now - period, now)
         self.run = found.sudo().filtered(lambda row: row.provider_id == self.provider)
         self.env["payment.gateway.check"].sudo()._cron_check_gateways()
         return [
@@ -191,6 +191,123 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         self.assertIn(self.provider, nightly.provider_id)
         others = nightly.filtered(lambda row: row.provider_id != self.provider)
         self.assertEqual(set(others.mapped("state")) - {"impossible"}, set())
+
+    # === TAKEN BACK, DAYS, ACCEPTING === #
+
+    def take_back(self, attempt, reference, amount, state, **values):
+        """Let the provider say that money of a charge was taken back."""
+        self.provider.sudo()._process_reversal(
+            {
+                "transaction": attempt,
+                "reference": reference,
+                "kind": "dispute",
+                "state": state,
+                "amount": amount,
+                "currency": self.company.currency_id.name,
+                "date": fields.Date.today() - timedelta(days=2),
+                **values,
+            }
+        )
+
+    def test_money_taken_back(self):
+        """Each dispute is compared as such, and a charge that failed late is none."""
+        disputed, failed = self.charge(), self.charge()
+        self.gateway.notify(failed, "error")
+        for reference, amount, state in (
+            ("dp-open", 100.0, "open"),
+            ("dp-won", 200.0, "won"),
+            ("dp-lost", 50.0, "lost"),
+            ("dp-asked", 10.0, "inquiry"),
+        ):
+            self.take_back(disputed, reference, amount, state)
+        charges = [
+            self.movement(disputed.provider_reference, 1000.0),
+            self.movement(failed.provider_reference, 0.0, state="failed"),
+        ]
+
+        def taken(*rows):
+            movements = [
+                self.movement(f"dp-{name}", amount, kind="taken_back")
+                for name, amount in rows
+            ]
+            return self.check(charges + movements, period=timedelta(days=4))
+
+        agreed = [("open", -100.0), ("won", 0.0), ("lost", -50.0), ("asked", 0.0)]
+        self.assertEqual(taken(*agreed), [])
+        # Without a list of disputes, none is missing there.
+        self.assertEqual(taken(), [])
+        self.patch(
+            self.env.registry["payment.provider"], "_lists_taken_back", lambda _me: True
+        )
+        found = taken(("open", -80.0), ("won", -200.0), ("new", -5.0), ("none", 0.0))
+        self.assertCountEqual(
+            found,
+            [
+                ("amount", "dp-open", -80.0, -100.0),
+                ("state", "dp-won", -200.0, 0.0),
+                ("taken_back", "dp-new", -5.0, 0.0),
+                ("missing_there", "dp-lost", 0.0, -50.0),
+            ],
+        )
+
+    def test_figures_by_day(self):
+        paid, lost = self.charge(), self.charge()
+        today = fields.Datetime.now()
+        before = today - timedelta(days=1)
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
+            [today - timedelta(hours=3), lost.id],
+        )
+        self.check(
+            [
+                self.movement(paid.provider_reference, 1000.0, date=before),
+                self.movement("GW-1", 30.0, date=before),
+                self.movement("GW-2", -7.0, date=today),
+            ]
+        )
+        self.assertEqual(
+            [
+                (row.date, row.moved, row.booked, row.difference)
+                for row in self.run.day_ids
+            ],
+            [
+                (before.date(), 1030.0, 1000.0, 30.0),
+                (today.date(), -7.0, 1000.0, -1007.0),
+            ],
+        )
+
+    def test_accepted_differences_count_no_more(self):
+        """Until an amount changes; who accepted it, and why, stays on record."""
+        manager = self.make_user("gate_manager", "account.group_account_manager")
+        planted = [self.movement("GW-shop", 50.0), self.movement("GW-other", 8.0)]
+        self.check(planted)
+        first, second = self.run.finding_ids.sorted("moved", reverse=True)
+        self.assertTrue(self.run.activity_ids)
+        dialog = self.env["payment.gateway.finding.accept"]
+        for user, reason, error in (
+            (self.supervisor, "Sold by the shop", AccessError),
+            (manager, " ", UserError),
+        ):
+            with self.assertRaises(error):
+                first.with_user(user).accept(reason)
+        values = {"finding_ids": first.ids, "reason": "Sold by the shop"}
+        dialog.with_user(manager).create(values).action_accept()
+        self.assertEqual(first.acceptance_id.create_uid, manager)
+        self.assertEqual(first.accepted_reason, "Sold by the shop")
+        self.assertEqual(self.run.finding_count, 1)
+        self.assertTrue(self.run.activity_ids)
+        with self.assertRaises(UserError):
+            first.with_user(manager).accept("Once more")
+        second.with_user(manager).accept("Another till")
+        self.assertEqual(self.run.finding_count, 0)
+        self.assertFalse(self.run.activity_ids)
+        self.assertEqual(len(self.check(planted)), 2)
+        self.assertEqual(self.run.finding_count, 0)
+        self.assertFalse(self.run.activity_ids)
+        planted[0]["amount"] = 60.0
+        self.check(planted)
+        self.assertEqual(self.run.finding_count, 1)
+        self.assertTrue(self.run.activity_ids)
 
     def test_who_begins_one(self):
         dialog = self.env["payment.gateway.check.start"]

@@ -14,7 +14,9 @@ The points: ``before-<step>`` and ``after-<step>`` around the commit of each ste
 (prepared, sent, recorded, settled, resolved), ``during-send`` just before the request
 to the gateway, and ``after-answer`` when its answer is there and nothing was done with
 it. ``before-booked`` and ``after-booked`` stand around the commit of payments that were
-posted, also if Odoo commits them.
+posted, also if Odoo commits them. ``during-list`` is just before a page of the
+gateway's list is asked for, ``before-page`` and ``after-page`` stand around the commit
+that stores it.
 A point may carry a number, as in ``after-settled:3``: the third passage fails, counted
 from when the wish was there.
 """

@@ -7,6 +7,8 @@ from odoo.exceptions import ValidationError
 
 from odoo.addons.payment import utils as payment_utils
 
+from ..fault_points import pass_point
+
 DEFAULT_PAYMENT_METHOD_CODES = {"card", "visa", "mastercard"}
 
 
@@ -119,6 +121,10 @@ class PaymentProvider(models.Model):
         """Override of `invoice_payments_ext`, if there, to list all operations."""
         if self.code != "test_gateway":
             return super()._list_movements(since, until, cursor)
+        cr = self.env.cr
+        pass_point(cr, "during-list")
+        cr.precommit.add(lambda: pass_point(cr, "before-page"))
+        cr.postcommit.add(lambda: pass_point(cr, "after-page"))
         answer = self._send_api_request(
             "GET",
             "operations",

@@ -22,7 +22,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 class Patience(threading.local):
-    """How long the request that a thread sends next waits, if not as its module says."""
+    """How long the next request of a thread waits, if not as its module says."""
 
     seconds = 0.0
 

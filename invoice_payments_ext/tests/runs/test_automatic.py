@@ -1,0 +1,60 @@
+"""The schedule's steps are lines of the automatic run of the day."""
+
+from odoo.tests import tagged
+
+from ..collection.common_collection import CollectionCommon
+
+
+@tagged("post_install", "-at_install")
+class TestAutomatic(CollectionCommon):
+    def run_lane(self):
+        self._keep()
+        self.env["account.charge.run.line"].sudo()._run_lane()
+        self.env.invalidate_all()
+
+    def get_run(self):
+        runs = self.env["account.charge.run"].search([("kind", "=", "automatic")])
+        return runs.sorted("id")[-1:]
+
+    def test_due_invoice_is_a_line_of_the_run_of_the_day(self):
+        second = self.make_invoice(200)
+        self.gateway.answers = ["done", "error", "done"]
+        self.run_lane()
+        run = self.get_run()
+        self.assertEqual(run.line_ids.mapped("result"), ["succeeded", "declined"])
+        self.assertEqual(run.line_ids.move_id, self.invoice.sudo() | second.sudo())
+        self.assertEqual(run.run_date, self.company._get_own_today())
+        self.assertEqual(run.company_id, self.company)
+        self.run_lane()
+        self.assertEqual(len(run.line_ids), 2, "Nothing is due any more.")
+        self.now = self.get_row(second).next_at
+        self.run_lane()
+        self.assertEqual(
+            run.line_ids.mapped("result"), ["succeeded", "declined", "succeeded"]
+        )
+        self.assertEqual(len(self.gateway.requests), 3)
+        self.assertEqual(run.state, "running", "The day is not over.")
+        run.sudo().run_date = "2026-01-01"
+        self.run_lane()
+        self.assertEqual((run.state, len(run.activity_ids)), ("done", 0))
+
+    def test_invoice_in_a_run_of_a_person_waits_for_it(self):
+        run = self.invoice.propose_charge_run()
+        run.confirm()
+        lines = self.env["account.charge.run.line"].sudo()
+        self._keep()
+        lines._make_due_lines()
+        self.env.invalidate_all()
+        self.assertFalse(self.get_run().line_ids)
+        self.run_lane()
+        self.assertEqual(run.line_ids.mapped("result"), ["succeeded"])
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(self.row.state, "done")
+
+    def test_line_says_why_nothing_was_charged(self):
+        self.token.active = False
+        self.run_lane()
+        line = self.get_run().line_ids
+        self.assertEqual(line.result, "done")
+        self.assertTrue(line.note)
+        self.assertFalse(self.gateway.requests)

@@ -1,0 +1,115 @@
+"""The lines of a run as jobs of OCA's queue, with its own runner."""
+
+import time
+
+import pytest
+from lib import settings
+from lib.charge_runs import (
+    assert_each_once,
+    confirm_run,
+    get_lanes,
+    get_lines,
+    run_lanes,
+)
+from lib.odoo_server import run_odoo
+from lib.template import get_template
+from lib.world import World
+
+# Claims of jobs that died are taken over after so many seconds.
+STALE_DELAY = 3
+
+
+class QueueWorld(World):
+    """A world whose server has the job queue installed, and runs its runner."""
+
+    def __init__(self):
+        super().__init__(get_template(), options=("--load=base,rpc,web,queue_job",))
+
+    def start_server(self, **environment):
+        if not self.query(
+            "SELECT 1 FROM ir_module_module WHERE name = %s AND state = %s",
+            "queue_job",
+            "installed",
+        ):
+            run_odoo(
+                "server",
+                self.database,
+                "--init=queue_job",
+                "--stop-after-init",
+                "--no-http",
+                "--max-cron-threads=0",
+            )
+        super().start_server(
+            ODOO_QUEUE_JOB_HOST="127.0.0.1",
+            ODOO_QUEUE_JOB_PORT=self.server.port,
+            ODOO_QUEUE_JOB_CHANNELS="root:4",
+            **{**environment, "IPX_STALE_DELAY": STALE_DELAY},
+        )
+
+
+@pytest.fixture(scope="module")
+def queue_world():
+    assert (settings.QUEUE / "odoo/addons/queue_job").is_dir(), "./setup/test gets it"
+    world = QueueWorld()
+    try:
+        yield world.start()
+    finally:
+        world.close()
+
+
+def wait_for_end(world, run_id, seconds):
+    """Wait until jobs have ended the run: no lane carries lines out here."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        [run] = world.query(
+            "SELECT state FROM account_charge_run WHERE id = %s", run_id
+        )
+        if run["state"] == "done":
+            return
+        time.sleep(0.5)
+    raise AssertionError(
+        f"The run did not end: {get_lines(world, run_id)} "
+        f"{world.query('SELECT state, result, exc_info FROM queue_job')[:5]}"
+    )
+
+
+def test_run_of_200_as_jobs(queue_world):
+    """Each line is one job, which commits, in the channel of its provider."""
+    world = queue_world
+    invoice_ids = [invoice_id for invoice_id, _token_id in world.make_cases(200)]
+    run_id = confirm_run(world, invoice_ids)
+    run_lanes(world, *get_lanes(world)[:2])
+    wait_for_end(world, run_id, 300)
+    assert {line["outcome"] for line in get_lines(world, run_id)} == {"succeeded"}
+    jobs = world.query(
+        "SELECT state, channel, count(*) AS number, count(DISTINCT identity_key)"
+        " AS keys FROM queue_job GROUP BY 1, 2"
+    )
+    [job] = jobs
+    assert (job["state"], job["channel"]) == ("done", "root.payments.test_gateway")
+    assert (job["number"], job["keys"]) == (200, 200)
+    assert_each_once(world, invoice_ids)
+
+
+@pytest.mark.parametrize("point", ["after-prepared", "after-answer"])
+def test_killed_job(queue_world, point):
+    """The runner starts the jobs of the dead server again: nothing is sent twice."""
+    world = queue_world
+    world.ensure_running()
+    invoice_ids = [invoice_id for invoice_id, _token_id in world.make_cases(4)]
+    run_id = confirm_run(world, invoice_ids)
+    world.kill_at(f"{point}:3")
+    run_lanes(world)
+    world.wait_for_death(60)
+    time.sleep(STALE_DELAY + 1)
+    world.run_resolver()
+    wait_for_end(world, run_id, 120)
+    world.run_resolver()
+    outcomes = {line["move_id"]: line["outcome"] for line in get_lines(world, run_id)}
+    # Of one that never left, a person makes another run.
+    assert set(outcomes.values()) <= {"succeeded", "canceled", "failed"}
+    if lost := [move for move, outcome in outcomes.items() if outcome != "succeeded"]:
+        run_id = confirm_run(world, lost, kind="retry")
+        run_lanes(world)
+        wait_for_end(world, run_id, 120)
+    assert_each_once(world, invoice_ids)
