@@ -1,8 +1,11 @@
 from . import test_sequences, test_sequences_odoo
 from .approvals import test_approval
 from .attempts import (
+    test_accepted_amounts,
+    test_answers,
     test_branches,
     test_modes,
+    test_pending,
     test_seams,
     test_states,
     test_stock_flows,
@@ -13,18 +16,30 @@ from .charging import (
     test_dialogs,
     test_http,
     test_issue_and_charge,
+    test_odoos_doors,
     test_retry,
+)
+from .collection import (
+    test_auto_pay,
+    test_collection,
+    test_decision,
+    test_notice,
+    test_promised,
 )
 from .core import (
     test_door,
     test_door_arguments,
+    test_odoos_records,
     test_refusals,
     test_rights,
     test_rooms,
+    test_who_may_write,
 )
 from .credit import (
+    test_chart_accounts,
     test_credit_at_issue,
     test_credit_balance,
+    test_credit_books,
     test_credit_by_hand,
     test_credit_portal,
     test_credit_report,
@@ -32,35 +47,23 @@ from .credit import (
     test_money_to_credit,
     test_pay_out,
 )
-from .credit_notes import (
-    test_credit_note,
-    test_credit_note_dialog,
-)
-from .external import test_external
-from .gateways import test_declines, test_expiry
-from .mail import (
-    test_mail,
-    test_receipt,
-)
+from .credit_notes import test_credit_note, test_credit_note_dialog
+from .external import test_announced, test_beside_attempts, test_external
+from .gateways import test_declines, test_expiry, test_told
+from .mail import test_mail, test_receipt
 from .portal import (
     test_portal_collection,
     test_portal_payment,
     test_portal_payments,
     test_portal_section,
     test_portal_strangers,
+    test_portal_transfer,
 )
 from .promises import test_promise, test_promise_portal
-from .refunds import (
-    test_refund,
-    test_refund_dialog,
-)
-from .saved_methods import test_portal_tokens
+from .refunds import test_entry_buttons, test_refund, test_refund_dialog
 from .runs import test_automatic, test_charge_run, test_lanes
-from .section import (
-    test_bus,
-    test_collection_banner,
-    test_rows,
-)
+from .saved_methods import test_portal_tokens
+from .section import test_bus, test_collection_banner, test_rows
 from .taken_back import (
     test_hard_cases,
     test_late_failures,

@@ -14,9 +14,7 @@ class AccountCollectionHalt(models.TransientModel):
     action = fields.Selection(
         selection=[("pause", "Pause"), ("stop", "Stop")], required=True, readonly=True
     )
-    until = fields.Date(
-        string="Until", help="The day on which it goes on. Empty: a person resumes it."
-    )
+    until = fields.Date(help="The day on which it goes on. Empty: a person resumes it.")
     reason = fields.Char()
 
     # === ACTION METHODS === #

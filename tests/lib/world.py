@@ -541,7 +541,7 @@ class World:
         )
 
     def run_gateway_checks(self):
-        """Run the scheduled action that holds the providers' lists against the books."""
+        """Run the scheduled action of the tie-out with the providers."""
         [cron] = self.query(
             "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
         )

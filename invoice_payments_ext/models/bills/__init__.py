@@ -4,3 +4,4 @@ from . import account_move_lines
 from . import account_move_parts
 from . import account_move_plan
 from . import account_partial_reconcile
+from . import payment_transaction

@@ -20,6 +20,16 @@ class AccountMove(models.Model):
         "line that it credits, before rounding, and the total that the shares belong "
         "to.",
     )
+    written_off_invoice_id = fields.Many2one(
+        prefetch=SELDOM_READ,
+        string="Written-off Invoice",
+        comodel_name="account.move",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The invoice whose unpaid amount this entry writes off.",
+    )
 
     # === CHECK METHODS === #
 

@@ -18,6 +18,7 @@ from . import account_move
 from . import account_move_doors
 from . import account_move_events
 from . import account_payment_reversal
+from . import account_payment_promise
 from . import payment_method
 from . import payment_token_events
 from . import payment_transaction

@@ -132,5 +132,14 @@ class AccountCollection(models.Model):
 
         :param datetime.datetime at: When; at once if not given.
         """
-        if schedule := self.env.ref(SCHEDULE, raise_if_not_found=False):
-            schedule.sudo()._trigger(at)
+        known = self.env["ir.model.data"]._xmlid_to_res_id(SCHEDULE)
+        if not known:
+            return
+        schedule = self.env["ir.cron"].sudo().browse(known)
+        if at:
+            schedule._trigger(at)
+            return
+        # As `_trigger` does it, without reading the action: issuing an invoice waits.
+        triggers = self.env["ir.cron.trigger"].sudo()
+        triggers.create({"cron_id": known, "call_at": fields.Datetime.now()})
+        self.env.cr.postcommit.add(schedule._notifydb)

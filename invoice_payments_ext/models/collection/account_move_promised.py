@@ -24,7 +24,7 @@ class AccountMove(models.Model):
             return {}
         verdicts = {}
         for move, promise in self._get_open_promises().items():
-            zone = promise.company_id._get_collection_zone()
+            zone = promise.company_id._get_own_zone()
             day_after = promise.date + timedelta(days=1)
             not_before = get_moment(day_after, MORNING, zone)
             # The schedule may not have decided a promise whose day is over.

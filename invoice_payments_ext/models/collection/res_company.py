@@ -8,6 +8,7 @@ class ResCompany(models.Model):
 
     charge_second_method = fields.Boolean(
         string="Try a Second Method",
+        tracking=True,
         help="If the bank says that a saved method must not be charged again, or that "
         "the customer has to act, another saved method of the customer is tried once "
         "for the invoice.",

@@ -125,9 +125,8 @@ class AccountMove(models.Model):
                 )
                 if currency.compare_amounts(part, 0) <= 0:
                     continue
-                partials |= partials.create(
-                    self._prepare_partial_vals(debit_line, credit_line, part)
-                )
+                vals = self._prepare_partial_vals(debit_line, credit_line, part)
+                partials |= partials._create_computed([vals])
                 amount -= part
         partials._create_tax_cash_basis_moves()
 

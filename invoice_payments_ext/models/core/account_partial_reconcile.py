@@ -75,6 +75,15 @@ class AccountPartialReconcile(models.Model):
 
     # === BUSINESS METHODS === #
 
+    @api.model
+    def _create_computed(self, vals_list):
+        """Create reconciliations whose amounts were computed by code.
+
+        :rtype: account.partial.reconcile
+        """
+        computed = self.with_context(reconciled_by_code=OURS)
+        return computed.create(vals_list).with_env(self.env)
+
     def _log_removal(self):
         """Note on the documents of customers that somebody takes their payments off.
 

@@ -6,6 +6,20 @@ from odoo import fields, models
 # The work of rooms around a change of a company: each is a context manager.
 AROUND_COMPANY_CHANGE = ("_changing_credit_settings", "_changing_approval_limit")
 
+# The settings of rooms that branches share with their main company.
+SHARED_WITH_BRANCHES = (
+    "write_off_account_id",
+    "payment_approval_limit",
+    "credit_balance_account_id",
+    "credit_balance_journal_id",
+    "credit_adjustment_account_id",
+    "credit_accounts_confirmed",
+    "credit_applied_at_issue",
+    "dispute_handling",
+    "disputed_payments_account_id",
+    "provider_fee_account_id",
+)
+
 
 class ResCompany(models.Model):
     """The settings that branches share with their main company."""
@@ -24,19 +38,8 @@ class ResCompany(models.Model):
 
     def _get_company_root_delegated_field_names(self):
         """Let branches share these: a limit could be evaded in one without."""
-        return [
-            *super()._get_company_root_delegated_field_names(),
-            "write_off_account_id",
-            "payment_approval_limit",
-            "credit_balance_account_id",
-            "credit_balance_journal_id",
-            "credit_adjustment_account_id",
-            "credit_accounts_confirmed",
-            "credit_applied_at_issue",
-            "dispute_handling",
-            "disputed_payments_account_id",
-            "provider_fee_account_id",
-        ]
+        names = super()._get_company_root_delegated_field_names()
+        return [*names, *SHARED_WITH_BRANCHES]
 
     # === GETTERS === #
 
@@ -53,5 +56,5 @@ class ResCompany(models.Model):
 
         :rtype: datetime.date
         """
-        zone = self._get_own_zone().key
-        return fields.Date.context_today(self.with_context(tz=zone))
+        here = self.with_context(tz=self._get_own_zone().key)
+        return fields.Datetime.context_timestamp(here, fields.Datetime.now()).date()

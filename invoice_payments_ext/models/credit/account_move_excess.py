@@ -2,7 +2,7 @@ from odoo import models
 
 
 class AccountMove(models.Model):
-    """Money that was paid too much, kept as credit."""
+    """Money that was paid too much, kept as credit, and credit for drafts."""
 
     _inherit = "account.move"
 
@@ -48,3 +48,14 @@ class AccountMove(models.Model):
             # An exchange difference may have taken the last cent.
             lines._keep_as_credit(excess)
         return payment
+
+    # === GETTERS === #
+
+    def _get_credit_for_draft(self):
+        """Return the credit that is going to pay this draft when it is issued.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.available_credit if self.apply_credit else 0.0

@@ -97,10 +97,5 @@ class AccountMove(models.Model):
                     "credit_move_id": payment_line.id,
                 }
             )
-        partials = (
-            self.env["account.partial.reconcile"]
-            .with_context(reconciled_by_code=OURS)
-            .create(vals_list)
-            .with_env(self.env)
-        )
+        partials = self.env["account.partial.reconcile"]._create_computed(vals_list)
         partials._create_tax_cash_basis_moves()

@@ -2,7 +2,7 @@ from odoo import api, models
 
 from odoo.addons.payment.utils import to_major_currency_units
 
-# Where what a gateway says lists refunds of a payment, by the code of the provider: the
+# Gateways whose answers list refunds of a payment, by the code of the provider: the
 # method that returns them, each with its id and its amount.
 REFUND_LISTS = {
     "mercado_pago": "_list_mercado_pago_refunds",

@@ -44,7 +44,7 @@ class AccountMove(models.Model):
         token = moment and self._get_default_token()
         if not token:
             return {}
-        zone = row.company_id._get_collection_zone().key
+        zone = row.company_id._get_own_zone().key
         return {
             "words": self.env._(
                 "We will charge %(method)s on %(day)s.",

@@ -1,6 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+# The methods that say how much of a draft is paid otherwise when it is issued.
+PAID_AT_ISSUE = ("_get_credit_for_draft",)
+
 
 class AccountMove(models.Model):
     """The saved methods that can be charged for an invoice."""
@@ -90,6 +93,5 @@ class AccountMove(models.Model):
         if self.state != "draft":
             return self._get_default_payment_amount()
         left = self.amount_total - self._get_prepaid_amount()
-        if self.apply_credit:
-            left -= self.available_credit
+        left -= sum(getattr(self, name)() for name in PAID_AT_ISSUE)
         return max(self.currency_id.round(left), 0.0)

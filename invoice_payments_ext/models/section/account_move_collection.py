@@ -193,7 +193,7 @@ class AccountMove(models.Model):
         return format_datetime(
             self.env,
             row.next_at,
-            tz=row.company_id._get_collection_zone().key,
+            tz=row.company_id._get_own_zone().key,
             dt_format="EEE d MMM HH:mm",
         )
 

@@ -82,6 +82,6 @@ class AccountMove(models.Model):
         """
         return (
             self.env["account.payment.reversal"]
-            .sudo()  # Who sees the invoice sees what became of its money.
+            .sudo()  # Who sees the invoice sees the way of its money.
             .search([("invoice_ids", "in", self.ids)])
         )

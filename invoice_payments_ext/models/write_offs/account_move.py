@@ -1,7 +1,7 @@
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
 
-from ...tools import OURS, SELDOM_READ, prepare_dialog, prepare_notification
+from ...tools import OURS, prepare_dialog, prepare_notification
 from ..core.door import Door
 
 WRITE_OFF = Door(
@@ -28,16 +28,6 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
-    written_off_invoice_id = fields.Many2one(
-        prefetch=SELDOM_READ,
-        string="Written-off Invoice",
-        comodel_name="account.move",
-        readonly=True,
-        copy=False,
-        index="btree_not_null",
-        ondelete="restrict",
-        help="The invoice whose unpaid amount this entry writes off.",
-    )
     write_off_entry_ids = fields.One2many(
         string="Write-offs",
         comodel_name="account.move",

@@ -1,1 +1,0 @@
-from . import test_auto_pay, test_collection, test_decision, test_notice

@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from odoo import fields
@@ -49,6 +49,13 @@ class CollectionCommon(InvoicePaymentsCommon):
         # The time of the database transaction, which dates new records.
         cursor = type(self.env.cr)
         self.patch(cursor, "now", lambda _cursor: self.now, create=True)
+        self.patch(
+            self.env.registry["res.company"],
+            "_get_own_today",
+            lambda company: (
+                self.now.replace(tzinfo=UTC).astimezone(company._get_own_zone()).date()
+            ),
+        )
         self.company, self.plan = (
             record.with_env(self.env) for record in (self.company, self.plan)
         )

@@ -204,6 +204,13 @@ class TestCollection(CollectionCommon):
         self.run_at("2026-01-23 09:00")
         self.assertEqual(len(self.get_mails()), 1)
 
+    def test_promised(self):
+        self.invoice.promise_to_pay(date="2026-01-19")
+        self.assertFalse(self.run_at())
+        self.assertFalse(self.run_at("2026-01-18 09:00"))
+        self.assertEqual(self.row.wait_reason, "promised")
+        self.assertFalse(self.get_mails())
+
     def test_taken_back_waits_for_a_person(self):
         payment = self.run_at().payment_id
         self.assertEqual(self.row.state, "done")
@@ -296,7 +303,7 @@ class TestCollection(CollectionCommon):
         self.company.partner_id.tz = "Europe/Berlin"
         step = self.plan.step_ids.filtered(lambda step: step.kind == "charge")[0]
         step.sudo().write({"hour": 2.5, "on_workdays": True})
-        zone = self.company._get_collection_zone()
+        zone = self.row._get_zone()
         for day, expected in (
             ("2026-01-15", datetime(2026, 1, 15, 1, 30)),
             ("2026-07-15", datetime(2026, 7, 15, 0, 30)),

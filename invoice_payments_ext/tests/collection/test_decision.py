@@ -109,6 +109,7 @@ class TestDecision(CreditCommon):
 
     def test_only_due_instalments_without_a_person(self):
         today = fields.Date.today()
+        self.company.auto_pay = True
         self.customer.adjust_credit_balance(-300, reason="Goodwill")
         invoice = self.make_invoice_with_instalments()
         first, second = invoice.line_ids.filtered("date_maturity").sorted(

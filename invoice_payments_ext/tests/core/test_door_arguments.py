@@ -1,4 +1,5 @@
 import inspect
+from datetime import date
 
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import call_kw
@@ -38,7 +39,9 @@ BAD_KEYS = (*BAD_TEXTS, "K" * 2_000_000)
 REQUIRED = {
     "amount": 1.0,
     "charged": True,
+    "date": "2026-11-28",
     "kind": "dispute",
+    "on": True,
     "reason": "Because",
     "token_id": None,
 }
@@ -80,6 +83,9 @@ class TestDoorArguments(CreditCommon):
             "base.group_user,account.group_account_invoice,"
             "invoice_payments_ext.group_payment_refund",
         )
+        self.member = self.make_user(
+            "ip_member", "base.group_portal", partner_id=self.partner.id
+        )
         self.company.payment_approval_limit = 0
         invoice = self.make_invoice().with_user(self.supervisor)
         self.request = invoice.write_off(5.0, "Insolvent")
@@ -88,6 +94,9 @@ class TestDoorArguments(CreditCommon):
         self.written_off = invoice.write_off(1.0, "Insolvent")
         # Decided, so that the payment can be refunded.
         self.reversal = self.payment.report_taken_back("dispute", 1.0).win()
+        due = self.make_invoice(invoice_date_due=date.today())
+        self.promise = due.promise_to_pay(date=date.today())
+        self.charge_run = self.make_invoice().propose_charge_run()
         # The first credit paid the new invoices.
         self.customer.adjust_credit_balance(100, reason="Goodwill")
         self._keep()
@@ -95,6 +104,8 @@ class TestDoorArguments(CreditCommon):
     def get_record(self, door):
         """Return a record with a door, as somebody who may pass it."""
         record = {
+            "account.charge.run": self.charge_run,
+            "account.charge.run.line": self.charge_run.line_ids,
             "account.credit.balance": self._balance(),
             "account.move": self.invoice,
             "account.move.line": self.open_payment.move_id.line_ids.filtered(
@@ -102,13 +113,17 @@ class TestDoorArguments(CreditCommon):
             ),
             "account.payment": self.payment,
             "account.payment.approval": self.request,
+            "account.payment.promise": self.promise,
             "account.payment.reversal": self.reversal,
             "payment.transaction": self.authorized,
             "res.partner": self.partner,
         }[door.model]
         if door.name.endswith(("record_received", "cancel_announced")):
             record = self.announced
-        is_decision = door.name.rpartition(".")[2] in ("approve", "reject")
+        name = door.name.rpartition(".")[2]
+        if name == "switch_auto_pay":
+            return record.with_user(self.member)
+        is_decision = name in ("approve", "reject")
         return record.with_user(self.approver if is_decision else self.supervisor)
 
     def get_names(self, door):

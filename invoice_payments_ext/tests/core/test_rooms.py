@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import BaseCase, TransactionCase, tagged
 
 MODELS = Path(__file__).parents[2] / "models"
 # From low to high: a room calls its own floor's methods and those of the floors below.
@@ -59,8 +59,7 @@ def get_names_called(node):
             )
 
 
-@tagged("post_install", "-at_install")
-class TestRooms(BaseCase):
+class RoomsMixin:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -75,6 +74,9 @@ class TestRooms(BaseCase):
             if isinstance(node, ast.FunctionDef)
         ]
 
+
+@tagged("post_install", "-at_install")
+class TestRooms(RoomsMixin, BaseCase):
     def test_no_room_calls_up(self):
         lowest = {}  # An extension of Odoo's own method is called through that method.
         for path, _model, method in self.methods:
@@ -127,3 +129,41 @@ class TestRooms(BaseCase):
                 place = f"{path}:{numbers[0]}"
                 with self.subTest(place):
                     self.assertEqual(seen.setdefault(run, place), place)
+
+
+@tagged("post_install", "-at_install")
+class TestFieldsOfRooms(RoomsMixin, TransactionCase):
+    """A room reads the fields of Odoo's models that it has, or that lower rooms add."""
+
+    def get_added_fields(self):
+        """Return the floors of the fields that the addon adds to Odoo's models."""
+        floors, added = {}, set()
+        for path, tree in self.trees.items():
+            for outer in filter(get_model, tree.body):
+                model = self.env.registry[get_model(outer)]
+                for node in outer.body:
+                    if not isinstance(node, ast.Assign):
+                        continue
+                    name = ast.unparse(node.targets[0])
+                    field = model._fields.get(name)
+                    if not field or field._modules[:1] != ("invoice_payments_ext",):
+                        continue
+                    floors[name] = min(get_floor(path), floors.get(name, len(ROOMS)))
+                    if model._original_module != "invoice_payments_ext":
+                        added.add(name)
+        return {name: floors[name] for name in added}
+
+    def test_no_room_reads_up(self):
+        """Tables of names are hooks: they stand outside of methods."""
+        added = self.get_added_fields()
+        self.assertIn("written_off_invoice_id", added)
+        for path, _model, method in self.methods:
+            for node in ast.walk(method):
+                names = ()
+                if isinstance(node, ast.Attribute):
+                    names = (node.attr,)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    names = node.value.split(".")
+                for name in added.keys() & set(names):
+                    with self.subTest(f"{path}: {method.name} reads {name}"):
+                        self.assertLessEqual(added[name], get_floor(path))

@@ -30,9 +30,9 @@ class TestPortalCollection(PortalPaymentCommon):
 
     def words(self, path):
         self._keep()
-        return self.read(self.url_open(path))
+        return self.read_words(self.url_open(path))
 
-    def read(self, response):
+    def read_words(self, response):
         """Return the text of the parts of a page about automatic charges."""
         parts = fromstring(response.text).xpath(
             "//*[@id='auto_pay' or contains(@class, 'o_portal_collection ')]"
@@ -51,7 +51,7 @@ class TestPortalCollection(PortalPaymentCommon):
         self._keep()
         response = self.url_open("/my/payment_method/auto_pay", data=data)
         self.env.invalidate_all()
-        self.answer = self.read(response)
+        self.answer = self.read_words(response)
         rows = self.env["account.auto.pay"]
         return rows.search([("partner_id", "=", self.partner.id)])
 

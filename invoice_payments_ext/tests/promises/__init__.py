@@ -1,2 +1,0 @@
-from . import test_promise
-from . import test_promise_portal

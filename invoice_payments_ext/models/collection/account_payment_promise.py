@@ -1,0 +1,94 @@
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..attempts.payment_transaction_steps import is_concurrency_error
+from .account_collection_schedule import MORNING
+from .account_collection_step import get_moment
+from .reasons import CHARGE, REASONS
+
+_logger = logging.getLogger(__name__)
+
+
+class AccountPaymentPromise(models.Model):
+    """Promises by which the customer lets a method be charged on the promised day."""
+
+    _inherit = "account.payment.promise"
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _cron_charge_promised(self):
+        """Charge the methods that customers agreed to have charged today. Commits."""
+        soon = fields.Date.today() + timedelta(days=1)  # Somewhere, it is that day.
+        due = self.search(
+            [("state", "=", "open"), ("token_id", "!=", False), ("date", "<=", soon)],
+            order="id",
+        ).filtered(lambda promise: promise._is_to_be_charged())
+        self.env["ir.cron"]._commit_progress(remaining=len(due))
+        for promise in due:
+            promise._charge_promised()
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _is_to_be_charged(self):
+        """Tell if it is the promised day, by the clock of the company, from morning on.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        company = self.company_id
+        begin = get_moment(self.date, MORNING, company._get_own_zone())
+        return company._get_own_today() == self.date and fields.Datetime.now() >= begin
+
+    def _charge_promised(self):
+        """Charge the promised amount, each invoice once, by the door of a person.
+
+        The customer's consent is to this method, amount and day: it needs no permission
+        of other automatic charges. What cannot be charged is left to the customer.
+        """
+        for invoice in self.invoice_ids.sorted("invoice_date_due"):
+            key = f"promise/{self.id}/{self.date}/{invoice.id}"
+            if self.env["account.idempotency.key"].search_count(
+                [("key", "=", key)], limit=1
+            ):
+                continue
+            try:
+                self._charge_promised_invoice(invoice, key)
+            except UserError as error:
+                self.env.cr.rollback()
+                self._tell_not_charged(invoice, str(error))
+            except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
+                self.env.cr.rollback()
+                if not is_concurrency_error(error):
+                    _logger.exception("Promise %s could not be charged", self.id)
+
+    def _charge_promised_invoice(self, invoice, key):
+        """Charge one invoice with the part of the promised amount that is left.
+
+        :param account.move invoice: The invoice.
+        :param str key: The idempotency key of the charge.
+        :raise UserError: If it cannot be charged.
+        """
+        self.invalidate_recordset()
+        left = self.currency_id.round(self.amount - self._get_facts()[self].applied)
+        if self.state != "open" or self.currency_id.compare_amounts(left, 0) <= 0:
+            return
+        decision = invoice._decide_charges(tokens={invoice: self.token_id})[invoice]
+        if decision.action != CHARGE:
+            raise UserError(
+                decision.words or self.env._(REASONS[decision.reason].label)
+            )
+        invoice.charge(
+            self.token_id.id,
+            amount=min(left, decision.amount),
+            idempotency_key=key,
+        )
+
+    def _tell_not_charged(self, invoice, reason):
+        """Say on the invoice, once a day, why the promised charge was not made."""
+        body = self.env._("The promised charge was not made. %s", reason)
+        if body not in invoice.message_ids[:5].mapped("preview"):
+            invoice._message_log(body=body)

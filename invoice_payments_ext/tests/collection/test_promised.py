@@ -1,0 +1,63 @@
+"""A promise by which the customer lets a method be charged on the promised day."""
+
+from datetime import datetime
+
+from freezegun import freeze_time
+
+from odoo.tests import tagged
+
+from .common_collection import CollectionCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPromised(CollectionCommon):
+    def setUp(self):
+        super().setUp()
+        self.company.partner_id.tz = "America/New_York"
+        self.promise = self.invoice.promise_to_pay(
+            amount=300,
+            date="2026-01-20",
+            token_id=self.token.id,
+            consent="On the phone",
+        )
+        self._keep()
+
+    def charge_at(self, moment):
+        self.now = datetime.fromisoformat(moment)
+        with freeze_time(moment):  # The day of the payment, too.
+            self.env["account.payment.promise"].sudo()._cron_charge_promised()
+        self.env.invalidate_all()
+        return [amount for _reference, _kind, amount in self.gateway.requests]
+
+    def test_once_on_the_day_from_nine_by_the_clock_of_the_company(self):
+        self.partner.with_user(self.accountant).set_auto_pay(False)
+        self.assertEqual(self.charge_at("2026-01-19 20:00:00"), [])
+        self.assertEqual(self.charge_at("2026-01-20 13:59:00"), [], "It is 8:59.")
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300])
+        self._keep()
+        self.assertEqual(self.promise.state, "kept")
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
+        self.assertEqual(self.invoice.amount_residual, 700)
+
+    def test_a_declined_one_is_not_tried_again(self):
+        self.gateway.answers = ["error"]
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300])
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
+        self.assertEqual(self.promise.state, "open")
+
+    def test_only_what_is_left_and_not_after_it_was_withdrawn(self):
+        other = self.make_invoice(50)
+        second = other.promise_to_pay(
+            date="2026-01-20", token_id=self.token.id, consent="On the phone"
+        )
+        self.invoice.record_external_payment(amount=120, date="2026-01-15")
+        self._keep()
+        second.withdraw()
+        self._keep()
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [180])
+
+    def test_what_cannot_be_charged_is_told(self):
+        self.token.sudo().active = False
+        self._keep()
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [])
+        self.assertIn("was not made", self.invoice.sudo().message_ids[:1].body)
