@@ -15,15 +15,20 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS === #
 
     def _judge_promises(self, question):
-        """Charge nothing automatically that is promised, until the day after.
+        """Charge nothing that is promised until the day after, not in a run either.
+
+        The method that the customer agreed to is charged on the promised day.
 
         :param Question question: What is asked.
         :rtype: dict[account.move, Verdict]
         """
-        if not question.is_automatic:
+        if question.kind != "charge":
             return {}
         verdicts = {}
         for move, promise in self._get_open_promises().items():
+            token = question.tokens.get(move)
+            if token and token == promise.token_id and promise._is_to_be_charged():
+                continue
             zone = promise.company_id._get_own_zone()
             day_after = promise.date + timedelta(days=1)
             not_before = get_moment(day_after, MORNING, zone)
