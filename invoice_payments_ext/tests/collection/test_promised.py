@@ -31,6 +31,8 @@ class TestPromised(CollectionCommon):
 
     def test_once_on_the_day_from_nine_by_the_clock_of_the_company(self):
         self.partner.with_user(self.accountant).set_auto_pay(False)
+        decision = self.invoice._decide_charges(is_run=True)[self.invoice]
+        self.assertEqual(decision.reason, "promised", "It is left out of runs.")
         self.assertEqual(self.charge_at("2026-01-19 20:00:00"), [])
         self.assertEqual(self.charge_at("2026-01-20 13:59:00"), [], "It is 8:59.")
         self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300])
