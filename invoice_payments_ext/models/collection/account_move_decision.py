@@ -26,7 +26,9 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _decide_charges(self, kind="charge", is_automatic=False, tokens=None):
+    def _decide_charges(
+        self, kind="charge", is_automatic=False, is_run=False, tokens=None
+    ):
         """Decide what to do about each of these invoices now.
 
         Nothing is written, and no gateway is asked. The number of queries does not
@@ -35,11 +37,12 @@ class AccountMove(models.Model):
 
         :param str kind: See `Question`.
         :param bool is_automatic: See `Question`.
+        :param bool is_run: See `Question`.
         :param dict tokens: See `Question`.
         :return: For each invoice its decision.
         :rtype: dict[account.move, ChargeDecision]
         """
-        question = Question(kind, is_automatic, tokens or {})
+        question = Question(kind, is_automatic, is_run, tokens or {})
         decisions = {}
         left = self
         for name in DECISION_METHODS:

@@ -15,12 +15,13 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS === #
 
     def _judge_promises(self, question):
-        """Charge nothing automatically that is promised, until the day after.
+        """Charge nothing that is promised, unless a person charges this one alone.
 
         :param Question question: What is asked.
         :rtype: dict[account.move, Verdict]
         """
-        if not question.is_automatic:
+        is_for_one = not (question.is_automatic or question.is_run)
+        if is_for_one or question.kind == "external":
             return {}
         verdicts = {}
         for move, promise in self._get_open_promises().items():

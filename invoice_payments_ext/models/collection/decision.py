@@ -53,6 +53,7 @@ class Question:
                      record an `external` payment.
     :param bool is_automatic: Whether nobody stands behind it but the customer's
                               permission.
+    :param bool is_run: Whether a person charges many at once, and not this one.
     :param dict tokens: The saved method chosen for an invoice; by default the
                         customer's.
     :param dict amounts: By invoice, the amount that is wanted from now on, before
@@ -63,6 +64,7 @@ class Question:
 
     kind: str = "charge"
     is_automatic: bool = False
+    is_run: bool = False
     tokens: dict = field(default_factory=dict)
     amounts: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)

@@ -61,6 +61,7 @@ class AccountChargeRunLine(models.Model):
             most=None if self.is_part else self.amount + self.credit_amount,
             part=self.amount if self.is_part else None,
             kind="issue" if self.run_id.kind == "issue" else "charge",
+            is_run=True,
             tokens={invoice: token} if token else {},
         )
         if attempt:

@@ -36,7 +36,8 @@ class AccountChargeRun(models.Model):
             **self._get_other_reasons(own),
         }
         left = own.filtered(lambda move: move not in proposed)
-        decisions = left._decide_charges(QUESTIONS.get(kind, kind)) if left else {}
+        question = QUESTIONS.get(kind, kind)
+        decisions = left._decide_charges(question, is_run=True) if left else {}
         if kind == "retry":
             for move in left - self._filter_declined(left):
                 if decisions[move].action in (CHARGE, CREDIT):

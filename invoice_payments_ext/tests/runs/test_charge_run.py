@@ -34,11 +34,13 @@ class TestChargeRun(ChargeRunCommon):
         requests = list(self.gateway.requests)
         other_run = self.start(in_run)
         without = self.make_invoices(self.make_customers(1, with_method=False))
+        promised = self.make_invoices(self.customers[:1], amount=30)
+        promised.promise_to_pay(date=fields.Date.today())
         draft = self.make_invoices(self.customers[:1], post=False)
         good = self.make_invoices(self.customers[:2], amount=20)
         self._keep()
         before = self.count_rows()
-        run = self.propose(self.invoices | without | draft | good)
+        run = self.propose(self.invoices | without | promised | draft | good)
         self.assertEqual(self.count_rows(), before)
         self.assertEqual(self.gateway.requests, requests)
         self.assertEqual(
@@ -48,6 +50,7 @@ class TestChargeRun(ChargeRunCommon):
                 ("skipped", "in_flight"),
                 ("skipped", "in_run"),
                 ("skipped", "no_method"),
+                ("skipped", "promised"),
                 ("skipped", "not_posted"),
                 ("proposed", False),
                 ("proposed", False),
