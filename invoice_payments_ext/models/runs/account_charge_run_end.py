@@ -1,6 +1,7 @@
 import base64
 import csv
 import io
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -99,7 +100,8 @@ class AccountChargeRun(models.Model):
                    AND NOT EXISTS (SELECT FROM account_charge_run_line line
                                     WHERE line.run_id = run.id AND line.state IN %s)
                 """,
-                fields.Date.today(),
+                # The day is over in each time zone.
+                fields.Datetime.now().date() - timedelta(days=1),
                 OPEN_STEPS,
             )
         )

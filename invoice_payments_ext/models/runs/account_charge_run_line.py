@@ -91,6 +91,9 @@ class AccountChargeRunLine(models.Model):
         readonly=True, help="The code of the reason why it was skipped."
     )
     note = fields.Char(readonly=True, help="The reason in words.")
+    message = fields.Char(
+        compute="_compute_result", help="The reason, or the words of the provider."
+    )
     transaction_id = fields.Many2one(
         string="Attempt",
         comodel_name="payment.transaction",
@@ -132,12 +135,12 @@ class AccountChargeRunLine(models.Model):
             token_sudo = line.token_id.sudo()  # Its name is not a secret to the staff.
             line.method = token_sudo._get_method_label() if token_sudo else False
 
-    @api.depends("state", "transaction_id.outcome")
+    @api.depends("state", "note", "transaction_id.outcome")
     def _compute_result(self):
         for line in self:
-            line.result = get_result(
-                line.state, line.transaction_id.sudo().outcome or "unknown"
-            )
+            attempt_sudo = line.transaction_id.sudo()
+            line.result = get_result(line.state, attempt_sudo.outcome or "unknown")
+            line.message = line.note or attempt_sudo.state_message
 
     def _search_result(self, operator, value):
         if operator != "in":

@@ -100,7 +100,7 @@ class AccountChargeRunLine(models.Model):
 
     def _finish(self, **vals):
         """Write the end of this line, and commit it with all that led to it."""
-        self.write({**vals, "done_on": fields.Datetime.now()})
+        self.write({"note": False, **vals, "done_on": fields.Datetime.now()})
         self._commit("worked")
 
     def _skip(self, reason, words=""):

@@ -142,6 +142,8 @@ class AccountChargeRun(models.Model):
             ("run_date", "=", day),
         ]
         if run := self.search(domain, limit=1):
+            if run.state != "running":
+                run.write({"state": "running", "ended_on": False})
             return run
         now = fields.Datetime.now()
         return self.create(

@@ -27,16 +27,20 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(run.company_id, self.company)
         self.run_lane()
         self.assertEqual(len(run.line_ids), 2, "Nothing is due any more.")
+        self.assertEqual(run.state, "running", "The day is not over.")
         self.now = self.get_row(second).next_at
         self.run_lane()
-        self.assertEqual(
-            run.line_ids.mapped("result"), ["succeeded", "declined", "succeeded"]
-        )
+        later = self.get_run()
+        self.assertEqual(str(later.run_date), "2026-01-18")
+        self.assertEqual(later.line_ids.mapped("result"), ["succeeded"])
         self.assertEqual(len(self.gateway.requests), 3)
-        self.assertEqual(run.state, "running", "The day is not over.")
-        run.sudo().run_date = "2026-01-01"
-        self.run_lane()
         self.assertEqual((run.state, len(run.activity_ids)), ("done", 0))
+        # A day that was taken for over goes on where something is due.
+        later.sudo().state = "done"
+        third = self.make_invoice(50)
+        self.run_lane()
+        self.assertEqual(third.amount_residual, 0.0)
+        self.assertEqual((later.state, len(later.line_ids)), ("running", 2))
 
     def test_invoice_in_a_run_of_a_person_waits_for_it(self):
         run = self.invoice.propose_charge_run()

@@ -134,8 +134,10 @@ class TestLanes(ChargeRunCommon):
         triggers = self.env["ir.cron.trigger"].search([])
         self.assertTrue(triggers.filtered(lambda t: t.call_at > fields.Datetime.now()))
         run.line_ids.sudo().not_before = False
+        self.gateway.answers = ["error"]
         self.run_lane()
-        self.assertEqual(self.results(run), ["succeeded"])
+        self.assertEqual(self.results(run), ["declined"])
+        self.assertEqual(run.line_ids.message, "Card declined")
 
     def locked(self):
         """Return the error of an invoice whose row somebody else holds."""
