@@ -81,8 +81,11 @@ class ResCompany(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _set_default_mail_templates(self):
-        """Let companies that are older than this addon mail their customers."""
-        for kind in MAIL_KINDS:
+    def _set_default_mail_templates(self, kinds=MAIL_KINDS):
+        """Let companies that are older than this addon mail their customers.
+
+        :param kinds: The kinds of mails that are new to them.
+        """
+        for kind in kinds:
             template = self._get_default_mail_template(kind)
             self[f"payment_{kind}_mail_template_id"] = template
