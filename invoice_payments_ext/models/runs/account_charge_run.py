@@ -285,11 +285,12 @@ class AccountChargeRun(models.Model):
 
         :rtype: str
         """
-        customers = lines.move_id.commercial_partner_id
+        number = len(lines.move_id.commercial_partner_id)
+        amounts = self._describe_amounts(lines)
+        if number == 1:
+            return self.env._("1 customer, %(amounts)s", amounts=amounts)
         return self.env._(
-            "%(number)s customers, %(amounts)s",
-            number=len(customers),
-            amounts=self._describe_amounts(lines),
+            "%(number)s customers, %(amounts)s", number=number, amounts=amounts
         )
 
     def _describe_amounts(self, lines):

@@ -56,7 +56,7 @@ class AccountChargeRunLine(models.Model):
     partner_id = fields.Many2one(string="Customer", related="move_id.partner_id")
     currency_id = fields.Many2one(related="move_id.currency_id")
     token_id = fields.Many2one(
-        string="Method",
+        string="Saved Method",
         comodel_name="payment.token",
         readonly=True,
         index="btree_not_null",
