@@ -106,8 +106,10 @@ class LongestFirst(LoadScopeScheduling):
 
     def _estimate(self, scope):
         """Return roughly the seconds that some tests take; one of them is many."""
-        seconds = 25 if "TestSequences" in scope else 2 if _has_server(scope) else 1
-        return seconds * len(self.workqueue[scope])
+        slow = {"test_queue_job": 80, "TestSequences": 25}
+        seconds = [slow[name] for name in slow if name in scope]
+        seconds = seconds or [2 if _has_server(scope) else 1]
+        return seconds[0] * len(self.workqueue[scope])
 
 
 def pytest_xdist_make_scheduler(config, log):
