@@ -60,6 +60,17 @@ CHANGED_ON_PURPOSE = {
     "::test_post_process_does_not_fail_on_cancelled_invoice": (
         "An invoice cannot be cancelled while a payment of it is in flight."
     ),
+    **dict.fromkeys(
+        (
+            f"account/tests/test_account_move_reconcile.py::TestAccountMoveReconcile::{name}"
+            for name in (
+                "test_migration_to_new_reconciliation_multiple_currencies_"
+                "fix_residual_with_writeoff",
+                "test_migration_to_new_reconciliation_same_foreign_currency",
+            )
+        ),
+        "A person gives no amounts of a match: the tests make data of an old version.",
+    ),
     "account/tests/test_account_payment_register.py::TestAccountPaymentRegister"
     "::test_register_payment_doesnt_send_email": (
         "A saved method pays only for its owner; the test charges that of another "

@@ -8,6 +8,9 @@ from .sealed_fields import ALL, SEALED_FIELDS, Rule
 
 _logger = logging.getLogger(__name__)
 
+# No default of a user or a context counts for fields with these rules.
+SET_BY_CODE = (Rule.NEVER, Rule.COMPUTED, Rule.BUTTON)
+
 
 class PaymentSealMixin(models.AbstractModel):
     """Records whose sealed fields only superuser code and the doors write.
@@ -65,7 +68,7 @@ class PaymentSealMixin(models.AbstractModel):
         """
         values = super().default_get(fields)
         for name in self._filter_sealed(values):
-            if self._get_seal(name).rule in (Rule.NEVER, Rule.BUTTON):
+            if self._get_seal(name).rule in SET_BY_CODE:
                 del values[name]
                 if default := self._fields[name].default:
                     values |= self._convert_to_write({name: default(self)})
@@ -128,6 +131,12 @@ class PaymentSealMixin(models.AbstractModel):
         match seal.rule:
             case Rule.NEVER:
                 return True
+            case Rule.COMPUTED:
+                field = self._fields[name]
+                return any(
+                    field.convert_to_write(record[name], record) != value
+                    for record in records or records.new()
+                )
             case Rule.BUTTON:
                 return not self and value != "draft"
             case Rule.LESS:

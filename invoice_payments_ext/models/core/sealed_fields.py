@@ -20,6 +20,7 @@ class Rule(Enum):
     """When people may write a field, if they may write the record at all."""
 
     NEVER = "never"
+    COMPUTED = "computed"  # To the value that it has: Odoo's form sends it.
     ONCE = "once"  # As long as it is empty.
     NEW = "new"  # As long as the record was never posted.
     DRAFT = "draft"  # As long as the record is a draft.
@@ -93,8 +94,8 @@ SEALED_FIELDS = {
         # Odoo's own.
         "move_id": Seal(Rule.ONCE, _RESET),
         "state": Seal(Rule.BUTTON, _CONFIRM),
-        "is_matched": Seal(Rule.NEVER, _COMPUTED),
-        "is_reconciled": Seal(Rule.NEVER, _COMPUTED),
+        "is_matched": Seal(Rule.COMPUTED, _COMPUTED),
+        "is_reconciled": Seal(Rule.COMPUTED, _COMPUTED),
     },
     "account.move": {
         "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
@@ -129,7 +130,7 @@ SEALED_FIELDS = {
                 "amount_untaxed_signed",
                 "payment_state",
             ),
-            Seal(Rule.NEVER, _COMPUTED),
+            Seal(Rule.COMPUTED, _COMPUTED),
         ),
     },
     "account.move.line": {
@@ -145,7 +146,7 @@ SEALED_FIELDS = {
                 "payment_id",
                 "reconciled",
             ),
-            Seal(Rule.NEVER, _COMPUTED),
+            Seal(Rule.COMPUTED, _COMPUTED),
         ),
     },
     "account.partial.reconcile": {

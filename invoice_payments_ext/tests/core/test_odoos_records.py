@@ -1,6 +1,6 @@
 from odoo.exceptions import AccessError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from ...models.core.payment_undo_mixin import KEPT_BY
 from ...models.core.sealed_fields import SEALED_FIELDS, Rule
@@ -94,6 +94,25 @@ class TestOdoosRecords(InvoicePaymentsCommon):
         for values in ({"payment_state": "paid"}, {"amount_residual": 0.0}):
             with self.assertRefused("It follows the journal items", AccessError):
                 invoice.write(values)
+
+    def test_odoos_form_sends_the_state_of_payment(self):
+        """Its view says so, and that is no change."""
+        moves = self.env["account.move"].with_user(self.accountant)
+        moves = moves.with_context(default_move_type="out_invoice")
+        with Form(moves) as form:
+            form.partner_id = self.partner
+            with form.invoice_line_ids.new() as line:
+                line.name = "Service"
+                line.price_unit = 100.0
+        invoice = form.record
+        invoice.action_post()
+        with Form(invoice) as form:
+            form.narration = "Thank you"
+        self.assertEqual(invoice.payment_state, "not_paid")
+        values = {"move_type": "out_invoice", "partner_id": self.partner.id}
+        moves.create({**values, "payment_state": "not_paid"})
+        with self.assertRefused("It follows the journal items", AccessError):
+            moves.create({**values, "payment_state": "paid"})
 
     def test_changes_leave_a_trace(self):
         """People see on the record who changed a value, the old and the new one."""
