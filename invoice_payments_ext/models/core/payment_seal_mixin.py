@@ -132,10 +132,14 @@ class PaymentSealMixin(models.AbstractModel):
             case Rule.NEVER:
                 return True
             case Rule.COMPUTED:
+                # Odoo's own code writes them on drafts. Posting computes them anew.
+                final = records.filtered(
+                    lambda each: not each._is_unsealed_draft(False)
+                )
                 field = self._fields[name]
                 return any(
                     field.convert_to_write(record[name], record) != value
-                    for record in records or records.new()
+                    for record in (final if self else records.new())
                 )
             case Rule.BUTTON:
                 return not self and value != "draft"

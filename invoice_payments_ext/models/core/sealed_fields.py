@@ -20,7 +20,7 @@ class Rule(Enum):
     """When people may write a field, if they may write the record at all."""
 
     NEVER = "never"
-    COMPUTED = "computed"  # To the value that it has: Odoo's form sends it.
+    COMPUTED = "computed"  # On drafts, and to the value that it has: Odoo does so.
     ONCE = "once"  # As long as it is empty.
     NEW = "new"  # As long as the record was never posted.
     DRAFT = "draft"  # As long as the record is a draft.

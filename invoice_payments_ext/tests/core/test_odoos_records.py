@@ -114,6 +114,14 @@ class TestOdoosRecords(InvoicePaymentsCommon):
         with self.assertRefused("It follows the journal items", AccessError):
             moves.create({**values, "payment_state": "paid"})
 
+    def test_odoo_computes_a_draft_anew_when_it_is_posted(self):
+        """Its own code writes the tax that a person enters on a bill."""
+        draft = self.make_invoice(post=False)
+        draft.write({"amount_total": 5.0, "payment_state": "paid"})
+        draft.action_post()
+        self.assertEqual(draft.payment_state, "not_paid")
+        self.assertEqual((draft.amount_total, draft.amount_residual), (1000, 1000))
+
     def test_changes_leave_a_trace(self):
         """People see on the record who changed a value, the old and the new one."""
         noted = {"payment_approval_limit"}  # In words, as it may be empty.
