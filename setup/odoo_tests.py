@@ -73,7 +73,8 @@ CHANGED_ON_PURPOSE = {
     ),
     "account/tests/test_account_payment.py::TestAccountPayment"
     "::test_payment_state_computation": (
-        "The state of payment of a posted invoice follows the ledger; the test writes it."
+        "The state of payment of a posted invoice follows the ledger. The test writes "
+        "it."
     ),
     "account/tests/test_account_payment_register.py::TestAccountPaymentRegister"
     "::test_register_payment_doesnt_send_email": (
