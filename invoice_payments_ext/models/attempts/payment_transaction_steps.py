@@ -52,6 +52,14 @@ AMOUNT_ABOVE_ZERO = ("authorize",)
 SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
 
 
+def pause_longer(tries):
+    """Wait before a step is done again: the oftener it was tried, the longer.
+
+    :param int tries: How often it was tried.
+    """
+    time.sleep(random.uniform(0.05, 0.2) * tries)
+
+
 class PaymentTransaction(models.Model):
     """The four steps of an attempt: prepare, send, record, settle.
 
@@ -93,12 +101,18 @@ class PaymentTransaction(models.Model):
         """
         self.env.cr.commit()  # pylint: disable=invalid-commit
 
-    def _in_step(self, name, work):
+    def _in_step(self, name, work, max_tries=MAX_TRIES, pause=pause_longer):
         """Do the work of a step and commit it; do it again when another one was faster.
 
         Odoo would replay the whole request, and with it the gateway call.
+
+        :param str name: See `_commit_step`.
+        :param function work: It may be called several times.
+        :param int max_tries: How often it is tried.
+        :param function pause: Waits before the next try, given the number of tries.
+        :return: The result of the work.
         """
-        for tries_left in reversed(range(MAX_TRIES)):
+        for tries in range(1, max_tries + 1):
             try:
                 result = work()
                 self._commit_step(name)
@@ -108,9 +122,9 @@ class PaymentTransaction(models.Model):
                     raise
                 self.env.cr.rollback()
                 self.env.transaction.reset()
-                if not tries_left:
+                if tries == max_tries:
                     raise
-                time.sleep(random.uniform(0.05, 0.2) * (MAX_TRIES - tries_left))
+                pause(tries)
 
     def _lock_attempt(self):
         """Lock the row of this attempt, and of its payment's, until the step ends.

@@ -1,5 +1,5 @@
 from odoo import models
-from odoo.exceptions import AccessError, LockError, UserError
+from odoo.exceptions import LockError, UserError
 
 from ...tools import TryAgainError, prepare_dialog, prepare_form
 from ..core.door import Door
@@ -64,9 +64,7 @@ class AccountChargeRun(models.Model):
                             not read these runs.
         """
         self.check_access("read")
-        reason = self.env["account.move"]._get_record_level_reason()
-        if reason and not self.env.su:
-            raise AccessError(reason)
+        self.env["account.move"]._check_payment_rights()
 
     def _lock_run(self, **_arguments):
         """Lock this run until the end of the database transaction."""

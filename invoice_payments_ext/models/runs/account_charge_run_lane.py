@@ -5,7 +5,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..attempts.payment_transaction_steps import CONCURRENCY_ERRORS
 from .payment_provider import NOW
 
 # Lanes want the same rows often, and each conflict lets one of them go on.
@@ -145,18 +144,12 @@ class AccountChargeRunLine(models.Model):
         :param function work: It may be called several times.
         :return: The result of the work.
         """
-        for tries_left in reversed(range(MAX_CONFLICTS)):
-            try:
-                result = work()
-                self.env["payment.transaction"]._commit_step("claimed")
-                return result
-            except CONCURRENCY_ERRORS:
-                self.env.cr.rollback()
-                self.env.transaction.reset()
-                if not tries_left:
-                    raise
-                time.sleep(random.uniform(0, 0.02))
-        return None
+        return self.env["payment.transaction"]._in_step(
+            "claimed",
+            work,
+            max_tries=MAX_CONFLICTS,
+            pause=lambda _tries: time.sleep(random.uniform(0, 0.02)),
+        )
 
     def _get_lane_name(self):
         """Return the name of the lane that runs now: of its scheduled action.

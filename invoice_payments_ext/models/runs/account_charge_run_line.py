@@ -4,7 +4,7 @@ from odoo.fields import Domain
 
 from ...tools import prepare_dialog
 from ..core.door import Door
-from .results import OPEN_STEPS, RESULTS, STEPS, get_result
+from .results import OPEN_STEPS, RESULT_BY_OUTCOME, RESULTS, STEPS, get_result
 
 CHANGE = Door(
     "account.charge.run.line.change",
@@ -149,10 +149,8 @@ class AccountChargeRunLine(models.Model):
         for result in value:
             outcomes = [
                 outcome
-                for outcome in self.transaction_id._fields["outcome"].get_values(
-                    self.env
-                )
-                if get_result("attempted", outcome) == result
+                for outcome, its_result in RESULT_BY_OUTCOME.items()
+                if its_result == result
             ]
             domains += [
                 Domain("state", "=", result) if result in STEPS else Domain.FALSE,

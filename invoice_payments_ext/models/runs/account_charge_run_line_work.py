@@ -22,6 +22,7 @@ WORK = {
 # provider was too busy to carry anything out.
 MAX_WAITS = 20
 MAX_TRIES = 10
+GIVEN_BACK_FOR = timedelta(seconds=5)
 # Somebody else is at it for a moment.
 PASSING_REASONS = ("method_busy",)
 
@@ -74,7 +75,7 @@ class AccountChargeRunLine(models.Model):
             self._finish(state="done")
         else:
             self._skip(decision.reason, decision.words)
-            self._commit("worked")
+            self._commit()
 
     def _work_external(self):
         """Record the external payment of this line's invoice, in one step."""
@@ -101,7 +102,7 @@ class AccountChargeRunLine(models.Model):
     def _finish(self, **vals):
         """Write the end of this line, and commit it with all that led to it."""
         self.write({"note": False, **vals, "done_on": fields.Datetime.now()})
-        self._commit("worked")
+        self._commit()
 
     def _skip(self, reason, words=""):
         """Write that these lines are skipped, and why.
@@ -116,7 +117,7 @@ class AccountChargeRunLine(models.Model):
             }
         )
 
-    def _give_back(self, words, seconds=5, **vals):
+    def _give_back(self, words):
         """Let another lane take this line later: nothing of it was carried out."""
         self.waits += 1
         if self.waits > MAX_WAITS:
@@ -125,12 +126,11 @@ class AccountChargeRunLine(models.Model):
             self.write(
                 {
                     "state": "ready",
-                    "not_before": fields.Datetime.now() + timedelta(seconds=seconds),
+                    "not_before": fields.Datetime.now() + GIVEN_BACK_FOR,
                     "note": words,
-                    **vals,
                 }
             )
-        self._commit("worked")
+        self._commit()
 
     def _recover(self, error):
         """End or give back this line after an error, of which nothing was stored.
@@ -143,16 +143,14 @@ class AccountChargeRunLine(models.Model):
             self._finish(state="attempted", transaction_id=attempt.id)
         elif is_concurrency_error(error):
             self._give_back(self.env._("Somebody else was working on the invoice."))
-        elif isinstance(error, AccessError):
-            self._skip("no_right", str(error))
-            self._commit("worked")
-        elif isinstance(error, UserError):
-            self._skip("refused", str(error))
-            self._commit("worked")
         else:
-            _logger.error("Line %s of a charge run failed", self.id, exc_info=error)
-            self._skip("refused", repr(error))
-            self._commit("worked")
+            words = str(error)
+            if not isinstance(error, UserError):
+                _logger.error("Line %s of a charge run failed", self.id, exc_info=error)
+                words = repr(error)
+            is_right_missing = isinstance(error, AccessError)
+            self._skip("no_right" if is_right_missing else "refused", words)
+            self._commit()
 
     def _follow_pace(self, overload):
         """Slow the provider down that was too busy, or let it go faster again.
@@ -182,10 +180,10 @@ class AccountChargeRunLine(models.Model):
                     "note": self.env._(REASONS["provider_slow"].label),
                 }
             )
-            self._commit("worked")
+            self._commit()
 
-    def _commit(self, step):
-        self.env["payment.transaction"]._commit_step(step)
+    def _commit(self):
+        self.env["payment.transaction"]._commit_step("worked")
 
     # === GETTERS === #
 

@@ -127,8 +127,5 @@ class AccountChargeRun(models.Model):
 
         :rtype: account.move
         """
-        latest = {}
-        for tx in moves.sudo().transaction_ids.sorted("id"):
-            if not tx.source_transaction_id and tx.operation != "validation":
-                latest.update(dict.fromkeys(tx.invoice_ids.ids, tx.outcome))
-        return moves.filtered(lambda move: latest.get(move.id) in UNSUCCESSFUL_OUTCOMES)
+        last = moves.sudo()._get_last_charges()
+        return moves.filtered(lambda move: last[move].outcome in UNSUCCESSFUL_OUTCOMES)

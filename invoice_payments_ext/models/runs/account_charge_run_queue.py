@@ -41,7 +41,7 @@ class AccountChargeRunLine(models.Model):
                     description=f"{line.run_id.name}: {line.move_id.display_name}",
                     max_retries=0,
                 )._work_as_job()
-            self._commit("queued")
+            self._commit()
             self.env.invalidate_all()
 
     def _take_for_queue(self):
@@ -105,7 +105,7 @@ class AccountChargeRunLine(models.Model):
         if self.run_id.state == "running" and self.state in ("ready", "working"):
             self._retry_job()
         self.run_id._end_finished()
-        self._commit("worked")
+        self._commit()
 
     def _retry_job(self):
         """Let the queue call this job again when the line can be taken.
@@ -115,5 +115,5 @@ class AccountChargeRunLine(models.Model):
         # pylint: disable-next=import-outside-toplevel
         from odoo.addons.queue_job.exception import RetryableJobError
 
-        self._commit("worked")
+        self._commit()
         raise RetryableJobError("It waits for its turn", seconds=5, ignore_retry=True)

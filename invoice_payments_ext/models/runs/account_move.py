@@ -1,5 +1,5 @@
 from odoo import models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
 from ...tools import prepare_dialog
 from ..core.door import Door
@@ -30,8 +30,7 @@ class AccountMove(models.Model):
         An invoice that the user may read and not change is skipped with its reason.
         """
         self.check_access("read")
-        if reason := not self.env.su and self._get_record_level_reason():
-            raise AccessError(reason)
+        self.browse()._check_payment_rights()
 
     # === ACTION METHODS === #
 
