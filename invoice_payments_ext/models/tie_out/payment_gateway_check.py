@@ -286,29 +286,14 @@ class PaymentGatewayCheck(models.Model):
         :return: The values of a finding.
         :rtype: dict or None
         """
-        amount = booked["amount"] if booked else 0.0
-        currency = movement.currency_id
-        is_same_currency = not booked or booked["currency_id"] == currency.id
-        if is_same_currency:
-            movement.booked = amount
-            if not currency.compare_amounts(movement.amount, amount):
-                return None
         if not booked and not attempt:
             kind = "missing_here"
         elif not movement.amount or not (booked and booked["is_done"]):
             kind = "state"
         else:
-            kind = "amount" if amount else "missing_here"
-        return {
-            "kind": kind,
-            "reference": movement.reference,
-            "transaction_id": booked["id"] if booked else attempt and attempt.id,
-            "date": movement.date,
-            "currency_id": currency.id,
-            "moved": movement.amount,
-            "booked": amount,
-            "state": movement.state,
-        }
+            kind = "amount" if booked["amount"] else "missing_here"
+        transaction_id = booked["id"] if booked else attempt and attempt.id
+        return movement._hold_against(booked, kind, transaction_id)
 
     def _find_missing_there(self, movements):
         """Return the bookings of the period that the gateway does not list."""

@@ -87,24 +87,11 @@ class PaymentGatewayCheck(models.Model):
         :return: The values of a finding.
         :rtype: dict or None
         """
-        row, currency = booked.get(movement.reference), movement.currency_id
-        amount = row["amount"] if row else 0.0
-        is_same_currency = not row or row["currency_id"] == currency.id
-        if is_same_currency:
-            movement.booked = amount
-            if not currency.compare_amounts(movement.amount, amount):
-                return None
-        kind = "amount" if movement.amount and amount else "state"
-        return {
-            "kind": kind if row else "taken_back",
-            "reference": movement.reference,
-            "transaction_id": row and row["id"],
-            "date": movement.date,
-            "currency_id": currency.id,
-            "moved": movement.amount,
-            "booked": amount,
-            "state": movement.state,
-        }
+        row = booked.get(movement.reference)
+        if not row:
+            return movement._hold_against(None, "taken_back", None)
+        kind = "amount" if movement.amount and row["amount"] else "state"
+        return movement._hold_against(row, kind, row["id"])
 
     # === DAYS === #
 

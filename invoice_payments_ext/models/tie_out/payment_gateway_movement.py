@@ -36,6 +36,36 @@ class PaymentGatewayMovement(models.Model):
         "(check_id, reference)", "The movement is listed already."
     )
 
+    # === BUSINESS METHODS === #
+
+    def _hold_against(self, row, kind, transaction_id):
+        """Keep what the books have of this movement, and return the difference.
+
+        :param dict row: The record of the books, with its `amount` and `currency_id`;
+                         None if they know none.
+        :param str kind: The kind of the difference, if there is one.
+        :param int transaction_id: The attempt that it is about.
+        :return: The values of a finding; None if both agree.
+        :rtype: dict or None
+        """
+        self.ensure_one()
+        amount = row["amount"] if row else 0.0
+        currency = self.currency_id
+        if not row or row["currency_id"] == currency.id:
+            self.booked = amount
+            if not currency.compare_amounts(self.amount, amount):
+                return None
+        return {
+            "kind": kind,
+            "reference": self.reference,
+            "transaction_id": transaction_id,
+            "date": self.date,
+            "currency_id": currency.id,
+            "moved": self.amount,
+            "booked": amount,
+            "state": self.state,
+        }
+
 
 class PaymentGatewayFinding(models.Model):
     """A difference between the movement at a provider and the books."""
