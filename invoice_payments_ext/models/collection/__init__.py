@@ -9,9 +9,7 @@ from . import account_collection_events
 from . import account_collection_notice
 from . import account_collection_run
 from . import account_collection_telling
-from . import res_company_auto_pay
 from . import res_partner
-from . import account_move_excluded
 from . import account_move_permission
 from . import account_move_promised
 from . import account_move

@@ -1,6 +1,6 @@
 from datetime import UTC, timedelta
 
-from odoo import models
+from odoo import fields, models
 
 from .decision import Verdict
 
@@ -115,7 +115,7 @@ class AccountCollection(models.Model):
         :return: When it is looked at again.
         :rtype: datetime.datetime
         """
-        now = self._get_now()
+        now = fields.Datetime.now()
         if sent_on := self._get_notice_sent_on():
             self.notice_sent_on = sent_on
         if decision.not_before:

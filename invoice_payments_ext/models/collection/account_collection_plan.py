@@ -3,11 +3,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-# The limits of the schemes of cards: how often a method may be charged.
-# https://docs.cielo.com.br/ecommerce-cielo-en/changelog (20 in 30 days),
-# https://developers.tabapay.com/docs/excessive-retry-rules (10 in a day)
-MAX_TRIES_A_MONTH, MONTH = 20, 30
-MAX_TRIES_A_DAY = 10
+from .payment_token import BUDGET
 
 END_ACTIONS = [
     ("nothing", "Nothing"),
@@ -66,10 +62,8 @@ class AccountCollectionPlan(models.Model):
             days = defaultdict(list)
             for step in plan.step_ids.filtered(lambda step: step.kind == "charge"):
                 days[step.anchor].append(step.days)
-            for length, limit in (
-                (1, MAX_TRIES_A_DAY),
-                (MONTH, MAX_TRIES_A_MONTH),
-            ):
+            for period, limit in BUDGET:
+                length = period.days
                 tries = sum(get_most(each, length) for each in days.values())
                 if tries > limit:
                     raise ValidationError(

@@ -65,7 +65,7 @@ class AccountCollection(models.Model):
             attempts._complete_attempt(unfinished)
             self._settle_try(unfinished)
             return unfinished
-        now = self._get_now()
+        now = fields.Datetime.now()
         self._end_pause()
         if self.state != "running" or not self.next_at or self.next_at > now:
             return attempts
@@ -163,7 +163,7 @@ class AccountCollection(models.Model):
                 return self._follow_notice(decision)
             if decision.reason == "not_due":
                 return self._get_next_instalment()
-            return decision.not_before or self._get_now() + SOON
+            return decision.not_before or fields.Datetime.now() + SOON
         self.charge_due = False
         if self.told_reason == decision.reason:
             return None
@@ -180,7 +180,9 @@ class AccountCollection(models.Model):
 
         :param datetime.datetime not_before: When a charge that waits may be made.
         """
-        is_at_end = not self._get_timeline() and self._get_end() <= self._get_now()
+        is_at_end = (
+            not self._get_timeline() and self._get_end() <= fields.Datetime.now()
+        )
         if is_at_end and not self.charge_due:
             self._exhaust()
         else:
@@ -193,7 +195,7 @@ class AccountCollection(models.Model):
         """
         if not self.try_lock_for_update() or self.state != "running":
             return
-        self.next_at = self._get_now() + AFTER_AN_ERROR
+        self.next_at = fields.Datetime.now() + AFTER_AN_ERROR
         if self.told_reason != "error":
             self.told_reason = "error"
             self._assign_task(self.env._("Collection does not go on"), message)

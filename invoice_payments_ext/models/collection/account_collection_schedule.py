@@ -1,13 +1,18 @@
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import fields, models
 
+from ..states import UNSUCCESSFUL_OUTCOMES
 from .account_collection_step import get_moment
 
 # The hour of the end of a plan, and of a pause.
 MORNING = 9.0
 # When it is looked at again, where no event and no date tells it.
 SOON = timedelta(minutes=10)
+# How long nothing is charged to a method after an automatic charge by it that did not
+# succeed, and after one that never reached the gateway.
+MIN_GAP = timedelta(hours=20)
+NOT_SENT_GAP = timedelta(minutes=10)
 
 
 class AccountCollection(models.Model):
@@ -89,17 +94,25 @@ class AccountCollection(models.Model):
         day = last_due + timedelta(days=self.plan_id.end_days)
         return max([*moments, self._get_morning(day)])
 
-    @api.model
-    def _get_now(self):
-        return fields.Datetime.now()
-
     def _get_charge_from(self, token):
-        """Return the moment before which a method is not charged; see `account.move`.
+        """Return the moment before which a method is not charged by the plan.
+
+        Note: `self.ensure_one()`
 
         :param payment.token token: The method that would be charged.
+        :return: The moment; none if there is no such.
         :rtype: datetime.datetime or None
         """
-        return self.move_id._get_charge_from(self, token)
+        last = self.move_id._get_last_charges()[self.move_id]
+        if last.outcome not in UNSUCCESSFUL_OUTCOMES:
+            return None
+        ended_on = last.last_state_change or last.create_date
+        if not last.request_sent_on or last.outcome == "failed":
+            return ended_on + NOT_SENT_GAP
+        if not last.is_automatic:
+            return ended_on + timedelta(days=self.plan_id._get_retry_days())
+        is_same = token and last.token_id.id == token.id
+        return ended_on + MIN_GAP if is_same else None
 
     def _get_morning(self, day):
         """Return the moment at which a day begins, for the plans.
@@ -115,7 +128,7 @@ class AccountCollection(models.Model):
 
         :param datetime.datetime not_before: When a charge that waits may be made.
         """
-        now = self._get_now()
+        now = fields.Datetime.now()
         for row in self:
             moment, step = next(iter(row._get_timeline()), (None, row.step_id.browse()))
             if not_before:

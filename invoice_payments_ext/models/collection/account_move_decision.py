@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..states import EXPECTED_OUTCOMES, IN_FLIGHT_OUTCOMES, UNRESOLVED_OUTCOMES
+from ..states import EXPECTED_OUTCOMES
 from .decision import ChargeDecision, Question, Verdict, decide
 
 # The questions, in their order: the first that has an answer decides. Each method gets
@@ -96,25 +96,22 @@ class AccountMove(models.Model):
         """
         verdicts = {}
         for move in self.sudo():  # Who sees an invoice may not see its attempts.
-            attempts = move.transaction_ids
-            if open_attempts := attempts.filtered(
-                lambda tx: tx.outcome in UNRESOLVED_OUTCOMES or tx.holds_invoice
-            ):
-                is_unknown = "unknown" in open_attempts.mapped("outcome")
+            if open_attempts := move._get_blocking_attempt():
+                is_unknown = open_attempts.outcome == "unknown"
                 reason = "unknown" if is_unknown else "in_flight"
-            elif open_attempts := move._get_attempts_with_money() | attempts.filtered(
-                lambda tx: tx.outcome in IN_FLIGHT_OUTCOMES
+            elif open_attempts := (
+                move._get_attempts_with_money() | move._get_attempts_in_flight()
             ):
                 reason = "in_flight"
-            elif open_attempts := attempts.filtered(
-                lambda tx: (
-                    tx.outcome in EXPECTED_OUTCOMES and not tx.is_pending_too_long
+            elif question.kind != "external" and (
+                open_attempts := move.transaction_ids.filtered(
+                    lambda tx: (
+                        tx.outcome in EXPECTED_OUTCOMES and not tx.is_pending_too_long
+                    )
                 )
             ):
                 reason = "announced"
             else:
-                continue
-            if question.kind == "external" and reason == "announced":
                 continue
             verdicts[move.with_env(self.env)] = Verdict(
                 reason, move._describe_attempt(open_attempts[0])

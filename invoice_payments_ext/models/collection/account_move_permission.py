@@ -1,20 +1,20 @@
-from datetime import timedelta
+from odoo import fields, models
 
-from odoo import models
-
-from ..states import UNSUCCESSFUL_OUTCOMES
 from .decision import Verdict
-
-# How long nothing is charged to a method after an automatic charge by it that did not
-# succeed, and after one that never reached the gateway.
-MIN_GAP = timedelta(hours=20)
-NOT_SENT_GAP = timedelta(minutes=10)
 
 
 class AccountMove(models.Model):
     """What keeps an invoice from being charged automatically: the permission."""
 
     _inherit = "account.move"
+
+    auto_pay_excluded = fields.Boolean(
+        string="Not Charged Automatically",
+        copy=False,
+        tracking=True,
+        help="This invoice is not charged automatically, though its customer permits "
+        "it for others.",
+    )
 
     # === BUSINESS METHODS - QUESTIONS === #
 
@@ -71,7 +71,7 @@ class AccountMove(models.Model):
         for row in rows.filtered(lambda row: row.charge_due != "event"):
             move = row.move_id.with_env(self.env)
             free_from = row._get_charge_from(question.methods.get(move))
-            if free_from and free_from > row._get_now():
+            if free_from and free_from > fields.Datetime.now():
                 verdicts[move] = Verdict("not_before", not_before=free_from)
         return verdicts
 
@@ -121,23 +121,39 @@ class AccountMove(models.Model):
             for move in self
         }
 
-    def _get_charge_from(self, row, token):
-        """Return the moment before which a method is not charged by the plan.
+    def _get_auto_pay_refusal(self, amount):
+        """Say why an amount of this invoice must not be charged automatically.
 
         Note: `self.ensure_one()`; to be called in superuser mode.
 
-        :param account.collection row: The collection of this invoice.
-        :param payment.token token: The method that would be charged.
-        :return: The moment; none if there is no such.
-        :rtype: datetime.datetime or None
+        :param float amount: The amount, in the currency of the invoice.
+        :return: The code of the reason and the sentence; empty texts if it may be.
+        :rtype: tuple[str, str]
         """
-        last = self._get_last_charges()[self]
-        if last.outcome not in UNSUCCESSFUL_OUTCOMES:
-            return None
-        ended_on = last.last_state_change or last.create_date
-        if not last.request_sent_on or last.outcome == "failed":
-            return ended_on + NOT_SENT_GAP
-        if not last.is_automatic:
-            return ended_on + timedelta(days=row.plan_id._get_retry_days())
-        is_same = token and last.token_id.id == token.id
-        return ended_on + MIN_GAP if is_same else None
+        self.ensure_one()
+        permissions = self.env["account.auto.pay"]._get_permissions(
+            self.partner_id, self.company_id
+        )
+        return self._get_refusal_of(permissions[self.commercial_partner_id], amount)
+
+    def _get_refusal_of(self, permission, amount):
+        """Say why a permission does not allow a charge; see `_get_auto_pay_refusal`.
+
+        :rtype: tuple[str, str]
+        """
+        if self.auto_pay_excluded:
+            return "excluded", self.env._("It is not to be charged automatically.")
+        customer = self.commercial_partner_id.display_name
+        if not permission.is_on:
+            return "permission_off", self.env._(
+                "%s does not permit automatic charges.", customer
+            )
+        currency = self.company_id.currency_id
+        asked = self._from_own_currency(currency, amount)
+        if permission.limit and currency.compare_amounts(asked, permission.limit) > 0:
+            return "above_permitted", self.env._(
+                "%(customer)s permits automatic charges up to %(limit)s.",
+                customer=customer,
+                limit=currency.format(permission.limit),
+            )
+        return "", ""

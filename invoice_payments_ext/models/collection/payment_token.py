@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..states import UNRESOLVED_OUTCOMES
 from .decision import Verdict
 
 # How often a saved method may be tried, over all invoices.
@@ -12,7 +13,7 @@ from .decision import Verdict
 # (https://developers.tabapay.com/docs/excessive-retry-rules).
 BUDGET = ((timedelta(days=1), 10), (timedelta(days=30), 20))
 # An attempt that was declined counts, and one that may be.
-COUNTED_OUTCOMES = ("ready", "sent", "unknown", "pending", "declined")
+COUNTED_OUTCOMES = (*UNRESOLVED_OUTCOMES, "pending", "declined")
 ANSWERED_OUTCOMES = ("succeeded", "authorized", "declined")
 
 

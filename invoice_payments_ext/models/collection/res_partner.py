@@ -113,8 +113,8 @@ class ResPartner(models.Model):
 
     def _check_auto_pay(self, on, limit, company_id, note, notice_days):
         """Check a change by the staff; see :meth:`set_auto_pay`."""
-        self._get_credit_company(company_id)
-        self._check_auto_pay_limit(limit, on)
+        company = self._get_credit_company(company_id)
+        self._check_auto_pay_limit(limit, on, company)
         if on and not note:
             raise UserError(
                 self.env._(
@@ -131,7 +131,7 @@ class ResPartner(models.Model):
     def _check_auto_pay_switch(self, on, limit, company_id, consent):
         """Check a change by the customer; see :meth:`switch_auto_pay`."""
         company_sudo = self._get_own_auto_pay_company(company_id)
-        self._check_auto_pay_limit(limit, on)
+        self._check_auto_pay_limit(limit, on, company_sudo)
         if on and not company_sudo._find_auto_pay_consent_text(consent):
             raise UserError(
                 self.env._(
@@ -140,10 +140,11 @@ class ResPartner(models.Model):
                 )
             )
 
-    def _check_auto_pay_limit(self, limit, on):
-        """Check the largest single charge.
+    def _check_auto_pay_limit(self, limit, on, company):
+        """Check the largest single charge, in the currency of a company.
 
-        :raise UserError: If it is not an amount above zero.
+        :raise UserError: If it is not an amount above zero, or a finer one than the
+                          currency has.
         """
         if limit is None:
             return
@@ -154,6 +155,7 @@ class ResPartner(models.Model):
                     "auto-pay is on with it. Leave it empty for no limit."
                 )
             )
+        self.env["account.move"]._check_amount(limit, company.sudo().currency_id)
 
     # === BUSINESS METHODS - DOORS === #
 

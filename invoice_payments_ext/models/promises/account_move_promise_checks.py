@@ -1,9 +1,8 @@
-from hashlib import sha256
-
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import format_date
 
+from ..saved_methods.payment_consent_mixin import find_consent, prepare_consent
 from .account_payment_promise import CHANNELS
 
 
@@ -20,7 +19,7 @@ class AccountMove(models.Model):
         :raise AccessError: If the user is neither of the staff that records payments
                             nor the customer, whom the company lets promise.
         """
-        if self.env.su or self.env.user._is_internal():
+        if not self.env["account.payment.promise"]._is_of_customer():
             self._check_payment_rights()
             return
         self.check_access("read")
@@ -41,7 +40,7 @@ class AccountMove(models.Model):
         :raise UserError: If it does not fit.
         """
         moves_sudo = self.sudo()
-        is_of_customer = not (self.env.su or self.env.user._is_internal())
+        is_of_customer = self.env["account.payment.promise"]._is_of_customer()
         if not is_of_customer:
             for move in self:
                 move._check_company_selected()
@@ -149,16 +148,17 @@ class AccountMove(models.Model):
     def _get_promise_consent(self):
         """Return the text by which a customer lets a method be charged on that day.
 
-        :return: The `text`, and its `version`.
+        :return: See `prepare_consent`.
         :rtype: dict
         """
-        text = self.env._(
-            "I agree that %(company)s charges the chosen payment method on the "
-            "promised day with the promised amount. Until the day before, I can "
-            "withdraw this here.",
-            company=self.company_id.sudo().name,
+        return prepare_consent(
+            self.env._(
+                "I agree that %(company)s charges the chosen payment method on the "
+                "promised day with the promised amount. Until the day before, I can "
+                "withdraw this here.",
+                company=self.company_id.sudo().name,
+            )
         )
-        return {"text": text, "version": sha256(text.encode()).hexdigest()}
 
     def _get_promise_consent_text(self, token_id, consent):
         """Return the consent to the charge on the promised day, as it is kept.
@@ -170,17 +170,15 @@ class AccountMove(models.Model):
         """
         token_sudo = self.env["payment.token"].sudo().browse(token_id)
         method = token_sudo._get_method_label()
-        if self.env.su or self.env.user._is_internal():
+        if not self.env["account.payment.promise"]._is_of_customer():
             return self.env._(
                 "%(method)s. Recorded by %(user)s: %(note)s",
                 method=method,
                 user=self.env.user.name,
                 note=consent.strip(),
             )
-        for code, _name in self.env["res.lang"].get_installed():
-            shown = self.with_context(lang=code)._get_promise_consent()
-            if shown["version"] == consent:
-                return f"{method}. {shown['text']}"
+        if text := find_consent(self, "_get_promise_consent", consent):
+            return f"{method}. {text}"
         raise UserError(
             self.env._(
                 "The text that you agreed to has changed. Please load the page again."

@@ -162,7 +162,7 @@ class AccountPaymentPromise(models.Model):
                             nor the customer.
         """
         promises_sudo = self.sudo().exists()
-        if self.env.su or self.env.user._is_internal():
+        if not self._is_of_customer():
             self.invoice_ids._check_payment_rights()
             self.check_access("read")
             return
@@ -311,6 +311,7 @@ class AccountPaymentPromise(models.Model):
 
     # === GETTERS === #
 
+    @api.model
     def _is_of_customer(self):
         """Tell if the customer is at work, and not the staff.
 

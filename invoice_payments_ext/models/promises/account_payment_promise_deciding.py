@@ -163,21 +163,13 @@ class AccountPaymentPromise(models.Model):
         invoice = self.invoice_ids.filtered(
             lambda move: move.state == "posted" and move.amount_residual
         )[:1]
-        people = (
-            invoice.invoice_user_id | self.user_id | self.env.ref("base.user_admin")
-        )
-        able = people.filtered(
-            lambda user: (
-                user.active
-                and user.has_group("invoice_payments_ext.group_payment_record")
-            )
-        )
         if invoice:
+            reversals = self.env["account.payment.reversal"]
             invoice.activity_schedule(
                 "mail.mail_activity_data_todo",
                 summary=self.env._("Promise to pay broken"),
                 note=self._get_words_for("broken", facts),
-                user_id=(able or people)[-1 if not able else 0].id,
+                user_id=reversals._get_responsible(invoice, self.user_id).id,
             )
 
     # === GETTERS === #

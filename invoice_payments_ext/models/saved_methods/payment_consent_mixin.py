@@ -1,9 +1,42 @@
+from hashlib import sha256
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS
 
 CONSENT_FIELDS = ("consent_text", "consent_date", "consent_user_id")
+
+
+def prepare_consent(text):
+    """Return a text to agree to, with the version by which a form names it.
+
+    The version tells the text that was shown from a later one; it proves nothing.
+
+    :param str text: The text in the language of the reader.
+    :return: The `text` and its `version`.
+    :rtype: dict
+    """
+    return {"text": text, "version": sha256(text.encode()).hexdigest()}
+
+
+def find_consent(records, method, version):
+    """Return the text that a form showed: always one of ours.
+
+    The page may have another language than the request that it sends.
+
+    :param recordset records: The records whose text it is.
+    :param str method: Their method that returns the text; see `prepare_consent`.
+    :param str version: The version that the form showed; none if it showed none.
+    :return: An empty text if it is another one by now.
+    :rtype: str
+    """
+    languages = dict(records.env["res.lang"].get_installed())
+    for language in (records.env.lang, *languages) if version else ():
+        consent = getattr(records.with_context(lang=language), method)()
+        if consent["version"] == version:
+            return consent["text"]
+    return ""
 
 
 class PaymentConsentMixin(models.AbstractModel):

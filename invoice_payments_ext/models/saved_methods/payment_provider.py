@@ -1,9 +1,8 @@
-from hashlib import sha256
-
 from odoo import api, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS
+from .payment_consent_mixin import find_consent, prepare_consent
 
 
 class PaymentProvider(models.Model):
@@ -12,38 +11,30 @@ class PaymentProvider(models.Model):
     def _get_token_consent(self):
         """Return the consent text for saving a method of this provider.
 
-        The version tells the text that was shown from a later one; it proves nothing.
-
-        :return: The text in the language of the context, and its `version`.
+        :return: The text in the language of the context; see `prepare_consent`.
         :rtype: dict
         """
         self.ensure_one()
-        text = self.company_id._get_token_consent_text()
-        return {"text": text, "version": sha256(text.encode()).hexdigest()}
+        return prepare_consent(self.company_id._get_token_consent_text())
 
     def _find_token_consent_text(self, version):
-        """Return the text that a form showed: always one of ours.
-
-        The page may have another language than the request that it sends.
+        """Return the text that a form showed; see `find_consent`.
 
         :param str version: The version that the form showed; none if it showed none.
         :rtype: str
         :raise UserError: If the text is another one by now.
         """
         self.ensure_one()
-        if not version:
-            return ""
-        languages = dict(self.env["res.lang"].get_installed())
-        for language in (self.env.lang, *languages):
-            consent = self.with_context(lang=language)._get_token_consent()
-            if consent["version"] == version:
-                return consent["text"]
-        raise UserError(
-            self.env._(
-                "The text that you agree to when you save a payment method has changed "
-                "in the meantime. Load the page again and read it before you save one."
+        text = find_consent(self, "_get_token_consent", version)
+        if version and not text:
+            raise UserError(
+                self.env._(
+                    "The text that you agree to when you save a payment method has "
+                    "changed in the meantime. Load the page again and read it before "
+                    "you save one."
+                )
             )
-        )
+        return text
 
     def _get_token_expiry(self, payment_data):
         """Return the last day of the saved method that an answer is about.

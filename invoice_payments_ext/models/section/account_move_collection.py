@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import fields, models
 from odoo.tools import format_date, format_datetime
 
 from ...tools import prepare_dialog, prepare_notification
@@ -100,7 +100,7 @@ class AccountMove(models.Model):
                 )
             case "method":
                 words = self.env._("Auto-pay: waiting for a new card.")
-            case "waiting" if row.next_at and row.next_at <= row._get_now():
+            case "waiting" if row.next_at and row.next_at <= fields.Datetime.now():
                 words = self.env._("Auto-pay is looked at in a moment.")
             case "waiting" if row.next_at:
                 words = self.env._(

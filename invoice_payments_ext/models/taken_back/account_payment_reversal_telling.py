@@ -91,14 +91,17 @@ class AccountPaymentReversal(models.Model):
             )
         ).action_feedback()
 
-    def _get_responsible(self, record):
+    def _get_responsible(self, record, maker=None):
         """Return the person in charge of an invoice or a payment.
 
         Somebody who has no right to payments could not do it: an administrator gets it.
 
+        :param record: The `account.move` or `account.payment`.
+        :param res.users maker: Who recorded the matter; whoever made the record if not
+                                given.
         :rtype: res.users
         """
-        people = [record.create_uid, self.env.ref("base.user_admin")]
+        people = [maker or record.create_uid, self.env.ref("base.user_admin")]
         if record._name == "account.move":
             people.insert(0, record.invoice_user_id)
         able = (

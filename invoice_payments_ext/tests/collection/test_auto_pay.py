@@ -48,6 +48,9 @@ class TestAutoPay(InvoicePaymentsCommon):
         for limit in (0, -5, float("nan")):
             with self.assertRefused("amount above zero|must be a number"):
                 self.staff.set_auto_pay(True, note="By phone", limit=limit)
+        for limit in (1e-320, 0.004):
+            with self.assertRefused("finer than the smallest unit"):
+                self.staff.set_auto_pay(True, note="By phone", limit=limit)
         with self.assertRefused("whole number of days"):
             self.staff.set_auto_pay(True, note="By phone", notice_days=99)
         # On a contact of the customer, it is the customer's.
