@@ -1,4 +1,7 @@
-"""Lanes carry out a run: killed anywhere, at once, and beside a person."""
+"""Charges that nobody waits for: killed anywhere, at once, and beside a person."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from lib.at_once import act_at_once, assert_clear
@@ -11,6 +14,7 @@ from lib.charge_runs import (
     run_lanes,
     run_lanes_to_death,
 )
+from lib.rpc import ConnectionLost
 
 pytest_plugins = ["lib.fixtures"]
 
@@ -101,3 +105,45 @@ def test_provider_that_is_too_busy(world):
     finish(world, run_id)
     assert [line["outcome"] for line in get_lines(world, run_id)] == ["succeeded"] * 3
     assert_each_once(world, invoice_ids)
+
+
+def promise_today(world, invoice_id, token_id):
+    """Let the customer agree to be charged today, where it is noon for the company."""
+    hours = 12 - datetime.now(UTC).hour
+    [company] = world.query("SELECT partner_id FROM res_company ORDER BY id LIMIT 1")
+    # The sign of these names is the other way round.
+    zone = f"Etc/GMT{-hours:+}"
+    partner_ids = [company["partner_id"]]
+    world.admin.call("res.partner", "write", partner_ids, vals={"tz": zone})
+    world.accountant.call(
+        "account.move",
+        "promise_to_pay",
+        [invoice_id],
+        date=str((datetime.now(UTC) + timedelta(hours=hours)).date()),
+        token_id=token_id,
+        consent="On the phone",
+    )
+
+
+@pytest.mark.parametrize(
+    "point", ["after-prepared", "after-prepared and resolved", "after-answer"]
+)
+def test_killed_promise(world, point):
+    """The charge goes on after its server died, or is made again if it never left."""
+    [(invoice_id, token_id)] = world.make_cases(1)
+    promise_today(world, invoice_id, token_id)
+    [cron] = world.query(
+        "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_charge_promised'"
+    )
+    world.kill_at(point.split()[0])
+    with suppress(ConnectionLost):
+        world.run_cron(cron["res_id"])
+    world.wait_for_death()
+    if point.endswith("resolved"):
+        world.run_resolver()
+        [attempt] = world.get_attempts(invoice_id)
+        assert attempt["outcome"] == "canceled"
+    for _time in range(2):
+        world.run_cron(cron["res_id"])
+        world.run_resolver()
+    assert_each_once(world, [invoice_id])

@@ -5,7 +5,6 @@ from odoo import fields, models
 
 from ...tools import OURS
 from ..attempts.payment_transaction_steps import is_concurrency_error
-from ..states import UNSUCCESSFUL_OUTCOMES
 from .account_collection_events import POSTING_REASONS
 from .account_collection_schedule import SOON
 from .reasons import CREDIT, DONE, REASONS, REMIND, WAIT
@@ -231,12 +230,7 @@ class AccountCollection(models.Model):
         :rtype: bool
         """
         last = self.move_id._get_last_charges()[self.move_id]
-        return bool(
-            last.collection_id == self
-            and self
-            and not last.request_sent_on
-            and last.outcome in UNSUCCESSFUL_OUTCOMES
-        )
+        return last.collection_id == self and last._was_lost_before_sending()
 
     def _get_next_instalment(self):
         """Return when the next instalment of the invoice is due.

@@ -13,7 +13,7 @@ class AccountMove(models.Model):
     def _follow_collection_change(self, vals):
         """Stop the collection of entries that are not posted any more, right at once.
 
-        New dates are followed too.
+        New dates are followed too, and an invoice that is charged automatically again.
         """
         rows = self._get_collections(self)
         if not rows:
@@ -31,6 +31,10 @@ class AccountMove(models.Model):
                 if is_cancelled
                 else self.env._("The invoice was reset to draft."),
             )
+        elif "auto_pay_excluded" in vals:
+            waiting = rows.filtered(lambda row: row.wait_reason == "excluded")
+            waiting._charge_again()
+            (rows - waiting)._look_again()
         elif "invoice_date_due" in vals:
             rows._look_again()
 

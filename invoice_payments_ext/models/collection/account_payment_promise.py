@@ -50,13 +50,12 @@ class AccountPaymentPromise(models.Model):
         of other automatic charges. What cannot be charged is left to the customer.
         """
         for invoice in self.invoice_ids.sorted("invoice_date_due"):
-            key = f"promise/{self.id}/{self.date}/{invoice.id}"
-            if self.env["account.idempotency.key"].search_count(
-                [("key", "=", key)], limit=1
-            ):
-                continue
             try:
-                self._charge_promised_invoice(invoice, key)
+                attempt, key = self._find_promised_charge(invoice)
+                if attempt:
+                    attempt._complete_attempt(attempt)
+                else:
+                    self._charge_promised_invoice(invoice, key)
             except UserError as error:
                 self.env.cr.rollback()
                 self._tell_not_charged(invoice, str(error))
@@ -64,6 +63,22 @@ class AccountPaymentPromise(models.Model):
                 self.env.cr.rollback()
                 if not is_concurrency_error(error):
                     _logger.exception("Promise %s could not be charged", self.id)
+
+    def _find_promised_charge(self, invoice):
+        """Return the charge of the promised day, and the key of one to be made.
+
+        One that never left, because the server died, is made again.
+
+        :param account.move invoice: The invoice.
+        :rtype: tuple[payment.transaction, str]
+        """
+        keys = self.env["account.idempotency.key"]
+        key = f"promise/{self.id}/{self.date}/{invoice.id}"
+        attempt = keys._get_known_result(key, self.company_id)
+        while attempt and attempt._was_lost_before_sending():
+            key += "/again"
+            attempt = keys._get_known_result(key, self.company_id)
+        return attempt, key
 
     def _charge_promised_invoice(self, invoice, key):
         """Charge one invoice with the part of the promised amount that is left.

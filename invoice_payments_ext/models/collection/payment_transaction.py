@@ -1,6 +1,7 @@
 from odoo import fields, models
 
 from ..attempts.gateway_answer import NotSentError
+from ..states import UNSUCCESSFUL_OUTCOMES
 
 
 class PaymentTransaction(models.Model):
@@ -21,6 +22,16 @@ class PaymentTransaction(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+
+    def _was_lost_before_sending(self):
+        """Tell if this attempt ended and never left: the server died meanwhile.
+
+        Note: `self.ensure_one()`
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return not self.request_sent_on and self.outcome in UNSUCCESSFUL_OUTCOMES
 
     def _check_auto_pay_still_on(self):
         """Check that an automatic charge is still permitted.

@@ -5,10 +5,17 @@ from odoo.exceptions import LockError, UserError
 
 from ...tools import OURS, without_defaults
 
-# The fields of an entry that rooms keep to: whether it is posted, whose it is, and when
-# it is due.
+# The fields of an entry that rooms keep to: whether it is posted, whose it is, when it
+# is due, and whether it may be charged automatically.
 WATCHED_FIELDS = frozenset(
-    ("state", "partner_id", "company_id", "currency_id", "invoice_date_due")
+    (
+        "state",
+        "partner_id",
+        "company_id",
+        "currency_id",
+        "invoice_date_due",
+        "auto_pay_excluded",
+    )
 )
 
 # The methods of rooms around a change of these, in this order.

@@ -88,6 +88,16 @@ class TestCollection(CollectionCommon):
         self.partner.with_user(self.accountant).set_auto_pay(True, note="More")
         self.assertEqual(self.run_at().outcome, "succeeded")
 
+    def test_excluded_and_taken_back(self):
+        self.invoice.auto_pay_excluded = True
+        self.assertFalse(self.run_at())
+        self.assertEqual(
+            (self.row.wait_reason, self.row.charge_due), ("excluded", False)
+        )
+        self.invoice.auto_pay_excluded = False
+        self.assertEqual(self.row.next_at, self.now, "It is charged at once.")
+        self.assertEqual(self.run_at().outcome, "succeeded")
+
     def test_the_bank_asks_to_wait(self):
         self.decline_as("try_later", wait_hours=24 * 5)
         self.run_at()
