@@ -76,10 +76,12 @@ AMOUNT = 100.0
 
 
 class CrashRun:
+    points = POINTS
+
     def __init__(self, options):
         self.options = options
         self.random = random.Random(options.seed)
-        self.world = World(get_template())
+        self.world = self._make_world()
         self.counts = Counter()
         self.kills = Counter()
         self.differences = []
@@ -89,11 +91,15 @@ class CrashRun:
         self.unfinished = []  # Calls that were cut off.
         self.over = threading.Event()
 
+    def _make_world(self):
+        return World(get_template())
+
     def run(self):
         started = time.monotonic()
         try:
             self.world.start(IPX_STALE_DELAY=STALE_DELAY)
             self._script_gateway()
+            self._prepare()
             try:
                 while self.kills.total() < self.options.kills:
                     self._cycle()
@@ -120,6 +126,9 @@ class CrashRun:
             behaviour = {"delay": 0.5} if refund == "pause" else refund
             self.world.gateway.script(behaviour, kind="refund", token=token, times=None)
 
+    def _prepare(self):
+        """Prepare the world for the work, before the first kill."""
+
     # === ONE KILL === #
 
     def _cycle(self):
@@ -128,18 +137,12 @@ class CrashRun:
             self.cases += self.world.make_cases(
                 10 * self.options.clients, amount=AMOUNT
             )
-        point = self.random.choice(POINTS) if self.random.random() < 0.6 else None
+        point = self.random.choice(self.points) if self.random.random() < 0.6 else None
         if point:
             # Any of the first passages, so that the other calls are anywhere.
             self.world.kill_at(f"{point}:{self.random.randint(1, 3)}")
         self.over = threading.Event()
-        workers = [
-            threading.Thread(target=self._work, args=(client, self.random.random()))
-            for client in self._open_clients()
-        ]
-        workers.append(
-            threading.Thread(target=self._resolve, args=(self.world.open_tab("admin"),))
-        )
+        workers = [threading.Thread(target=work) for work in self._get_work()]
         for worker in workers:
             worker.start()
         # A point that nobody passes: the kill comes from outside all the same.
@@ -153,6 +156,19 @@ class CrashRun:
         self.world.clear_faults()
         self.world.start_server(IPX_STALE_DELAY=STALE_DELAY)
         self._repeat_calls()
+
+    def _get_work(self):
+        """Return the functions that work at the same time, until the server dies.
+
+        :rtype: list[function]
+        """
+        return [
+            *(
+                functools.partial(self._work, client, self.random.random())
+                for client in self._open_clients()
+            ),
+            functools.partial(self._resolve, self.world.open_tab("admin")),
+        ]
 
     def _open_clients(self):
         """Return clients of four accountants, half of them through the API."""
@@ -393,15 +409,15 @@ class CrashRun:
         }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(crash_run, description):
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    summary = CrashRun(parser.parse_args()).run()
+    summary = crash_run(parser.parse_args()).run()
     print(json.dumps(summary))
     sys.exit(bool(summary["differences"]))
 
 
 if __name__ == "__main__":
-    main()
+    main(CrashRun, __doc__)

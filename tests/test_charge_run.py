@@ -107,31 +107,36 @@ def test_provider_that_is_too_busy(world):
     assert_each_once(world, invoice_ids)
 
 
-def promise_today(world, invoice_id, token_id):
-    """Let the customer agree to be charged today, where it is noon for the company."""
+@pytest.fixture
+def noon(world):
+    """Let the company be where it is noon, and return the day there."""
     hours = 12 - datetime.now(UTC).hour
     [company] = world.query("SELECT partner_id FROM res_company ORDER BY id LIMIT 1")
-    # The sign of these names is the other way round.
-    zone = f"Etc/GMT{-hours:+}"
-    partner_ids = [company["partner_id"]]
-    world.admin.call("res.partner", "write", partner_ids, vals={"tz": zone})
-    world.accountant.call(
-        "account.move",
-        "promise_to_pay",
-        [invoice_id],
-        date=str((datetime.now(UTC) + timedelta(hours=hours)).date()),
-        token_id=token_id,
-        consent="On the phone",
-    )
+
+    def move(zone):
+        partner_ids = [company["partner_id"]]
+        world.admin.call("res.partner", "write", partner_ids, vals={"tz": zone})
+
+    move(f"Etc/GMT{-hours:+}")  # The sign of these names is the other way round.
+    yield (datetime.now(UTC) + timedelta(hours=hours)).date()
+    world.ensure_running()
+    move(False)
 
 
 @pytest.mark.parametrize(
     "point", ["after-prepared", "after-prepared and resolved", "after-answer"]
 )
-def test_killed_promise(world, point):
+def test_killed_promise(world, noon, point):
     """The charge goes on after its server died, or is made again if it never left."""
     [(invoice_id, token_id)] = world.make_cases(1)
-    promise_today(world, invoice_id, token_id)
+    world.accountant.call(
+        "account.move",
+        "promise_to_pay",
+        [invoice_id],
+        date=str(noon),
+        token_id=token_id,
+        consent="On the phone",
+    )
     [cron] = world.query(
         "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_charge_promised'"
     )

@@ -1,0 +1,60 @@
+"""A world in which OCA's job queue carries the lines of runs out."""
+
+import time
+
+from .charge_runs import get_lines
+from .odoo_server import run_odoo
+from .template import get_template
+from .world import World
+
+# Claims of jobs that died are taken over after so many seconds.
+STALE_DELAY = 3
+
+
+class QueueWorld(World):
+    """A world whose server has the job queue installed, and runs its runner."""
+
+    def __init__(self):
+        super().__init__(get_template(), options=("--load=base,rpc,web,queue_job",))
+
+    def start_server(self, **environment):
+        if not self.query(
+            "SELECT 1 FROM ir_module_module WHERE name = %s AND state = %s",
+            "queue_job",
+            "installed",
+        ):
+            run_odoo(
+                "server",
+                self.database,
+                "--init=queue_job",
+                "--stop-after-init",
+                "--no-http",
+                "--max-cron-threads=0",
+            )
+        super().start_server(
+            ODOO_QUEUE_JOB_HOST="127.0.0.1",
+            ODOO_QUEUE_JOB_PORT=self.server.port,
+            ODOO_QUEUE_JOB_CHANNELS="root:4",
+            **{**environment, "IPX_STALE_DELAY": STALE_DELAY},
+        )
+
+
+def wait_for_end(world, run_id, seconds):
+    """Wait until jobs have ended the run: no lane carries lines out here.
+
+    Where nothing happens, the runner sleeps for a minute before it looks for jobs that
+    died. A notification wakes it.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        world.query("NOTIFY queue_job")
+        [run] = world.query(
+            "SELECT state FROM account_charge_run WHERE id = %s", run_id
+        )
+        if run["state"] == "done":
+            return
+        time.sleep(0.5)
+    raise AssertionError(
+        f"The run did not end: {get_lines(world, run_id)} "
+        f"{world.query('SELECT state, result, exc_info FROM queue_job')[:5]}"
+    )
