@@ -1,19 +1,15 @@
 import {registry} from "@web/core/registry";
-import {MonetaryField, monetaryField} from "@web/views/fields/monetary/monetary_field";
+
+import {PaymentAmountField, paymentAmountField} from "../payment_amount/payment_amount";
 
 /** An amount that may be empty, which is something else than zero. */
-export class OptionalMonetaryField extends MonetaryField {
-    get inputOptions() {
-        const options = super.inputOptions;
-        return {
-            ...options,
-            parse: (value) => (value.trim() ? options.parse(value) : false),
-        };
+export class OptionalMonetaryField extends PaymentAmountField {
+    parse(value) {
+        return value.trim() ? super.parse(value) : false;
     }
 }
 
 registry.category("fields").add("optional_monetary", {
-    ...monetaryField,
+    ...paymentAmountField,
     component: OptionalMonetaryField,
-    supportedTypes: ["monetary"],
 });
