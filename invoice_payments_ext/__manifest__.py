@@ -30,6 +30,7 @@
         "wizards/account_credit_balance_statement_views.xml",
         "wizards/account_credit_note_create_views.xml",
         "wizards/account_payment_approval_reject_views.xml",
+        "wizards/account_payment_create_joint_views.xml",
         "wizards/account_payment_create_views.xml",
         "wizards/account_payment_promise_create_views.xml",
         "wizards/account_payment_refund_views.xml",

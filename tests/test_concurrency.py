@@ -226,6 +226,33 @@ def test_record_with_same_idempotency_key(world, clients):
     assert world.get_invoice(invoice_id)["amount_residual"] == 60
 
 
+def test_cheque_for_same_invoices(world, clients):
+    """Eight clients record one cheque for three invoices, and eight pay one of them."""
+    customer = world.make_customer()
+    invoice_ids = world.make_invoices([customer] * 3, 100)
+    done, errors = act_at_once(
+        [
+            lambda client=client, ids=ids, amount=amount: client.call(
+                "account.move",
+                "record_joint_payment",
+                ids,
+                amount=amount,
+                external_kind="cheque",
+            )
+            for clients_of_one, ids, amount in (
+                (clients[::2], invoice_ids, 250.0),
+                (clients[1::2], invoice_ids[-1:], 100.0),
+            )
+            for client in clients_of_one
+        ]
+    )
+    assert_clear(errors)
+    left = [world.get_invoice(each)["amount_residual"] for each in invoice_ids]
+    # Either the cheque, or the payment of the last one: after it, 200 are open.
+    assert (left, len(done)) in (([0, 0, 50], 1), ([100, 100, 0], 1))
+    world.referee.assert_agree()
+
+
 def test_issue_and_charge_same_draft(world, clients):
     """Sixteen clients issue and charge the same draft."""
     invoice_id, token_id = world.make_draft_case("tok_slow")

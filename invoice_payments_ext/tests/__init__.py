@@ -27,6 +27,7 @@ from .collection import (
     test_promised,
 )
 from .core import (
+    test_amount_fields,
     test_door,
     test_door_arguments,
     test_odoos_records,
@@ -48,7 +49,7 @@ from .credit import (
     test_pay_out,
 )
 from .credit_notes import test_credit_note, test_credit_note_dialog
-from .external import test_announced, test_beside_attempts, test_external
+from .external import test_announced, test_beside_attempts, test_external, test_joint
 from .gateways import test_declines, test_expiry, test_told
 from .mail import test_mail, test_receipt
 from .portal import (

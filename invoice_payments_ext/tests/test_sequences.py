@@ -349,6 +349,20 @@ class Sequence(RuleBasedStateMachine):
         several = self.choose(invoices, first) | self.choose(invoices, second)
         self.do(several.record_external_payment)
 
+    @precondition(lambda self: len(self.open_invoices()) > 1)
+    @rule(first=which, second=which, share=percent, excess=st.booleans())
+    def record_jointly(self, first, second, share, excess):
+        """Record one payment; other customers and currencies are refused."""
+        invoices = self.open_invoices()
+        several = self.choose(invoices, first) | self.choose(invoices, second)
+        currency = several.currency_id[:1]
+        total = sum(several.mapped("amount_residual"))
+        self.do(
+            several.record_joint_payment,
+            amount=self.part(total, share, currency),
+            excess="credit" if excess else None,
+        )
+
     @precondition(lambda self: self.open_invoices())
     @rule(
         invoice=which,

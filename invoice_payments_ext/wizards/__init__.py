@@ -6,6 +6,8 @@ from . import account_credit_balance_statement
 from . import account_credit_note_create
 from . import account_payment_approval_reject
 from . import account_payment_create
+from . import account_payment_create_joint
+from . import account_payment_create_preview
 from . import account_payment_promise_create
 from . import account_payment_refund
 from . import account_payment_register

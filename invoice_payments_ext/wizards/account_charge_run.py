@@ -53,6 +53,12 @@ class AccountChargeRunExternal(models.TransientModel):
         compute="_compute_company_id", store=True, precompute=True
     )
     date = fields.Date(default=fields.Date.context_today, required=True)
+    external_kind = fields.Selection(
+        string="Received as",
+        selection=lambda self: self._get_external_kinds(),
+        default="cheque",
+        required=True,
+    )
     memo = fields.Char()
 
     # === COMPUTE METHODS === #
@@ -75,6 +81,7 @@ class AccountChargeRunExternal(models.TransientModel):
             date=self.date,
             reference=self.reference,
             memo=self.memo,
+            external_kind=self.external_kind,
             idempotency_key=self.idempotency_key,
         )
         return run._open_form()

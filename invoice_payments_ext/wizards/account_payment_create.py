@@ -1,10 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..models.external.external_kinds import EXTERNAL_KINDS
 from ..tools import prepare_notification
 
-EXTERNAL = "external"
 CREDIT = "credit"
+OTHER = "other"
 
 
 class AccountPaymentCreate(models.TransientModel):
@@ -36,6 +37,14 @@ class AccountPaymentCreate(models.TransientModel):
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
     )
+    amount_choices = fields.Json(compute="_compute_amount_choices")
+    amount_choice = fields.Char(
+        string="Pay now",
+        compute="_compute_amount_choice",
+        store=True,
+        readonly=False,
+        help="A part that is due, as `overdue`, `next` or `all`; or another amount.",
+    )
     memo = fields.Char(compute="_compute_memo", store=True, readonly=False)
 
     method = fields.Char(
@@ -43,12 +52,16 @@ class AccountPaymentCreate(models.TransientModel):
         store=True,
         readonly=False,
         required=True,
-        help="`external`, `credit`, or the id of a saved payment method.",
+        help="A kind of external payment, `credit`, or the id of a saved payment "
+        "method.",
     )
     method_options = fields.Json(compute="_compute_method_options")
     has_saved_method = fields.Boolean(compute="_compute_method_options")
-    is_external = fields.Boolean(compute="_compute_is_external")
-    is_credit = fields.Boolean(compute="_compute_is_external")
+    external_kind = fields.Char(compute="_compute_external_kind")
+    is_external = fields.Boolean(compute="_compute_external_kind")
+    is_credit = fields.Boolean(compute="_compute_external_kind")
+    no_journal_reason = fields.Char(compute="_compute_no_journal_reason")
+    new_journal_type = fields.Char(compute="_compute_no_journal_reason")
     available_credit = fields.Monetary(related="move_id.available_credit")
     payment_currency_id = fields.Many2one(
         comodel_name="res.currency", compute="_compute_excess_amount"
@@ -115,10 +128,54 @@ class AccountPaymentCreate(models.TransientModel):
     @api.depends("move_id", "retried_transaction_id")
     def _compute_amount(self):
         for dialog in self:
-            amount = dialog.move_id._get_amount_to_propose() if dialog.move_id else 0.0
-            if attempt := dialog.retried_transaction_id:
-                amount = min(attempt.amount, dialog.chargeable_amount)
-            dialog.amount = amount
+            dialog.amount = dialog._get_first_amount() if dialog.move_id else 0.0
+
+    def _get_first_amount(self):
+        """Return the amount that is proposed: the due one, or that of the old attempt.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.issue:
+            return self.move_id._get_amount_to_propose()
+        if attempt := self.retried_transaction_id:
+            return min(attempt.amount, self.chargeable_amount)
+        return self.move_id._get_amount_due()
+
+    @api.depends("move_id")
+    def _compute_amount_choices(self):
+        for dialog in self:
+            invoice = dialog.move_id
+            is_fixed = not invoice or dialog.issue or dialog.retried_transaction_id
+            amounts = {} if is_fixed else invoice._get_amounts_due()
+            labels = {
+                "overdue": self.env._("Overdue"),
+                "next": self.env._("Next instalment"),
+                "all": self.env._("All"),
+            }
+            choices = [
+                {
+                    "value": name,
+                    "label": labels[name],
+                    "amount": amount,
+                    "formatted": invoice.currency_id.format(amount),
+                }
+                for name, amount in amounts.items()
+            ]
+            other = {"value": OTHER, "label": self.env._("Other")}
+            dialog.amount_choices = [*choices, other] if len(choices) > 1 else []
+
+    @api.depends("amount", "amount_choices")
+    def _compute_amount_choice(self):
+        """Follow the amount, whoever entered it."""
+        for dialog in self:
+            dialog.amount_choice = OTHER
+            for choice in dialog.amount_choices or []:
+                if "amount" in choice and not dialog.currency_id.compare_amounts(
+                    dialog.amount, choice["amount"]
+                ):
+                    dialog.amount_choice = choice["value"]
+                    break
 
     @api.depends("move_id")
     def _compute_memo(self):
@@ -133,17 +190,20 @@ class AccountPaymentCreate(models.TransientModel):
             if not dialog.issue and not dialog.retried_transaction_id:
                 if dialog.available_credit:
                     options.append(dialog._get_credit_option())
-                options.append(
-                    {
-                        "value": EXTERNAL,
-                        "label": self.env._("External"),
-                        "detail": self.env._("Cash, cheque or bank transfer"),
-                        "image": "",
-                        "disabled": False,
-                        "reason": "",
-                    }
-                )
+                options += dialog._get_external_options()
             dialog.method_options = options
+
+    def _get_external_options(self):
+        """List the ways in which money comes outside any gateway."""
+        return [
+            {
+                "value": kind,
+                "label": self.env["account.move"]._get_external_kind_label(kind),
+                "icon": EXTERNAL_KINDS[kind].icon,
+                "group": self.env._("Received outside any provider"),
+            }
+            for kind in EXTERNAL_KINDS
+        ]
 
     def _get_credit_option(self):
         """Return the choice to spend the customer's credit."""
@@ -154,9 +214,7 @@ class AccountPaymentCreate(models.TransientModel):
             "detail": self.env._(
                 "%s available", self.currency_id.format(self.available_credit)
             ),
-            "image": "",
-            "disabled": False,
-            "reason": "",
+            "icon": "fa-star-o",
         }
 
     def _get_token_options(self):
@@ -169,6 +227,7 @@ class AccountPaymentCreate(models.TransientModel):
             # The rest that is not in flight can still be paid in another way.
             blocked = self.move_id._describe_attempt(blocking)
             reasons = {token.id: reasons[token.id] or blocked for token in tokens}
+        marks = self._get_token_marks(tokens)
         return [
             {
                 "value": str(token.id),
@@ -178,9 +237,31 @@ class AccountPaymentCreate(models.TransientModel):
                 f"/{token.payment_method_id.id}/image",
                 "disabled": bool(reasons[token.id]),
                 "reason": reasons[token.id],
+                "marks": marks[token],
             }
             for token in tokens.sorted(lambda token: bool(reasons[token.id]))
         ]
+
+    def _get_token_marks(self, tokens):
+        """Mark the customer's default method, and the one that was declined last.
+
+        :return: By token its marks, each a text and a color.
+        :rtype: dict[payment.token, list[dict]]
+        """
+        invoice = self.move_id
+        owner = invoice.partner_id.with_company(invoice.company_id)
+        default = owner.default_payment_token_id
+        attempts_sudo = invoice.sudo().transaction_ids
+        latest_sudo = attempts_sudo.filtered("token_id").sorted("id")[-1:]
+        declined = latest_sudo.outcome == "declined" and latest_sudo.token_id
+        marks = {token: [] for token in tokens}
+        if default in marks:
+            marks[default].append({"text": self.env._("Default"), "color": "info"})
+        if declined and declined in marks:
+            marks[declined].append(
+                {"text": self.env._("Declined last"), "color": "danger"}
+            )
+        return marks
 
     @api.depends("move_id", "retried_transaction_id")
     def _compute_method(self):
@@ -190,7 +271,7 @@ class AccountPaymentCreate(models.TransientModel):
             usable = {
                 option["value"]
                 for option in dialog.method_options or []
-                if not option["disabled"]
+                if not option.get("disabled")
             }
             if str(attempted.id) in usable:
                 token = attempted
@@ -199,13 +280,41 @@ class AccountPaymentCreate(models.TransientModel):
             if not token and dialog.issue:
                 dialog.method = False
             else:
-                dialog.method = str(token.id) if token else EXTERNAL
+                dialog.method = str(token.id) if token else dialog._get_usual_kind()
+
+    def _get_usual_kind(self):
+        """Return the kind of the company's latest external payment, or a transfer."""
+        latest = self.move_id._get_latest_of_kind(self.company_id)
+        return latest.external_kind or "transfer"
 
     @api.depends("method")
-    def _compute_is_external(self):
+    def _compute_external_kind(self):
         for dialog in self:
-            dialog.is_external = dialog.method == EXTERNAL
-            dialog.is_credit = dialog.method == CREDIT
+            method = dialog.method
+            dialog.external_kind = method if method in EXTERNAL_KINDS else False
+            dialog.is_external = bool(dialog.external_kind)
+            dialog.is_credit = method == CREDIT
+
+    def _get_journals(self):
+        """Return the journals of the chosen kind, the one to propose first.
+
+        :rtype: account.journal
+        """
+        self.ensure_one()
+        if not self.external_kind or not self.company_id:
+            return self.env["account.journal"]
+        moves = self.env["account.move"]
+        return moves._get_journals_of_kind(self.external_kind, self.company_id)
+
+    @api.depends("company_id", "external_kind", "journal_id")
+    def _compute_no_journal_reason(self):
+        for dialog in self:
+            kind = dialog.external_kind
+            dialog.new_journal_type = kind and EXTERNAL_KINDS[kind].journal_type
+            is_missing = kind and not dialog.journal_id and not dialog._get_journals()
+            dialog.no_journal_reason = is_missing and (
+                dialog.move_id._get_no_journal_reason(kind, dialog.company_id)
+            )
 
     @api.depends("amount", "method", "journal_id", "date")
     def _compute_excess_amount(self):
@@ -220,9 +329,16 @@ class AccountPaymentCreate(models.TransientModel):
                 else 0.0
             )
 
+    @api.onchange("amount_choice")
+    def _onchange_amount_choice(self):
+        """Enter the amount of the part that was chosen."""
+        for choice in self.amount_choices or []:
+            if choice["value"] == self.amount_choice and "amount" in choice:
+                self.amount = choice["amount"]
+
     @api.onchange("method")
     def _onchange_method(self):
-        """Propose no more than the credit that there is, and all for the others."""
+        """Propose no more than the credit that there is, and the due for the others."""
         if not self.move_id:
             return
         compared = self.currency_id.compare_amounts(self.amount, self.available_credit)
@@ -251,8 +367,17 @@ class AccountPaymentCreate(models.TransientModel):
 
     @api.depends("available_method_line_ids")
     def _compute_payment_method_line_id(self):
+        """Propose the method that was used last for the kind, or the first one."""
+        moves = self.env["account.move"]
         for dialog in self:
-            dialog.payment_method_line_id = dialog.available_method_line_ids[:1]
+            lines = dialog.available_method_line_ids
+            used = lines.browse()
+            if lines and dialog.external_kind:
+                latest = moves._get_latest_of_kind(
+                    dialog.company_id, dialog.external_kind
+                )
+                used = latest.payment_method_line_id & lines._origin
+            dialog.payment_method_line_id = used or lines[:1]
 
     # === ACTION METHODS === #
 
@@ -322,6 +447,7 @@ class AccountPaymentCreate(models.TransientModel):
             memo=self.memo,
             notify=self.notify,
             excess=CREDIT if self.keep_excess else None,
+            external_kind=self.external_kind,
             idempotency_key=self.idempotency_key,
         )
         message = self.env._(

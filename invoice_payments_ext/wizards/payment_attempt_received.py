@@ -28,6 +28,12 @@ class PaymentAttemptReceived(models.TransientModel):
         string="Date received", default=fields.Date.context_today, required=True
     )
     journal_id = fields.Many2one(string=None)  # Its own: it is received here.
+    external_kind = fields.Selection(
+        string="Received as",
+        selection=lambda self: self._get_external_kinds(),
+        default="transfer",
+        required=True,
+    )
 
     # === COMPUTE METHODS === #
 
@@ -67,6 +73,7 @@ class PaymentAttemptReceived(models.TransientModel):
             journal_id=self.journal_id.id,
             date=self.date,
             reference=self.reference,
+            external_kind=self.external_kind,
             idempotency_key=self.idempotency_key,
         )
         return prepare_notification(

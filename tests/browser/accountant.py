@@ -80,8 +80,9 @@ class Accountant(Person):
         return self.page.locator(".modal .o_payment_create")
 
     def press(self, name):
-        """Press a button of the dialog that is open."""
-        self.page.locator(".modal").get_by_role("button", name=name, exact=True).click()
+        """Press a button of the dialog that is open; an amount may follow its name."""
+        name = re.compile(rf"^{re.escape(name)}(\s\$[\s\d.,]+.*)?$")
+        self.page.locator(".modal").get_by_role("button", name=name).click()
 
     def press_create(self):
         self.create_button.click()

@@ -122,6 +122,7 @@ ARGUMENTS = {
     "date_to": Argument(DATE, _lt("The last day")),
     "destinations": Argument(ROWS, _lt("The destinations")),
     "excess": Argument(TEXT, _lt("The use of the excess")),
+    "external_kind": Argument(TEXT, _lt("The kind of external payment")),
     "fee": Argument(NUMBER, _lt("The fee")),
     "invoice_id": Argument(ID, _lt("The invoice"), "account.move"),
     "journal_id": Argument(ID, _lt("The journal"), "account.journal"),
@@ -135,6 +136,7 @@ ARGUMENTS = {
     "notify": Argument(TRUTH, _lt("Whether the customer is told")),
     "on": Argument(TRUTH, _lt("Whether it is on")),
     "plan_id": Argument(ID, _lt("The plan"), "account.collection.plan"),
+    "parts": Argument(ROWS, _lt("The parts")),
     "payment_id": Argument(ID, _lt("The payment"), "account.payment"),
     "payment_method_id": Argument(ID, _lt("The payment method"), "payment.method"),
     "payment_method_line_id": Argument(

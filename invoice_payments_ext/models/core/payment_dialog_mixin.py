@@ -23,10 +23,12 @@ class PaymentDialogRightsMixin(models.AbstractModel):
         """
         for name, value in values.items():
             field = self._fields.get(name)
-            if value and field and field.type == "many2one" and field.store:
+            if not value or not field or not field.store:
+                continue
+            if field.type in ("many2one", "many2many"):
                 given = field.convert_to_cache(value, self)
-                records = self.env[field.comodel_name].browse(given and [given])
-                records._origin.check_access("read")
+                ids = given if isinstance(given, tuple) else given and [given]
+                self.env[field.comodel_name].browse(ids)._origin.check_access("read")
 
     # === CRUD METHODS === #
 

@@ -86,6 +86,7 @@ SEALED_FIELDS = {
         "source_payment_id": Seal(Rule.NEVER, _REFUND),
         "refund_payment_ids": Seal(Rule.NEVER, _REFUND),
         "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
+        "external_kind": Seal(Rule.DRAFT, _RESET),
         "is_taken_back": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_reversal_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "entry_ids": Seal(Rule.NEVER, _RESET),

@@ -42,12 +42,16 @@ class AccountMove(models.Model):
                 write_off_line_vals=settling["write_off_line_vals"],
             )
         payment = self._create_payments_together([vals])
-        lines = payment._get_receivable_lines()
-        excess = -sum(lines.mapped("amount_residual_currency"))
-        if payment.currency_id.compare_amounts(excess, 0) > 0:
-            # An exchange difference may have taken the last cent.
-            lines._keep_as_credit(excess)
+        self._keep_rest_as_credit(payment)
         return payment
+
+    def _keep_rest_as_credit(self, payment):
+        """Keep the part of a payment that paid no invoice on the credit balance."""
+        lines = payment._get_receivable_lines()
+        rest = -sum(lines.mapped("amount_residual_currency"))
+        if payment.currency_id.compare_amounts(rest, 0) > 0:
+            # An exchange difference may have taken the last cent.
+            lines._keep_as_credit(rest)
 
     # === GETTERS === #
 

@@ -8,15 +8,21 @@ from ..core.door import Door
 
 
 class ExcessMethods(NamedTuple):
-    """The methods that lock for an excess, and record the payment that has it."""
+    """The methods that lock for an excess, and record the payment that has it.
+
+    :param str keep: Keeps the part of a payment that was recorded and paid no invoice.
+    """
 
     lock: str
     record: str
+    keep: str
 
 
 # The ways to handle an excess.
 EXCESS_METHODS = {
-    "credit": ExcessMethods("_lock_own_credit_balance", "_record_with_excess"),
+    "credit": ExcessMethods(
+        "_lock_own_credit_balance", "_record_with_excess", "_keep_rest_as_credit"
+    ),
 }
 
 RECORD_EXTERNAL_PAYMENT = Door(
@@ -26,7 +32,7 @@ RECORD_EXTERNAL_PAYMENT = Door(
     check="_check_external_payment",
     work="_carry_out_external_payment",
     is_batch=True,
-    optional=("excess",),
+    optional=("excess", "external_kind"),
 )
 
 
@@ -47,6 +53,7 @@ class AccountMove(models.Model):
         memo=None,
         notify=False,
         excess=None,
+        external_kind=None,
         idempotency_key=None,
     ):
         """Record money that was received outside any gateway: cash, cheque, transfer.
@@ -58,8 +65,9 @@ class AccountMove(models.Model):
                              the amount that settles the invoice on the date if not
                              given (the chargeable amount, or the discounted one of an
                              early-payment discount).
-        :param int journal_id: A bank, cash or credit card journal; the company's first
-                               bank journal if not given.
+        :param int journal_id: A bank, cash or credit card journal; if not given, the
+                               first one for the kind, or the company's first bank
+                               journal.
         :param int payment_method_line_id: An incoming method of the journal that is not
                                            a provider's; its first one if not given.
         :param date|str date: The day on which the money was received; today if not
@@ -71,6 +79,8 @@ class AccountMove(models.Model):
                            invoice on the date on the customer's credit balance, in the
                            currency of the journal; if not given, an amount above the
                            remaining one is refused.
+        :param str external_kind: How it came: `cash`, `cheque`, `transfer` (by bank),
+                                  `terminal` (a card's) or `other`.
         :param str idempotency_key: See :meth:`charge`.
         :return: The payments, in the order of the invoices.
         :rtype: account.payment
@@ -88,6 +98,7 @@ class AccountMove(models.Model):
             memo=memo,
             notify=notify,
             excess=excess,
+            external_kind=external_kind,
         )
 
     # === BUSINESS METHODS - EXTERNAL PAYMENTS === #
@@ -99,6 +110,7 @@ class AccountMove(models.Model):
         date=None,
         reference=None,
         memo=None,
+        external_kind=None,
         **_arguments,
     ):
         """Check and complete the values of external payments.
@@ -110,7 +122,12 @@ class AccountMove(models.Model):
             raise UserError(self.env._("There is no invoice to record a payment on."))
         if len(self.company_id) > 1:
             raise UserError(self.env._("Record the payments of one company at a time."))
-        journal = self._get_external_journal(journal_id, self.company_id)
+        self._check_external_kind(external_kind)
+        journal = (
+            self._get_journal_of_kind(external_kind, self.company_id)
+            if external_kind and not journal_id
+            else self._get_external_journal(journal_id, self.company_id)
+        )
         return {
             "journal_id": journal.id,
             "payment_method_line_id": self._get_external_method_line(
@@ -119,6 +136,7 @@ class AccountMove(models.Model):
             "date": self._get_external_date(journal, date, self.company_id),
             "payment_reference": reference or False,
             "memo": memo or False,
+            "external_kind": external_kind or False,
         }
 
     def _lock_to_record(self, excess=None, **arguments):
@@ -284,8 +302,9 @@ class AccountMove(models.Model):
         else:
             self._check_chargeable_in_full()
         payment = dialog._create_payments()
-        if values["payment_reference"]:
-            payment.payment_reference = values["payment_reference"]
+        for name in ("payment_reference", "external_kind"):
+            if value := values.get(name):
+                payment.with_context(written_by_door=OURS)[name] = value
         return payment
 
     def _check_chargeable_in_full(self):

@@ -1,10 +1,26 @@
-from odoo import models
+from odoo import fields, models
+
+from .external_kinds import EXTERNAL_KINDS
 
 
 class AccountPayment(models.Model):
-    """The receipt of a payment that was recorded."""
+    """The kind of a payment that was recorded, and its receipt."""
 
     _inherit = "account.payment"
+
+    external_kind = fields.Selection(
+        string="Received as",
+        selection=lambda self: [
+            (name, self.env._(kind.label)) for name, kind in EXTERNAL_KINDS.items()
+        ],
+        copy=False,
+        help="How the money came, where no gateway took part.",
+    )
+
+    # The latest one of a kind is asked for with each dialog.
+    _external_kind_idx = models.Index(
+        "(company_id, external_kind, id) WHERE external_kind IS NOT NULL"
+    )
 
     # === BUSINESS METHODS === #
 

@@ -24,14 +24,36 @@ class PaymentDialogOutsideMixin(models.AbstractModel):
         "reference."
     )
 
+    @api.model
+    def _get_external_kinds(self):
+        """Return the kinds of external payments, for a field to choose one.
+
+        :rtype: list[tuple[str, str]]
+        """
+        field = self.env["account.payment"]._fields["external_kind"]
+        return field._description_selection(self.env)
+
     # === COMPUTE METHODS === #
 
-    @api.depends("company_id")
+    @api.depends(lambda self: self._get_journal_dependencies())
     def _compute_journal_id(self):
+        """Propose the journal of the kind, where the dialog has kinds."""
         moves = self.env["account.move"]
         for dialog in self:
+            company = dialog.company_id
+            kind = "external_kind" in dialog._fields and dialog.external_kind
+            if company and kind:
+                dialog.journal_id = moves._propose_journal(kind, company)
+                continue
             dialog.journal_id = (
-                moves._get_external_journal(False, dialog.company_id)
-                if dialog.company_id
-                else False
+                moves._get_external_journal(False, company) if company else False
             )
+
+    @api.model
+    def _get_journal_dependencies(self):
+        """Return the names of the fields that the journal follows.
+
+        :rtype: list[str]
+        """
+        names = ("company_id", "external_kind")
+        return [name for name in names if name in self._fields]

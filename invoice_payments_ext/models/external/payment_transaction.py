@@ -11,6 +11,7 @@ RECORD_RECEIVED = Door(
     amount="_get_announced_amount",
     check="_check_received",
     work="_carry_out_received",
+    optional=("external_kind",),
 )
 
 
@@ -41,6 +42,7 @@ class PaymentTransaction(models.Model):
         journal_id=None,
         date=None,
         reference=None,
+        external_kind=None,
         idempotency_key=None,
     ):
         """Record that the money of an announced payment came, and close it.
@@ -54,6 +56,7 @@ class PaymentTransaction(models.Model):
         :param int journal_id: See `account.move.record_external_payment`.
         :param date|str date: The day on which it came; today if not given.
         :param str reference: The transfer's reference.
+        :param str external_kind: See `account.move.record_external_payment`.
         :param str idempotency_key: See `account.move.charge`.
         :return: The payments, one for each invoice.
         :rtype: account.payment
@@ -67,6 +70,7 @@ class PaymentTransaction(models.Model):
             journal_id=journal_id,
             date=date,
             reference=reference,
+            external_kind=external_kind,
         )
 
     # === BUSINESS METHODS - STEPS OF DOORS === #

@@ -36,6 +36,9 @@ class AccountPayment(models.Model):
         is_own = payment_sudo.partner_id.commercial_partner_id == customer
         if payment_sudo.payment_token_id and (is_own or user._is_internal()):
             return payment_sudo.payment_token_id._get_method_label()
+        kind = payment_sudo.external_kind
+        if kind and kind != "other":
+            return self.env["account.move"]._get_external_kind_label(kind)
         transaction_sudo = payment_sudo.payment_transaction_id
         method_line = payment_sudo.payment_method_line_id
         return (

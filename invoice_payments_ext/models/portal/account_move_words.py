@@ -49,6 +49,9 @@ class AccountMove(models.Model):
             return self.env._("Bank transfer")
         if row["kind"] != "external":
             return ""
+        kind = row.get("external_kind")
+        if kind and kind != "other":
+            return self._get_external_kind_label(kind)
         if row["own_method_name"]:
             return row["own_method_name"]
         return {

@@ -154,5 +154,6 @@ class AccountPayment(models.Model):
                 "kind": "external",
                 "journal_type": self.journal_id.type,
                 "own_method_name": "" if is_unnamed else line.name,
+                "external_kind": self.external_kind,
             }
         )

@@ -11,7 +11,14 @@ PROPOSE_CHARGE_RUN = Door(
     check="_check_proposal",
     work="_carry_out_proposal",
     is_batch=True,
-    optional=("journal_id", "payment_method_line_id", "date", "reference", "memo"),
+    optional=(
+        "journal_id",
+        "payment_method_line_id",
+        "date",
+        "reference",
+        "memo",
+        "external_kind",
+    ),
 )
 # The schedule alone makes runs of the other kind.
 PERSONS_KINDS = [kind for kind, _label in KINDS if kind != "automatic"]
@@ -76,6 +83,7 @@ class AccountMove(models.Model):
         date=None,
         reference=None,
         memo=None,
+        external_kind=None,
         idempotency_key=None,
     ):
         """Propose what to do about each of these invoices, as a run.
@@ -91,6 +99,7 @@ class AccountMove(models.Model):
         :param date|str date: Of external payments.
         :param str reference: Of external payments.
         :param str memo: Of external payments.
+        :param str external_kind: Of external payments.
         :param str idempotency_key: See :meth:`charge`.
         :return: The run, a proposal; confirm it.
         :rtype: account.charge.run
@@ -106,6 +115,7 @@ class AccountMove(models.Model):
             date=date,
             reference=reference,
             memo=memo,
+            external_kind=external_kind,
         )
 
     # === BUSINESS METHODS - STEPS OF DOORS === #

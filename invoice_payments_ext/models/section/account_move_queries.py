@@ -196,7 +196,7 @@ class AccountMove(models.Model):
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
                        payment.move_id, payment.create_date, author.name AS author,
-                       payment.is_taken_back, payment.journal_id,
+                       payment.is_taken_back, payment.journal_id, payment.external_kind,
                        %(journal)s AS journal,
                        journal.type AS journal_type, method_line.name AS method,
                        CASE WHEN method.code = 'manual' AND method_line.name IN (

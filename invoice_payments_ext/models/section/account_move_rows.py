@@ -88,17 +88,6 @@ class AccountMove(models.Model):
             payment_id=payment["id"],
         )
 
-    def _get_payment_method_words(self, payment):
-        """Return how money came or went that no provider moved.
-
-        :rtype: str
-        """
-        credit_journal = self.company_id.sudo().credit_balance_journal_id
-        parts = [payment["journal"]]
-        if payment["journal_id"] != credit_journal.id:
-            parts.append(payment["method"])
-        return " · ".join(filter(None, parts))
-
     def _prepare_refund(self, **values):
         """Complete the values of a refund, shown beneath its payment."""
         refund = {
@@ -217,6 +206,7 @@ class AccountMove(models.Model):
                 method=self._get_payment_method_words(payment),
                 journal_type=payment["journal_type"],
                 own_method_name=payment["own_method_name"],
+                external_kind=payment["external_kind"] or "",
                 memo=payment["memo"],
                 reference=payment["payment_reference"] or payment["name"],
                 amount=payment["amount"],
@@ -286,6 +276,7 @@ class AccountMove(models.Model):
             "provider_code": "",
             "journal_type": "",
             "own_method_name": "",
+            "external_kind": "",
             "memo": "",
             "transaction_id": False,
             "payment_id": False,

@@ -1,7 +1,9 @@
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tests import Form, tagged
+from odoo.fields import Command
+from odoo.tests import Form, freeze_time, tagged
 
+from ...models.external.external_kinds import EXTERNAL_KINDS
 from ..common import InvoicePaymentsCommon
 
 
@@ -50,7 +52,7 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertIn("1234", option["label"])
         self.assertIn(self.payment_method.name, option["label"])
         self.assertFalse(option["disabled"])
-        self.assertIn("external", self._options(dialog))
+        self.assertLessEqual(set(EXTERNAL_KINDS), set(self._options(dialog)))
 
     def test_chargeable_amount_is_proposed_beside_one_in_flight(self):
         self.make_portal_transaction("pending", amount=300.0)
@@ -73,7 +75,8 @@ class TestDialogs(InvoicePaymentsCommon):
         self._keep()
         options = self._options(self._open_create())
         self.assertEqual(
-            set(options), {str(self.token.id), str(firm_token.id), "external"}
+            set(options) - set(EXTERNAL_KINDS),
+            {str(self.token.id), str(firm_token.id)},
         )
         self.assertNotIn(str(foreign_token.id), options)
 
@@ -104,8 +107,8 @@ class TestDialogs(InvoicePaymentsCommon):
         self.token.active = False
         self._keep()
         dialog = self._open_create()
-        self.assertEqual(set(self._options(dialog)), {"external"})
-        self.assertEqual(dialog.method, "external")
+        self.assertEqual(list(self._options(dialog)), list(EXTERNAL_KINDS))
+        self.assertEqual(dialog.method, "transfer")
         self.assertTrue(dialog.is_external)
         self.assertFalse(dialog.has_saved_method)
         self.assertIn("/my/payment_method", dialog.save_method_url)
@@ -141,7 +144,7 @@ class TestDialogs(InvoicePaymentsCommon):
 
     def test_second_click_of_an_external_payment_records_once(self):
         dialog = self._open_create()
-        dialog.method = "external"
+        dialog.method = "transfer"
         dialog.amount = 400.0
         dialog = dialog.save()
         dialog.action_record()
@@ -186,7 +189,7 @@ class TestDialogs(InvoicePaymentsCommon):
 
     def test_charge_without_a_method(self):
         dialog = self._open_create()
-        dialog.method = "external"
+        dialog.method = "transfer"
         dialog = dialog.save()
         with self.assertRefused("Choose a saved payment method"):
             dialog.action_charge()
@@ -195,7 +198,7 @@ class TestDialogs(InvoicePaymentsCommon):
 
     def test_external_payment(self):
         dialog = self._open_create()
-        dialog.method = "external"
+        dialog.method = "transfer"
         self.assertTrue(dialog.is_external)
         self.assertEqual(dialog.journal_id, self.bank)
         self.assertEqual(dialog.date, fields.Date.context_today(self.invoice))
@@ -214,10 +217,155 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertEqual(payment.journal_id, self.cash)
         self.assertEqual(str(payment.date), "2026-02-03")
         self.assertEqual(payment.payment_reference, "Cheque 12")
+        self.assertEqual(payment.external_kind, "transfer")
         self.assertEqual(payment.memo, "Thanks")
         self.assertEqual(payment.amount, 250.0)
         self.assertEqual(payment.move_id.move_type, "entry")
         self.assertEqual(self.invoice.amount_residual, 750.0)
+
+    def test_kind_chooses_the_journal_and_the_method(self):
+        second = self.bank.copy({"sequence": 99})
+        second.name = "Second bank"
+        line = second.inbound_payment_method_line_ids[:1].copy({"name": "Terminal 7"})
+        self._keep()
+        dialog = self._open_create()
+        dialog.method = "cash"
+        self.assertEqual(dialog.journal_id, self.cash)
+        dialog.method = "terminal"
+        self.assertEqual(dialog.journal_id, self.bank)
+        dialog.journal_id = second
+        dialog.payment_method_line_id = line
+        dialog.amount = 100.0
+        dialog.save().action_record()
+        # The last choice is proposed again, for this kind only.
+        dialog = self._open_create()
+        dialog.method = "terminal"
+        self.assertEqual(dialog.journal_id, second)
+        self.assertEqual(dialog.payment_method_line_id, line)
+        dialog.method = "cheque"
+        self.assertEqual(dialog.journal_id, self.bank)
+        # Without a saved method, so is the kind.
+        self.token.active = False
+        self._keep()
+        self.assertEqual(self._open_create().method, "terminal")
+        (row,) = self.rows().values()
+        self.assertEqual(row["external_kind"], "terminal")
+        self.assertEqual(row["method"], "Card terminal · Second bank · Terminal 7")
+
+    def test_cash_without_a_cash_journal(self):
+        self.env["account.journal"].search([("type", "=", "cash")]).active = False
+        self._keep()
+        dialog = self._open_create()
+        dialog.method = "cash"
+        self.assertFalse(dialog.journal_id)
+        self.assertIn("has no cash journal", dialog.no_journal_reason)
+        self.assertIn("has no cash journal", dialog.preview)
+        self.assertEqual(dialog.new_journal_type, "cash")
+        with self.assertRefused("has no cash journal"):
+            self.invoice.record_external_payment(external_kind="cash")
+        dialog.journal_id = self.bank
+        self.assertFalse(dialog.no_journal_reason)
+        dialog.save().action_record()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    # === WHAT IS DUE === #
+
+    def test_due_amount_is_proposed(self):
+        """Of 30, 30 and 40 percent: the next one, or all that is overdue."""
+        self.invoice = self.make_invoice(
+            900.0, invoice_payment_term_id=self._make_terms().id
+        )
+        self._keep()
+        for today, proposed, choices in (
+            ("2026-01-15", 270.0, {"next": 270.0, "all": 900.0}),
+            ("2026-01-31", 270.0, {"overdue": 270.0, "all": 900.0}),
+            ("2026-03-01", 540.0, {"overdue": 540.0, "next": 270.0, "all": 900.0}),
+            ("2027-01-01", 900.0, {"next": 270.0, "all": 900.0}),
+        ):
+            with self.subTest(today), freeze_time(today):
+                dialog = self._open_create()
+                offered = {
+                    choice["value"]: choice.get("amount")
+                    for choice in dialog.amount_choices
+                }
+                self.assertEqual(offered.pop("other", "none"), None)
+                self.assertEqual(offered, choices)
+                self.assertEqual(dialog.amount, self._get_amount_of_odoo(today))
+                self.assertEqual(dialog.amount, proposed)
+        with freeze_time("2026-03-01"):
+            dialog = self._open_create()
+            for choice, amount in (("next", 270.0), ("all", 900.0), ("overdue", 540.0)):
+                dialog.amount_choice = choice
+                self.assertEqual(dialog.amount, amount)
+                self.assertIn(f"{amount:.2f}", dialog.button_label)
+            dialog.amount = 10.0
+            self.assertEqual(dialog.amount_choice, "other")
+            dialog.amount = 900.0
+            self.assertEqual(dialog.amount_choice, "all")
+        # Never more than is chargeable.
+        self.make_portal_transaction("pending", amount=700.0)
+        with freeze_time("2026-03-01"):
+            dialog = self._open_create()
+            self.assertEqual(dialog.amount, 200.0)
+            self.assertFalse(dialog.amount_choices)
+
+    def _make_terms(self):
+        """Return terms of 30, 30 and 40 percent, a month between them."""
+        return self.env["account.payment.term"].create(
+            {
+                "name": "30, 30, 40",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": part, "nb_days": days}
+                    )
+                    for part, days in ((30.0, 15), (30.0, 44), (40.0, 75))
+                ],
+            }
+        )
+
+    def _get_amount_of_odoo(self, today):
+        """Return the amount that Odoo's own dialog proposes."""
+        dialog = self._open(self.invoice.action_register_payment())
+        dialog.payment_date = fields.Date.to_date(today)
+        return dialog.amount
+
+    def test_effects_are_told_before(self):
+        dialog = self._open_create()
+        dialog.amount = 400.0
+        for text in ("400.00 is charged to", "600.00 of", "1,000.00 remain"):
+            self.assertIn(text, dialog.preview.replace("\u00a0", " "))
+        self.assertIn("400.00", dialog.button_label)
+        dialog.amount = 1200.0
+        self.assertIn("1,000.00 can be paid now", dialog.preview)
+        dialog.method = "cheque"
+        self.assertIn("keep it as credit, or enter less", dialog.preview)
+        dialog.keep_excess = True
+        receivable = self.invoice._get_receivable_account().display_name
+        for text in (
+            "1,200.00 is recorded as received: Cheque, in the journal Bank",
+            "200.00 of it is kept on the credit balance",
+            "is paid: nothing remains",
+            f"credit {receivable}",
+        ):
+            self.assertIn(text, dialog.preview.replace("\u00a0", " "))
+        self.start_attempt("pending", amount=1000.0)
+        self.assertIn("is in flight: Pending", self._open_create().preview)
+
+    def test_default_method_and_the_one_declined_last_are_marked(self):
+        other = self._create_token(payment_details="9999")
+        self.partner.default_payment_token_id = self.token
+        self._keep()
+        self.gateway.answers = ["error"]
+        self.invoice.charge(other.id, amount=10.0)
+        self._keep()
+        options = self._options(self._open_create())
+        marks = {
+            value: [mark["text"] for mark in option.get("marks", [])]
+            for value, option in options.items()
+        }
+        self.assertEqual(marks.pop(str(self.token.id)), ["Default"])
+        self.assertEqual(marks.pop(str(other.id)), ["Declined last"])
+        self.assertFalse(any(marks.values()))
 
     def test_defaults_in_the_context_do_not_reach_the_books(self):
         defaults = {
@@ -249,6 +397,7 @@ class TestDialogs(InvoicePaymentsCommon):
 
     def test_no_provider_s_method_line_is_offered(self):
         dialog = self._open_create()
+        dialog.method = "transfer"
         lines = dialog.available_method_line_ids
         self.assertTrue(len(lines))
         for line in self.bank.inbound_payment_method_line_ids:
@@ -264,7 +413,7 @@ class TestDialogs(InvoicePaymentsCommon):
         dialog = self._open(draft.action_issue_and_charge())
         self.assertEqual(dialog.amount, 250.0)
         self.assertEqual(dialog.method, str(self.token.id))
-        self.assertNotIn("external", self._options(dialog))
+        self.assertFalse(set(EXTERNAL_KINDS) & set(self._options(dialog)))
         dialog = dialog.save()
         result = dialog.action_charge()
         self._assert_notified(result, "success", "250.00 was received")
@@ -283,7 +432,7 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertEqual(
             dialog.method, str(self.token.id), "The attempt's method, not the newest."
         )
-        self.assertNotIn("external", self._options(dialog))
+        self.assertFalse(set(EXTERNAL_KINDS) & set(self._options(dialog)))
         dialog.method = str(other.id)
         dialog = dialog.save()
         dialog.action_charge()

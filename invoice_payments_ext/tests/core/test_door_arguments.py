@@ -47,6 +47,7 @@ REQUIRED = {
 }
 ROWS = {
     "lines": ("line_id", "amount", "quantity"),
+    "parts": ("invoice_id", "amount"),
     "destinations": ("to", "amount", "payment_id", "journal_id", "date", "reference"),
 }
 

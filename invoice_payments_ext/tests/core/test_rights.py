@@ -11,6 +11,9 @@ from ..credit.common_credit import CreditCommon
 RECORD = "invoice_payments_ext.group_payment_record"
 REFUND = "invoice_payments_ext.group_payment_refund"
 
+CREDIT_NOTE = "account.credit.note.create"
+JOINT_PAYMENT = "account.payment.create.joint"
+
 
 @tagged("post_install", "-at_install")
 class TestRights(InvoicePaymentsCommon):
@@ -268,6 +271,10 @@ class TestDialogRights(CreditCommon):
             "account.credit.balance.pay.out": balance,
             "account.credit.balance.statement": balance,
             "account.payment.create": invoice,
+            "account.payment.create.joint": {
+                "move_ids": [Command.set(self.invoice.ids)]
+            },
+            "account.payment.create.joint.line": invoice,
             "account.write.off.create": invoice,
             "account.credit.note.create": invoice,
             "account.credit.note.create.line": {
@@ -316,11 +323,12 @@ class TestDialogRights(CreditCommon):
                     ask()
 
     def test_rows_of_another_company(self):
-        dialogs, spec = self._get_dialog("account.credit.note.create")
-        for name, model in (
-            ("line_ids", "account.credit.note.create.line"),
-            ("payment_ids", "account.credit.note.create.payment"),
+        for dialog, name, model in (
+            (CREDIT_NOTE, "line_ids", f"{CREDIT_NOTE}.line"),
+            (CREDIT_NOTE, "payment_ids", f"{CREDIT_NOTE}.payment"),
+            (JOINT_PAYMENT, "line_ids", f"{JOINT_PAYMENT}.line"),
         ):
+            dialogs, spec = self._get_dialog(dialog)
             rows = [Command.create(self.given[model])]
             spec[name] = {"fields": self._get_dialog(model)[1]}
             with self.subTest(name), self.assertRefused("", AccessError):
@@ -362,7 +370,11 @@ class TestDialogRights(CreditCommon):
             with self.subTest(model):
                 shown = dialogs.onchange(dict(given), [], spec)["value"]
                 for name, value in given.items():
-                    self.assertEqual(shown[name]["id"], value)
+                    if isinstance(value, list):  # Many records.
+                        ids = [record_id for _command, record_id, _value in shown[name]]
+                        self.assertEqual(ids, self.invoice.ids)
+                    else:
+                        self.assertEqual(shown[name]["id"], value)
 
 
 @tagged("post_install", "-at_install")

@@ -246,11 +246,11 @@ class TestCreditByHand(CreditCommon):
         )
         options = {option["value"]: option for option in form.method_options}
         self.assertIn("300.00", options["credit"]["detail"])
-        form.method = "external"
+        form.method = "transfer"
         self.assertEqual(form.amount, 1000)
         form.method = "credit"
         self.assertEqual(form.amount, 300)
-        form.method = "external"
+        form.method = "transfer"
         self.assertEqual(form.amount, 1000)
         form.amount = 250
         form.method = "credit"

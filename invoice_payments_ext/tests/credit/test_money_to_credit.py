@@ -39,7 +39,7 @@ class TestMoneyToCredit(CreditCommon):
             .with_user(self.supervisor)
             .with_context(default_move_id=self.invoice.id)
         )
-        form.method = "external"
+        form.method = "transfer"
         form.amount = 1200
         self.assertEqual(form.excess_amount, 200)
         form.keep_excess = True
@@ -57,7 +57,7 @@ class TestMoneyToCredit(CreditCommon):
             .with_user(self.supervisor)
             .with_context(default_move_id=invoice.id)
         )
-        form.method = "external"
+        form.method = "transfer"
         self.assertEqual((form.amount, form.excess_amount), (196, 0))
         form.amount = 250
         self.assertEqual(form.excess_amount, 54)
@@ -176,7 +176,7 @@ class TestMoneyToCredit(CreditCommon):
             .with_user(self.supervisor)
             .with_context(default_move_id=self.invoice.id)
         )
-        form.method = "external"
+        form.method = "transfer"
         self.assertEqual((form.amount, form.excess_amount), (90000, 0))
         form.journal_id = journal
         self.assertEqual(form.excess_amount, 900)

@@ -60,7 +60,7 @@ class TestBesideAttempts(InvoicePaymentsCommon):
         context = self.invoice.action_create_payment()["context"]
         dialogs = self.env["account.payment.create"].with_user(self.accountant)
         dialog = Form(dialogs.with_context(**context)).save()
-        self.assertEqual((dialog.method, dialog.amount), ("external", 90))
+        self.assertEqual((dialog.method, dialog.amount), ("transfer", 90))
         saved, external = dialog.method_options
         self.assertTrue(saved["disabled"])
         self.assertIn(attempt.reference, saved["reason"])

@@ -1,7 +1,9 @@
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
 
+from ...models.external.external_kinds import EXTERNAL_KINDS
 from ..common import InvoicePaymentsCommon
 
 
@@ -101,6 +103,46 @@ class TestExternal(InvoicePaymentsCommon):
         twin = self.make_invoice()
         self.assertEqual(payment.partner_id, self._register(twin).partner_id)
         self.assertEqual(invoice.amount_residual, 0.0)
+
+    # === KIND === #
+
+    def test_kind_of_each_way_to_record(self):
+        """It chooses the journal, and is on the payment, the row and the receipt."""
+        euro = self.make_currency("EUR")
+        for invoice, kind, journal in (
+            (self.make_invoice(), "cash", self.cash),
+            (self.make_invoice(), "cheque", self.bank),
+            (self.make_invoice(currency_id=euro.id), "terminal", self.bank),
+            (self._make_discounted_invoice(), "other", self.bank),
+        ):
+            payment = invoice.record_external_payment(
+                external_kind=kind, date="2026-01-16"
+            )
+            with self.subTest(kind):
+                self.assertEqual(payment.external_kind, kind)
+                self.assertEqual(payment.journal_id, journal)
+                (row,) = invoice.get_payment_rows()
+                label = EXTERNAL_KINDS[kind].label._source
+                self.assertEqual(row["external_kind"], kind)
+                self.assertEqual(
+                    row["method"],
+                    "Cash" if kind == "cash" else f"{label} · {journal.name}",
+                )
+                is_named = kind != "other"
+                words = label if is_named else "Bank (Manual Payment)"
+                self.assertEqual(payment._get_receipt_method(), words)
+                words = label if is_named else "Bank payment"
+                self.assertEqual(invoice._get_portal_method(row), words)
+
+    def test_kind_is_a_fact_of_the_posted_payment(self):
+        payment = self.invoice.record_external_payment(external_kind="cheque")
+        with self.assertRefused("Reset it to draft first", AccessError):
+            payment.external_kind = "cash"
+        with self.assertRefused("is one of cash, cheque"):
+            self.make_invoice().record_external_payment(external_kind="gold")
+        payment.action_draft()
+        payment.external_kind = "cash"
+        self.assertEqual(payment.copy().external_kind, False)
 
     # === RECEIPT === #
 

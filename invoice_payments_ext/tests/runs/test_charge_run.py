@@ -254,6 +254,7 @@ class TestChargeRun(ChargeRunCommon):
         payments = self.invoices.sudo().reconciled_payment_ids
         self.assertEqual(payments.journal_id, journal.with_env(self.env))
         self.assertEqual(set(payments.mapped("payment_reference")), {"List 7"})
+        self.assertEqual(set(payments.mapped("external_kind")), {"cheque"})
 
     # === SEEN === #
 

@@ -24,6 +24,7 @@ ROW_KEYS = {
     "provider_code",
     "journal_type",
     "own_method_name",
+    "external_kind",
     "memo",
     "reference",
     "amount",

@@ -24,6 +24,12 @@ export class PaymentMethodChoice extends Component {
         return this.props.record.data[this.props.name];
     }
 
+    /** Tell if the name of a group stands above an option. */
+    isFirstOfGroup(option) {
+        const sameGroup = this.options.filter(({group}) => group === option.group);
+        return option.group && sameGroup[0] === option;
+    }
+
     onChange(option) {
         this.props.record.update({[this.props.name]: option.value});
     }

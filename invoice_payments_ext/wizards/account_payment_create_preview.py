@@ -1,0 +1,172 @@
+from odoo import api, fields, models
+from odoo.tools import format_date
+
+from ..tools import format_preview
+
+
+class AccountPaymentCreate(models.TransientModel):
+    """The effects of a payment, in words, before it is made."""
+
+    _inherit = "account.payment.create"
+
+    preview = fields.Html(compute="_compute_preview", sanitize=False)
+    button_label = fields.Char(compute="_compute_button_label")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("amount", "method", "issue")
+    def _compute_button_label(self):
+        """Say on the button which amount it moves."""
+        for dialog in self:
+            amount = dialog.currency_id and dialog.currency_id.format(dialog.amount)
+            if not amount:
+                dialog.button_label = False
+            elif dialog.issue:
+                dialog.button_label = self.env._("Issue and charge %s", amount)
+            elif dialog.is_external:
+                dialog.button_label = self.env._("Record %s", amount)
+            elif dialog.is_credit:
+                dialog.button_label = self.env._("Apply credit %s", amount)
+            else:
+                dialog.button_label = self.env._("Charge %s", amount)
+
+    @api.depends(
+        "amount",
+        "method",
+        "journal_id",
+        "payment_method_line_id",
+        "date",
+        "keep_excess",
+        "move_id",
+    )
+    def _compute_preview(self):
+        for dialog in self:
+            dialog.preview = (
+                format_preview(dialog._get_preview_lines()) if dialog.move_id else False
+            )
+
+    # === PREVIEW === #
+
+    def _get_preview_lines(self):
+        """Say in words the effects of the payment.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        if reason := self._get_preview_refusal():
+            return [reason]
+        amount = self.currency_id.round(self.amount)
+        return [
+            self._describe_movement(amount),
+            *self._describe_invoice(amount),
+            *self._describe_entry(amount),
+        ]
+
+    def _get_preview_refusal(self):
+        """Say why this amount cannot be paid in this way; empty if it can."""
+        invoice, currency = self.move_id, self.currency_id
+        if reason := invoice._get_all_in_flight_reason():
+            return reason
+        if currency.compare_amounts(self.amount, 0) <= 0 and not self.issue:
+            return self.env._("Enter an amount above zero.")
+        if self.is_credit:
+            maximum = min(self.chargeable_amount, self.available_credit)
+        else:
+            maximum = self.chargeable_amount
+        is_above = currency.compare_amounts(self.amount, maximum) > 0
+        if self.is_external and self.keep_excess:
+            is_above = False
+        if is_above and self.is_external and self.excess_amount:
+            return self.env._(
+                "%s is above the amount that settles the invoice: keep it as credit, "
+                "or enter less.",
+                self.payment_currency_id.format(self.excess_amount),
+            )
+        if is_above:
+            return self.env._("Only %s can be paid now.", currency.format(maximum))
+        if self.is_external and not self.journal_id:
+            return self.no_journal_reason or self.env._("Choose a journal.")
+        return ""
+
+    def _describe_movement(self, amount):
+        """Say from where the money comes."""
+        amount = self.currency_id.format(amount)
+        if self.is_external:
+            return self.env._(
+                "%(amount)s is recorded as received: %(kind)s, in the journal "
+                "%(journal)s. No gateway is asked.",
+                amount=amount,
+                kind=self.move_id._get_external_kind_label(self.external_kind),
+                journal=self.journal_id.display_name,
+            )
+        if self.is_credit:
+            return self.env._(
+                "%(amount)s is paid from the customer's credit: %(left)s of it remain.",
+                amount=amount,
+                left=self.currency_id.format(self.available_credit - self.amount),
+            )
+        token = self.env["payment.token"].browse(self._get_token_ids()).sudo()
+        if not token:
+            return self.env._("Choose a payment method.")
+        values = {"amount": amount, "method": token._get_method_label()}
+        if self.issue:
+            return self.env._(
+                "The invoice is issued. Then %(amount)s is charged to %(method)s "
+                "through its gateway.",
+                **values,
+            )
+        return self.env._(
+            "%(amount)s is charged to %(method)s through its gateway, now.", **values
+        )
+
+    def _get_token_ids(self):
+        """Return the id of the chosen saved method, if one is chosen."""
+        return [int(self.method)] if (self.method or "").isdigit() else []
+
+    def _describe_invoice(self, amount):
+        """Say how much of the invoice remains, and where an excess goes."""
+        invoice, currency = self.move_id, self.currency_id
+        if self.issue:
+            return
+        if self.excess_amount:
+            yield self.env._(
+                "%(excess)s of it is kept on the credit balance of %(customer)s.",
+                excess=self.payment_currency_id.format(self.excess_amount),
+                customer=self.partner_id.commercial_partner_id.display_name,
+            )
+        settling = invoice._get_default_payment_amount()
+        discount = invoice._get_chargeable_amount() - settling
+        is_settled = not currency.compare_amounts(amount, settling)
+        if is_settled and currency.compare_amounts(discount, 0) > 0:
+            yield self.env._(
+                "The early-payment discount of %s is granted.",
+                currency.format(discount),
+            )
+            amount += discount
+        left = max(currency.round(invoice.amount_residual - amount), 0.0)
+        if currency.is_zero(left):
+            yield self.env._("%s is paid: nothing remains.", invoice.name)
+        else:
+            yield self.env._(
+                "%(invoice)s: %(left)s of %(remaining)s remain to be paid.",
+                invoice=invoice.name,
+                left=currency.format(left),
+                remaining=currency.format(invoice.amount_residual),
+            )
+
+    def _describe_entry(self, amount):
+        """Say which entry is booked, and when."""
+        if not self.is_external:
+            return
+        payments = self.env["account.payment"]
+        money_account = self.payment_method_line_id.payment_account_id or payments.new(
+            {"company_id": self.company_id.id}
+        ).sudo()._get_outstanding_account("inbound")
+        date = self.date or fields.Date.context_today(self)
+        yield self.env._(
+            "Entry of %(date)s: debit %(money)s, credit %(receivable)s, %(amount)s.",
+            date=format_date(self.env, date),
+            money=money_account.display_name,
+            receivable=self.move_id._get_receivable_account().display_name,
+            amount=self.currency_id.format(amount),
+        )

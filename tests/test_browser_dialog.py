@@ -1,0 +1,160 @@
+"""An accountant pays in the one dialog: the due amount, typed amounts, a cheque."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+COUNT_CLICKS = """() => {
+    window.clicks = 0;
+    if (!window.countsClicks) {
+        window.countsClicks = true;
+        addEventListener("pointerdown", () => window.clicks++, true);
+    }
+}"""
+
+
+@pytest.fixture
+def customer(world):
+    return world.make_customer(name="Nora Northwind")
+
+
+def find_barriers(person, selector):
+    """Return what keeps people with a disability out of a part of the page."""
+    results = Axe().run(person.page, context=selector)
+    return [
+        (each["id"], [node["html"] for node in each["nodes"]])
+        for each in results.response["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def start_counting(person):
+    person.page.evaluate(COUNT_CLICKS)
+
+
+def get_clicks(person):
+    return person.page.evaluate("window.clicks")
+
+
+def test_clicks_from_the_open_invoice(accountant, world, customer):
+    """Charge: 2, a part in cash: 3, retry: 2."""
+    invoice_id = world.make_invoices([customer], 105)[0]
+    token = world.make_token(customer, "tok_decline", details="1881")
+    accountant.open_invoice(invoice_id)
+    expect(accountant.create_button).to_be_visible()
+    start_counting(accountant)
+    accountant.page.get_by_role("button", name="Pay", exact=True).click()
+    button = accountant.page.locator(".modal footer .btn-primary")
+    expect(button).to_have_text("Charge $\u00a0105.00")
+    accountant.expect_preview("$ 105.00 is charged to", "is paid: nothing remains")
+    button.click()
+    accountant.expect_row("Declined", "1881")
+    assert get_clicks(accountant) == 2
+    accountant.expect_notification("Payment declined")
+    start_counting(accountant)
+    accountant.rows.first.get_by_role("button", name="Retry").click()
+    expect(accountant.dialog).to_contain_text("Declined last")
+    accountant.keep_screen("dialog-retry")
+    accountant.press("Charge")
+    expect(accountant.rows).to_have_count(2)
+    assert get_clicks(accountant) == 2
+    accountant.expect_notification("Payment declined")
+    world.admin.call("payment.token", "write", [token], vals={"active": False})
+    start_counting(accountant)
+    accountant.press_create()
+    accountant.choose_method("Cash")
+    amount = accountant.dialog.locator("[name=amount] input")
+    amount.focus()
+    accountant.page.keyboard.press("Control+A")
+    accountant.page.keyboard.type("5")
+    # It follows while it is typed.
+    expect(button).to_have_text("Record $\u00a05.00")
+    accountant.expect_preview("Cash, in the journal Cash", "$ 100.00 of $ 105.00")
+    accountant.keep_screen("dialog-cash-1280")
+    assert not find_barriers(accountant, ".modal-content")
+    button.click()
+    accountant.expect_row("Succeeded", "Cash", "$ 5.00")
+    assert get_clicks(accountant) == 3
+    accountant.expect_notification("Payment recorded")
+    accountant.narrow()
+    accountant.press_create()
+    accountant.dialog.scroll_into_view_if_needed()
+    accountant.keep_screen("dialog-360")
+    assert not find_barriers(accountant, ".modal-content")
+
+
+def test_amounts_are_read_as_the_language_writes_them(accountant, world, customer):
+    world.make_token(customer, "tok_succeed", details="4242")
+    """From the button to the outcome with the keyboard only."""
+    accountant.open_invoice(world.make_invoices([customer], 2000)[0])
+    accountant.create_button.press("Enter")
+    expect(accountant.dialog.locator("[name=amount] input")).to_be_focused()
+    amount = accountant.dialog.locator("[name=amount] input")
+    hint = accountant.dialog.get_by_role("alert")
+    button = accountant.page.locator(".modal footer .btn-primary")
+    for typed in ("10,5", "1.234,56", "1.234", "1,23,4", "10.", "12a"):
+        amount.fill(typed)
+        if typed == "10.":  # Half a number, which is one.
+            expect(button).to_have_text("Charge $\u00a010.00")
+            continue
+        amount.press("Tab")
+        expect(hint).to_have_text("Write the amount as 1,234.56.")
+        # Neither the mouse nor the keyboard moves any money now.
+        button.click()
+        accountant.page.keyboard.press("Alt+q")
+        expect(accountant.page.locator(".o_notification").last).to_be_visible()
+        expect(accountant.dialog).to_be_visible()
+    accountant.keep_screen("dialog-wrong-amount")
+    assert not world.query("SELECT 1 FROM account_payment WHERE amount IN (105, 1.23)")
+    assert not find_barriers(accountant, ".modal-content")
+    for typed, understood in (
+        ("1,234.5", "1,234.50"),
+        ("$ 12.5", "12.50"),
+        ("=1,000*1.05", "1,050.00"),
+        (".5", "0.50"),
+    ):
+        amount.fill(typed)
+        expect(button).to_have_text(f"Charge $\u00a0{understood}")
+        expect(hint).to_have_count(0)
+    amount.press("Alt+q")
+    accountant.expect_notification("Payment succeeded", "$ 0.50")
+    accountant.expect_remaining("$ 1,999.50")
+
+
+def test_one_cheque_for_several_invoices(accountant, world, customer):
+    invoices = world.make_invoices([customer] * 3, 100)
+    accountant.page.evaluate(
+        """(ids) => odoo.__WOWL_DEBUG__.root.env.services.action.doAction(
+            "account.action_move_out_invoice_type",
+            {clearBreadcrumbs: true}
+        )""",
+        invoices,
+    )
+    rows = accountant.page.locator(".o_data_row", has_text="Nora Northwind")
+    rows.first.wait_for()
+    for index in range(3):
+        rows.nth(index).locator(".o_list_record_selector input").check()
+    accountant.page.locator(".o_control_panel").get_by_role(
+        "button", name="Pay", exact=True
+    ).click()
+    dialog = accountant.page.locator(".modal .o_payment_create_joint")
+    expect(dialog).to_be_visible()
+    button = accountant.page.locator(".modal footer .btn-primary")
+    expect(button).to_have_text("Record $\u00a0300.00")
+    dialog.locator(".o_field_widget[name=amount] input").first.fill("150")
+    expect(button).to_have_text("Record $\u00a0150.00")
+    accountant.expect_preview("1 of 3 invoices are paid in full, 1 in part")
+    accountant.enter("reference", "CHQ 4711")
+    accountant.keep_screen("joint-1280")
+    assert not find_barriers(accountant, ".modal-content")
+    accountant.narrow()
+    accountant.keep_screen("joint-360")
+    button.click()
+    accountant.expect_notification("Payment recorded", "$ 150.00", "2 invoices")
+    [row] = world.query(
+        "SELECT count(*), max(external_kind) AS kind FROM account_payment "
+        "WHERE payment_reference = 'CHQ 4711'"
+    )
+    assert (row["count"], row["kind"]) == (1, "cheque")
