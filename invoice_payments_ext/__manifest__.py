@@ -49,6 +49,7 @@
         "views/account_move_line_views.xml",
         "views/account_move_views.xml",
         "views/account_payment_approval_views.xml",
+        "views/account_payment_kind_views.xml",
         "views/account_payment_portal_templates.xml",
         "views/account_payment_promise_views.xml",
         "views/account_payment_reversal_views.xml",

@@ -64,7 +64,7 @@ def test_invoice_without_payments(accountant, world, customer):
     accountant.press_create()
     # Five kinds of external payments.
     expect(accountant.dialog.get_by_role("radio")).to_have_count(5)
-    expect(accountant.dialog.get_by_role("status")).to_contain_text(
+    expect(accountant.dialog.get_by_role("status").first).to_contain_text(
         "no saved payment method"
     )
     expect(accountant.dialog.get_by_role("link")).to_contain_text("/my/payment_method")
@@ -338,6 +338,8 @@ def test_section_follows_the_form(accountant, world, customer):
     accountant.page.locator(".o_cp_action_menus button").first.click()
     accountant.page.get_by_role("menuitem", name="Pay", exact=True).click()
     accountant.press("Create Payment")
+    expect(accountant.page.get_by_role("heading", level=1)).to_contain_text("PBNK")
+    accountant.open_invoice(second, among=[first, second])
     accountant.expect_remaining("$ 0.00")
     expect(accountant.rows).to_have_count(2)
     accountant.expect_sum()

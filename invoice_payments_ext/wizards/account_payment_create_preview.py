@@ -56,11 +56,10 @@ class AccountPaymentCreate(models.TransientModel):
         if reason := self._get_preview_refusal():
             return [reason]
         amount = self.currency_id.round(self.amount)
-        return [
-            self._describe_movement(amount),
-            *self._describe_invoice(amount),
-            *self._describe_entry(amount),
-        ]
+        effects = [*self._describe_invoice(amount), *self._describe_entry(amount)]
+        if self._get_token():
+            effects = [self.env._("When it succeeds: %s", line) for line in effects]
+        return [self._describe_movement(amount), *effects]
 
     def _get_preview_refusal(self):
         """Say why this amount cannot be paid in this way; empty if it can."""
@@ -105,7 +104,7 @@ class AccountPaymentCreate(models.TransientModel):
                 amount=amount,
                 left=self.currency_id.format(self.available_credit - self.amount),
             )
-        token = self.env["payment.token"].browse(self._get_token_ids()).sudo()
+        token = self._get_token()
         if not token:
             return self.env._("Choose a payment method.")
         values = {"amount": amount, "method": token._get_method_label()}
@@ -119,9 +118,15 @@ class AccountPaymentCreate(models.TransientModel):
             "%(amount)s is charged to %(method)s through its gateway, now.", **values
         )
 
-    def _get_token_ids(self):
-        """Return the id of the chosen saved method, if one is chosen."""
-        return [int(self.method)] if (self.method or "").isdigit() else []
+    def _get_token(self):
+        """Return the chosen one of the customer's saved methods, in superuser mode.
+
+        :rtype: payment.token
+        """
+        tokens_sudo = self.env["payment.token"].sudo()
+        if (self.method or "").isdigit():
+            tokens_sudo = self.move_id._get_saved_tokens()
+        return tokens_sudo.filtered(lambda token: str(token.id) == self.method)
 
     def _describe_invoice(self, amount):
         """Say how much of the invoice remains, and where an excess goes."""
@@ -156,17 +161,39 @@ class AccountPaymentCreate(models.TransientModel):
 
     def _describe_entry(self, amount):
         """Say which entry is booked, and when."""
-        if not self.is_external:
+        money_account = self._get_money_account()
+        if not money_account or self.issue:
             return
-        payments = self.env["account.payment"]
-        money_account = self.payment_method_line_id.payment_account_id or payments.new(
-            {"company_id": self.company_id.id}
-        ).sudo()._get_outstanding_account("inbound")
-        date = self.date or fields.Date.context_today(self)
+        date = fields.Date.context_today(self)
+        if self.is_external and self.date:
+            date = self.date
         yield self.env._(
             "Entry of %(date)s: debit %(money)s, credit %(receivable)s, %(amount)s.",
             date=format_date(self.env, date),
             money=money_account.display_name,
             receivable=self.move_id._get_receivable_account().display_name,
             amount=self.currency_id.format(amount),
+        )
+
+    def _get_money_account(self):
+        """Return the account that the money comes to, or the credit from.
+
+        :rtype: account.account
+        """
+        company_sudo = self.company_id.sudo()
+        if self.is_credit:
+            return company_sudo.credit_balance_account_id
+        line_sudo = self.payment_method_line_id.sudo()
+        if token_sudo := self._get_token():
+            provider_sudo = token_sudo.provider_id
+            lines_sudo = provider_sudo.journal_id.inbound_payment_method_line_ids
+            line_sudo = lines_sudo.filtered(
+                lambda line: line.payment_provider_id == provider_sudo
+            )[:1]
+        elif not self.is_external:
+            return company_sudo.env["account.account"]
+        payments_sudo = self.env["account.payment"].sudo()
+        payment_sudo = payments_sudo.new({"company_id": company_sudo.id})
+        return line_sudo.payment_account_id or payment_sudo._get_outstanding_account(
+            "inbound"
         )

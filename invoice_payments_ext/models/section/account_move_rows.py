@@ -88,6 +88,17 @@ class AccountMove(models.Model):
             payment_id=payment["id"],
         )
 
+    def _get_payment_method_words(self, payment):
+        """Return how money came or went that no provider moved.
+
+        :rtype: str
+        """
+        credit_journal = self.company_id.sudo().credit_balance_journal_id
+        parts = [payment["journal"]]
+        if payment["journal_id"] != credit_journal.id:
+            parts.append(payment["method"])
+        return " · ".join(filter(None, parts))
+
     def _prepare_refund(self, **values):
         """Complete the values of a refund, shown beneath its payment."""
         refund = {

@@ -332,7 +332,7 @@ class TestDialogs(InvoicePaymentsCommon):
     def test_effects_are_told_before(self):
         dialog = self._open_create()
         dialog.amount = 400.0
-        for text in ("400.00 is charged to", "600.00 of", "1,000.00 remain"):
+        for text in ("400.00 is charged to", "succeeds: INV", "600.00 of", "debit"):
             self.assertIn(text, dialog.preview.replace("\u00a0", " "))
         self.assertIn("400.00", dialog.button_label)
         dialog.amount = 1200.0
