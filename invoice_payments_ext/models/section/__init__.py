@@ -1,6 +1,7 @@
 from . import account_move
 from . import account_move_collection
 from . import account_move_queries
+from . import account_move_refund_rows
 from . import account_move_row_actions
 from . import account_move_row_reasons
 from . import account_move_row_words
