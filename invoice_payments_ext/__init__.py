@@ -8,6 +8,7 @@ def post_init_hook(env):
     """
     companies = env["res.company"].search([])
     companies._create_credit_balance_books()
+    companies._set_write_off_accounts()
     companies._set_default_mail_templates()
     env["payment.transaction"]._take_up_attempts()
 

@@ -36,6 +36,7 @@
         "wizards/account_payment_refund_views.xml",
         "wizards/account_payment_report_taken_back_views.xml",
         "wizards/account_payment_tie_out_page_views.xml",
+        "wizards/account_payment_undo_recording_views.xml",
         "wizards/account_write_off_create_views.xml",
         "wizards/payment_attempt_finish_views.xml",
         "wizards/payment_attempt_received_views.xml",

@@ -11,6 +11,7 @@ from . import credit_notes
 from . import write_offs
 from . import credit
 from . import taken_back
+from . import mistakes
 from . import promises
 from . import collection
 from . import runs

@@ -111,6 +111,10 @@ OTHER_STATES = {
     "rejected": State(UNSUCCESSFUL, _lt("Rejected"), "danger", "declined"),
     "written_off": State(WAIVED, _lt("Written off"), "dark", "succeeded"),
     "undone": State(UNSUCCESSFUL, _lt("Undone"), "secondary"),
+    # Of a correction that a second person has not approved yet.
+    "waiting": State(DRAFT, _lt("Waits for approval"), "warning"),
+    # Of a record that was taken back: no money moved.
+    "mistaken": State(UNSUCCESSFUL, _lt("Recorded by mistake"), "secondary"),
     # Of money that was taken back.
     "inquiry": State(WAIVED, _lt("Inquiry"), "info"),
     "disputed": State(WAITING, _lt("Disputed"), "warning", "processing"),

@@ -52,6 +52,7 @@ from .credit_notes import test_credit_note, test_credit_note_dialog
 from .external import test_announced, test_beside_attempts, test_external, test_joint
 from .gateways import test_declines, test_expiry, test_told
 from .mail import test_mail, test_receipt
+from .mistakes import test_mistakes
 from .portal import (
     test_portal_collection,
     test_portal_payment,
@@ -64,7 +65,7 @@ from .promises import test_promise, test_promise_portal
 from .refunds import test_entry_buttons, test_refund, test_refund_dialog
 from .runs import test_automatic, test_charge_run, test_lanes
 from .saved_methods import test_portal_tokens
-from .section import test_bus, test_collection_banner, test_rows
+from .section import test_bus, test_collection_banner, test_rows, test_waiting
 from .taken_back import (
     test_hard_cases,
     test_late_failures,

@@ -14,6 +14,7 @@ from . import account_payment_register
 from . import account_payment_report_taken_back
 from . import account_payment_tie_out_accept
 from . import account_payment_tie_out_page
+from . import account_payment_undo_recording
 from . import account_write_off_create
 from . import base_partner_merge
 from . import payment_attempt_finish

@@ -120,9 +120,7 @@ class AccountCreditNoteCreate(models.TransientModel):
     def _compute_creditable_amount(self):
         for dialog in self:
             invoice = dialog.move_id
-            dialog.creditable_amount = (
-                invoice._get_creditable_amount() if invoice else 0.0
-            )
+            dialog.creditable_amount = invoice._get_credit_offered() if invoice else 0.0
             dialog.chargeable_amount = (
                 invoice._get_chargeable_amount() if invoice else 0.0
             )

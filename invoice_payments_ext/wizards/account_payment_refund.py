@@ -22,9 +22,11 @@ class AccountPaymentRefund(models.TransientModel):
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
     )
-    reason = fields.Char(
-        required=True, help="Kept with the refund. The customer does not see it."
+    waiting_amount = fields.Monetary(
+        string="Waits for approval", compute="_compute_refundable_amount"
     )
+    reason = fields.Char(help="Kept with the refund. The customer does not see it.")
+    reason_picks = fields.Json(compute="_compute_reason_picks")
 
     original_label = fields.Char(compute="_compute_original")
     original_blocked_reason = fields.Char(compute="_compute_original")
@@ -92,9 +94,22 @@ class AccountPaymentRefund(models.TransientModel):
     def _compute_refundable_amount(self):
         for dialog in self:
             payment = dialog.payment_id
-            dialog.refundable_amount = (
-                payment._get_refundable_amount() if payment else 0.0
+            dialog.refundable_amount = payment._get_refund_offered() if payment else 0.0
+
+            dialog.waiting_amount = (
+                payment._get_waiting_amount("refund") if payment else 0.0
             )
+
+    @api.depends("payment_id")
+    def _compute_reason_picks(self):
+        for dialog in self:
+            dialog.reason_picks = [
+                self.env._("Paid twice"),
+                self.env._("Charged too much"),
+                self.env._("Order cancelled"),
+                self.env._("Goods returned"),
+                self.env._("Goodwill"),
+            ]
 
     @api.depends("refundable_amount", "credit_note_id")
     def _compute_amount(self):
@@ -283,7 +298,7 @@ class AccountPaymentRefund(models.TransientModel):
 
     def _describe_approval(self, amount):
         """Say if a second person is needed."""
-        arguments = {"reduce_bill": self.bill == "reduced"}
+        arguments = {"reduce_bill": self.bill == "reduced", "to": self.to}
         approvals = self.env["account.payment.approval"]
         if approvals._is_above_limit(self.payment_id, "refund", arguments, amount):
             return [

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
+from odoo.tools import format_date
 
-from ..tools import prepare_notification
+from ..tools import format_preview, prepare_notification
 
 
 class AccountWriteOffCreate(models.TransientModel):
@@ -19,6 +20,9 @@ class AccountWriteOffCreate(models.TransientModel):
     remaining_amount = fields.Monetary(related="move_id.amount_residual")
     chargeable_amount = fields.Monetary(compute="_compute_chargeable_amount")
     amount_in_flight = fields.Monetary(compute="_compute_chargeable_amount")
+    waiting_amount = fields.Monetary(
+        string="Waits for approval", compute="_compute_chargeable_amount"
+    )
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
     )
@@ -29,8 +33,7 @@ class AccountWriteOffCreate(models.TransientModel):
         readonly=False,
         required=True,
         check_company=True,
-        domain="[('account_type', 'not in', ('asset_receivable', 'liability_payable',"
-        " 'asset_cash', 'liability_credit_card', 'off_balance'))]",
+        domain="[('internal_group', '=', 'expense')]",
         help="Where the loss is booked.",
     )
     date = fields.Date(
@@ -41,6 +44,8 @@ class AccountWriteOffCreate(models.TransientModel):
         required=True,
     )
     reason = fields.Char(required=True)
+    reason_picks = fields.Json(compute="_compute_reason_picks")
+    preview = fields.Html(compute="_compute_preview", sanitize=False)
 
     # === COMPUTE METHODS === #
 
@@ -55,10 +60,22 @@ class AccountWriteOffCreate(models.TransientModel):
             invoice = dialog.move_id
             dialog.amount_in_flight = invoice._get_amount_in_flight() if invoice else 0
             dialog.chargeable_amount = (
-                invoice._get_chargeable_amount() if invoice else 0
+                invoice._get_write_off_offered() if invoice else 0
+            )
+            dialog.waiting_amount = (
+                invoice._get_waiting_amount("write_off") if invoice else 0
             )
 
     @api.depends("move_id")
+    def _compute_reason_picks(self):
+        for dialog in self:
+            dialog.reason_picks = [
+                self.env._("Insolvent"),
+                self.env._("Moved away"),
+                self.env._("Below the cost of collecting"),
+            ]
+
+    @api.depends("chargeable_amount")
     def _compute_amount(self):
         for dialog in self:
             dialog.amount = dialog.chargeable_amount
@@ -67,6 +84,55 @@ class AccountWriteOffCreate(models.TransientModel):
     def _compute_account_id(self):
         for dialog in self:
             dialog.account_id = dialog.company_id.sudo().write_off_account_id
+
+    @api.depends("amount", "account_id", "date")
+    def _compute_preview(self):
+        for dialog in self:
+            dialog.preview = (
+                format_preview(dialog._get_preview_lines()) if dialog.move_id else False
+            )
+
+    def _get_preview_lines(self):
+        """Say in words the effects of the write-off.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        invoice = self.move_id
+        currency = self.currency_id
+        amount = currency.round(self.amount)
+        if currency.compare_amounts(amount, 0) <= 0:
+            return [self.env._("Enter an amount above zero.")]
+        if currency.compare_amounts(amount, self.chargeable_amount) > 0:
+            return [
+                self.env._(
+                    "Only %s can be written off.",
+                    currency.format(self.chargeable_amount),
+                )
+            ]
+        receivable = invoice._get_open_receivable_lines().account_id[:1]
+        lines = [
+            self.env._(
+                "%(invoice)s: %(remaining)s remain to be paid.",
+                invoice=invoice.name,
+                remaining=currency.format(invoice.amount_residual - amount),
+            ),
+            self.env._(
+                "Entry of %(date)s: debit %(loss)s, credit %(receivable)s, %(amount)s.",
+                date=format_date(self.env, self.date),
+                loss=self.account_id.display_name or "…",
+                receivable=receivable.display_name,
+                amount=currency.format(amount),
+            ),
+        ]
+        approvals = self.env["account.payment.approval"]
+        if approvals._is_above_limit(invoice, "write_off", {}, amount):
+            lines.append(
+                self.env._(
+                    "Approval limit: it waits until a second person approves it."
+                )
+            )
+        return lines
 
     # === ACTION METHODS === #
 

@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, LockError, UserError
 
-from ...tools import prepare_dialog, prepare_notification
+from ...tools import OURS, prepare_dialog, prepare_form, prepare_notification
 from ..core.door import Door, get_door_of
 
 APPROVE = Door(
@@ -124,6 +124,14 @@ class AccountPaymentApproval(models.Model):
             approval_id=self.id,
         )
 
+    def action_open_request(self):
+        """Return the action that opens this request.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return prepare_form(self, self.env._("Request for approval"))
+
     def action_withdraw(self):
         """Withdraw this request and tell that it was done.
 
@@ -188,11 +196,11 @@ class AccountPaymentApproval(models.Model):
 
     def _carry_out_request(self):
         """Carry out this request on locked records, if it still can be."""
-        record = self._get_record_in_company()
+        record = self._get_record_in_company().with_context(approving=OURS)
         door = get_door_of(self.kind)
         try:
             getattr(record, door.check)(**self.arguments)
-            result = getattr(record, door.work)(**self.arguments)
+            result = getattr(record, door.work)(**self.arguments).with_env(self.env)
         except UserError as error:
             raise UserError(
                 self.env._(

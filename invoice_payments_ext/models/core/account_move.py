@@ -72,6 +72,7 @@ class AccountMove(models.Model):
         "_get_reversal_blockers",
         "_get_kept_as_credit_blockers",
         "_get_taken_back_blockers",
+        "_get_mistake_blockers",
     )
 
     # === COMPUTE METHODS === #

@@ -48,6 +48,7 @@ class AccountPayment(models.Model):
         "_get_credit_keeper_blockers",
         "_get_posted_entry_blockers",
         "_get_taken_back_blockers",
+        "_get_mistake_blockers",
     )
 
     # === COMPUTE METHODS === #

@@ -45,6 +45,7 @@ _METHOD = _lt("The customer saves another payment method, and this one is archiv
 _RECONCILE = _lt("Unreconcile the entries, and reconcile them again.")
 _RESET = _lt("Reset it to draft first.")
 _TAKEN_BACK = _lt("Use Taken back on the payment.")
+_MISTAKE = _lt("Use Recorded by mistake in the Payments section.")
 _PROMISE = _lt("Use Promise to pay on the invoice.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
 _RUN = _lt("A run follows its lines: use Confirm, Stop, Resume, Change or Drop.")
@@ -89,6 +90,7 @@ SEALED_FIELDS = {
         "external_kind": Seal(Rule.DRAFT, _RESET),
         "is_taken_back": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_reversal_ids": Seal(Rule.NEVER, _TAKEN_BACK),
+        "mistake_reason": Seal(Rule.NEVER, _MISTAKE),
         "entry_ids": Seal(Rule.NEVER, _RESET),
         "entry_line_ids": Seal(Rule.NEVER, _RESET),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),

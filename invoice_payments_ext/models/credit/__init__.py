@@ -17,6 +17,7 @@ from . import base_module_uninstall
 from . import payment_provider
 from . import payment_transaction
 from . import res_company
+from . import res_company_bad_debts
 from . import res_company_books
 from . import res_company_leaving
 from . import res_partner

@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ...tools import prepare_notification
+from ...tools import OURS, prepare_notification
 from ..core.door import Door
 from ..states import POSTED_STATES
 from .credit_entry_details import CreditEntryDetails
@@ -28,7 +28,7 @@ class AccountPayment(models.Model):
         No other entry reverses them: the credit's source could be used again, and
         the reversal be reset.
         """
-        if way != "reverse":
+        if way != "reverse" or self.env.context.get("undone_by_door") is OURS:
             return
         for payment in self._filter_capped():
             if payment.payment_type == "outbound" and (

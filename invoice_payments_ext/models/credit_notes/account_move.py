@@ -78,7 +78,7 @@ class AccountMove(models.Model):
         :return: The amount in the invoice's currency, tax included.
         :rtype: float
         """
-        creditable = self._get_creditable_amount()
+        creditable = self._get_creditable_amount(), self.currency_id
         label = self.env._("creditable amount")
         if not lines:
             if amount is None:
@@ -90,15 +90,25 @@ class AccountMove(models.Model):
                         self.display_name,
                     )
                 )
-            self._check_amount(amount, self.currency_id, creditable, label)
+            self._check_amount_offered("credit_note", amount, *creditable, label)
             return amount
         if amount is not None:
             raise UserError(self.env._("Give an amount or lines to credit, not both."))
         self._check_credit_lines(lines, date)
         credit = self._plan_credit(date, lines=lines)
         total = self._get_amount(sum(credit.taken[DOCUMENT].values()))
-        self._check_amount(total, self.currency_id, creditable, label)
+        self._check_amount_offered("credit_note", total, *creditable, label)
         return total
+
+    def _get_credit_offered(self):
+        """Return the creditable amount without the one that waits for approval.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        return self._get_amount_offered(
+            "credit_note", self._get_creditable_amount(), self.currency_id
+        )
 
     def _check_credit_lines(self, lines, date):
         """Check the lines to credit, each with an amount or a quantity."""

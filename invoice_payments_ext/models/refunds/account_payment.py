@@ -86,7 +86,7 @@ class AccountPayment(models.Model):
         """Count refunds in flight and refunds outside as well."""
         result = super()._compute_amount_available_for_refund()
         for payment in self.filtered("amount_available_for_refund"):
-            payment.amount_available_for_refund = payment._get_refundable_amount()
+            payment.amount_available_for_refund = payment._get_refund_offered()
         return result
 
     def _compute_payment_receipt_title(self):
@@ -186,7 +186,7 @@ class AccountPayment(models.Model):
                        a cheque or a transfer, `credit` for the credit balance.
         :param bool reduce_bill: Whether credit notes for the amount are issued, so that
                                  the invoices stay paid; else they reopen.
-        :param str reason: Why. Required.
+        :param str reason: Why, for the records; the payment's name if not given.
         :param int journal_id: Outside: the bank or cash journal that it is paid from;
                                the company's first one if not given.
         :param date|str date: Outside: the day on which it was paid; today if not given.
@@ -225,7 +225,7 @@ class AccountPayment(models.Model):
         return {"to": "credit"} if to == "original" and self.is_from_credit else {}
 
     def _get_amount_to_refund(self, **_arguments):
-        return self._get_refundable_amount()
+        return self._get_refund_offered()
 
     def _carry_out_refund(
         self,
@@ -245,7 +245,8 @@ class AccountPayment(models.Model):
             "credit_note": self.env["account.move"].browse(credit_note_id or []),
         }
         work = REFUND_TARGETS[to].work
-        return getattr(self, work)(amount, reason.strip(), outside_values, **undone)
+        reason = (reason or "").strip() or self.env._("Refund of %s", self.name)
+        return getattr(self, work)(amount, reason, outside_values, **undone)
 
     def _refund_to_original(self, amount, reason, _outside_values, **undone):
         """Prepare a refund through the gateway."""

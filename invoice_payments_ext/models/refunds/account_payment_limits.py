@@ -34,13 +34,13 @@ class AccountPayment(models.Model):
                     value=to,
                 )
             )
-        self._check_reason(reason)
         if blocked := self._get_refund_blocked_reason(to):
             raise UserError(blocked)
-        self.env["account.move"]._check_amount(
+        self._check_amount_offered(
+            "refund",
             amount,
-            self.currency_id,
             self._get_refundable_amount(),
+            self.currency_id,
             self.env._("refundable amount"),
         )
         if blocked := self._get_refund_blocked_reason(to, amount):
@@ -198,6 +198,16 @@ class AccountPayment(models.Model):
             return 0.0
         given_back = self._get_given_back(is_of_credit)
         return max(self.currency_id.round(self.amount - given_back), 0.0)
+
+    def _get_refund_offered(self):
+        """Return the refundable amount without the one that waits for approval.
+
+        :return: The amount in the payment's currency.
+        :rtype: float
+        """
+        return self._get_amount_offered(
+            "refund", self._get_refundable_amount(), self.currency_id
+        )
 
     def _get_given_back(self, is_of_credit=False):
         """Return the amount of this payment that was given back or may be.

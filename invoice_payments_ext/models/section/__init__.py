@@ -1,5 +1,6 @@
 from . import account_move
 from . import account_move_collection
+from . import account_move_mistakes
 from . import account_move_queries
 from . import account_move_refund_rows
 from . import account_move_row_actions
@@ -7,5 +8,7 @@ from . import account_move_row_reasons
 from . import account_move_row_words
 from . import account_move_rows
 from . import account_move_taken_back
+from . import account_move_waiting
+from . import account_partial_reconcile
 from . import ir_websocket
 from . import res_partner

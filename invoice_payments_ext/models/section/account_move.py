@@ -103,6 +103,7 @@ class AccountMove(models.Model):
         refunds = self._get_refunds_by_source(transactions, payments)
         self._add_taken_back(refunds, payments)
         rows = [
+            *self._add_waiting(refunds, payments),
             *self._get_attempt_rows(transactions, payments, entries, refunds),
             *self._get_booked_payment_rows(transactions, payments, entries, refunds),
             *self._get_entry_rows(entries, payments),

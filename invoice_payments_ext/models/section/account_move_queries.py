@@ -1,6 +1,7 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..mistakes.bank_entry import BANK_ENTRY
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 from ..refunds.taken_back import TAKEN_BACK
 from ..states import PENDING_OUTCOMES
@@ -26,7 +27,9 @@ class AccountMove(models.Model):
             SQL(
                 """
                 WITH part AS (
-                    SELECT line_id, sum(applied) AS applied FROM (%(sides)s) side
+                    SELECT line_id, sum(applied) AS applied,
+                           array_remove(array_agg(partial_id), NULL) AS partial_ids
+                      FROM (%(sides)s) side
                   GROUP BY line_id
                 )
                 SELECT move.id, move.name, move.ref, move.move_type, move.date,
@@ -39,6 +42,9 @@ class AccountMove(models.Model):
                        max(line.payment_id) AS payment_id,
                        array_agg(line.id) AS line_ids,
                        sum(part.applied) AS applied,
+                       array_to_string(
+                           array_agg(array_to_string(part.partial_ids, ',')), ','
+                       ) AS partial_ids,
                        min(line.name) AS label,
                        count(DISTINCT line.currency_id) AS currencies,
                        min(line.currency_id) AS currency_id,
@@ -61,10 +67,16 @@ class AccountMove(models.Model):
             )
         )
         for row in rows:
-            if row["currencies"] > 1:
-                row["amount"] = row["balance"]
-                row["currency_id"] = row["company_currency_id"]
+            self._complete_entry(row)
         return {row["id"]: row for row in rows}
+
+    def _complete_entry(self, row):
+        """Complete the values of an entry as it was read."""
+        ids = (row["partial_ids"] or "").split(",")
+        row["partial_ids"] = [int(each) for each in ids if each]
+        if row["currencies"] > 1:
+            row["amount"] = row["balance"]
+            row["currency_id"] = row["company_currency_id"]
 
     def _get_reconciled_sides(self):
         """Return the queries of the lines that are allocated to this invoice.
@@ -75,7 +87,8 @@ class AccountMove(models.Model):
         sides = [
             SQL(
                 """
-                SELECT part.%(other)s AS line_id, %(sign)s * part.%(amount)s AS applied
+                SELECT part.%(other)s AS line_id, %(sign)s * part.%(amount)s AS applied,
+                       part.id AS partial_id
                   FROM account_move_line own
                   JOIN account_partial_reconcile part ON part.%(own)s = own.id
                  WHERE own.move_id = %(move_id)s AND own.display_type = 'payment_term'
@@ -91,14 +104,14 @@ class AccountMove(models.Model):
         sides.append(
             SQL(
                 """
-                SELECT line.id AS line_id, 0 AS applied
+                SELECT line.id AS line_id, 0 AS applied, NULL::int AS partial_id
                   FROM account_move move
                   JOIN account_move_line line ON line.move_id = move.id
                  WHERE move.reversed_entry_id = %(move_id)s AND move.state = 'posted'
                    AND move.move_type = 'out_refund'
                    AND line.display_type = 'payment_term'
              UNION ALL
-                SELECT line.id, 0
+                SELECT line.id, 0, NULL
                   FROM account_move move
                   JOIN account_move_line line ON line.move_id = move.id
                  WHERE move.written_off_invoice_id = %(move_id)s
@@ -210,7 +223,11 @@ class AccountMove(models.Model):
                        (SELECT taken.amount FROM (%(taken_back)s) taken
                          WHERE taken.id = payment.id) AS taken_back,
                        EXISTS (SELECT FROM account_payment_reversal reversal
-                         WHERE reversal.payment_id = payment.id) AS has_reversals
+                         WHERE reversal.payment_id = payment.id) AS has_reversals,
+                       payment.mistake_reason,
+                       EXISTS (SELECT FROM account_refund_allocation part
+                         WHERE part.payment_id = payment.id) AS is_allocated,
+                       (%(bank_entry)s) AS bank_entry
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
@@ -224,6 +241,7 @@ class AccountMove(models.Model):
                 """,
                 journal=self.env["account.journal"]._field_to_sql("journal", "name"),
                 taken_back=TAKEN_BACK,
+                bank_entry=BANK_ENTRY,
                 payment_ids=tuple(payment_ids - {None}) or (0,),
                 move_id=self.id,
             )

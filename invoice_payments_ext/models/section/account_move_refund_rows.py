@@ -1,7 +1,5 @@
 from odoo import fields, models
 
-from ..states import STATE_BY_PAYMENT
-
 
 class AccountMove(models.Model):
     """The refunds of the Payments section, each beneath the row that it gives back."""
@@ -53,6 +51,10 @@ class AccountMove(models.Model):
             kind=kind,
             method=self.env._("To the original method"),
             reference=tx["reference"],
+            time=tx["create_date"],
+            provider_reference=tx["provider_reference"],
+            payment_name=payment.get("name"),
+            transaction_name=tx["reference"],
             user=tx["author"],
             payment_id=tx["payment_id"],
             transaction_id=tx["id"],
@@ -76,15 +78,20 @@ class AccountMove(models.Model):
             id=f"pay-{payment['id']}",
             date=payment["date"],
             amount=payment["amount"],
-            state=STATE_BY_PAYMENT[payment["state"]],
+            state=self._get_payment_state(payment),
+            reason=payment["mistake_reason"],
             memo=payment["memo"],
             kind=kind,
             method=self._get_payment_method_words(payment),
             journal_type=payment["journal_type"],
             own_method_name=payment["own_method_name"],
             reference=payment["payment_reference"] or payment["name"],
+            time=payment["create_date"],
+            payment_name=payment["name"],
             user=payment["author"],
             payment_id=payment["id"],
+            bank_entry=payment["bank_entry"],
+            is_allocated=payment["is_allocated"],
         )
 
     def _get_payment_method_words(self, payment):
@@ -110,10 +117,17 @@ class AccountMove(models.Model):
             "payment_id": False,
             "is_test": False,
             "is_pending_too_long": False,
+            "time": "",
+            "provider_reference": "",
+            "payment_name": "",
+            "transaction_name": "",
+            "bank_entry": "",
+            "is_allocated": False,
             "actions": [],
         }
         refund.update(
             (key, value) for key, value in values.items() if value is not None
         )
         refund["date"] = fields.Date.to_string(values["date"])
+        refund["time"] = fields.Datetime.to_string(values.get("time")) or ""
         return refund

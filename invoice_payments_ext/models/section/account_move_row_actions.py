@@ -46,11 +46,28 @@ ACTIONS = {
     "undo_credit": Action(
         _lt("Undo application"), "account.payment", "action_undo_credit_application"
     ),
+    "mistake": Action(
+        _lt("Recorded by mistake"), "account.payment", "action_undo_recording"
+    ),
+    "undo_keep": Action(
+        _lt("Move back from the credit balance"),
+        "account.payment",
+        "action_undo_recording",
+    ),
     "keep": Action(
         _lt("Move to credit balance"), "account.move", "action_move_to_credit_balance"
     ),
+    "unmatch": Action(
+        _lt("Unreconcile"), "account.partial.reconcile", "action_unmatch"
+    ),
     "undo_write_off": Action(
         _lt("Undo write-off"), "account.move", "action_undo_write_off"
+    ),
+    "withdraw": Action(_lt("Withdraw"), "account.payment.approval", "action_withdraw"),
+    "approve": Action(_lt("Approve"), "account.payment.approval", "action_approve"),
+    "reject": Action(_lt("Reject"), "account.payment.approval", "action_reject"),
+    "open_request": Action(
+        _lt("Open request"), "account.payment.approval", "action_open_request"
     ),
     "receipt": Action(
         _lt("Receipt"), "account.payment", "action_print_payment_receipt"
@@ -67,10 +84,23 @@ ACTIONS = {
 ID_FIELDS = {
     "payment.transaction": "transaction_id",
     "account.payment": "payment_id",
+    "account.payment.approval": "approval_id",
     "account.payment.reversal": "reversal_id",
     "account.move": "move_id",
     "account.move.line": "line_ids",
+    "account.partial.reconcile": "partial_ids",
 }
+# They stand on the row itself, beside the menu: the next thing to do there.
+QUICK_ACTIONS = (
+    "retry",
+    "received",
+    "resolve",
+    "capture",
+    "mistake",
+    "undo_keep",
+    "approve",
+    "withdraw",
+)
 # The kinds of parts by which money of a row goes.
 KINDS_GIVEN_BACK = ("refund", "undone", "kept", "paid_out", "taken_back")
 # The methods that yield the actions on a row, in the order of the menu.
@@ -78,6 +108,7 @@ STAFF_ROW_ACTIONS = (
     "_get_attempt_actions",
     "_get_money_actions",
     "_get_keep_actions",
+    "_get_match_actions",
     "_get_write_off_actions",
 )
 
@@ -137,6 +168,7 @@ class AccountMove(models.Model):
             "id": values[ID_FIELDS[model]],
             "method": action.method,
             "enabled": not reason,
+            "is_quick": name in QUICK_ACTIONS and not reason,
             "reason": reason,
         }
 
@@ -150,6 +182,10 @@ class AccountMove(models.Model):
         :param dict blocked: Why nothing can be retried, or refunded.
         :rtype: Iterator[tuple[str, str]]
         """
+        if row.values["state"] == "waiting":
+            if may_act:
+                yield from self._get_waiting_actions(row.values, blocked["refund"])
+            return
         if may_act:
             for name in STAFF_ROW_ACTIONS:
                 yield from getattr(self, name)(row, blocked)
@@ -193,6 +229,8 @@ class AccountMove(models.Model):
         else:
             yield "refund", blocked["refund"] or refunded
             yield "taken_back", self._get_row_taken_back_reason(row.values)
+            if row.values["kind"] == "external":
+                yield "mistake", self._get_row_mistake_reason(row.values)
 
     def _get_keep_actions(self, row, blocked):
         """Return the actions that keep the open amount of a row as credit."""
@@ -206,6 +244,14 @@ class AccountMove(models.Model):
         ):
             yield "keep", ""
 
+    def _get_match_actions(self, row, blocked):
+        """Return the actions that take a row off this invoice, and move nothing."""
+        if row.values["partial_ids"] and row.values["kind"] not in (
+            "credit",
+            "write_off",
+        ):
+            yield "unmatch", ""
+
     def _get_write_off_actions(self, row, blocked):
         """Return the actions that undo a write-off."""
         if row.values["state"] == "written_off":
@@ -218,8 +264,19 @@ class AccountMove(models.Model):
         if refund["kind"] == "taken_back":
             yield "open_taken_back", ""
             return
+        if refund["state"] == "waiting":
+            if may_act:
+                yield from self._get_waiting_actions(refund, blocked)
+            return
         if refund["state"] in RESOLVABLE_OUTCOMES and may_act:
             yield "resolve", blocked
+        if may_act and self._is_recorded_part(refund):
+            is_kept = refund["kind"] == "kept"
+            missing_level = "" if is_kept and not refund["is_allocated"] else blocked
+            yield (
+                "undo_keep" if is_kept else "mistake",
+                missing_level or self._get_bank_reason(refund),
+            )
         yield from self._get_document_actions(refund, may_act)
 
     def _get_document_actions(self, values, may_act):
@@ -264,6 +321,8 @@ class AccountMove(models.Model):
             return ""
         if taken:
             return self.env._("%s were taken back.", currency.format(taken))
+        if any(refund["state"] == "waiting" for refund in values["refunds"]):
+            return self.env._("All of it is refunded, or waits for approval.")
         if not all(STATES[refund["state"]].is_final for refund in values["refunds"]):
             return self.env._("All of it is refunded or being refunded.")
         return self.env._("All of it is refunded.")

@@ -66,3 +66,28 @@ class AccountMove(models.Model):
         if entry["undone_by"]:
             return "undone", self.env._("Undone by %s.", entry["undone_by"])
         return "written_off", self.env._("It is not applied to this invoice any more.")
+
+    def _get_unapplied_label(self, row):
+        """Say where the money of a row is that does not pay this invoice.
+
+        :param dict row: The values of the row.
+        :return: A sentence; empty if all of it is applied here, or given back.
+        :rtype: str
+        """
+        currency = self.env["res.currency"].browse(row["currency_id"])
+        if row["state"] != "succeeded" or row["kind"] in ("invoice", "write_off"):
+            return ""
+        unallocated = row["amount_unallocated"]
+        if currency.compare_amounts(unallocated, 0) > 0:
+            return self.env._(
+                "%s is open on the account of the customer: no invoice is paid with it "
+                "yet.",
+                currency.format(unallocated),
+            )
+        gone = row["amount_refunded"] + row["amount_taken_back"]
+        is_elsewhere = (
+            row["payment_id"]
+            and self.currency_id.is_zero(row["amount_applied"])
+            and currency.compare_amounts(row["amount"], gone) > 0
+        )
+        return self.env._("It pays other invoices.") if is_elsewhere else ""

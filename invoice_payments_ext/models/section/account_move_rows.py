@@ -62,9 +62,14 @@ class AccountMove(models.Model):
             provider_code=tx["provider_code"],
             memo=tx["memo"],
             reference=tx["reference"],
+            time=tx["create_date"],
+            provider_reference=tx["provider_reference"],
+            payment_name=payment.get("name"),
+            transaction_name=tx["reference"],
             amount=abs(tx["amount"]),
             currency_id=tx["currency_id"],
             amount_applied=entry.get("applied", 0.0),
+            partial_ids=entry.get("partial_ids"),
             refunds=refunds,
             user=tx["author"] if tx["operation"] == "offline" else tx["partner_name"],
             channel=self._get_channel(tx),
@@ -101,8 +106,8 @@ class AccountMove(models.Model):
                 kind="credit"
                 if payment["journal_id"] == credit_journal.id
                 else "external",
-                state=STATE_BY_PAYMENT[payment["state"]],
-                reason=self._get_unposted_reason(entry),
+                state=self._get_payment_state(payment),
+                reason=payment["mistake_reason"] or self._get_unposted_reason(entry),
                 date=payment["date"],
                 method=self._get_payment_method_words(payment),
                 journal_type=payment["journal_type"],
@@ -110,9 +115,12 @@ class AccountMove(models.Model):
                 external_kind=payment["external_kind"] or "",
                 memo=payment["memo"],
                 reference=payment["payment_reference"] or payment["name"],
+                time=payment["create_date"],
+                payment_name=payment["name"],
                 amount=payment["amount"],
                 currency_id=payment["currency_id"],
                 amount_applied=entry.get("applied", 0.0),
+                partial_ids=entry.get("partial_ids"),
                 refunds=refunds.get(("payment", payment["id"]), []),
                 user=payment["author"],
                 channel=self.env._("Accounting"),
@@ -120,6 +128,7 @@ class AccountMove(models.Model):
                 move_id=payment["move_id"],
                 amount_unallocated=payment["unallocated"],
                 amount_taken_back=payment["taken_back"],
+                bank_entry=payment["bank_entry"],
             )
             rows.append(
                 Row(
@@ -163,6 +172,7 @@ class AccountMove(models.Model):
                 channel=self.env._("Accounting"),
                 move_id=entry["id"],
                 line_ids=entry["line_ids"],
+                partial_ids=entry["partial_ids"],
                 amount_unallocated=entry["unallocated"],
             )
             order = (entry["create_date"], entry["id"])
@@ -183,17 +193,24 @@ class AccountMove(models.Model):
             "payment_id": False,
             "move_id": False,
             "line_ids": [],
+            "partial_ids": [],
+            "time": "",
+            "provider_reference": "",
+            "payment_name": "",
+            "transaction_name": "",
             "retry_of": "",
             "is_test": False,
             "is_pending_too_long": False,
             "finish_url": "",
             "amount_unallocated": 0.0,
             "amount_taken_back": 0.0,
+            "bank_entry": "",
             "refunds": [],
             "actions": [],
         }
         row.update((key, value) for key, value in values.items() if value is not None)
         row["date"] = fields.Date.to_string(values["date"])
+        row["time"] = fields.Datetime.to_string(values.get("time")) or ""
         row["amount_refunded"] = sum(
             refund["amount"]
             for refund in row["refunds"]
@@ -223,6 +240,7 @@ class AccountMove(models.Model):
                 "bank": env._("Bank match"),
                 "credit_note": env._("Credit note"),
                 "write_off": env._("Write-off"),
+                "refund": env._("Refund"),
                 "invoice": env._("Invoice"),
                 "entry": env._("Journal entry"),
             },
@@ -257,6 +275,7 @@ class AccountMove(models.Model):
                 part["is_closed"] = state.is_unsuccessful
                 part.update(self._get_mark_labels(part))
             row["refunded_label"] = self._get_refunded_label(row)
+            row["unapplied_label"] = self._get_unapplied_label(row)
 
     def _get_mark_labels(self, part):
         """Return the words for the marks beside the state of a row or a refund.

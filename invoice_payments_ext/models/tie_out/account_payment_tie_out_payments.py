@@ -147,7 +147,8 @@ class AccountPaymentTieOut(models.AbstractModel):
                               WHERE opposite.reversed_entry_id = move.id
                                 AND opposite.state = 'posted'
                                 AND payment.state = 'canceled'
-                                AND payment.source_payment_id IS NOT NULL)
+                                AND (payment.source_payment_id IS NOT NULL
+                                     OR payment.mistake_reason IS NOT NULL))
                         THEN payment.amount ELSE 0 END AS found
               FROM account_payment payment
               JOIN account_move move ON move.id = payment.move_id

@@ -47,7 +47,13 @@ class AccountMove(models.Model):
         if blocked := self._get_write_off_blocked_reason():
             raise UserError(blocked)
         self._check_collectable()
-        self._check_payment_amount(amount)
+        self._check_amount_offered(
+            "write_off",
+            amount,
+            self._get_chargeable_amount(),
+            self.currency_id,
+            self._describe_chargeable_amount(),
+        )
         self.env["account.payment"]._check_reason(reason)
         self._get_write_off_account(account_id)
         self._get_write_off_date(date)
@@ -96,7 +102,7 @@ class AccountMove(models.Model):
         """Do not call a written-off amount paid, on the form and in print."""
         entry_ids = self.sudo().write_off_entry_ids.ids
         for values in contents:
-            values["is_refund"] |= values["move_id"] in entry_ids
+            values["is_write_off"] = values["move_id"] in entry_ids
 
     # === ACTION METHODS === #
 
@@ -218,7 +224,17 @@ class AccountMove(models.Model):
         return undone_by
 
     def _get_amount_to_write_off(self, **_arguments):
-        return self._get_chargeable_amount()
+        return self._get_write_off_offered()
+
+    def _get_write_off_offered(self):
+        """Return the chargeable amount without the one that waits for approval.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        return self._get_amount_offered(
+            "write_off", self._get_chargeable_amount(), self.currency_id
+        )
 
     def _lock_to_write_off(self, **_arguments):
         """Lock this invoice; see :meth:`write_off`."""

@@ -2,15 +2,6 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-# The amounts on these accounts are not a loss.
-NO_WRITE_OFF_ACCOUNT_TYPES = (
-    "asset_receivable",
-    "liability_payable",
-    "asset_cash",
-    "liability_credit_card",
-    "off_balance",
-)
-
 
 class AccountMove(models.Model):
     """The account, the day and the journal of a write-off."""
@@ -73,10 +64,7 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("The account %(account)s is archived.", **values)
             )
-        if (
-            account_sudo.account_type in NO_WRITE_OFF_ACCOUNT_TYPES
-            or self._is_bank_account(account_sudo)
-        ):
+        if account_sudo.internal_group != "expense":
             raise UserError(
                 self.env._(
                     "Nothing can be written off to %(account)s: choose an expense "
@@ -93,20 +81,6 @@ class AccountMove(models.Model):
                 )
             )
         return account_sudo.sudo(self.env.su)
-
-    def _is_bank_account(self, account_sudo):
-        """Tell if an account is that of a bank, cash or credit card journal."""
-        return bool(
-            self.env["account.journal"]
-            .sudo()
-            .search_count(
-                [
-                    ("default_account_id", "=", account_sudo.id),
-                    ("type", "in", ("bank", "cash", "credit")),
-                ],
-                limit=1,
-            )
-        )
 
     def _get_write_off_date(self, date=None):
         """Return the day of a write-off; refuse one that does not fit."""

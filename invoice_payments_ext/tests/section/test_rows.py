@@ -36,6 +36,13 @@ ROW_KEYS = {
     "refunds",
     "user",
     "channel",
+    "time",
+    "provider_reference",
+    "payment_name",
+    "transaction_name",
+    "unapplied_label",
+    "bank_entry",
+    "partial_ids",
     "transaction_id",
     "payment_id",
     "move_id",
@@ -63,11 +70,26 @@ REFUND_KEYS = {
     "memo",
     "reference",
     "user",
+    "time",
+    "provider_reference",
+    "payment_name",
+    "transaction_name",
+    "bank_entry",
+    "is_allocated",
     "payment_id",
     "transaction_id",
     "actions",
 }
-ACTION_KEYS = {"name", "label", "model", "id", "method", "enabled", "reason"}
+ACTION_KEYS = {
+    "is_quick",
+    "name",
+    "label",
+    "model",
+    "id",
+    "method",
+    "enabled",
+    "reason",
+}
 MAX_QUERIES = 8
 
 
@@ -231,7 +253,14 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["move_id"], attempt.sudo().payment_id.move_id.id)
         self.assertEqual(
             self._action_names(row),
-            ["refund", "taken_back", "receipt", "open_payment", "open_transaction"],
+            [
+                "refund",
+                "taken_back",
+                "unmatch",
+                "receipt",
+                "open_payment",
+                "open_transaction",
+            ],
         )
         self._assert_adds_up()
 
@@ -323,7 +352,8 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["payment_id"], payment.id)
         self.assertFalse(row["transaction_id"])
         self.assertEqual(
-            self._action_names(row), ["refund", "taken_back", "receipt", "open_payment"]
+            self._action_names(row),
+            ["refund", "taken_back", "mistake", "unmatch", "receipt", "open_payment"],
         )
         self._assert_adds_up()
 

@@ -499,7 +499,7 @@ class TestWriteOff(InvoicePaymentsCommon):
         widget = self.invoice.sudo().invoice_payments_widget
         self.assertEqual(
             {
-                content["move_id"] == entry.id: content["is_refund"]
+                content["move_id"] == entry.id: content["is_write_off"]
                 for content in widget["content"]
             },
             {True: True, False: False},

@@ -1,10 +1,19 @@
-import {Component} from "@odoo/owl";
+import {Component, useState} from "@odoo/owl";
+import {browser} from "@web/core/browser/browser";
 import {formatCurrency} from "@web/core/currency";
 import {Dropdown} from "@web/core/dropdown/dropdown";
 import {DropdownItem} from "@web/core/dropdown/dropdown_item";
-import {deserializeDate, formatDate} from "@web/core/l10n/dates";
+import {
+    deserializeDate,
+    deserializeDateTime,
+    formatDate,
+    formatDateTime,
+} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
+import {useService} from "@web/core/utils/hooks";
 
+// A longer memo is cut.
+const MAX_MEMO = 80;
 // By the color of the state; others have none of their own.
 const REASON_ICONS = {
     warning: "fa-question-circle text-warning",
@@ -36,11 +45,83 @@ export class PaymentMenu extends Component {
 }
 
 /**
+ * The next things to do on a row or a refund, beside its menu.
+ */
+export class QuickActions extends Component {
+    static template = "invoice_payments_ext.QuickActions";
+    static props = {row: Object, isRunning: Boolean, onAction: Function};
+
+    get actions() {
+        return this.props.row.actions.filter(({is_quick}) => is_quick);
+    }
+
+    onClicked(action) {
+        if (!this.props.isRunning) {
+            this.props.onAction(this.props.row, action);
+        }
+    }
+}
+
+/**
+ * The names of a payment or a refund: its document and attempt, the gateway's reference
+ * and the memo.
+ */
+export class PaymentFacts extends Component {
+    static template = "invoice_payments_ext.PaymentFacts";
+    static props = {row: Object, onAction: Function};
+
+    setup() {
+        this.notification = useService("notification");
+        this.state = useState({isOpen: false});
+    }
+
+    /**
+     * The documents of the row, each with the action that opens it, if the user may.
+     */
+    get documents() {
+        const {row} = this.props;
+        const find = (name) => row.actions.find((action) => action.name === name);
+        const documents = [
+            {name: row.transaction_name, action: find("open_transaction")},
+            {name: row.payment_name, action: find("open_payment")},
+        ].filter(({name}) => name);
+        if (!documents.some(({name}) => name === row.reference) && row.reference) {
+            documents.unshift({name: row.reference, action: find("open_entry")});
+        }
+        return documents;
+    }
+
+    get memo() {
+        const {memo, reference} = this.props.row;
+        return memo === reference ? "" : memo;
+    }
+
+    get isLong() {
+        return this.memo.length > MAX_MEMO;
+    }
+
+    get shownMemo() {
+        return this.isLong && !this.state.isOpen
+            ? `${this.memo.slice(0, MAX_MEMO).trimEnd()}…`
+            : this.memo;
+    }
+
+    get copyLabel() {
+        return _t("Copy %s", this.props.row.provider_reference);
+    }
+
+    async copy() {
+        await browser.navigator.clipboard.writeText(this.props.row.provider_reference);
+        this.notification.add(_t("Copied"), {type: "success"});
+    }
+}
+
+/**
  * One attempt, payment or entry, with its reason and its refunds beneath.
  */
 export class PaymentRow extends Component {
     static template = "invoice_payments_ext.PaymentRow";
-    static components = {PaymentMenu};
+    static components = {PaymentFacts, PaymentMenu, QuickActions};
     static props = {
         row: Object,
         currencyId: Number,
@@ -54,13 +135,6 @@ export class PaymentRow extends Component {
 
     getReasonIcon({state_color}) {
         return REASON_ICONS[state_color] || "fa-info-circle text-muted";
-    }
-
-    /**
-     * The names of the payment: the document's number, the memo.
-     */
-    getFacts({memo, reference}) {
-        return [reference, memo !== reference && memo].filter(Boolean).join(" · ");
     }
 
     /**
@@ -121,5 +195,19 @@ export class PaymentRow extends Component {
 
     formatDate(date) {
         return date ? formatDate(deserializeDate(date)) : "";
+    }
+
+    /**
+     * The time of day at which it was started, if that was on its date.
+     */
+    getTime({date, time}) {
+        const moment = time && deserializeDateTime(time);
+        return moment && moment.toISODate() === date
+            ? formatDateTime(moment, {showDate: false, showSeconds: false})
+            : "";
+    }
+
+    getMoment({time}) {
+        return time ? formatDateTime(deserializeDateTime(time)) : "";
     }
 }

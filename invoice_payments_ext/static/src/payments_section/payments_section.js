@@ -1,5 +1,5 @@
-import {Component, status, useEffect, useState} from "@odoo/owl";
-import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
+import {Component, onPatched, status, useEffect, useRef, useState} from "@odoo/owl";
+import {browser} from "@web/core/browser/browser";
 import {formatCurrency} from "@web/core/currency";
 import {_t} from "@web/core/l10n/translation";
 import {ConnectionLostError, RPCError} from "@web/core/network/rpc";
@@ -9,11 +9,14 @@ import {useService} from "@web/core/utils/hooks";
 import {useDebounced} from "@web/core/utils/timing";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
 
+import {QuestionDialog} from "../back_closes/back_closes";
 import {PaymentRow} from "./payment_row";
 
 const NOTIFICATION = "invoice_payments_ext/changed";
 // Several steps of one charge notify within moments: one reading shows them all.
 const REFRESH_DELAY = 300;
+// The older ones are folded under their number.
+const MAX_ROWS = 8;
 
 /**
  * The Payments section of an invoice's form.
@@ -32,8 +35,12 @@ export class PaymentsSection extends Component {
         this.dialog = useService("dialog");
         this.orm = useService("orm");
         this.keepLast = new KeepLast();
-        this.state = useState({section: null, isRunning: false});
+        this.root = useRef("root");
+        this.state = useState({section: null, isRunning: false, isUnfolded: false});
         this.resId = false;
+        // Where the focus goes once a dialog is closed: see `returnFocus`.
+        this.focusOn = "";
+        onPatched(() => this.returnFocus());
 
         const refresh = useDebounced(() => this.refresh(), REFRESH_DELAY);
         const onChanged = ({move_id}) => {
@@ -83,6 +90,7 @@ export class PaymentsSection extends Component {
         if (isOpening) {
             this.resId = resId;
             this.state.section = null;
+            this.state.isUnfolded = false;
         }
         await this.read();
         if (isOpening && this.state.section.needs_resolving) {
@@ -135,13 +143,45 @@ export class PaymentsSection extends Component {
         }
     }
 
+    // === FOCUS === //
+
+    /**
+     * Focus the button that opened a dialog, which is closed now, or the menu of its row.
+     *
+     * The row may have been made anew, or its button be gone with the action.
+     */
+    returnFocus() {
+        const isLost = !document.activeElement || document.activeElement === document.body;
+        if (!this.focusOn || !isLost || document.querySelector(".modal")) {
+            return;
+        }
+        for (const selector of this.focusOn.split("|")) {
+            const element = this.root.el?.querySelector(selector);
+            if (element && !element.disabled) {
+                element.focus();
+                return;
+            }
+        }
+    }
+
+    /**
+     * @param {String} selectors the elements to focus, the first that is there
+     */
+    async closeDialog(selectors) {
+        this.focusOn = selectors;
+        this.returnFocus();
+        await this.refresh();
+        this.returnFocus();
+    }
+
     // === ACTING === //
 
     createPayment() {
         return this.execute(
             "account.move",
             "action_create_payment",
-            this.props.record.resId
+            this.props.record.resId,
+            ".o_payments_create_button|#o_payments_title"
         );
     }
 
@@ -150,16 +190,22 @@ export class PaymentsSection extends Component {
      * @param {Object} rowAction one of the row's `actions`
      */
     runRowAction(row, rowAction) {
+        const focusOn = [
+            `[data-row="${row.id}"] [data-action="${rowAction.name}"]`,
+            `[data-row="${row.id}"] .o_payment_menu button`,
+            "#o_payments_title",
+        ].join("|");
         const execute = () =>
-            this.execute(rowAction.model, rowAction.method, rowAction.id);
+            this.execute(rowAction.model, rowAction.method, rowAction.id, focusOn);
         const confirmation = this.getConfirmation(row, rowAction);
         if (confirmation) {
-            this.dialog.add(ConfirmationDialog, {
+            this.dialog.add(QuestionDialog, {
                 ...confirmation,
                 confirmLabel: confirmation.confirmLabel || rowAction.label,
                 confirm: execute,
                 cancel: () => {
-                    // Makes the dialog show its cancel button.
+                    this.focusOn = focusOn;
+                    browser.setTimeout(() => this.returnFocus());
                 },
             });
             return;
@@ -175,12 +221,13 @@ export class PaymentsSection extends Component {
             this.execute(
                 "account.move",
                 collectionAction.method,
-                this.props.record.resId
+                this.props.record.resId,
+                `.o_payments_collection [data-action="${collectionAction.name}"]`
             );
         if (!collectionAction.confirmation) {
             return execute();
         }
-        this.dialog.add(ConfirmationDialog, {
+        this.dialog.add(QuestionDialog, {
             title: _t("Collect now"),
             body: _t(
                 "%s is collected now: credit first, the rest from the saved payment method.",
@@ -199,7 +246,10 @@ export class PaymentsSection extends Component {
      */
     getConfirmation(row, rowAction) {
         const values = {
-            amount: formatCurrency(row.amount, row.currency_id),
+            amount: formatCurrency(
+                row.amount,
+                row.currency_id || this.state.section.currency_id
+            ),
             method: row.method,
         };
         if (rowAction.name === "capture") {
@@ -230,6 +280,36 @@ export class PaymentsSection extends Component {
                 ),
             };
         }
+        if (rowAction.name === "approve") {
+            return {
+                title: _t("Approve it"),
+                body: _t("%(amount)s: it is carried out at once.", values),
+            };
+        }
+        if (rowAction.name === "withdraw") {
+            return {
+                title: _t("Withdraw the request"),
+                body: _t("%(amount)s: nothing is carried out.", values),
+            };
+        }
+        if (rowAction.name === "keep") {
+            return {
+                title: _t("Move to the credit balance"),
+                body: _t(
+                    "%s is kept as credit of the customer, for later invoices. It can be moved back.",
+                    formatCurrency(row.amount_unallocated, row.currency_id)
+                ),
+            };
+        }
+        if (rowAction.name === "unmatch") {
+            return {
+                title: _t("Unreconcile"),
+                body: _t(
+                    "%s does not pay this invoice any more. It stays open on the account of the customer.",
+                    this.formatAmount(row.amount_applied)
+                ),
+            };
+        }
         if (rowAction.name === "undo_write_off") {
             return {
                 title: _t("Undo the write-off"),
@@ -247,8 +327,9 @@ export class PaymentsSection extends Component {
      * @param {String} model
      * @param {String} method
      * @param {Number|Number[]} id
+     * @param {String} focusOn where the focus is afterwards; see `closeDialog`
      */
-    async execute(model, method, id) {
+    async execute(model, method, id, focusOn) {
         if (this.state.isRunning) {
             return;
         }
@@ -259,13 +340,15 @@ export class PaymentsSection extends Component {
             }
             const action = await this.orm.call(model, method, [[id].flat()]);
             if (action?.type === "ir.actions.act_window") {
-                await this.action.doAction(action, {onClose: () => this.refresh()});
+                await this.action.doAction(action, {
+                    onClose: () => this.closeDialog(focusOn),
+                });
                 return;
             }
             if (action?.type) {
                 await this.action.doAction(action);
             }
-            await this.refresh();
+            await this.closeDialog(focusOn);
         } catch (error) {
             if (error instanceof RPCError) {
                 // The record may have changed since it was read.
@@ -288,6 +371,30 @@ export class PaymentsSection extends Component {
             (applied, row) => applied + row.amount_applied,
             0
         );
+    }
+
+    get rows() {
+        const {rows} = this.state.section;
+        return this.state.isUnfolded ? rows : rows.slice(0, MAX_ROWS);
+    }
+
+    get foldedLabel() {
+        return _t("Show %s more", this.state.section.rows.length - MAX_ROWS);
+    }
+
+    get isFolded() {
+        return !this.state.isUnfolded && this.state.section.rows.length > MAX_ROWS;
+    }
+
+    /**
+     * What the rows take off the total; nothing is never shown with a sign.
+     */
+    get appliedLabel() {
+        const label = this.formatAmount(Math.abs(this.amountApplied));
+        if (label === this.formatAmount(0)) {
+            return label;
+        }
+        return this.amountApplied > 0 ? `− ${label}` : `+ ${label}`;
     }
 
     formatAmount(amount) {

@@ -1,0 +1,72 @@
+import {onMounted, onWillUnmount} from "@odoo/owl";
+import {browser} from "@web/core/browser/browser";
+import {patch} from "@web/core/utils/patch";
+import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
+import {ActionDialog} from "@web/webclient/actions/action_dialog";
+
+// The dialogs of this addon.
+const OUR_DIALOGS = /^(account\.(payment|credit|write|collection)|payment\.attempt)\./;
+
+let lastId = 0;
+// The entries of the browser's history that are being taken away after a dialog closed.
+let leaving = 0;
+// The dialogs that are open, the topmost last.
+const open = [];
+
+function onPopState(ev) {
+    if (leaving) {
+        leaving -= 1;
+        ev.stopImmediatePropagation();
+        return;
+    }
+    const top = open.at(-1);
+    if (top && browser.history.state?.dialogId !== top.id) {
+        // Odoo would load the page behind the dialog again.
+        ev.stopImmediatePropagation();
+        top.isLeft = true;
+        top.close();
+    }
+}
+// Odoo's router listens as well: this one comes first.
+browser.addEventListener("popstate", onPopState, {capture: true});
+
+/**
+ * Let the browser's Back button close a dialog, and stay on the page behind it.
+ *
+ * @param {Function} close
+ */
+export function useBackCloses(close) {
+    const entry = {id: (lastId += 1), close, isLeft: false};
+    onMounted(() => {
+        open.push(entry);
+        const state = {...browser.history.state, dialogId: entry.id};
+        browser.history.pushState(state, "", browser.location.href);
+    });
+    onWillUnmount(() => {
+        open.splice(open.indexOf(entry), 1);
+        // Another page may have come in its place, which Back leads to.
+        if (!entry.isLeft && browser.history.state?.dialogId === entry.id) {
+            leaving += 1;
+            browser.history.back();
+        }
+    });
+}
+
+patch(ActionDialog.prototype, {
+    setup() {
+        super.setup();
+        if (OUR_DIALOGS.test(this.props.actionProps?.resModel || "")) {
+            useBackCloses(() => this.dismiss());
+        }
+    },
+});
+
+/**
+ * A question that Back answers with no.
+ */
+export class QuestionDialog extends ConfirmationDialog {
+    setup() {
+        super.setup();
+        useBackCloses(() => this._cancel());
+    }
+}
