@@ -34,6 +34,7 @@ from .core import (
     test_refusals,
     test_rights,
     test_rooms,
+    test_tasks,
     test_who_may_write,
 )
 from .credit import (

@@ -98,7 +98,21 @@ class AccountPaymentCreate(models.TransientModel):
         string="Send receipt", help="Send the receipt to the customer by e-mail."
     )
 
+    tell_customer = fields.Boolean(
+        string="Tell the customer",
+        compute="_compute_tell_customer",
+        store=True,
+        readonly=False,
+        help="Send the customer the receipt, or the news that it was declined, by "
+        "e-mail.",
+    )
+
     # === COMPUTE METHODS === #
+
+    @api.depends("company_id")
+    def _compute_tell_customer(self):
+        for dialog in self:
+            dialog.tell_customer = dialog.company_id.sudo().payment_tell_customer
 
     @api.depends("move_id")
     def _compute_amounts(self):
@@ -394,12 +408,20 @@ class AccountPaymentCreate(models.TransientModel):
             raise UserError(self.env._("Choose a saved payment method to charge."))
         token_id = int(self.method)
         if self.issue:
-            attempt = invoice.issue_and_charge(token_id, idempotency_key=key)
+            attempt = invoice.issue_and_charge(
+                token_id, notify=self.tell_customer, idempotency_key=key
+            )
         elif self.retried_transaction_id:
-            attempt = self.retried_transaction_id.retry(token_id, idempotency_key=key)
+            attempt = self.retried_transaction_id.retry(
+                token_id, notify=self.tell_customer, idempotency_key=key
+            )
         else:
             attempt = invoice.charge(
-                token_id, amount=self.amount, memo=self.memo, idempotency_key=key
+                token_id,
+                amount=self.amount,
+                memo=self.memo,
+                notify=self.tell_customer,
+                idempotency_key=key,
             )
         if not attempt:
             return prepare_notification(

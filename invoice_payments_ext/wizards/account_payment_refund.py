@@ -28,6 +28,14 @@ class AccountPaymentRefund(models.TransientModel):
     reason = fields.Char(help="Kept with the refund. The customer does not see it.")
     reason_picks = fields.Json(compute="_compute_reason_picks")
 
+    notify = fields.Boolean(
+        string="Tell the customer",
+        compute="_compute_notify",
+        store=True,
+        readonly=False,
+        help="Send the customer the receipt of the refund by e-mail.",
+    )
+
     original_label = fields.Char(compute="_compute_original")
     original_blocked_reason = fields.Char(compute="_compute_original")
     to = fields.Selection(
@@ -98,6 +106,13 @@ class AccountPaymentRefund(models.TransientModel):
 
             dialog.waiting_amount = (
                 payment._get_waiting_amount("refund") if payment else 0.0
+            )
+
+    @api.depends("payment_id", "to")
+    def _compute_notify(self):
+        for dialog in self:
+            dialog.notify = (
+                dialog.to != "credit" and dialog.company_id.sudo().payment_tell_customer
             )
 
     @api.depends("payment_id")
@@ -329,6 +344,7 @@ class AccountPaymentRefund(models.TransientModel):
             reference=self.reference if is_outside else None,
             invoice_id=None if credit_note else self.invoice_id.id,
             credit_note_id=credit_note.id,
+            notify=self.notify,
             idempotency_key=self.idempotency_key,
         )
         return self.payment_id._get_refund_notification(result)

@@ -6,7 +6,7 @@ from ..tools import format_preview, prepare_notification
 
 
 class AccountPaymentUndoRecording(models.TransientModel):
-    """The dialog that takes the record of a payment back; the work is behind the door."""
+    """The dialog that takes a recorded payment back; the work is behind the door."""
 
     _name = "account.payment.undo.recording"
     _inherit = "payment.dialog.mixin"

@@ -2,7 +2,6 @@
 
 import re
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from .person import NARROW, WIDE, Person
@@ -52,18 +51,6 @@ class Member(Person):
         self.pay_button.click()
 
     # === LOOKING === #
-
-    def find_barriers(self, selector):
-        """Return the barriers that axe-core finds in a part of the page.
-
-        :return: Serious and critical findings, each with the elements.
-        """
-        results = Axe().run(self.page, context=selector)
-        return [
-            (finding["id"], [node["html"] for node in finding["nodes"]])
-            for finding in results.response["violations"]
-            if finding["impact"] in ("serious", "critical")
-        ]
 
     def keep_screen(self, name):
         """Keep the screen, which must not scroll sideways."""

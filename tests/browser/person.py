@@ -1,5 +1,6 @@
 """A person at work in a browser: one page, whose errors are noted."""
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 # Odoo's Debian package lacks this script of another addon.
@@ -38,6 +39,22 @@ class Person:
         """Return, and forget, the errors that the browser told of."""
         errors, self.errors = self.errors, []
         return errors
+
+    # === LOOKING === #
+
+    def find_barriers(self, selector):
+        """Return the barriers that axe-core finds in a part of the page.
+
+        :return: Serious and critical findings, each with the elements.
+        """
+        results = Axe().run(self.page, context=selector)
+        return [
+            (finding["id"], [node["html"] for node in finding["nodes"]])
+            for finding in results.response["violations"]
+            if finding["impact"] in ("serious", "critical")
+        ]
+
+    # === THE PAGE === #
 
     def close(self):
         self.context.close()

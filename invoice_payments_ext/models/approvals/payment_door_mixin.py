@@ -90,8 +90,8 @@ class PaymentDoorMixin(models.AbstractModel):
             if currency.is_zero(offered):
                 raise UserError(
                     self.env._(
-                        "All of the %(label)s, %(waiting)s, waits for approval already. "
-                        "Have that decided on or withdrawn first.",
+                        "All of the %(label)s, %(waiting)s, waits for approval "
+                        "already. Have that decided on or withdrawn first.",
                         **values,
                     )
                 )

@@ -93,6 +93,12 @@ class PaymentTransaction(models.Model):
         help="The failed attempt that this one repeats.",
     )
     memo = fields.Char(readonly=True, copy=False)
+    is_customer_untold = fields.Boolean(
+        string="Customer not told",
+        readonly=True,
+        copy=False,
+        help="Whether whoever started it chose that the customer is sent no mail.",
+    )
 
     _one_in_flight_per_invoice = models.UniqueIndex(
         "(charge_invoice_id) WHERE holds_invoice",

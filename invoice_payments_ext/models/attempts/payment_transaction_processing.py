@@ -30,6 +30,7 @@ AFTER_PROCESSING_METHODS = (
     "_return_unpaid_credit",
     "_try_to_spend_credit",
     "_note_customer_mail",
+    "_end_settled_tasks",
 )
 
 # Where a provider's module leaves something out of a request, by its code: the method

@@ -173,4 +173,6 @@ class PaymentTransaction(models.Model):
                 ].may_hold_invoice
             )
         ).holds_invoice = False
+        if target_state in ("cancel", "error"):
+            transactions._end_settled_tasks()
         return transactions

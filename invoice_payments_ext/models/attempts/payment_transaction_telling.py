@@ -4,6 +4,8 @@ import psycopg2
 
 from odoo import models
 
+from ..states import OUTCOMES
+
 _logger = logging.getLogger(__name__)
 
 
@@ -37,6 +39,7 @@ class PaymentTransaction(models.Model):
                 payment=payment._get_html_link(),
                 excess=self.currency_id.format(excess),
             ),
+            payment.move_id,
         )
 
     def _warn_not_settled(self, message):
@@ -56,6 +59,7 @@ class PaymentTransaction(models.Model):
                     amount=self.currency_id.format(abs(self.amount)),
                     message=message,
                 ),
+                self,
             )
 
     def _tell_fault(self, error):
@@ -80,16 +84,23 @@ class PaymentTransaction(models.Model):
                         error=error,
                         outcome=self._get_outcome_label(),
                     ),
+                    self,
                 )
         except psycopg2.Error:
             raise
         except Exception:  # noqa: BLE001, pylint: disable=broad-except
             _logger.exception("Nobody could be told of %s", self.reference)
 
-    def _schedule_payment_activity(self, record, summary, note):
+    def _schedule_payment_activity(self, record, summary, note, cause=None):
         """Give the person in charge of an invoice or a payment a task, once.
 
         Somebody who has no right to payments could not do it: an administrator gets it.
+
+        :param recordset record: The invoice or the payment.
+        :param str summary: The task, in a few words.
+        :param str note: What it is about, in sentences.
+        :param recordset cause: The entry, or the attempt, whose end is that of the
+                                task; see `mail.activity`.
         """
         if record.activity_ids.filtered(
             lambda activity: (
@@ -108,7 +119,35 @@ class PaymentTransaction(models.Model):
             summary=summary,
             note=note,
             user_id=responsible.id,
+            **_get_cause_values(cause),
         )
+
+    def _end_settled_tasks(self):
+        """End the tasks about these attempts that are booked, or came to nothing."""
+        settled = self.filtered(
+            lambda tx: (
+                tx.is_post_processed
+                if tx.state == "done"
+                else OUTCOMES[tx.outcome].is_final
+            )
+        )
+        # In superuser mode: they may be another person's tasks.
+        tasks_sudo = (
+            self.env["mail.activity"]
+            .sudo()
+            .search([("payment_cause_transaction_id", "in", settled.ids)])
+        )
+        if tasks_sudo:
+            tasks_sudo.action_feedback()
+
+
+def _get_cause_values(cause):
+    """Return the values of a task that name its cause, if it has one."""
+    if not cause:
+        return {}
+    is_entry = cause._name == "account.move"
+    name = "payment_cause_move_id" if is_entry else "payment_cause_transaction_id"
+    return {name: cause.id}
 
 
 def _may_act(user):

@@ -13,6 +13,7 @@ CHARGE = Door(
     check="_check_charge",
     work="_prepare_charge",
     complete="_complete_charge",
+    optional=("notify",),
 )
 
 ISSUE_AND_CHARGE = Door(
@@ -22,6 +23,7 @@ ISSUE_AND_CHARGE = Door(
     check="_check_issue_and_charge",
     work="_issue_and_prepare_charge",
     complete="_complete_charge",
+    optional=("notify",),
 )
 
 # The methods that lock, before a draft is issued, the records that may pay it.
@@ -58,7 +60,9 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS - DOORS === #
 
-    def charge(self, token_id, amount=None, memo=None, idempotency_key=None):
+    def charge(
+        self, token_id, amount=None, memo=None, notify=None, idempotency_key=None
+    ):
         """Charge a saved payment method of the customer for this invoice.
 
         The attempt is committed before the gateway is called, its answer before it is
@@ -72,6 +76,8 @@ class AccountMove(models.Model):
                              amount, or the discounted one of an early-payment
                              discount).
         :param str memo: A memo for the payment.
+        :param bool notify: Whether the customer is told of the outcome by mail; as the
+                            company's setting says if not given.
         :param str idempotency_key: A text that makes this request unique: called again
                                     with it, the first attempt goes on and is returned.
         :return: The attempt.
@@ -81,10 +87,15 @@ class AccountMove(models.Model):
         :raise AccessError: If the user has no right to charge.
         """
         return self._pass(
-            CHARGE, idempotency_key, token_id=token_id, amount=amount, memo=memo
+            CHARGE,
+            idempotency_key,
+            token_id=token_id,
+            amount=amount,
+            memo=memo,
+            notify=notify,
         )
 
-    def issue_and_charge(self, token_id=None, idempotency_key=None):
+    def issue_and_charge(self, token_id=None, notify=None, idempotency_key=None):
         """Issue this draft invoice and charge it. Commits, as :meth:`charge`.
 
         The amount that the customer's credit balance pays at issue is not charged.
@@ -94,6 +105,7 @@ class AccountMove(models.Model):
 
         :param int token_id: The saved payment method; the customer's default if not
                              given.
+        :param bool notify: See :meth:`charge`.
         :param str idempotency_key: See :meth:`charge`.
         :return: The attempt; none if the credit balance paid all of it.
         :rtype: payment.transaction
@@ -101,7 +113,9 @@ class AccountMove(models.Model):
                           no saved method, or the method cannot be charged.
         :raise AccessError: If the user has no right to charge.
         """
-        return self._pass(ISSUE_AND_CHARGE, idempotency_key, token_id=token_id)
+        return self._pass(
+            ISSUE_AND_CHARGE, idempotency_key, token_id=token_id, notify=notify
+        )
 
     # === BUSINESS METHODS - CHARGING === #
 
@@ -118,7 +132,7 @@ class AccountMove(models.Model):
     def _get_amount_to_charge(self, **_arguments):
         return self._get_default_payment_amount()
 
-    def _check_charge(self, token_id, amount, memo=None):
+    def _check_charge(self, token_id, amount, memo=None, notify=None):
         """Check a charge, on a locked invoice; see :meth:`charge`."""
         token = self._get_token_to_charge(token_id)
         self._check_collectable()
@@ -126,11 +140,11 @@ class AccountMove(models.Model):
         self._check_payment_amount(amount)
         self._check_token(token, amount)
 
-    def _check_issue_and_charge(self, token_id):
+    def _check_issue_and_charge(self, token_id, notify=None):
         """Check an issue with its charge, on a locked draft."""
         self._check_issuable(self._get_token_to_charge(token_id))
 
-    def _issue_and_prepare_charge(self, token_id):
+    def _issue_and_prepare_charge(self, token_id, notify):
         """Issue this draft and prepare the charge of the amount that remains.
 
         :return: The attempt; none if the credit balance paid all of it.
@@ -142,11 +156,12 @@ class AccountMove(models.Model):
             return self.env["payment.transaction"]
         amount = self._get_default_payment_amount()
         self._check_charge(token.id, amount)
-        return self._prepare_charge(token.id, amount)
+        return self._prepare_charge(token.id, amount, notify=notify)
 
-    def _prepare_charge(self, token_id, amount, memo=None, retried=None):
+    def _prepare_charge(self, token_id, amount, memo=None, retried=None, notify=True):
         """Create the attempt that was checked, on a locked invoice.
 
+        :param bool notify: Whether the customer is told; none for the company's choice.
         :return: The attempt.
         :rtype: payment.transaction
         """
@@ -155,7 +170,12 @@ class AccountMove(models.Model):
         attempt_sudo = (
             self.env["payment.transaction"]
             .sudo()  # The staff may charge, but not write transactions as they like.
-            .create(self._prepare_charge_vals(token, amount, memo, retried))
+            .create(
+                {
+                    **self._prepare_charge_vals(token, amount, memo, retried),
+                    "is_customer_untold": not self.company_id._tells_customer(notify),
+                }
+            )
         )
         attempt_sudo.with_context(payment_backend_action=True)._log_sent_message()
         return attempt_sudo.sudo(False)

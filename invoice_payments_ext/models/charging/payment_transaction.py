@@ -37,7 +37,7 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - DOORS === #
 
-    def retry(self, token_id=None, idempotency_key=None):
+    def retry(self, token_id=None, notify=None, idempotency_key=None):
         """Repeat a declined, failed or canceled attempt.
 
         The new attempt is for the lesser of this attempt's amount and the chargeable
@@ -45,6 +45,7 @@ class PaymentTransaction(models.Model):
         `charge`.
 
         :param int token_id: The saved method; this attempt's own if not given.
+        :param bool notify: See `account.move.charge`.
         :param str idempotency_key: See `account.move.charge`.
         :return: The new attempt.
         :rtype: payment.transaction
@@ -52,7 +53,7 @@ class PaymentTransaction(models.Model):
                           the invoice, or the method cannot be charged.
         :raise AccessError: If the user has no right to charge.
         """
-        return self._pass(RETRY, idempotency_key, token_id=token_id)
+        return self._pass(RETRY, idempotency_key, token_id=token_id, notify=notify)
 
     # === BUSINESS METHODS - STEPS OF DOORS === #
 
@@ -60,7 +61,7 @@ class PaymentTransaction(models.Model):
         """Lock the invoice of this attempt; see :meth:`retry`."""
         self._get_attempt_invoices()._lock_for_payment()
 
-    def _check_retry(self, token_id):
+    def _check_retry(self, token_id, notify=None):
         """Check that this attempt can be repeated, on a locked invoice."""
         invoice = self._get_attempt_invoices()
         if len(invoice) != 1:
@@ -75,11 +76,12 @@ class PaymentTransaction(models.Model):
             raise UserError(reason)
         invoice._check_charge(token_id or self.token_id.id, amount)
 
-    def _prepare_retry(self, token_id):
+    def _prepare_retry(self, token_id, notify):
         """Create the attempt that repeats this one, on a locked invoice."""
         invoice = self._get_attempt_invoices()
         return invoice._prepare_charge(
             token_id or self.token_id.id,
             invoice._get_retry_amount(self),
             retried=self,
+            notify=notify,
         )

@@ -133,4 +133,5 @@ class AccountCollection(models.Model):
             summary=summary,
             note=note,
             user_id=reversals._get_responsible(self.move_id).id,
+            payment_cause_move_id=self.move_id.id,
         )

@@ -1,3 +1,4 @@
+from . import mail_activity
 from . import payment_dialog_mixin
 from . import payment_door_mixin
 from . import payment_lock_mixin
@@ -11,6 +12,7 @@ from . import account_move_amounts
 from . import account_move_journals
 from . import account_move_line
 from . import account_move_rights
+from . import account_move_tasks
 from . import account_partial_reconcile
 from . import account_payment
 from . import payment_token

@@ -29,6 +29,7 @@ AFTER_CHANGE = (
     "_enter_credit_lines",
     "_recheck_promises",
     "_follow_collection_change",
+    "_end_unposted_tasks",
 )
 
 # The rooms act around the posting of entries: each is a context manager.

@@ -12,6 +12,7 @@ AFTER_MATCHING = (
     "_offer_taken_back_by_bank",
     "_recheck_promises",
     "_follow_matching",
+    "_end_matched_tasks",
 )
 # And on the entries whose matching was undone.
 AFTER_UNMATCHING = ("_recheck_promises", "_follow_unmatching")

@@ -55,6 +55,10 @@ def read_truth(_argument, value):
     return value
 
 
+def read_choice(argument, value):
+    return None if value is None else read_truth(argument, value)
+
+
 def read_text(_argument, value):
     if value is None or value is False:
         return None
@@ -101,6 +105,7 @@ def read_rows(_argument, value):
 
 NUMBER = Kind(read_number, _lt("%(field)s must be a number, not %(value)s."))
 TRUTH = Kind(read_truth, _lt("%(field)s must be true or false, not %(value)s."))
+CHOICE = Kind(read_choice, TRUTH.refusal)
 TEXT = Kind(read_text, _lt("%(field)s must be a text of characters, not %(value)s."))
 DATE = Kind(read_date, _lt("%(field)s: %(value)s is not a date such as 2026-12-31."))
 ID = Kind(read_id, _lt("%(field)s must be given by its id, not as %(value)s."))
@@ -133,7 +138,7 @@ ARGUMENTS = {
     "memo": Argument(TEXT, _lt("The memo")),
     "note": Argument(TEXT, _lt("The internal note")),
     "notice_days": Argument(NUMBER, _lt("The days of notice")),
-    "notify": Argument(TRUTH, _lt("Whether the customer is told")),
+    "notify": Argument(CHOICE, _lt("Whether the customer is told")),
     "on": Argument(TRUTH, _lt("Whether it is on")),
     "plan_id": Argument(ID, _lt("The plan"), "account.collection.plan"),
     "parts": Argument(ROWS, _lt("The parts")),

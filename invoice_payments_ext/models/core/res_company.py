@@ -3,6 +3,8 @@ from zoneinfo import ZoneInfo
 
 from odoo import fields, models
 
+from ...tools import SELDOM_READ
+
 # The work of rooms around a change of a company: each is a context manager.
 AROUND_COMPANY_CHANGE = ("_changing_credit_settings", "_changing_approval_limit")
 
@@ -26,6 +28,15 @@ class ResCompany(models.Model):
 
     _inherit = "res.company"
 
+    payment_tell_customer = fields.Boolean(
+        prefetch=SELDOM_READ,
+        string="Tell the Customer",
+        default=True,
+        tracking=True,
+        help="Whether customers are mailed when the staff charges, retries or refunds. "
+        "It can be chosen otherwise each time.",
+    )
+
     # === CRUD METHODS === #
 
     def write(self, vals):
@@ -42,6 +53,15 @@ class ResCompany(models.Model):
         return [*names, *SHARED_WITH_BRANCHES]
 
     # === GETTERS === #
+
+    def _tells_customer(self, notify):
+        """Tell if the customer is mailed about a payment that the staff starts.
+
+        :param bool notify: The choice of the person; none for that of the company.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.sudo().payment_tell_customer if notify is None else notify
 
     def _get_own_zone(self):
         """Return the time zone of this company: that of its contact.

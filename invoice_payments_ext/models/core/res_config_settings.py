@@ -82,6 +82,9 @@ class ResConfigSettings(models.TransientModel):
     promise_max_days = fields.Integer(
         related="company_id.promise_max_days", readonly=False
     )
+    payment_tell_customer = fields.Boolean(
+        related="company_id.payment_tell_customer", readonly=False
+    )
     payment_receipt_mail_template_id = fields.Many2one(
         related="company_id.payment_receipt_mail_template_id", readonly=False
     )

@@ -190,6 +190,7 @@ SEALED_FIELDS = {
             "payment_refund_failed_mail_template_id",
             "payment_refund_mail_template_id",
             "payment_returned_mail_template_id",
+            "payment_tell_customer",
             "portal_address_attempts",
             "portal_amount_choice",
             "portal_attempt_wait",

@@ -243,6 +243,7 @@ class AccountPayment(models.Model):
                     customer=payment.partner_id.display_name,
                 ),
                 user_id=self.env.uid,
+                payment_cause_move_id=payment.move_id.id,
             )
 
     def _lock_credit_balances(self):

@@ -182,6 +182,7 @@ class PaymentTransaction(models.Model):
                 reference=self.reference,
                 reason=reason,
             ),
+            self.invoice_ids[:1],
         )
 
     @api.model

@@ -20,7 +20,7 @@ TEMPLATE_FIELDS = {
     "refund_failed": "payment_refund_failed_mail_template_id",
 }
 
-# How often a customer is told that payments of an invoice are declined.
+# How often a customer is told that payments are declined.
 DECLINED_MAIL_DELAY = timedelta(days=1)
 
 
@@ -65,7 +65,10 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         kind = self._get_customer_mail_kind()
-        if not kind or kind == self.customer_mail:
+        untold = self.is_customer_untold or (
+            not self._is_refund() and self.source_transaction_id.is_customer_untold
+        )
+        if untold or not kind or kind == self.customer_mail:
             return
         is_due = bool(self._get_customer_mail_template(kind))
         self.write({"customer_mail": kind, "customer_mail_due": is_due})
@@ -187,20 +190,28 @@ class PaymentTransaction(models.Model):
         return self.payment_id.state in POSTED_STATES
 
     def _is_told_of_decline(self):
-        """Tell if the customer was told of a decline on these invoices in the last day.
+        """Tell if the customer was told of a decline in the last day.
 
-        Who tries again and again would make the customer a mail each time.
+        Who tries again and again, or has several invoices in a run, would get a mail
+        each time.
         """
-        told_since = fields.Datetime.now() - DECLINED_MAIL_DELAY
-        told = self._get_mail_invoices().transaction_ids.filtered(
-            lambda tx: (
-                tx.customer_mail == "declined"
-                and tx.customer_mail_date
-                and tx.customer_mail_date > told_since
+        if self.customer_mail != "declined":
+            return False
+        customer = self._get_mail_recipients().commercial_partner_id
+        return bool(
+            self.search_count(
+                [
+                    ("customer_mail", "=", "declined"),
+                    (
+                        "customer_mail_date",
+                        ">",
+                        fields.Datetime.now() - DECLINED_MAIL_DELAY,
+                    ),
+                    ("partner_id.commercial_partner_id", "in", customer.ids),
+                    ("company_id", "=", self.company_id.id),
+                ],
+                limit=1,
             )
-        )
-        return self.customer_mail == "declined" and not (
-            self._get_mail_invoices() - told.invoice_ids
         )
 
     def _attach_invoices(self, mail):

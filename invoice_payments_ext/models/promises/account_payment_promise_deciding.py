@@ -170,6 +170,7 @@ class AccountPaymentPromise(models.Model):
                 summary=self.env._("Promise to pay broken"),
                 note=self._get_words_for("broken", facts),
                 user_id=reversals._get_responsible(invoice, self.user_id).id,
+                payment_cause_move_id=invoice.id,
             )
 
     # === GETTERS === #

@@ -35,6 +35,7 @@ REFUND = Door(
     work="_carry_out_refund",
     complete="_complete_refund",
     approval="refund",
+    optional=("notify",),
 )
 
 
@@ -170,6 +171,7 @@ class AccountPayment(models.Model):
         reference=None,
         invoice_id=None,
         credit_note_id=None,
+        notify=None,
         idempotency_key=None,
     ):
         """Give money of this payment back to the customer.
@@ -196,6 +198,9 @@ class AccountPayment(models.Model):
                                allocated to last if not given.
         :param int credit_note_id: An open credit note of an invoice that this payment
                                    paid: the refund pays it out.
+        :param bool notify: Whether the customer is told by mail. If not given, it is as
+                            the company's setting says through the gateway, and not
+                            done outside.
         :param str idempotency_key: See `account.move.charge`.
         :return: The refund; while it is not booked, the attempt to refund; a request
                  where a second person is needed.
@@ -216,6 +221,7 @@ class AccountPayment(models.Model):
             reference=reference,
             invoice_id=invoice_id,
             credit_note_id=credit_note_id,
+            notify=notify,
         )
 
     # === BUSINESS METHODS - STEPS === #
@@ -235,6 +241,7 @@ class AccountPayment(models.Model):
         reason,
         invoice_id,
         credit_note_id,
+        notify=None,
         **outside_values,
     ):
         """Prepare or book a refund that was checked, on a locked payment."""
@@ -246,7 +253,13 @@ class AccountPayment(models.Model):
         }
         work = REFUND_TARGETS[to].work
         reason = (reason or "").strip() or self.env._("Refund of %s", self.name)
-        return getattr(self, work)(amount, reason, outside_values, **undone)
+        result = getattr(self, work)(amount, reason, outside_values, **undone)
+        if result._name == "payment.transaction":
+            told = self.company_id._tells_customer(notify)
+            result.sudo().is_customer_untold = not told
+        elif notify:
+            result._send_receipt()
+        return result
 
     def _refund_to_original(self, amount, reason, _outside_values, **undone):
         """Prepare a refund through the gateway."""

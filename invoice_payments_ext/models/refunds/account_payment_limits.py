@@ -17,7 +17,15 @@ class AccountPayment(models.Model):
     # === CHECK METHODS === #
 
     def _check_refund(
-        self, amount, to, reduce_bill, reason, invoice_id, credit_note_id, **values
+        self,
+        amount,
+        to,
+        reduce_bill,
+        reason,
+        invoice_id,
+        credit_note_id,
+        notify=None,
+        **values,
     ):
         """Check a refund, on a locked payment; see :meth:`refund`.
 

@@ -45,6 +45,7 @@ class PaymentTransaction(models.Model):
                     left=self.currency_id.format(left),
                     **values,
                 ),
+                refund.move_id,
             )
         elif self.refund_credit_payment_id and refund.refund_allocation_ids:
             self._schedule_payment_activity(
@@ -87,6 +88,7 @@ class PaymentTransaction(models.Model):
                 reference=self.reference,
                 reason=self.state_message or "",
             ),
+            self.refund_credit_note_id,
         )
 
     def _get_refunded_record(self):

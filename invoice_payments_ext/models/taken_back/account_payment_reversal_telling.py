@@ -51,6 +51,7 @@ class AccountPaymentReversal(models.Model):
                     payment=self.payment_id._get_html_link(),
                     name=self._get_html_link(),
                 ),
+                cause=self.invoice_ids[:1],
             )
             for name in AFTER_LOST:
                 getattr(self, name)()
@@ -70,8 +71,11 @@ class AccountPaymentReversal(models.Model):
             ),
         )
 
-    def _schedule_task(self, record, summary, note, deadline=None):
-        """Give the person in charge of the payment a task."""
+    def _schedule_task(self, record, summary, note, deadline=None, cause=None):
+        """Give the person in charge of the payment a task.
+
+        :param account.move cause: The invoice that ends the task once it is paid.
+        """
         deadline = deadline or fields.Date.context_today(self)
         record.activity_schedule(
             "mail.mail_activity_data_todo",
@@ -79,6 +83,7 @@ class AccountPaymentReversal(models.Model):
             summary=summary,
             note=note,
             user_id=self._get_responsible(record).id,
+            payment_cause_move_id=cause.id if cause else False,
         )
 
     def _end_tasks(self):

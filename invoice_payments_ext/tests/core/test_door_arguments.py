@@ -23,6 +23,7 @@ BAD_VALUES = {
         10**400,
     ),
     door_arguments.TRUTH.read: ("no", "", 1, 0, None, []),
+    door_arguments.CHOICE.read: ("no", "", 1, 0, []),
     door_arguments.TEXT.read: BAD_TEXTS,
     door_arguments.DATE.read: (
         "yesterday",

@@ -10,8 +10,8 @@ MODELS = Path(__file__).parents[2] / "models"
 # Upwards it calls by the names in a table of its own, or by a hook that it declares.
 ROOMS = (
     "states core attempts saved_methods gateways charging external bills approvals "
-    "refunds credit_notes write_offs credit taken_back mistakes promises collection runs "
-    "section portal mail tie_out"
+    "refunds credit_notes write_offs credit taken_back mistakes promises collection "
+    "runs section portal mail tie_out"
 ).split()
 MAX_FILE, MAX_FUNCTION, MAX_SAME = 400, 60, 7
 

@@ -16,6 +16,7 @@ from ...models.credit.chart_accounts import (
     get_code_after,
     get_fallback_code,
 )
+from ...models.credit.chart_bad_debts import BAD_DEBTS
 from .chart_table import CHARTS
 
 DIGITS = re.compile(r"""['"]code_digits['"]: ['"](\d+)""")
@@ -104,6 +105,23 @@ class TestChartAccounts(TransactionCase):
         for chart in sorted(charts):
             with self.subTest(chart):
                 self.assertEqual(self.choose(chart), CHARTS[chart])
+
+    def test_account_of_bad_debts_in_each_chart(self):
+        """It takes a loss; where the chart has none, the company gets its own."""
+        for chart in sorted(CHARTS):
+            with self.subTest(chart):
+                parts = self.templates._get_parent_template(chart)
+                accounts, uses = self.read_chart(parts)
+                if own := self.find(BAD_DEBTS, parts, accounts):
+                    self.assertTrue(own["account_type"].startswith("expense"))
+                    self.assertNotIn(own["id"], uses)
+        company = self.env["res.company"].create({"name": "Without bad debts"})
+        self.templates.try_loading("generic_coa", company, install_demo=False)
+        account = company.write_off_account_id
+        self.assertEqual(account.account_type, "expense")
+        self.assertEqual(account.name, "Bad Debts")
+        company._set_write_off_accounts()
+        self.assertEqual(company.write_off_account_id, account)
 
     def test_code_after_another_one(self):
         for code, taken, is_sub, expected in (

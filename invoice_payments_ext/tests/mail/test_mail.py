@@ -209,6 +209,47 @@ class TestMail(InvoicePaymentsCommon):
             mail.body_html,
         )
 
+    def test_customer_is_told_as_it_was_chosen(self):
+        """The staff chooses for each charge, retry and refund; else the company."""
+        company = self._get_company()
+        for default, chosen, is_told in (
+            (True, None, True),
+            (False, None, False),
+            (True, False, False),
+            (False, True, True),
+        ):
+            with self.subTest(default=default, chosen=chosen):
+                company.payment_tell_customer = default
+                known = self._queue()
+                declined = self._charge("error", amount=10.0, notify=chosen)
+                mails = self._queue() - known
+                self.assertEqual(bool(mails), is_told)
+                # The mail of a day before hinders no other one.
+                declined.customer_mail_date = "2026-01-01"
+                self.gateway.answers = ["done"]
+                retried = declined.with_user(self.accountant).retry(notify=chosen)
+                self._refund(retried.sudo().payment_id, "done", 5.0, notify=chosen)
+                mails = self._queue() - known - mails
+                self.assertEqual(len(mails), 2 * is_told)
+        company.payment_tell_customer = False
+        dialogs = self.env["account.payment.create"].with_user(self.accountant)
+        dialog = dialogs.create({"move_id": self.invoice.id})
+        self.assertFalse(dialog.tell_customer)
+        known = self._queue()
+        payment = self.invoice.record_external_payment(20.0)
+        payment = payment.with_user(self.supervisor)
+        payment.refund(5.0, "outside", notify=True)
+        messages = payment.sudo().refund_payment_ids.message_ids
+        self.assertTrue(messages.filtered(lambda each: each.message_type == "comment"))
+
+    def test_one_declined_mail_a_day(self):
+        self._charge("error", amount=10.0)
+        self.assertEqual(len(self._queue()), 1)
+        other = self.make_invoice()
+        other.charge(self.token.id, amount=10.0)
+        self._charge("error", amount=10.0)
+        self.assertEqual(len(self._queue()), 1)
+
     def test_declined_and_paid_since(self):
         self._charge("error")
         self.invoice.record_external_payment()

@@ -81,13 +81,13 @@ REFUND_KEYS = {
     "actions",
 }
 ACTION_KEYS = {
-    "is_quick",
     "name",
     "label",
     "model",
     "id",
     "method",
     "enabled",
+    "is_quick",
     "reason",
 }
 MAX_QUERIES = 8

@@ -504,6 +504,19 @@ class TestWriteOff(InvoicePaymentsCommon):
             },
             {True: True, False: False},
         )
+        html = self.env["ir.actions.report"]._render_qweb_html(
+            "account.report_invoice_with_payments", self.invoice.ids
+        )[0]
+        text = " ".join(html.decode().split())
+        self.assertIn("Written off on", text)
+        self.assertIn("Paid on", text)
+        self.assertNotIn("Reversed on", text)
+
+    def test_only_expense_accounts(self):
+        for kind in ("income", "income_other", "asset_current", "asset_cash"):
+            account = self.bad_debt.copy({"account_type": kind})
+            with self.subTest(kind), self.assertRefused("choose an expense account"):
+                self.invoice.write_off(reason="Insolvent", account_id=account.id)
 
     def test_row_of_a_user_of_the_lower_level(self):
         entry = self.invoice.write_off(300.0, "Insolvent")

@@ -1,4 +1,4 @@
-import {onMounted, onWillUnmount} from "@odoo/owl";
+import {onMounted, onWillUnmount, useEffect} from "@odoo/owl";
 import {browser} from "@web/core/browser/browser";
 import {patch} from "@web/core/utils/patch";
 import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
@@ -52,11 +52,27 @@ export function useBackCloses(close) {
     });
 }
 
+/**
+ * Give the topmost dialog its title as the name that a screen reader says.
+ *
+ * @param {Function} getTitle
+ */
+function useDialogName(getTitle) {
+    useEffect(
+        (title) => {
+            const dialogs = document.querySelectorAll(".modal[role=dialog]");
+            [...dialogs].at(-1)?.setAttribute("aria-label", title);
+        },
+        () => [String(getTitle() || "")]
+    );
+}
+
 patch(ActionDialog.prototype, {
     setup() {
         super.setup();
         if (OUR_DIALOGS.test(this.props.actionProps?.resModel || "")) {
             useBackCloses(() => this.dismiss());
+            useDialogName(() => this.props.title);
         }
     },
 });
@@ -68,5 +84,6 @@ export class QuestionDialog extends ConfirmationDialog {
     setup() {
         super.setup();
         useBackCloses(() => this._cancel());
+        useDialogName(() => this.props.title);
     }
 }

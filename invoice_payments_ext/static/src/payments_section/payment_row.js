@@ -203,7 +203,7 @@ export class PaymentRow extends Component {
     getTime({date, time}) {
         const moment = time && deserializeDateTime(time);
         return moment && moment.toISODate() === date
-            ? formatDateTime(moment, {showDate: false, showSeconds: false})
+            ? moment.toLocaleString({hour: "numeric", minute: "2-digit"})
             : "";
     }
 
