@@ -51,6 +51,7 @@
         "views/account_move_views.xml",
         "views/account_payment_approval_views.xml",
         "views/account_payment_kind_views.xml",
+        "views/account_payment_movement_views.xml",
         "views/account_payment_portal_templates.xml",
         "views/account_payment_promise_views.xml",
         "views/account_payment_reversal_views.xml",

@@ -19,3 +19,4 @@ from . import section
 from . import portal
 from . import mail
 from . import tie_out
+from . import movements

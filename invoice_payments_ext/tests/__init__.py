@@ -54,6 +54,7 @@ from .external import test_announced, test_beside_attempts, test_external, test_
 from .gateways import test_declines, test_expiry, test_told
 from .mail import test_mail, test_receipt
 from .mistakes import test_mistakes
+from .movements import test_movements
 from .portal import (
     test_portal_collection,
     test_portal_payment,

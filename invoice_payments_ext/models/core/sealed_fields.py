@@ -53,6 +53,7 @@ _CONFIRM = _lt("It starts as a draft: use Confirm.")
 _COMPUTED = _lt("It follows the journal items and their reconciliation.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
 
+_CHANNEL = _lt("It is kept when the payment is made.")
 _COLLECTION = _lt("Start, pause, resume or stop the collection of the invoice.")
 
 _FREE = Seal(Rule.FREE)
@@ -94,6 +95,7 @@ SEALED_FIELDS = {
         "entry_ids": Seal(Rule.NEVER, _RESET),
         "entry_line_ids": Seal(Rule.NEVER, _RESET),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
+        "payment_channel": Seal(Rule.NEVER, _CHANNEL),
         # Odoo's own.
         "move_id": Seal(Rule.ONCE, _RESET),
         "state": Seal(Rule.BUTTON, _CONFIRM),

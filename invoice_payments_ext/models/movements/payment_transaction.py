@@ -1,0 +1,101 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+from odoo.tools.sql import column_exists, create_column, table_exists
+
+# Attempts that ask for no new money.
+NO_TRIES = ("refund", "validation")
+
+
+class PaymentTransaction(models.Model):
+    """The channel of an attempt, and which try for its invoice it is."""
+
+    _name = "payment.transaction"
+    _inherit = ["payment.transaction", "payment.channel.mixin"]
+
+    attempt_number = fields.Integer(
+        string="Try",
+        compute="_compute_attempt_number",
+        store=True,
+        copy=False,
+        aggregator=None,
+        help="Which attempt for the invoice it is. A form of payment that was only "
+        "opened, a capture and a refund are none.",
+    )
+
+    # Many attempts, and few that others take up: parts that were captured.
+    _captured_idx = models.Index(
+        "(source_transaction_id) WHERE source_transaction_id IS NOT NULL "
+        "AND operation != 'refund'"
+    )
+
+    def _auto_init(self):
+        """Number the attempts of earlier versions in one statement."""
+        cr = self.env.cr
+        is_new = not column_exists(cr, self._table, "attempt_number")
+        if is_new:
+            create_column(cr, self._table, "attempt_number", "int4")
+        result = super()._auto_init()
+        if is_new:
+            cr.execute(
+                SQL(
+                    """
+                    UPDATE payment_transaction tx SET attempt_number = tried.number
+                      FROM (
+                        SELECT tx.id, row_number() OVER (
+                                   PARTITION BY rel.invoice_id ORDER BY tx.id
+                               ) AS number
+                          FROM payment_transaction tx
+                          JOIN (SELECT transaction_id, min(invoice_id) AS invoice_id
+                                  FROM account_invoice_transaction_rel
+                              GROUP BY transaction_id) rel
+                            ON rel.transaction_id = tx.id
+                         WHERE tx.outcome != 'draft' AND tx.operation NOT IN %s
+                           AND tx.source_transaction_id IS NULL
+                      ) tried
+                     WHERE tried.id = tx.id
+                    """,
+                    NO_TRIES,
+                )
+            )
+        return result
+
+    def _fill_known_channels(self):
+        """Take the channel from what earlier versions kept."""
+        cr = self.env.cr
+        in_run = SQL("false")
+        if table_exists(cr, "account_charge_run_line"):
+            in_run = SQL(
+                "id IN (SELECT transaction_id FROM account_charge_run_line "
+                "WHERE transaction_id IS NOT NULL)"
+            )
+        cr.execute(
+            SQL(
+                """
+                UPDATE payment_transaction
+                   SET payment_channel = CASE
+                       WHEN is_automatic THEN 'automatic'
+                       WHEN %s THEN 'run'
+                       WHEN operation IN ('offline', 'refund') THEN 'staff'
+                       ELSE 'portal' END
+                """,
+                in_run,
+            )
+        )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("outcome")
+    def _compute_attempt_number(self):
+        """Number the attempts of an invoice in the order in which they became real."""
+        for tx in self:
+            is_try = tx.operation not in NO_TRIES and not tx.source_transaction_id
+            if not is_try or tx.outcome == "draft":
+                tx.attempt_number = 0
+            elif not tx.attempt_number:
+                # Those of all people, also those that the user may not see.
+                others_sudo = tx.sudo().invoice_ids.transaction_ids - tx.sudo()
+                tx.attempt_number = 1 + max(
+                    others_sudo.mapped("attempt_number"), default=0
+                )
+            else:
+                tx.attempt_number = tx.attempt_number

@@ -1,0 +1,442 @@
+from ast import literal_eval
+
+from lxml.etree import fromstring
+
+from odoo import fields
+from odoo.exceptions import AccessError
+from odoo.fields import Command
+from odoo.service.model import call_kw
+from odoo.tests import tagged
+
+from ..credit.common_credit import CreditCommon
+
+MODEL = "account.payment.movement"
+
+
+@tagged("post_install", "-at_install")
+class TestMovements(CreditCommon):
+    """Each movement once, with what was asked for apart from what moved."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.write_off_account_id = cls.env["account.account"].create(
+            {"name": "Bad debt", "code": "BADDEBT", "account_type": "expense"}
+        )
+        cls.company.credit_applied_at_issue = False
+        cls.other_company = cls.setup_other_company(name="Other Company")["company"]
+
+    # === HELPERS === #
+
+    def movements(self, *domain, user=None):
+        """Return the movements of the customer, oldest first."""
+        self.env.flush_all()
+        self.env.invalidate_all()
+        model = self.env[MODEL].with_user(user or self.accountant)
+        return model.search(
+            [("partner_id", "=", self.partner.id), *domain], order="moved_on, id"
+        )
+
+    def facts(self, rows, *names):
+        return [tuple(row[name] for name in names) for row in rows]
+
+    def match_with_bank(self, invoice, amount):
+        """Match a line of the bank's statement with an invoice; return the line."""
+        line = (
+            self.env["account.bank.statement.line"]
+            .sudo()
+            .create(
+                {
+                    "journal_id": self.company_data["default_journal_bank"].id,
+                    "payment_ref": "Transfer",
+                    "partner_id": self.partner.id,
+                    "amount": amount,
+                    "date": "2026-02-01",
+                }
+            )
+        )
+        terms = invoice.sudo().line_ids.filtered(
+            lambda item: item.display_type == "payment_term"
+        )
+        suspense = line._seek_for_lines()[1]
+        suspense.account_id = terms.account_id[:1]
+        (suspense | terms).reconcile()
+        return suspense
+
+    # === ATTEMPTS === #
+
+    def test_an_attempt_is_one_row_whatever_becomes_of_it(self):
+        self.movements()  # The credit of the class.
+        declined = self.start_attempt("error", amount=400)
+        paid = self.start_attempt("done", amount=400)
+        unknown = self.start_attempt(TimeoutError("late"), amount=100)
+        rows = self.movements(("kind", "=", "attempt"))
+        self.assertEqual(rows.transaction_id, declined | paid | unknown)
+        self.assertEqual(
+            self.facts(
+                rows,
+                "outcome",
+                "attempt_number",
+                "is_recovered",
+                "amount_attempted",
+                "amount_moved",
+                "company_amount_attempted",
+                "company_amount_moved",
+                "channel",
+            ),
+            [
+                ("declined", 1, True, 400, 0, 400, 0, "staff"),
+                ("succeeded", 2, False, 400, 400, 400, 400, "staff"),
+                ("unknown", 3, False, 100, 0, 100, 0, "staff"),
+            ],
+        )
+        self.assertEqual(rows.invoice_id, self.invoice)
+        self.assertEqual(rows[0].reason, "Card declined")
+        self.assertEqual(rows[1].payment_id, paid.sudo().payment_id)
+        self.assertEqual(
+            rows[1].days_after_due,
+            (fields.Date.today() - self.invoice.invoice_date_due).days,
+        )
+        self.assertFalse(self.movements(("payment_id", "=", rows[1].payment_id.id))[1:])
+        self.assertTrue(rows[1].is_in_transit)
+        self.assertEqual(self.movements(("is_in_transit", "=", True)), rows[1])
+        self.assertEqual(
+            self.facts(rows, "can_retry", "can_resolve", "can_refund", "has_receipt"),
+            # The attempt without an answer holds the invoice.
+            [
+                (False, False, False, False),
+                (False, False, False, True),
+                (False, True, False, False),
+            ],
+        )
+        seen = rows.with_user(self.supervisor)
+        seen.invalidate_recordset()
+        self.assertEqual(seen.mapped("can_refund"), [False, True, False])
+        self.gateway.notify(unknown, "error")
+        self._keep()
+        again = self.movements(("kind", "=", "attempt"))
+        self.assertEqual(again.mapped("can_retry"), [True, False, True])
+        action = again[0].action_retry()
+        self.assertEqual(
+            action["context"]["default_retried_transaction_id"], declined.id
+        )
+        self.assertEqual(action["res_model"], "account.payment.create")
+        self.refund(paid.sudo().payment_id.with_user(self.supervisor))
+        after = self.movements(("outcome", "=", "succeeded"), user=self.supervisor)
+        self.assertFalse(any(after.mapped("can_refund")), "All of it went back.")
+
+    def test_pending_for_long_and_captures(self):
+        authorized = self.start_attempt("authorized", amount=500)
+        self.gateway.answers = ["done"]
+        authorized.capture(200)
+        rows = self.movements(("kind", "=", "attempt"))
+        self.assertEqual(
+            self.facts(rows, "outcome", "amount_attempted", "amount_moved"),
+            [("authorized", 300, 0), ("succeeded", 200, 200)],
+        )
+        authorized.void()
+        rows = self.movements(("kind", "=", "attempt"))
+        self.assertEqual(sum(rows.mapped("amount_moved")), 200)
+        self.assertEqual(sum(rows.mapped("amount_attempted")), 200)
+        pending = self.start_attempt("pending", amount=100).sudo()
+        self.assertFalse(self.movements(("is_pending_too_long", "=", True)))
+        pending.last_state_change = "2020-01-01"
+        late = self.movements(("is_pending_too_long", "=", True))
+        self.assertEqual(late.transaction_id.ids, pending.ids)
+        self.late_confirmation = True
+
+    def test_a_transfer_that_came_is_one_row(self):
+        announced = self.announce()
+        self.assertEqual(
+            self.movements(("transaction_id", "=", announced.id)).outcome, "announced"
+        )
+        announced.with_user(self.accountant).record_received()
+        rows = self.movements(("kind", "in", ("attempt", "external")))
+        self.assertEqual(self.facts(rows, "kind", "amount_moved"), [("external", 1000)])
+
+    # === MONEY === #
+
+    def test_money_in_and_out(self):
+        external = self.record(300)
+        self.match_with_bank(self.invoice, 200)
+        card = self.charge(500)
+        self.refund(card, 50)
+        self.refund(external, 20, to="outside")
+        self.refund(card, 10, answer="error")
+        card.report_taken_back("returned_debit", amount=100)
+        rows = self.movements(("kind", "!=", "credit"))
+        self.assertEqual(
+            sorted(self.facts(rows, "kind", "outcome", "amount_moved")),
+            [
+                ("attempt", "succeeded", 500),
+                ("bank", "succeeded", 200),
+                ("external", "succeeded", 300),
+                ("refund", "declined", 0),
+                ("refund", "succeeded", -50),
+                ("refund", "succeeded", -20),
+                ("taken_back", "lost", -100),
+            ],
+        )
+        self.assertEqual(rows.invoice_id, self.invoice)
+        self.assertEqual(
+            sum(rows.mapped("amount_moved")), sum(rows.mapped("company_amount_moved"))
+        )
+        self.assertEqual(sum(rows.mapped("amount_attempted")), 500 - 50 - 10)
+        bank = rows.filtered(lambda row: row.kind == "bank")
+        self.assertEqual((bank.channel, bank.date.isoformat()), ("bank", "2026-02-01"))
+
+    def test_credit_is_no_money_received(self):
+        self.invoice.apply_credit_balance(100)
+        excess = self.make_invoice(50).with_user(self.supervisor)
+        excess.record_external_payment(80, excess="credit")
+        self.balance().pay_out(40, "Wanted")
+        rows = self.movements()
+        credit = rows.filtered(lambda row: row.kind == "credit")
+        self.assertEqual(
+            self.facts(credit, "credit_type", "amount_credit", "amount_moved"),
+            [
+                ("adjustment", 300, 0),
+                ("applied", -100, 0),
+                ("overpayment", 30, 0),
+                ("paid_out", -40, 0),
+            ],
+        )
+        self.assertEqual(
+            self.facts(rows - credit, "kind", "amount_moved", "amount_credit"),
+            [("external", 80, 0), ("paid_out", -40, 0)],
+        )
+        self.assertEqual(sum(rows.mapped("amount_credit")), self.held())
+        [(moved, in_credit)] = self.env[MODEL]._read_group(
+            [("partner_id", "=", self.partner.id)],
+            aggregates=["company_amount_moved:sum", "company_amount_credit:sum"],
+        )
+        self.assertEqual((moved, in_credit), (40, 190))
+
+    def test_write_offs_and_requests(self):
+        entry = self.invoice.write_off(100, "Small")
+        [row] = self.movements(("kind", "=", "write_off"))
+        self.assertEqual(
+            (row.outcome, row.amount_written_off, row.amount_moved, row.invoice_id),
+            ("written_off", 100, 0, self.invoice),
+        )
+        entry.undo_write_off()
+        [row] = self.movements(("kind", "=", "write_off"))
+        self.assertEqual((row.outcome, row.amount_written_off), ("undone", 0))
+        self.company.payment_approval_limit = 100
+        self.make_user(
+            "ip_second",
+            "base.group_user,account.group_account_invoice,"
+            "invoice_payments_ext.group_payment_refund",
+        )
+        payment = self.record(600)
+        self.refund(payment, 500, to="outside")
+        waiting = self.movements(("outcome", "=", "waiting"))
+        self.assertEqual(
+            self.facts(waiting, "kind", "amount_waiting", "amount_moved"),
+            [("refund", 500, 0)],
+        )
+        self.assertEqual(waiting.company_amount_waiting, 500)
+        self.assertEqual(waiting.action_open()["res_model"], "account.payment.approval")
+        self.assertTrue(self.invoice.has_waiting_approval)
+        found = self.env["account.move"].search([("has_waiting_approval", "=", True)])
+        self.assertEqual(found, self.invoice)
+        waiting.approval_id.with_user(self.supervisor).withdraw()
+        self.assertFalse(self.movements(("outcome", "=", "waiting")))
+
+    def test_the_currency_of_the_company(self):
+        """As booked where it is booked, at the rate of the day where it is not."""
+        euro = self.make_currency("EUR", 4.0)
+        self.set_rate(euro, fields.Date.today(), 2.0)
+        invoice = self.make_invoice(1000, currency_id=euro.id)
+        self.invoice = invoice.with_user(self.supervisor)
+        self._keep()
+        self.start_attempt("error", amount=100)
+        paid = self.start_attempt("done", amount=300).sudo().payment_id
+        self.record(100)
+        rows = self.movements(("invoice_id", "=", invoice.id)).sorted("id")
+        rows = rows.sorted("source")
+        self.assertEqual(
+            self.facts(
+                rows,
+                "currency_id",
+                "amount_attempted",
+                "company_amount_attempted",
+                "company_amount_moved",
+            ),
+            [
+                (euro, 100, 50, 0),
+                (euro, 300, 150, paid.amount_company_currency_signed),
+                (euro, 0, 0, 50),
+            ],
+        )
+        # An attempt on a day before all rates takes the first one, as Odoo does.
+        rows[0].transaction_id.sudo().create_date = "2019-05-05"
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = '2019-05-05' WHERE id = %s",
+            [rows[0].transaction_id.id],
+        )
+        [row] = self.movements(("transaction_id", "=", rows[0].transaction_id.id))
+        self.assertEqual(
+            row.company_amount_attempted,
+            euro._convert(
+                100, self.company.currency_id, self.company, row.date, round=True
+            ),
+        )
+
+    # === WHO AND HOW === #
+
+    def test_channels_and_tries(self):
+        portal = self.make_portal_transaction("error", "No", amount=10)
+        self.assertEqual(portal.attempt_number, 1)
+        opened = self.make_portal_transaction(amount=10, reference="PORTAL-2")
+        self.assertEqual((opened.outcome, opened.attempt_number), ("draft", 0))
+        staff = self.start_attempt("error", amount=10)
+        self.assertEqual((staff.attempt_number, staff.payment_channel), (2, "staff"))
+        self.gateway.apply(opened, {"state": "error", "reason": "No"})
+        self.assertEqual(opened.attempt_number, 3, "By the time it became real.")
+        self.assertEqual(staff.attempt_number, 2)
+        member = self.make_user("ip_member", "base.group_portal")
+        cron = self.env["payment.transaction"].with_user(1)
+        channels = {
+            "portal": cron.with_user(member).sudo(),
+            "automatic": cron,
+            "staff": cron.with_user(self.accountant).with_context(collecting=True),
+        }
+        for channel, records in channels.items():
+            with self.subTest(channel):
+                self.assertEqual(records._get_present_channel(), channel)
+
+    def test_companies_and_own_documents(self):
+        self.start_attempt("error", amount=10)
+        stranger = self.make_user(
+            "ip_stranger",
+            "base.group_user,account.group_account_invoice",
+        )
+        stranger.write(
+            {
+                "company_ids": [Command.set(self.other_company.ids)],
+                "company_id": self.other_company.id,
+            }
+        )
+        rows = self.movements()
+        self.assertTrue(rows)
+        self.assertFalse(self.movements(user=stranger))
+        with self.assertRaises(AccessError):
+            rows[0].with_user(stranger).read(["amount_attempted"])
+        self.assertFalse(
+            rows.with_user(stranger)._read_group([], [], ["company_amount_moved:sum"])[
+                0
+            ][0]
+        )
+        employee = self.make_user("ip_employee", "base.group_user")
+        with self.assertRaises(AccessError):
+            self.movements(user=employee)
+        group = self.env["res.groups"].create({"name": "Salespeople"})
+        self.env["ir.model.access"].create(
+            {
+                "name": "Movements of salespeople",
+                "model_id": self.env["ir.model"]._get_id(MODEL),
+                "group_id": group.id,
+                "perm_read": True,
+            }
+        )
+        employee.group_ids |= group
+        self.assertFalse(self.movements(user=employee))
+        self.invoice.sudo().invoice_user_id = employee
+        self.assertEqual(self.movements(user=employee).invoice_id, self.invoice)
+        auditor = self.make_user("ip_auditor", "account.group_account_readonly")
+        self.assertEqual(len(self.movements(user=auditor)), len(rows))
+        for method in ("create", "write", "unlink"):
+            with self.subTest(method), self.assertRaises(AccessError):
+                values = {"create": [{}], "write": [{"reason": "x"}], "unlink": []}
+                records = rows[:1].with_user(self.supervisor)
+                ids = [] if method == "create" else [records.ids]
+                call_kw(records, method, [*ids, *values[method]], {})
+
+    def test_views_and_filters_work_for_accountants(self):
+        self.start_attempt("error", amount=10)
+        self._keep()
+        model = self.env[MODEL].with_user(self.accountant)
+        arch = fromstring(model.get_view(view_type="search")["arch"])
+        domains = 0
+        for node in arch.iter("filter"):
+            if domain := node.get("domain"):
+                domains += 1
+                with self.subTest(node.get("name")):
+                    model.search_count(fields.Domain(literal_eval(domain)))
+        self.assertGreater(domains, 10)
+        today = [
+            ("outcome", "in", ("declined", "failed")),
+            ("moved_on", ">=", "today"),
+        ]
+        self.assertTrue(model.search(today))
+        self.assertEqual(
+            len(model.search([("provider_id.name", "ilike", self.provider.name)])), 1
+        )
+        for group in ("provider_id", "method", "channel", "date:month", "outcome"):
+            with self.subTest(group):
+                self.assertTrue(model.formatted_read_group([], [group], ["__count"]))
+        exporter = self.make_user(
+            "ip_exporter", "account.group_account_readonly,base.group_allow_export"
+        )
+        [row] = self.movements(("kind", "=", "attempt"), user=exporter)
+        [values] = row.export_data(["kind", "reason", "amount_moved"])["datas"]
+        self.assertEqual(values, ["Online payment", "Card declined", 0.0])
+
+    # === THE LIST OF INVOICES === #
+
+    def test_columns_of_invoices_take_few_queries(self):
+        names = (
+            "last_attempt_outcome",
+            "has_attempt_in_flight",
+            "has_waiting_approval",
+        )
+        self.start_attempt("error", amount=10)
+        paid = self.make_invoice(100)
+        self.gateway.answers = ["done"]
+        paid.charge(self.token.id)
+        others = [self.make_invoice(100) for _number in range(6)]
+        held = others[0]
+        self.gateway.answers = ["pending"]
+        held.charge(self.token.id)
+        moves = self.invoice.browse(
+            [self.invoice.id, paid.id, *(move.id for move in others)]
+        )
+        self._keep()
+
+        def count(moves):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            moves.mapped("name")
+            before = self.env.cr.sql_log_count
+            for name in names:
+                moves.mapped(name)
+            return self.env.cr.sql_log_count - before
+
+        self.assertLessEqual(count(moves), 3)
+        self.assertEqual(count(moves), count(moves[:2]), "However many they are.")
+        self.assertEqual(
+            moves.mapped("last_attempt_outcome")[:4],
+            ["declined", "succeeded", "pending", False],
+        )
+        self.assertEqual(moves.filtered("has_attempt_in_flight"), held)
+        search = self.env["account.move"].with_user(self.accountant).search
+        scope = ("id", "in", moves.ids)
+        for domain, expected in (
+            (("last_attempt_outcome", "=", "declined"), self.invoice),
+            (("last_attempt_outcome", "in", ("succeeded", "pending")), paid | held),
+            (("last_attempt_outcome", "=", False), moves[3:]),
+            (("last_attempt_outcome", "!=", "declined"), moves - self.invoice),
+            (("has_attempt_in_flight", "=", True), held),
+            (("has_attempt_in_flight", "=", False), moves - held),
+            (("has_waiting_approval", "=", True), moves.browse()),
+        ):
+            with self.subTest(domain):
+                self.assertEqual(
+                    search([scope, domain]).sorted("id"), expected.sorted("id")
+                )
+        self.gateway.answers = ["done"]
+        self.invoice.charge(self.token.id, amount=10)
+        self.env.invalidate_all()
+        self.assertEqual(self.invoice.last_attempt_outcome, "succeeded")
+        self.assertFalse(search([("last_attempt_outcome", "=", "declined"), scope]))
