@@ -82,6 +82,7 @@ SEALED_FIELDS = {
         "consent_user_id": Seal(Rule.NEVER, _CONSENT),
     },
     "account.payment": {
+        "attempt_ids": Seal(Rule.NEVER, _ATTEMPT),
         "payment_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
         "announced_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
         "payment_token_id": Seal(Rule.DRAFT, _lt("Create another payment.")),

@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import fields, models
 
 
 class AccountPayment(models.Model):
@@ -6,3 +6,11 @@ class AccountPayment(models.Model):
 
     _name = "account.payment"
     _inherit = ["account.payment", "payment.channel.mixin"]
+
+    # With an inverse, the ORM knows the attempts of a new payment without a search.
+    attempt_ids = fields.One2many(
+        string="Attempts",
+        comodel_name="payment.transaction",
+        inverse_name="payment_id",
+        readonly=True,
+    )

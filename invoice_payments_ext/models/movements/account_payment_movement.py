@@ -184,6 +184,7 @@ class AccountPaymentMovement(models.Model):
             "attempt_number",
             "decline_class",
             "invoice_ids",
+            "movement_date",
             "outcome",
             "payment_channel",
             "payment_id",
@@ -212,7 +213,12 @@ class AccountPaymentMovement(models.Model):
 
     @api.model
     def _search(self, domain, *args, **kwargs):
-        """Let rows that are named by their ids be found by those of their records."""
+        """Let rows that are named by their ids be found by those of their records.
+
+        All reading comes here. PostgreSQL takes seconds to compile this query, and
+        gains nothing by it; the groups of a pivot fit into a little more memory.
+        """
+        self.env.cr.execute("SET LOCAL jit = off; SET LOCAL work_mem = '32MB'")
         domain = Domain(domain).map_conditions(self._add_source_ids)
         return super()._search(domain, *args, **kwargs)
 

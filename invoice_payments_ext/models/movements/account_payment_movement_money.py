@@ -19,7 +19,7 @@ class AccountPaymentMovement(models.Model):
 
         Not among them: forms of payment that were only opened, saved methods that were
         checked, authorizations whose captures are shown, voids that were carried out,
-        credit that was applied (its history shows it) and announced payments that are
+        applications of credit (its history shows them) and announced payments that are
         recorded as an external payment.
         """
         invoice_id = SQL(
@@ -30,7 +30,7 @@ class AccountPaymentMovement(models.Model):
                      = COALESCE(tx.source_transaction_id, tx.id)))
             """
         )
-        date = SQL("COALESCE(payment.date, tx.create_date::date)")
+        date = SQL("tx.movement_date")
         return self._prepare_part(
             TRANSACTION,
             SQL("tx.id"),
@@ -73,7 +73,7 @@ class AccountPaymentMovement(models.Model):
          LEFT JOIN payment_method method ON method.id = tx.payment_method_id
          LEFT JOIN account_move invoice ON invoice.id = %(invoice_id)s
              WHERE tx.outcome != 'draft' AND tx.operation != 'validation'
-               AND NOT (tx.payment_id IS NOT NULL AND tx.provider_id IN %(credit)s)
+               AND tx.provider_id NOT IN %(credit)s
                AND NOT (tx.outcome = 'canceled' AND tx.operation != 'refund'
                         AND tx.source_transaction_id IS NOT NULL)
                AND NOT (tx.outcome IN ('succeeded', 'canceled') AND tx.id IN (
@@ -87,7 +87,9 @@ class AccountPaymentMovement(models.Model):
                        AND standing.state IN %(posted)s))
             """,
             invoice_id=invoice_id,
-            credit=self._get_credit_providers(),
+            credit=SQL(
+                "(SELECT id FROM payment_provider WHERE code = 'credit_balance')"
+            ),
             posted=POSTED_STATES,
         )
 
@@ -100,12 +102,10 @@ class AccountPaymentMovement(models.Model):
         return {
             "kind": SQL(
                 """
-                CASE WHEN tx.provider_id IN %s THEN 'credit'
-                     WHEN tx.operation != 'refund' THEN 'attempt'
+                CASE WHEN tx.operation != 'refund' THEN 'attempt'
                      WHEN tx.refund_credit_payment_id IS NOT NULL THEN 'paid_out'
                      ELSE 'refund' END
-                """,
-                self._get_credit_providers(),
+                """
             ),
             "is_recovered": SQL(
                 """
@@ -148,36 +148,38 @@ class AccountPaymentMovement(models.Model):
         """
         attempted = SQL(
             """
-            CASE WHEN tx.provider_id IN %s OR tx.request_kind = 'void' THEN 0
+            CASE WHEN tx.request_kind = 'void' THEN 0
                  WHEN tx.outcome = 'authorized' THEN tx.amount - COALESCE((
                       SELECT sum(part.amount) FROM payment_transaction part
                        WHERE part.source_transaction_id = tx.id
                          AND part.operation != 'refund'
                          AND part.outcome IN ('succeeded', 'canceled')), 0)
                  ELSE tx.amount END
-            """,
-            self._get_credit_providers(),
+            """
         )
-        moved = SQL("CASE WHEN tx.outcome = 'succeeded' THEN %s ELSE 0 END", attempted)
-        # The rate of the books, except where another amount was recorded.
+        # The rate of the books, except where another amount was recorded. A subquery
+        # is made for other currencies only; a join would be for all.
         in_company = SQL(
             """
-            CASE WHEN payment.amount = abs(tx.amount)
-                      AND payment.currency_id = tx.currency_id
-                      AND payment.state IN %s
-                 THEN payment.amount_company_currency_signed
-                 ELSE %s END
+            CASE WHEN tx.currency_id = company.currency_id THEN %(attempted)s
+                 ELSE COALESCE(
+                     (SELECT booked.amount_company_currency_signed
+                        FROM account_payment booked
+                       WHERE booked.id = tx.payment_id AND booked.state IN %(posted)s
+                         AND booked.currency_id = tx.currency_id
+                         AND booked.amount = abs(tx.amount)),
+                     %(converted)s) END
             """,
-            POSTED_STATES,
-            self._in_company_currency(attempted, SQL("tx.currency_id"), date),
+            attempted=attempted,
+            posted=POSTED_STATES,
+            converted=self._in_company_currency(attempted, SQL("tx.currency_id"), date),
         )
+        moved = "CASE WHEN tx.outcome = 'succeeded' THEN %s ELSE 0 END"
         return {
             "amount_attempted": attempted,
-            "amount_moved": moved,
+            "amount_moved": SQL(moved, SQL("tx.amount")),
             "company_amount_attempted": in_company,
-            "company_amount_moved": SQL(
-                "CASE WHEN tx.outcome = 'succeeded' THEN %s ELSE 0 END", in_company
-            ),
+            "company_amount_moved": SQL(moved, in_company),
         }
 
     # === PAYMENTS === #

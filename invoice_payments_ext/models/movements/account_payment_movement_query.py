@@ -99,11 +99,6 @@ class AccountPaymentMovement(models.Model):
         )
 
     @api.model
-    def _get_credit_providers(self):
-        """Return the query of the providers by which credit balances pay."""
-        return SQL("(SELECT id FROM payment_provider WHERE code = 'credit_balance')")
-
-    @api.model
     def _get_days_after_due(self, date):
         """Return how many days after the invoice was due a day is.
 

@@ -22,6 +22,15 @@ class PaymentTransaction(models.Model):
         "opened, a capture and a refund are none.",
     )
 
+    movement_date = fields.Date(
+        string="Day",
+        compute="_compute_movement_date",
+        store=True,
+        index=True,
+        help="The day of its payment in the books, or else the day of this attempt.",
+    )
+    payment_id = fields.Many2one(index="btree_not_null")
+
     # Many attempts, and few that others take up: parts that were captured.
     _captured_idx = models.Index(
         "(source_transaction_id) WHERE source_transaction_id IS NOT NULL "
@@ -29,13 +38,22 @@ class PaymentTransaction(models.Model):
     )
 
     def _auto_init(self):
-        """Number the attempts of earlier versions in one statement."""
+        """Number and date the attempts of earlier versions, each in one statement."""
         cr = self.env.cr
         is_new = not column_exists(cr, self._table, "attempt_number")
         if is_new:
             create_column(cr, self._table, "attempt_number", "int4")
+            create_column(cr, self._table, "movement_date", "date")
         result = super()._auto_init()
         if is_new:
+            cr.execute(
+                """
+                UPDATE payment_transaction tx
+                   SET movement_date = COALESCE(
+                       (SELECT payment.date FROM account_payment payment
+                         WHERE payment.id = tx.payment_id), tx.create_date::date)
+                """
+            )
             cr.execute(
                 SQL(
                     """
@@ -83,6 +101,13 @@ class PaymentTransaction(models.Model):
         )
 
     # === COMPUTE METHODS === #
+
+    @api.depends("payment_id.date")
+    def _compute_movement_date(self):
+        for tx in self:
+            day = fields.Date.to_date(tx.create_date) or fields.Date.today()
+            # Those of all people: who may see the attempt may see its day.
+            tx.movement_date = tx.sudo().payment_id.date or day
 
     @api.depends("outcome")
     def _compute_attempt_number(self):

@@ -134,6 +134,7 @@ class TestMovements(CreditCommon):
             self.facts(rows, "outcome", "amount_attempted", "amount_moved"),
             [("authorized", 300, 0), ("succeeded", 200, 200)],
         )
+        self.gateway.answers = ["cancel"]
         authorized.void()
         rows = self.movements(("kind", "=", "attempt"))
         self.assertEqual(sum(rows.mapped("amount_moved")), 200)
