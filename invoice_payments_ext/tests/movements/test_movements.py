@@ -1,4 +1,6 @@
 from ast import literal_eval
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from lxml.etree import fromstring
 
@@ -8,6 +10,8 @@ from odoo.fields import Command
 from odoo.service.model import call_kw
 from odoo.tests import tagged
 
+from ...models.movements import payment_channel_mixin
+from ...models.runs.overload import Overload
 from ..credit.common_credit import CreditCommon
 
 MODEL = "account.payment.movement"
@@ -303,9 +307,14 @@ class TestMovements(CreditCommon):
             "automatic": cron,
             "staff": cron.with_user(self.accountant).with_context(collecting=True),
         }
+        channels["run"] = channels["staff"].with_context(charge_run_overload=Overload())
         for channel, records in channels.items():
             with self.subTest(channel):
                 self.assertEqual(records._get_present_channel(), channel)
+        call = SimpleNamespace(path="/json/2/account.move/charge")
+        program = SimpleNamespace(httprequest=call)
+        with patch.object(payment_channel_mixin, "request", program):
+            self.assertEqual(channels["staff"]._get_present_channel(), "api")
 
     def test_companies_and_own_documents(self):
         self.start_attempt("error", amount=10)
