@@ -45,6 +45,7 @@
         "views/account_charge_run_views.xml",
         "views/account_credit_balance_views.xml",
         "views/base_module_uninstall_views.xml",
+        "views/account_collection_board_views.xml",
         "views/account_collection_plan_views.xml",
         "views/account_collection_views.xml",
         "views/account_move_line_views.xml",

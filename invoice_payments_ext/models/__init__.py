@@ -20,3 +20,4 @@ from . import portal
 from . import mail
 from . import tie_out
 from . import movements
+from . import board

@@ -11,6 +11,7 @@ from .attempts import (
     test_stock_flows,
 )
 from .bills import test_credit_note_taxes, test_reversals_by_odoo
+from .board import test_board
 from .charging import (
     test_charge,
     test_dialogs,

@@ -108,6 +108,7 @@ OPENS = {
     "account.charge.run.get_progress",
     "account.charge.run.line.action_change",
     "account.move.action_record_external_many",
+    "account.collection.board.get_board",
     "account.credit.balance.action_adjust",
     "account.credit.balance.action_open_entries",
     "account.credit.balance.action_open_statement",

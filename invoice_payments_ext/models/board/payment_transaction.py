@@ -1,0 +1,113 @@
+from odoo import fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+# Attempts that charge: not refunds, not the saving of a method, and not credit spent.
+_CHARGES = """
+    COALESCE({0}.operation, '') NOT IN ('refund', 'validation')
+    AND {0}.source_transaction_id IS NULL
+    AND {0}.provider_id NOT IN (
+        SELECT id FROM payment_provider WHERE code = 'credit_balance'
+    )
+"""
+# Of the same invoices, an earlier charge was declined, and none succeeded since.
+_FOLLOWS_DECLINE = f"""
+    EXISTS (
+        SELECT FROM account_invoice_transaction_rel own
+          JOIN account_invoice_transaction_rel before
+            ON before.invoice_id = own.invoice_id
+           AND before.transaction_id < own.transaction_id
+          JOIN payment_transaction declined ON declined.id = before.transaction_id
+         WHERE own.transaction_id = %(id)s
+           AND declined.outcome = 'declined' AND {_CHARGES.format("declined")}
+           AND NOT EXISTS (
+                SELECT FROM account_invoice_transaction_rel between_them
+                  JOIN payment_transaction paid
+                    ON paid.id = between_them.transaction_id
+                 WHERE between_them.invoice_id = own.invoice_id
+                   AND between_them.transaction_id > declined.id
+                   AND between_them.transaction_id < own.transaction_id
+                   AND paid.outcome = 'succeeded' AND {_CHARGES.format("paid")}
+           )
+    )
+"""
+# Of the same invoices, a later charge succeeded.
+_IS_FOLLOWED_BY_SUCCESS = f"""
+    EXISTS (
+        SELECT FROM account_invoice_transaction_rel own
+          JOIN account_invoice_transaction_rel later
+            ON later.invoice_id = own.invoice_id
+           AND later.transaction_id > own.transaction_id
+          JOIN payment_transaction paid ON paid.id = later.transaction_id
+         WHERE own.transaction_id = %(id)s
+           AND paid.outcome = 'succeeded' AND {_CHARGES.format("paid")}
+    )
+"""
+
+
+class PaymentTransaction(models.Model):
+    """First tries, retries and recovered payments."""
+
+    _inherit = "payment.transaction"
+
+    is_first_try = fields.Boolean(
+        string="First Try",
+        compute="_compute_is_first_try",
+        search="_search_is_first_try",
+        help="No charge of the same invoice was declined before it, since the last one "
+        "that succeeded.",
+    )
+    is_recovered = fields.Boolean(
+        string="Recovered",
+        compute="_compute_is_recovered",
+        search="_search_is_recovered",
+        help="It was declined, and a later charge of the same invoice succeeded.",
+    )
+
+    _last_state_change_idx = models.Index("(last_state_change)")
+
+    # === COMPUTE METHODS === #
+
+    def _compute_is_first_try(self):
+        first = self.search([("id", "in", self.ids), ("is_first_try", "=", True)])
+        for tx in self:
+            tx.is_first_try = tx in first
+
+    def _search_is_first_try(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        follows = Domain.custom(
+            to_sql=lambda model, alias, query: model._tell_of_others(
+                alias, _FOLLOWS_DECLINE
+            )
+        )
+        return ~follows if True in value else follows
+
+    def _compute_is_recovered(self):
+        recovered = self.search([("id", "in", self.ids), ("is_recovered", "=", True)])
+        for tx in self:
+            tx.is_recovered = tx in recovered
+
+    def _search_is_recovered(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        recovered = Domain("outcome", "=", "declined") & Domain.custom(
+            to_sql=lambda model, alias, query: model._tell_of_others(
+                alias, _IS_FOLLOWED_BY_SUCCESS
+            )
+        )
+        return recovered if True in value else ~recovered
+
+    # === HELPERS === #
+
+    def _tell_of_others(self, alias, condition):
+        """Return a condition on the other attempts on the invoices of an attempt.
+
+        It tells of them only whether there is one: record rules do not matter to it.
+
+        :param str alias: The table of the attempt in the query.
+        :param str condition: The condition on `%(id)s`.
+        :rtype: odoo.tools.SQL
+        """
+        own_id = SQL.identifier(alias, "id", to_flush=self._fields["outcome"])
+        return SQL(condition, id=own_id)
