@@ -87,6 +87,17 @@ def is_text(value):
     return True
 
 
+def prepare_filename(*parts):
+    """Return the name of a file that says its content, without its ending.
+
+    :param parts: The words, which may hold numbers such as `INV/2026/00001`.
+    :rtype: str
+    """
+    name = " ".join(str(part) for part in parts if part)
+    name = "".join("-" if sign in '/\\:*?"<>|' else sign for sign in name)
+    return " ".join(name.split())
+
+
 def prepare_dialog(res_model, name, **defaults):
     """Return the client action that opens a dialog.
 

@@ -3,4 +3,5 @@ from . import portal_credit
 from . import portal_my_payments
 from . import portal_payments
 from . import portal_promises
+from . import portal_statement
 from . import portal_tokens

@@ -18,6 +18,7 @@ from . import runs
 from . import section
 from . import portal
 from . import mail
+from . import statement
 from . import tie_out
 from . import movements
 from . import board

@@ -1,2 +1,3 @@
 from . import account_credit_balance_report
 from . import report_credit_statement
+from . import report_customer_statement

@@ -4,6 +4,7 @@ from . import account_credit_balance_adjust
 from . import account_credit_balance_pay_out
 from . import account_credit_balance_statement
 from . import account_credit_note_create
+from . import account_customer_statement
 from . import account_payment_approval_reject
 from . import account_payment_create
 from . import account_payment_create_joint

@@ -36,6 +36,9 @@ class ResConfigSettings(models.TransientModel):
     provider_fee_account_id = fields.Many2one(
         related="company_id.provider_fee_account_id", readonly=False
     )
+    monthly_statements = fields.Boolean(
+        related="company_id.monthly_statements", readonly=False
+    )
     payment_returned_mail_template_id = fields.Many2one(
         related="company_id.payment_returned_mail_template_id", readonly=False
     )

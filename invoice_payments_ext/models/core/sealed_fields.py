@@ -166,9 +166,10 @@ SEALED_FIELDS = {
         )
     },
     "res.partner": {
-        # Both are for the staff of accounting; see the groups of the fields.
+        # These are for the staff of accounting; see the groups of the fields.
         "default_payment_token_id": _FREE,
         "credit_applied_at_issue": _FREE,
+        "monthly_statement": _FREE,
         "has_credit_balance": Seal(Rule.NEVER, _lt("It follows the balances.")),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
     },
@@ -186,6 +187,7 @@ SEALED_FIELDS = {
             "credit_balance_journal_id",
             "dispute_handling",
             "disputed_payments_account_id",
+            "monthly_statements",
             "payment_approval_limit",
             "payment_declined_mail_template_id",
             "payment_expiring_mail_template_id",

@@ -18,6 +18,8 @@ ADJUST_CREDIT_BALANCE = Door(
 
 # The methods of rooms after contacts were changed. Each gets the values.
 AFTER_PARTNER_CHANGE = ("_wake_collections_of_default",)
+# The settings that a company and its contacts share.
+COMMERCIAL_FIELDS = ("credit_applied_at_issue", "monthly_statement")
 
 
 class ResPartner(models.Model):
@@ -135,7 +137,7 @@ class ResPartner(models.Model):
     # === CRUD METHODS === #
 
     def _commercial_fields(self):
-        return [*super()._commercial_fields(), "credit_applied_at_issue"]
+        return [*super()._commercial_fields(), *COMMERCIAL_FIELDS]
 
     def write(self, vals):
         switched = self.browse()

@@ -11,7 +11,7 @@ MODELS = Path(__file__).parents[2] / "models"
 ROOMS = (
     "states core attempts saved_methods gateways charging external bills approvals "
     "refunds credit_notes write_offs credit taken_back mistakes promises collection "
-    "runs section portal mail tie_out movements board"
+    "runs section portal mail statement tie_out movements board"
 ).split()
 MAX_FILE, MAX_FUNCTION, MAX_SAME = 400, 60, 7
 

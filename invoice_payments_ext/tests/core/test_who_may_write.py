@@ -79,6 +79,7 @@ NEEDS_RECORD = {
     "payment.transaction.retry": [],
     "payment.transaction.void": [],
     "account.credit.balance.send_statement": ["2026-02-01", "2026-01-01"],
+    "res.partner.send_customer_statement": ["2026-02-01", "2026-01-01"],
     "res.partner.set_auto_pay": [True],
 }
 NEEDS_REFUND = {
@@ -153,7 +154,10 @@ OPENS = {
     "res.partner.action_open_credit_balance",
     "res.partner.action_record_payment",
     "res.partner.action_open_promises",
+    "res.partner.action_print_statement",
+    "res.partner.action_send_statement",
     "res.partner.action_set_auto_pay",
+    "res.partner.get_customer_statement",
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {

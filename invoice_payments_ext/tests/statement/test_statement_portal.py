@@ -1,0 +1,57 @@
+from odoo.tests import tagged
+
+from ..portal.common_portal import PortalPaymentCommon
+
+
+@tagged("post_install", "-at_install")
+class TestStatementPortal(PortalPaymentCommon):
+    """A member sees the statement of the own company, and nobody else's."""
+
+    def test_pages(self):
+        page = self.url_open("/my/statement").text
+        self.assertIn(self.invoice.name, page)
+        self.assertIn("o_statement_balance", page)
+        self.assertIn(f"Pay {self.invoice.name}", page)
+        answer = self.url_open("/my/statement/csv?date_from=2026-01-01")
+        self.assertIn(self.invoice.name, answer.text)
+        self.assertIn("Statement%20of%20account", answer.headers["Content-Disposition"])
+        wrong = self.url_open("/my/statement?date_from=2026-02-01&date_to=2026-01-01")
+        self.assertIn('role="alert"', wrong.text)
+        self.assertIn("before it begins", wrong.text)
+        home = self.url_open(
+            "/my/counters", json={"params": {"counters": ["statement_count"]}}
+        )
+        self.assertEqual(home.json()["result"]["statement_count"], 1)
+
+    def test_strangers(self):
+        for login in ("ip_stranger", "ip_colleague"):
+            self.authenticate(login, login)
+            for page in ("", "/csv", "/pdf"):
+                text = self.url_open(
+                    f"/my/statement{page}?company_id={self.company.id}"
+                    f"&partner_id={self.partner.id}&date_from=2026-01-01"
+                ).content
+                if page != "/pdf" or login == "ip_stranger":
+                    check = self.assertNotIn if "str" in login else self.assertIn
+                    check(self.invoice.name.encode(), text)
+
+    def test_link(self):
+        second = self.make_invoice(50.0)
+        other = self.make_invoice(50.0, partner_id=self.stranger.partner_id.id)
+        url = self.partner._get_statement_pay_url(self.company)
+        path = url.partition("/my/")[2]
+        self._keep()
+        self.authenticate(None, None)
+        page = self.url_open(f"/my/{path}").text
+        for invoice in (self.invoice, second):
+            self.assertIn(invoice.name, page)
+            self.assertIn(invoice.sudo().access_token, page)
+        self.assertNotIn(other.name, page)
+        for forged in (path[:-3] + "AAA", "statement/pay?token=x", "statement/pay"):
+            answer = self.url_open(f"/my/{forged}")
+            self.assertNotIn(self.invoice.name, answer.text)
+            self.assertIn("/web/login", answer.url)
+        second.sudo().button_cancel()
+        self._keep()
+        answer = self.url_open(f"/my/{path}")
+        self.assertIn(f"/my/invoices/{self.invoice.id}", answer.url)
