@@ -71,6 +71,7 @@
         "views/payment_transaction_views.xml",
         "views/portal_auto_pay_templates.xml",
         "views/portal_credit_templates.xml",
+        "views/portal_layout_templates.xml",
         "views/portal_promise_templates.xml",
         "views/portal_statement_templates.xml",
         "views/portal_token_templates.xml",

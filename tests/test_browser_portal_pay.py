@@ -108,18 +108,48 @@ def test_all_by_credit(member, world):
 
 
 def test_declined(member, world):
-    """The form shows a declined payment at once, and another method can be used."""
+    """Our sentence stays in sight, and another method is chosen and has the focus."""
     [invoice_id] = world.make_invoices([member.partner_id], 50)
+    world.make_token(member.partner_id)
     world.make_token(member.partner_id, "tok_insufficient_funds")
-    member.open_payment_form(invoice_id)
+    form = member.open_payment_form(invoice_id)
+    declined = form.locator("[name='o_payment_radio']:checked")
+    declined_id = declined.get_attribute("id")
     member.press_pay()
-    dialog = member.page.get_by_role("dialog").filter(
-        has_text="Payment processing failed"
-    )
-    expect(dialog).to_be_visible()
-    dialog.get_by_role("button", name="Ok").click()
+    alert = form.locator(".o_member_payment_error")
+    expect(alert).to_contain_text("was declined. Nothing was charged. Please choose")
+    chosen = form.locator("[name='o_payment_radio']:checked")
+    expect(chosen).to_be_focused()
+    assert chosen.get_attribute("id") != declined_id
     expect(member.pay_button).to_be_enabled()
+    member.keep_screens("pay-declined", form)
+    assert not member.find_barriers("#pay_with")
     assert world.get_invoice(invoice_id)["amount_residual"] == 50
+    member.press_pay()
+    section = member.page.get_by_role("region", name="Payments")
+    expect(section.locator(".o_payments_remaining")).to_contain_text("0.00")
+    assert world.get_invoice(invoice_id)["amount_residual"] == 0
+
+
+def test_by_keyboard(member, world):
+    """From the invoice to the payment of another amount, without a mouse."""
+    [invoice_id] = world.make_invoices([member.partner_id], 100)
+    world.make_token(member.partner_id)
+    page = member.page
+    page.goto(f"/my/invoices/{invoice_id}")
+    member.tab_to(page.get_by_role("link", name="Pay Now").locator("visible=true"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Pay")).to_be_visible()
+    member.tab_to(member.form.get_by_role("radio", name="Remaining amount"))
+    page.keyboard.press("ArrowDown")
+    expect(member.form.get_by_role("radio", name="Other amount")).to_be_checked()
+    member.tab_to(member.form.get_by_role("textbox", name="Other amount"))
+    page.keyboard.type("20,5")
+    expect(member.pay_button).to_have_text("Pay $ 20.50")
+    member.tab_to(member.pay_button)
+    page.keyboard.press("Enter")
+    section = page.get_by_role("region", name="Payments")
+    expect(section.locator(".o_payments_remaining")).to_contain_text("79.50")
 
 
 def test_amounts_as_people_write_them(member, world):

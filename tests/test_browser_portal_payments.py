@@ -1,8 +1,13 @@
 """A member looks at payments: on the invoice page and in the list of payments."""
 
+import io
+from pathlib import Path
+
 import pytest
 from browser.member import Member
+from browser.person import NARROW, WIDE
 from playwright.sync_api import expect
+from PyPDF2 import PdfFileReader
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
 
@@ -78,6 +83,23 @@ def test_my_payments(member, world, invoice_id):
     expect(rows).to_have_count(4)
     expect(rows.nth(0)).to_contain_text("Being processed")
     member.keep_screens("portal-payments", member.page.locator(".o_portal_my_payments"))
+    for link in rows.locator(".o_target").all():
+        box = link.bounding_box()
+        assert min(box["width"], box["height"]) >= 24, box
+    with member.page.expect_download() as download:
+        member.page.get_by_role("link", name="Download as CSV").click()
+    text = Path(download.value.path()).read_text("utf-8-sig")
+    assert len(text.splitlines()) == 5
+    assert download.value.suggested_filename == "Payments.csv"
+    with member.page.expect_download() as download:
+        member.page.get_by_role("link", name="All receipts of").click()
+    content = Path(download.value.path()).read_bytes()
+    (member.artefacts / "receipts-of-a-year.pdf").write_bytes(content)
+    assert len(PdfFileReader(io.BytesIO(content)).pages) == 3
+    member.page.get_by_role("searchbox").fill("200")
+    member.page.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    member.page.goto("/my/payments")
     member.page.get_by_role("button", name="All").click()
     member.page.get_by_role("link", name="Refunds").click()
     expect(rows).to_have_count(1)
@@ -86,13 +108,40 @@ def test_my_payments(member, world, invoice_id):
     expect(member.page.get_by_text("No payments match")).to_be_visible()
 
 
+def test_invoices_on_a_telephone(member, world):
+    """Each is a card: its due date, status and button are on the screen."""
+    world.make_invoices([member.partner_id] * 2, 100)
+    member.page.goto("/my/invoices")
+    table = member.page.locator(".o_portal_my_invoices")
+    member.keep_screens("portal-invoices", table)
+    for size, is_card in ((WIDE, False), (NARROW, True)):
+        member.page.set_viewport_size(size)
+        row = table.locator("tbody tr").first
+        expect(row.get_by_text("Due", exact=True)).to_be_visible(visible=is_card)
+        for part in (
+            row.get_by_role("link", name="Pay now"),
+            row.get_by_text("Waiting for Payment"),
+        ):
+            expect(part).to_be_visible()
+            box = part.bounding_box()
+            assert box["x"] + box["width"] <= size["width"], (size, box)
+            assert box["height"] >= (24 if is_card else 0)
+
+
 def test_nothing_keeps_people_out(member, invoice_id):
     """None of the member's pages has a barrier that axe-core calls serious."""
+    barriers = {}
     for path in (
+        "/my/home",
+        "/my/invoices",
         "/my/payments",
         "/my/credit",
         "/my/payment_method",
         f"/my/invoices/{invoice_id}",
     ):
         member.page.goto(path)
-        assert not member.find_barriers("main"), path
+        for size in (WIDE, NARROW):
+            member.page.set_viewport_size(size)
+            if found := member.find_barriers("html"):
+                barriers[path, size["width"]] = found
+    assert not barriers

@@ -42,7 +42,7 @@ def open_tab(member):
 def pay(tab, world, invoice_id, amount, token_id=None, **values):
     """Send the same request as the payment form."""
     provider_id, method_id = world.facts["provider_id"], None
-    if not token_id:
+    if not token_id and "provider_id" not in values:
         [credit] = world.query(
             "SELECT id FROM payment_provider WHERE code = 'credit_balance' "
             "AND company_id = %s",
@@ -170,3 +170,74 @@ def test_killed_while_a_member_pays(world, tabs, partner_id, point, is_charged):
     assert world.get_spent(invoices, partner_id) == (
         (0.0, 100.0) if is_charged else (30.0, 0.0)
     )
+
+
+def start_at_provider(tab, world, invoice_id):
+    """Let a member open the provider's page for a new card; return the attempt."""
+    [method] = world.query("SELECT id FROM payment_method WHERE code = 'card'")
+    values = pay(
+        tab,
+        world,
+        invoice_id,
+        100.0,
+        flow="redirect",
+        provider_id=world.facts["provider_id"],
+        payment_method_id=method["id"],
+    )
+    return values["reference"]
+
+
+def test_new_cards_while_the_schedules_run(world, tabs, partner_id):
+    """The page books its payment; no error is logged, whatever runs beside it.
+
+    The provider tells of the payment, the page asks for it twice, and Odoo's schedule
+    and ours run at the same moment.
+    """
+    invoices = world.make_invoices([partner_id] * 3)
+    [mails] = world.query(
+        "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_mail_customers'"
+    )
+    log_start = world.server.log_path.stat().st_size
+    for tab, invoice_id in zip(tabs, invoices, strict=False):
+        reference = start_at_provider(tab, world, invoice_id)
+        world.query("DELETE FROM ir_cron_trigger")
+        answer = world.gateway.send_webhook(reference, "succeeded")
+        assert set(answer["answers"]) == {"200"}
+        # The schedule waits: the page that is open books first.
+        triggers = world.query(
+            "SELECT call_at > now() AT TIME ZONE 'UTC' + interval '30 s' AS is_later"
+            "  FROM ir_cron_trigger WHERE cron_id = %s",
+            world.facts["resolver_cron_id"],
+        )
+        assert [trigger["is_later"] for trigger in triggers] == [True]
+        clients = (tab, open_tab(tab))
+        _done, errors = act_at_once(
+            [
+                *(
+                    lambda client=client: client._call("/payment/status/poll", {})
+                    for client in clients
+                ),
+                world.run_resolver,
+                lambda: world.run_cron(world.facts["post_process_cron_id"]),
+            ]
+        )
+        # The word by which Odoo's page knows that it asks again.
+        assert not [error for error in errors if error.message != "retry"]
+        assert tab._call("/payment/status/poll", {})["state"] == "done"
+        assert world.get_invoice(invoice_id)["amount_residual"] == 0
+    world.run_cron(mails["res_id"])
+    world.run_cron(mails["res_id"])
+    told = world.query(
+        "SELECT count(*) FROM mail_mail JOIN mail_message message"
+        "    ON message.id = mail_message_id"
+        "  JOIN account_payment payment ON message.model = 'account.payment'"
+        "   AND payment.id = message.res_id WHERE payment.partner_id IN"
+        "       (SELECT id FROM res_partner WHERE commercial_partner_id = %s)",
+        partner_id,
+    )
+    assert told[0]["count"] in (0, 3)  # None where the customer has no address.
+    with world.server.log_path.open("rb") as log:
+        log.seek(log_start)
+        text = log.read().decode(errors="replace")
+    for words in ("could not serialize", "Traceback", "could not be booked"):
+        assert words not in text, text[max(text.find(words) - 2000, 0) :][:4000]

@@ -129,7 +129,7 @@ class PaymentPortal(payment.PaymentPortal):
         }
         if tx_sudo := keys._find_result(idempotency_key, company, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
-            return tx_sudo._get_processing_values()
+            return tx_sudo._get_member_processing_values()
         tx_sudo = self._create_member_transaction(
             invoices_sudo,
             {
@@ -149,7 +149,7 @@ class PaymentPortal(payment.PaymentPortal):
         if tx_sudo.operation == "online_token":
             tx_sudo._log_sent_message()
             tx_sudo._run_attempt()
-        return tx_sudo._get_processing_values()
+        return tx_sudo._get_member_processing_values()
 
     @staticmethod
     def _read_values(invoices, use_credit, tab, kwargs):

@@ -15,19 +15,36 @@ class PortalAccount(portal.PortalAccount):
         link_amount = float(kwargs.get("amount") or 0)
         values = invoice.sudo()._get_member_payment_values(link_amount)
         overdue = self._get_other_overdue_invoices(invoice)
+        page = super()._invoice_get_page_view_values(
+            invoice,
+            access_token,
+            smallest_amount=values["member_smallest_amount"],
+            **kwargs,
+        )
+        if invoice._get_attempts_in_flight():
+            page.update(self._prepare_values_without_credit(page))
         return {
-            **super()._invoice_get_page_view_values(
-                invoice,
-                access_token,
-                smallest_amount=values["member_smallest_amount"],
-                **kwargs,
-            ),
+            **page,
             **values,
             # A visitor of an address without it has no other to pay with.
             "access_token": access_token or invoice.sudo()._portal_ensure_token(),
             "member_link_amount": link_amount and kwargs["amount"],
             "member_link_token": link_amount and request.params.get("payment_token"),
             "member_overdue_amount": overdue.sudo()._get_overdue_amount(),
+        }
+
+    @staticmethod
+    def _prepare_values_without_credit(values):
+        """Return the values that differ where credit cannot be spent now.
+
+        It pays nothing while money may still come that pays the same.
+        """
+        return {
+            "member_credit": 0.0,
+            **{
+                name: values[name].filtered(lambda each: each.code != "credit_balance")
+                for name in ("providers_sudo", "payment_methods_sudo")
+            },
         }
 
     def _get_overdue_invoices_domain(self, partner_id=None):
@@ -133,8 +150,16 @@ class PortalAccount(portal.PortalAccount):
             values["tokens_sudo"] |= values["tokens_sudo"]._get_available_tokens(
                 providers_sudo.ids, customer_sudo.commercial_partner_id.id
             )
+        tokens_sudo = values["tokens_sudo"]
+        usable_sudo = tokens_sudo.filtered(
+            lambda token: not token._get_company_unusable_reason(company)
+        )
+        default_sudo = payer_sudo.with_company(company)._choose_default_token(
+            usable_sudo or tokens_sudo
+        )
         return {
             **values,
+            "default_token_id": default_sudo.id,
             "providers_sudo": providers_sudo,
             "maximum_amounts": maximums,
             "member_credit": credit,

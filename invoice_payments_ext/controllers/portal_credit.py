@@ -54,6 +54,7 @@ class PortalCredit(CustomerPortal):
         balance_sudo = self._choose_credit_balance(balances_sudo, balance_id)
         if not balance_sudo:
             return request.redirect("/my/credit")
+        typed = {"statement_date_from": date_from, "statement_date_to": date_to}
         try:
             date_from, date_to = balance_sudo._get_statement_period(date_from, date_to)
             period = {"statement_date_from": date_from, "statement_date_to": date_to}
@@ -66,7 +67,7 @@ class PortalCredit(CustomerPortal):
             )
         except UserError as error:
             values = self._credit_get_page_view_values(balances_sudo, balance_sudo)
-            values["statement_error"] = str(error)
+            values.update(typed, statement_error=str(error))
             return request.render("invoice_payments_ext.portal_my_credit", values)
 
     def _get_credit_balances(self):

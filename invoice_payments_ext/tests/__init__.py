@@ -53,11 +53,12 @@ from .credit import (
 from .credit_notes import test_credit_note, test_credit_note_dialog
 from .external import test_announced, test_beside_attempts, test_external, test_joint
 from .gateways import test_declines, test_expiry, test_told
-from .mail import test_mail, test_receipt
+from .mail import test_mail, test_mail_links, test_receipt
 from .mistakes import test_mistakes
 from .movements import test_movements
 from .portal import (
     test_portal_collection,
+    test_portal_form,
     test_portal_payment,
     test_portal_payments,
     test_portal_section,

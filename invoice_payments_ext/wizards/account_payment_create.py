@@ -363,12 +363,10 @@ class AccountPaymentCreate(models.TransientModel):
 
     @api.depends("partner_id")
     def _compute_save_method_url(self):
-        """Where the customer, once logged in, saves a payment method."""
+        """Where the customer, also without a login, pays and saves a method."""
         for dialog in self:
             dialog.save_method_url = (
-                f"{dialog.get_base_url()}/my/payment_method"
-                if dialog.move_id
-                else False
+                dialog.move_id._get_payment_form_url() if dialog.move_id else False
             )
 
     @api.depends("journal_id")

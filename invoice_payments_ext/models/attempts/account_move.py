@@ -201,6 +201,18 @@ class AccountMove(models.Model):
         left = self.amount_residual - self._get_amount_in_flight()
         return max(self.currency_id.round(left), 0.0)
 
+    def _get_reserved_amount(self):
+        """Return how much of this is to be paid beside attempts that are in flight.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        self.ensure_one()
+        in_flight = self._get_attempts_in_flight()
+        return self.currency_id.round(
+            sum(amount for tx in in_flight for amount in tx._get_amounts_beside())
+        )
+
     def _get_default_payment_amount(self):
         """Return the amount that settles this invoice today.
 
@@ -224,7 +236,7 @@ class AccountMove(models.Model):
         """Keep customers from paying an amount again that may have been paid."""
         if self._is_being_paid():
             return False
-        return super()._has_to_be_paid() or self._is_only_announced()
+        return super()._has_to_be_paid() or self._is_open_beside_attempts()
 
     def _get_online_payment_error(self):
         error = super()._get_online_payment_error()
@@ -240,19 +252,20 @@ class AccountMove(models.Model):
         """
         return bool(self._get_unresolved_attempts() or self._get_all_in_flight_reason())
 
-    def _is_only_announced(self):
-        """Tell if only announced payments keep Odoo from offering to pay this.
+    def _is_open_beside_attempts(self):
+        """Tell if attempts that leave a part to be paid keep Odoo from offering that.
 
-        Odoo knows one provider that announces, and takes those of others for money that
-        is on the way.
+        Odoo offers nothing while any payment is on its way, be it an instalment, and
+        takes what another provider than its own announces for such a payment.
 
         :rtype: bool
         """
         outcomes = set(self.sudo().transaction_ids.mapped("outcome"))
         parameters_sudo = self.env["ir.config_parameter"].sudo()
+        left = self._get_chargeable_amount() - self._get_reserved_amount()
         return bool(
-            outcomes & set(EXPECTED_OUTCOMES)
-            and not outcomes & set(IN_FLIGHT_OUTCOMES)
+            outcomes & {*EXPECTED_OUTCOMES, *IN_FLIGHT_OUTCOMES}
+            and self.currency_id.compare_amounts(left, 0) > 0
             and self.move_type == "out_invoice"
             and self.state == "posted"
             and self.payment_state in ("not_paid", "in_payment", "partial")

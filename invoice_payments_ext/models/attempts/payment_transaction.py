@@ -335,6 +335,14 @@ class PaymentTransaction(models.Model):
         )
         return bool(captured) or tx_sudo.payment_id.state in POSTED_STATES
 
+    def _get_amounts_beside(self):
+        """Yield the amounts that are to be paid in another way beside this attempt.
+
+        :return: The amounts in the attempt's currency.
+        :rtype: Iterator[float]
+        """
+        yield from ()
+
     def _get_amount_in_flight(self):
         """Return the amount that this attempt may bring, or that is not booked yet.
 

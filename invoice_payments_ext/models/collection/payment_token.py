@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..states import UNRESOLVED_OUTCOMES
@@ -30,6 +30,20 @@ class PaymentToken(models.Model):
     )
 
     # === BUSINESS METHODS === #
+
+    @api.model
+    def _filter_charged_automatically(self, invoices, company):
+        charged = super()._filter_charged_automatically(invoices, company)
+        collections = self.env["account.move"]._get_collections(invoices)
+        collected = collections.filtered(lambda row: row.state == "running").move_id
+        if company.sudo().collection_plan_id:
+            collected |= invoices.filtered(lambda invoice: invoice.state == "draft")
+        permissions = self.env["account.auto.pay"]._get_permissions(
+            invoices.partner_id, company
+        )
+        return charged | (collected & invoices).filtered(
+            lambda invoice: permissions[invoice.commercial_partner_id].is_on
+        )
 
     def _get_trial_verdicts(self):
         """Say which of these methods are not to be tried now, on any invoice.

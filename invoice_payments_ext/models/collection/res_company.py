@@ -44,6 +44,17 @@ class ResCompany(models.Model):
 
     # === GETTERS === #
 
+    def _get_token_consent_text(self):
+        """Say that it is charged automatically where that needs no other consent."""
+        self.ensure_one()
+        if not self.auto_pay or (self.token_consent_text or "").strip():
+            return super()._get_token_consent_text()
+        return self.env._(
+            "I agree that %(company)s charges this payment method for my invoices that "
+            "are due, until I remove it or switch off Auto-pay.",
+            company=self.name,
+        )
+
     def _get_auto_pay_consent(self):
         """Return the text that members agree to when they switch auto-pay on.
 

@@ -185,6 +185,10 @@ class PaymentTransaction(models.Model):
             self.invoice_ids[:1],
         )
 
+    def _get_amounts_beside(self):
+        yield from super()._get_amounts_beside()
+        yield self.credit_first_amount
+
     @api.model
     def _get_unspent_credit_domain(self):
         """Find the attempts beside which credit is still to be spent."""

@@ -99,16 +99,19 @@ class PaymentToken(models.Model):
         return self & needed
 
     def _get_new_method_url(self):
-        """Return where the customer saves another payment method.
+        """Return where the customer pays by, or saves, another payment method.
 
-        Who has no login is led to the form that pays an open invoice, where one is.
+        It leads to the form that pays the oldest open invoice, which needs no login.
+        Where nothing is open, somebody without a login is led to the page that makes
+        one: methods are saved for nobody else.
 
         :rtype: str
         """
         self.ensure_one()
         owner = self.partner_id
-        if not owner.user_ids:
-            invoice = owner._get_open_invoices(self.company_id)[:1]
-            if invoice:
-                return invoice._get_payment_form_url()
-        return f"{self.get_base_url()}/my/payment_method"
+        if invoice := owner._get_open_invoices(self.company_id)[:1]:
+            return invoice._get_payment_form_url()
+        if owner.user_ids:
+            return f"{self.get_base_url()}/my/payment_method"
+        owner_sudo = owner.sudo().with_context(signup_valid=True)
+        return owner_sudo._get_signup_url_for_action(url="/my/payment_method")[owner.id]

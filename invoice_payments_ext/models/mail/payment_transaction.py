@@ -7,6 +7,7 @@ from markupsafe import Markup
 from odoo import Command, api, fields, models
 from odoo.tools.mail import prepend_html_content
 
+from ..attempts.payment_transaction import ONLINE_OPERATIONS
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from ..states import OUTCOMES, POSTED_STATES
 
@@ -22,6 +23,10 @@ TEMPLATE_FIELDS = {
 
 # How often a customer is told that payments are declined.
 DECLINED_MAIL_DELAY = timedelta(days=1)
+
+# Who pays in the portal reads there that it was declined. Only who has not tried again
+# for this long is told by mail.
+ON_PAGE_PERIOD = timedelta(minutes=30)
 
 
 class PaymentTransaction(models.Model):
@@ -73,7 +78,9 @@ class PaymentTransaction(models.Model):
         is_due = bool(self._get_customer_mail_template(kind))
         self.write({"customer_mail": kind, "customer_mail_due": is_due})
         if is_due:
-            self.env.ref("invoice_payments_ext.ir_cron_mail_customers")._trigger()
+            self.env.ref("invoice_payments_ext.ir_cron_mail_customers")._trigger(
+                at=self._get_on_page_until() if kind == "declined" else None
+            )
 
     def _get_customer_mail_kind(self):
         """Return the kind of mail that is due to the customer now.
@@ -112,7 +119,9 @@ class PaymentTransaction(models.Model):
     @api.model
     def _cron_mail_customers(self):
         """Queue the mails that are due; Odoo's own schedule sends them."""
-        due = self.search([("customer_mail_due", "=", True)], order="id")
+        due = self.search([("customer_mail_due", "=", True)], order="id").filtered(
+            lambda tx: tx.customer_mail != "declined" or not tx._get_on_page_until()
+        )
         self.env["ir.cron"]._commit_progress(remaining=len(due))
         for tx in due:
             tx._mail_customer()
@@ -181,9 +190,14 @@ class PaymentTransaction(models.Model):
         A payment may have been cancelled, a declined one made good in the meantime.
         """
         if self.customer_mail == "declined":
-            return self.outcome == "declined" and any(
-                not invoice.currency_id.is_zero(invoice.amount_residual)
-                for invoice in self._get_mail_invoices()
+            invoices = self._get_mail_invoices()
+            return (
+                self.outcome == "declined"
+                and not invoices._get_attempts_in_flight()
+                and any(
+                    not invoice.currency_id.is_zero(invoice.amount_residual)
+                    for invoice in invoices
+                )
             )
         if self.customer_mail == "refund_failed":
             return OUTCOMES[self.outcome].is_unsuccessful
@@ -280,6 +294,26 @@ class PaymentTransaction(models.Model):
             )
 
     # === GETTERS === #
+
+    def _get_on_page_until(self):
+        """Return until when a person is taken to be on the page of this attempt.
+
+        It counts from the last attempt of anybody on the same invoices.
+
+        Note: `self.ensure_one()`
+
+        :return: A moment to come; nothing if the staff or a schedule started it, or
+                 the person is gone.
+        :rtype: datetime.datetime or None
+        """
+        self.ensure_one()
+        if self.operation not in ONLINE_OPERATIONS:
+            return None
+        attempts = self | self._get_mail_invoices().transaction_ids.filtered(
+            lambda tx: tx.operation in ONLINE_OPERATIONS
+        )
+        until = max(attempts.mapped("create_date")) + ON_PAGE_PERIOD
+        return until if until > fields.Datetime.now() else None
 
     def _get_mail_invoices(self):
         """Return the invoices that a mail on this attempt is about.

@@ -4,7 +4,9 @@ from . import account_move_member_payment
 from . import account_move_promise
 from . import account_move_words
 from . import account_payment
+from . import account_payment_receipts
 from . import payment_transaction
 from . import payment_transaction_chatter
 from . import payment_transaction_pace
 from . import res_company
+from . import res_partner

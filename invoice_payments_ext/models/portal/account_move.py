@@ -29,6 +29,9 @@ class AccountMove(models.Model):
             "rows": rows,
             "amount_total": self.amount_total,
             "amount_remaining": self.amount_residual,
+            "amount_reserved": min(
+                self.amount_residual, self._get_reserved_amount_shown()
+            ),
             # A part of an authorization may be booked already.
             "amount_processing": min(
                 self.amount_residual,
@@ -215,6 +218,14 @@ class AccountMove(models.Model):
         ]
 
     # === GETTERS === #
+
+    def _get_reserved_amount_shown(self):
+        """Return the reserved credit that the visitor may see: only the customer.
+
+        :rtype: float
+        """
+        is_own = self._filter_of_customer(self.env.user.partner_id)
+        return self._get_reserved_amount() if is_own else 0.0
 
     def _filter_of_customer(self, partner):
         """Return those of these invoices that are a customer's own.

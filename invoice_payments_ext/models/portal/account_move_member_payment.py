@@ -1,3 +1,4 @@
+import math
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -7,6 +8,21 @@ from ...tools import is_number
 
 # How long a payment at a provider's page keeps other people and tabs from starting.
 OTHER_PAYMENT_DELAY = timedelta(minutes=10)
+
+
+def round_to_plain(amount, currency):
+    """Return a converted amount as people write one, and never less.
+
+    6.42 becomes 6.50, 668 becomes 700, and 12.30 becomes 13.
+
+    :param float amount: An amount above zero.
+    :param res.currency currency: Its currency.
+    :rtype: float
+    """
+    unit = 10 ** math.floor(math.log10(amount))
+    step = unit / 10 if amount < 2 * unit else unit / 2
+    # Less what a float may be off.
+    return currency.round(math.ceil(amount / step - 1e-6) * step)
 
 
 class AccountMove(models.Model):
@@ -44,7 +60,7 @@ class AccountMove(models.Model):
         self._check_amount(
             amount,
             self.currency_id,
-            sum(invoice._get_chargeable_amount() for invoice in self),
+            sum(invoice._get_member_chargeable_amount() for invoice in self),
             self.env._("amount to be paid"),
         )
         if len(self) == 1:
@@ -264,7 +280,9 @@ class AccountMove(models.Model):
                 lambda line: line.date_maturity and line.date_maturity < today
             )
             due = sum(lines.mapped("amount_residual_currency"))
-            amount += max(min(due, invoice._get_chargeable_amount()), 0.0)
+            # What is on its way pays the oldest instalments.
+            due -= invoice.amount_residual - invoice._get_member_chargeable_amount()
+            amount += max(due, 0.0)
         return self.currency_id.round(amount) if self else 0.0
 
     def _group_overdue(self):
@@ -294,13 +312,29 @@ class AccountMove(models.Model):
         :rtype: dict[str, float]
         """
         self.ensure_one()
-        amounts = {"full": self._get_default_payment_amount()}
+        chargeable = self._get_member_chargeable_amount()
+        amounts = {"full": min(self._get_default_payment_amount(), chargeable)}
         values = self._get_invoice_next_payment_values()
         if values.get("installment_state") in ("next", "overdue"):
-            instalment = min(values["next_amount_to_pay"], amounts["full"])
-            if self.currency_id.compare_amounts(instalment, amounts["full"]) < 0:
+            on_its_way = self.amount_residual - chargeable
+            instalment = self.currency_id.round(
+                values["next_amount_to_pay"] - on_its_way
+            )
+            compared = self.currency_id.compare_amounts(instalment, amounts["full"])
+            if compared < 0 and self.currency_id.compare_amounts(instalment, 0) > 0:
                 amounts["next"] = instalment
         return amounts
+
+    def _get_member_chargeable_amount(self):
+        """Return the amount that a member can pay now, in the invoice's currency.
+
+        What is on its way, and the credit that was promised beside it, is left out.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        left = self._get_chargeable_amount() - self._get_reserved_amount()
+        return max(self.currency_id.round(left), 0.0)
 
     def _get_member_minimum(self):
         """Return the least amount of the member's choice, in the invoice's currency."""
@@ -312,7 +346,10 @@ class AccountMove(models.Model):
             company,
             fields.Date.context_today(self),
         )
-        return max(minimum, self.currency_id.rounding)
+        minimum = max(minimum, self.currency_id.rounding)
+        if self.currency_id == company.currency_id:
+            return minimum
+        return round_to_plain(minimum, self.currency_id)
 
     def _get_payment_started_elsewhere(self, partner, tab):
         """Return the last page of a provider, if it was opened in another tab just now.

@@ -1,7 +1,35 @@
+import re
+
 from odoo import api, models
 from odoo.fields import Domain
 
 from ..states import POSTED_STATES
+
+NUMBER = re.compile(r"\d[\d\s.,'’]*")
+
+
+def read_amount(text):
+    """Return the amount that a text contains, with either sign for the decimals.
+
+    The last point or comma separates them if one or two digits follow, or three where
+    another sign separates the thousands.
+
+    :param str text: What a person searches for.
+    :return: The amount without its sign; None if there is not exactly one number.
+    :rtype: float or None
+    """
+    numbers = NUMBER.findall(text or "")
+    if len(numbers) != 1 or re.search(r"[^\W\d_]{4,}", text):
+        return None
+    number = re.sub(r"[\s'’]", "", numbers[0]).rstrip(".,")
+    whole, sign, fraction = number, "", ""
+    if place := max(number.rfind("."), number.rfind(",")) + 1:
+        whole, sign, fraction = number[: place - 1], number[place - 1], number[place:]
+    if sign and len(fraction) == 3 and not set(whole) & {".", ","} - {sign}:
+        whole, fraction = whole + fraction, ""  # A sign of thousands.
+    elif sign in whole:
+        whole, fraction = whole + fraction, ""
+    return float(f"{re.sub('[.,]', '', whole) or 0}.{fraction or 0}")
 
 
 class AccountPayment(models.Model):
@@ -45,8 +73,8 @@ class AccountPayment(models.Model):
     def _get_portal_search_domain(self, search, search_in):
         """Return the domain of payments with this text, as a customer sees it.
 
-        :param str search: A part of a number.
-        :param str search_in: `reference`, `invoice` or `all`
+        :param str search: A part of a number or a name, or an amount.
+        :param str search_in: `reference`, `invoice`, `method`, `amount` or `all`
         :rtype: odoo.fields.Domain
         """
         reference = Domain.OR(
@@ -64,9 +92,49 @@ class AccountPayment(models.Model):
                 "refund_allocation_ids.invoice_id.name",
             )
         )
-        return {"reference": reference, "invoice": invoice}.get(
-            search_in, reference | invoice
+        method = Domain.OR(
+            Domain(name, "ilike", search)
+            for name in (
+                "payment_transaction_id.payment_method_id.name",
+                "payment_transaction_id.token_id.payment_details",
+                "payment_token_id.payment_details",
+                "payment_method_line_id.name",
+            )
         )
+        domains = {
+            "reference": reference,
+            "invoice": invoice,
+            "method": method,
+            "amount": self._get_portal_amount_domain(search),
+        }
+        return domains.get(search_in) or Domain.OR(domains.values())
+
+    @api.model
+    def _get_portal_amount_domain(self, search):
+        """Return the domain of the records of an amount, as a person writes it.
+
+        :param str search: `20.5`, `20,50` or `$ 1,234.50`, with or without a sign.
+        :rtype: odoo.fields.Domain
+        """
+        amount = read_amount(search)
+        if amount is None:
+            return Domain.FALSE
+        # Less than the smallest unit of any currency.
+        return Domain.OR(
+            Domain("amount", ">", each - 0.0005) & Domain("amount", "<", each + 0.0005)
+            for each in {amount, -amount}
+        )
+
+    @api.model
+    def _get_portal_period_domain(self, date_begin, date_end):
+        """Return the domain of the payments of a period.
+
+        :param datetime.date date_begin: The first day; none for no limit.
+        :param datetime.date date_end: The last day; none for no limit.
+        :rtype: odoo.fields.Domain
+        """
+        domain = Domain("date", ">=", date_begin) if date_begin else Domain.TRUE
+        return domain & (Domain("date", "<=", date_end) if date_end else Domain.TRUE)
 
     def _prepare_portal_rows(self):
         """Return these payments in words for their customer.

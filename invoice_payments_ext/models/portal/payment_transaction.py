@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
@@ -51,11 +53,25 @@ class PaymentTransaction(models.Model):
 
         :rtype: odoo.fields.Domain
         """
-        reference = Domain("reference", "ilike", search)
-        invoice = Domain("invoice_ids.name", "ilike", search)
-        return {"reference": reference, "invoice": invoice}.get(
-            search_in, reference | invoice
-        )
+        domains = {
+            "reference": Domain("reference", "ilike", search),
+            "invoice": Domain("invoice_ids.name", "ilike", search),
+            "method": Domain("payment_method_id.name", "ilike", search)
+            | Domain("token_id.payment_details", "ilike", search),
+            "amount": self.env["account.payment"]._get_portal_amount_domain(search),
+        }
+        return domains.get(search_in) or Domain.OR(domains.values())
+
+    @api.model
+    def _get_portal_period_domain(self, date_begin, date_end):
+        """Return the domain of attempts of a period; see `account.payment`.
+
+        :rtype: odoo.fields.Domain
+        """
+        domain = Domain("create_date", ">=", date_begin) if date_begin else Domain.TRUE
+        if date_end:
+            domain &= Domain("create_date", "<", date_end + timedelta(days=1))
+        return domain
 
     def _prepare_portal_rows(self):
         """Return these attempts in words for their customer; see `account.payment`.
@@ -94,6 +110,25 @@ class PaymentTransaction(models.Model):
         return rows
 
     # === GETTERS === #
+
+    def _get_member_processing_values(self):
+        """Return the values with which the payment form goes on.
+
+        Of a decline it says our sentence and the next step: the provider's own words
+        are for the staff.
+
+        Note: `self.ensure_one()`
+
+        :rtype: dict
+        """
+        values = self._get_processing_values()
+        if values["state"] == "error":
+            values["state_message"] = self.env._(
+                "%(method)s was declined. Nothing was charged. Please choose another "
+                "payment method, or ask your bank.",
+                method=self._get_portal_method(),
+            )
+        return values
 
     def _get_portal_method(self):
         """Return the payment method in words for the customer: `Visa •••• 4242`.

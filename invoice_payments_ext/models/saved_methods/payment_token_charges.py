@@ -1,6 +1,6 @@
 from markupsafe import Markup
 
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import AccessError, LockError, UserError
 
 from ...tools import OURS
@@ -229,20 +229,28 @@ class PaymentToken(models.Model):
             )
         return self.env._("No saved method is left: nothing can be charged any more.")
 
+    def _describe_successor(self, token):
+        """Name the method that is the default in the place of a removed one."""
+        if token:
+            return self.env._(
+                "%(method)s takes its place.", method=token._get_method_label()
+            )
+        return self.env._("No saved method is left.")
+
     def _prepare_charges_info(self):
-        """Return whose charges go to this method, and its successor.
+        """Return for whom this is the method to be charged, and its successor.
 
         :rtype: list[dict]
         """
         return [
             {
-                "description": self.env._("Charges"),
+                "description": self.env._("Default"),
                 "id": contact.id,
                 "name": self.env._(
-                    "Charges of %(contact)s by %(company)s. %(instead)s",
+                    "Default of %(contact)s for %(company)s. %(instead)s",
                     contact=contact.display_name,
                     company=company.name,
-                    instead=self._describe_replacement(instead),
+                    instead=self._describe_successor(instead),
                 ),
                 "url": "/my/payment_method",
             }
@@ -273,7 +281,7 @@ class PaymentToken(models.Model):
         ]
 
     def _prepare_invoices_info(self, states):
-        """Return how many invoices would be charged to this method.
+        """Return how many invoices are charged to this method automatically.
 
         :param list[str] states: The states of the invoices to count.
         :rtype: list[dict]
@@ -297,12 +305,13 @@ class PaymentToken(models.Model):
         for company, state, contacts, invoice_ids in groups:
             tokens = contacts._get_tokens_for_charges(company)
             invoices = self.env["account.move"].browse(invoice_ids)
+            invoices = self._filter_charged_automatically(invoices, company)
             counts[state] += sum(
                 tokens[invoice.partner_id] == self for invoice in invoices
             )
         labels = {
-            "posted": self.env._("Open invoices that are charged to it: %s"),
-            "draft": self.env._("Drafts that are charged to it when issued: %s"),
+            "posted": self.env._("Open invoices that auto-pay charges to it: %s"),
+            "draft": self.env._("Drafts that auto-pay charges to it later: %s"),
         }
         return [
             {
@@ -316,6 +325,17 @@ class PaymentToken(models.Model):
         ]
 
     # === GETTERS === #
+
+    @api.model
+    def _filter_charged_automatically(self, invoices, company):
+        """Return those of these invoices that are charged without anybody's doing.
+
+        A hook of the rooms that do so.
+
+        :param res.company company: The company of the invoices.
+        :rtype: account.move
+        """
+        return invoices.browse()
 
     def _get_own_partners(self):
         """Return the contacts whose methods the user who is logged in may manage.

@@ -17,6 +17,8 @@ class ResCompany(models.Model):
     def _get_token_consent_text(self):
         """Return the text that customers agree to when they save a method.
 
+        To keep a method is one consent, to be charged automatically is another.
+
         Where the company has no text of its own it is the standard one, in the language
         of the context.
 
@@ -25,7 +27,8 @@ class ResCompany(models.Model):
         self.ensure_one()
         own_text = (self.token_consent_text or "").strip()
         return own_text or self.env._(
-            "I agree that %(company)s charges this payment method for my invoices that "
-            "are due, until I remove it.",
+            "I agree that %(company)s keeps this payment method until I remove it. It "
+            "is charged when I pay with it or ask for that. To charge it automatically "
+            "needs my permission, which I give and take back as Auto-pay.",
             company=self.name,
         )

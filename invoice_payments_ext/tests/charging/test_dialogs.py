@@ -111,7 +111,7 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertEqual(dialog.method, "transfer")
         self.assertTrue(dialog.is_external)
         self.assertFalse(dialog.has_saved_method)
-        self.assertIn("/my/payment_method", dialog.save_method_url)
+        self.assertIn("access_token=", dialog.save_method_url)
         self.assertTrue(dialog.save_method_url.startswith("http"))
 
     def test_charge(self):

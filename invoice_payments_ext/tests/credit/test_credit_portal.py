@@ -209,6 +209,8 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
             page = self._page(path, **period)
             self.assertIn(message, page)
             self.assertIn("Correction", page)
+            for day in period.values():  # What was typed is kept.
+                self.assertIn(f'value="{day}"', page)
 
     # === WHO SEES NOTHING === #
 

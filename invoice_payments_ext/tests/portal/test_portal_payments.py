@@ -1,9 +1,12 @@
+import csv
 import re
 import time
+from unittest.mock import patch
 
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
-from odoo.tools import SQL
+from odoo.tools import SQL, file_open
 
 from ..common_http import InvoicePaymentsHttpCommon
 
@@ -168,10 +171,88 @@ class TestPortalPayments(InvoicePaymentsHttpCommon):
             (self.invoice.name, "nonsense", [attempt, refunded, paid]),
             (pending.reference, "reference", [attempt]),
             ("Secret", "all", []),
+            ("400", "amount", [paid]),
+            ("$ 400,00", "all", [paid]),
+            ("-100.00", "amount", [refunded]),
+            ("50.0", "amount", [attempt]),
+            ("40", "amount", []),
+            ("INV/2026/400", "amount", []),
+            ("1234", "method", [attempt]),
+            (self.payment_method.name, "method", [attempt]),
+            (
+                self.payment.sudo().payment_method_line_id.name,
+                "method",
+                [refunded, paid],
+            ),
         ):
             with self.subTest(search=search, search_in=search_in):
                 rows = self._get_rows(search=search, search_in=search_in)
                 self.assertEqual(rows, found)
+
+    def test_period(self):
+        self.env.cr.execute(
+            "UPDATE account_payment SET date = '2026-01-31' WHERE id = %s",
+            [self.payment.id],
+        )
+        pending = self._charge("pending", amount=50.0)
+        paid, refunded = f"pay-{self.payment.id}", f"pay-{self.refunded.id}"
+        today = str(fields.Date.today())
+        for period, found in (
+            ({"date_end": "2026-01-31"}, [paid]),
+            ({"date_begin": "2026-01-01", "date_end": "2026-01-30"}, []),
+            ({"date_begin": today, "date_end": today}, [f"tx-{pending.id}", refunded]),
+            ({"date_begin": "soon"}, [f"tx-{pending.id}", refunded, paid]),
+        ):
+            with self.subTest(**period):
+                self.assertEqual(self._get_rows(**period), found)
+        page = self.open_url("/my/payments", "ip_member", date_end="2026-01-31").text
+        self.assertIn('value="2026-01-31"', page)
+        self.assertIn("/my/payments/csv?", page)
+
+    def test_csv(self):
+        """The file has the rows of the page, and nothing that is computed."""
+        self.payment.name = "=HYPERLINK(1)"
+        pending = self._charge("pending", amount=50.0)
+        response = self.open_url("/my/payments/csv", "ip_member", search="nothing")
+        self.assertEqual(response.status_code, 200)
+        self.assertIn("text/csv", response.headers["Content-Type"])
+        response = self.open_url("/my/payments/csv", "ip_member")
+        head, *rows = csv.reader(response.content.decode("utf-8-sig").splitlines())
+        self.assertEqual(head[0], "Date")
+        self.assertEqual([row[-2] for row in rows], ["50.00", "-100.00", "400.00"])
+        self.assertEqual(rows[0][3], pending.reference)
+        self.assertEqual(rows[2][3], "'=HYPERLINK(1)")
+        self.assertEqual({row[5] for row in rows}, {self.invoice.name})
+        for secret in SECRETS:
+            self.assertNotIn(secret, response.text)
+        refunds = self.open_url("/my/payments/csv", "ip_member", filterby="refunds")
+        self.assertEqual(len(refunds.text.splitlines()), 2)
+        for user in ("ip_stranger", "ip_employee"):
+            response = self.open_url("/my/payments/csv", user)
+            self.assertEqual(len(response.text.splitlines()), 1)
+
+    def test_receipts_of_a_year(self):
+        """They are one document for the printing program, a page for each."""
+        year = fields.Date.today().year
+        printed = []
+
+        def print_pages(reports, bodies, **values):
+            printed.extend(bodies)
+            return file_open("base/tests/minimal.pdf", "rb").read()
+
+        reports = self.env.registry["ir.actions.report"]
+        with patch.object(reports, "_run_wkhtmltopdf", print_pages):
+            response = self.open_url(f"/my/payments/receipts/{year}", "ip_member")
+        self.assertPdf(response)
+        [page] = printed
+        for payment in (self.payment, self.refunded):
+            self.assertIn(payment.name, page)
+        self.assertEqual(page.count("page-break-before"), 1)
+        page = self.open_url("/my/payments", "ip_member").text
+        self.assertIn(f"/my/payments/receipts/{year}", page)
+        for user, asked in (("ip_member", year - 1), ("ip_stranger", year)):
+            response = self.open_url(f"/my/payments/receipts/{asked}", user)
+            self.assertTurnedAway(response)
 
     def test_nothing_to_list(self):
         page = self.open_url("/my/payments", "ip_stranger")

@@ -262,18 +262,32 @@ class TestPace(PortalStrangersCommon):
         self.decline(9)
         [line] = self.invoice.sudo().message_ids - messages - first
         self.assertIn("10 payments in the portal did not succeed", line.body)
-        self._run_mail_schedule()
         told = [("subject", "ilike", "was declined")]
+        # Who is on the page reads it there, and may go on trying.
+        self._run_mail_schedule()
+        self.wait(minutes=29)
+        self.decline(1)
+        self._run_mail_schedule()
+        self.assertEqual(self.env["mail.mail"].search_count(told), 0)
+        self.wait(minutes=31)
+        self._run_mail_schedule()
         self.assertEqual(self.env["mail.mail"].search_count(told), 1)
         mailed = self.invoice.transaction_ids.filtered("customer_mail_date")
         mailed.sudo().customer_mail_date -= timedelta(hours=25)
         self.decline(1)
+        self.wait(minutes=31)
         self._run_mail_schedule()
         self.assertEqual(self.env["mail.mail"].search_count(told), 2)
+        # A page that was paid in the end tells nothing.
+        mailed.sudo().customer_mail_date -= timedelta(hours=25)
+        self.decline(1)
         before = self.invoice.sudo().message_ids
         self.log_in()
         self.charge(1000)
         self.assertTrue(self.invoice.sudo().message_ids - before)
+        self.wait(minutes=31)
+        self._run_mail_schedule()
+        self.assertEqual(self.env["mail.mail"].search_count(told), 2)
 
 
 @tagged("post_install", "-at_install")

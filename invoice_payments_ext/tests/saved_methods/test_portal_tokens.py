@@ -11,7 +11,7 @@ from odoo.addons.payment import utils as payment_utils
 
 from ..portal.common_portal import PortalPaymentCommon
 
-STANDARD_TEXT = "charges this payment method for my invoices that are due"
+STANDARD_TEXT = "keeps this payment method until I remove it"
 GUESSED_IDS = (0, -1, 2**31, 10**30)
 
 
@@ -69,7 +69,7 @@ class PortalTokenCommon(PortalPaymentCommon):
         return options
 
     def choose(self, token_id, **data):
-        """Press *Use for charges*."""
+        """Press *Make it the default*."""
         self._keep()
         data = {"csrf_token": http.Request.csrf_token(self), **data}
         if token_id is not None:
@@ -116,21 +116,21 @@ class TestTokensForCharges(PortalTokenCommon):
     def test_the_newest_is_charged_until_one_is_chosen(self):
         options = self.options()
         self.assertEqual(set(options), {"4242", "5555"})
-        self.assertIn("Used for charges of Mia Member", options["5555"])
+        self.assertIn("Default of Mia Member", options["5555"])
         self.assertIn("It is the newest", options["5555"])
-        self.assertIn("Keep it for charges", options["5555"])
-        self.assertNotIn("Used for charges", options["4242"])
-        self.assertIn("Use for charges", options["4242"])
+        self.assertIn("Keep it as the default", options["5555"])
+        self.assertNotIn("Default", options["4242"])
+        self.assertIn("Make it the default", options["4242"])
         response = self.choose(self.token.id)
         self.assertEqual(response.status_code, 303)
         self.assertURLEqual(response.headers["Location"], "/my/payment_method")
         self.assertEqual(self.default_of(self.member), self.token)
         options = self.options()
-        self.assertIn("Used for charges", options["4242"])
+        self.assertIn("Default", options["4242"])
         self.assertNotIn("It is the newest", options["4242"])
-        self.assertNotIn("Use for charges", options["4242"])
-        self.assertIn("Use for charges", options["5555"])
-        self.assertNotIn("Used for charges", options["5555"])
+        self.assertNotIn("Make it the default", options["4242"])
+        self.assertIn("Make it the default", options["5555"])
+        self.assertNotIn("Default", options["5555"])
 
     def test_chosen_method_is_charged(self):
         invoice = self.make_invoice(
@@ -181,14 +181,14 @@ class TestTokensForCharges(PortalTokenCommon):
         self.assertEqual(self.default_of(self.partner), company_token)
         self.assertEqual(self.default_of(self.member), self.token)
         options = self.options()
-        self.assertIn("Used for charges of Mia Member", options["4242"])
-        self.assertIn(f"Used for charges of {self.partner.name}", options["8888"])
+        self.assertIn("Default of Mia Member", options["4242"])
+        self.assertIn(f"Default of {self.partner.name}", options["8888"])
 
     def test_one_contact_alone_is_not_named(self):
         self.authenticate("ip_stranger", "ip_stranger")
         [option] = self.options().values()
-        self.assertIn("Used for charges", option)
-        self.assertNotIn("Used for charges of", option)
+        self.assertIn("Default", option)
+        self.assertNotIn("Default of", option)
 
     def test_buttons_belong_to_a_form_of_their_own(self):
         page = self.page()
@@ -280,7 +280,7 @@ class TestTokensForCharges(PortalTokenCommon):
         )
         options = self.options()
         self.assertIn("It belongs to another company.", options["9999"])
-        self.assertNotIn("Use for charges", options["9999"])
+        self.assertNotIn("Make it the default", options["9999"])
         with mute_logger("odoo.http"):
             response = self.choose(foreign.id)
         self.assertNotEqual(response.status_code, 303)
@@ -318,7 +318,7 @@ class TestTokenRemoval(PortalTokenCommon):
         self.choose(self.token.id)
         [name] = self.names(self.token)
         self.assertRegex(
-            name, r"Charges of .*Mia Member by .*\. .*5555 is charged instead\."
+            name, r"Default of .*Mia Member for .*\. .*5555 takes its place\."
         )
         self.remove(self.token)
         self.assertFalse(self.default_of(self.member))
@@ -326,18 +326,18 @@ class TestTokenRemoval(PortalTokenCommon):
         self.assertRegex(
             note, r"4242, which .* charged for this contact, was removed\. .*5555 is"
         )
-        self.assertIn("Used for charges", self.options()["5555"])
+        self.assertIn("Default", self.options()["5555"])
 
     def test_the_newest(self):
         [name] = self.names(self.other_token)
-        self.assertIn("4242 is charged instead", name)
+        self.assertIn("4242 takes its place", name)
         self.remove(self.other_token)
         self.assertIn("4242 is charged instead", self.notes(self.member)[0])
 
     def test_the_last(self):
         self.remove(self.other_token)
         [name] = self.names(self.token)
-        self.assertIn("nothing can be charged any more", name)
+        self.assertIn("No saved method is left", name)
         self.remove(self.token)
         self.assertIn("nothing can be charged", self.notes(self.member)[0])
 
@@ -347,26 +347,34 @@ class TestTokenRemoval(PortalTokenCommon):
         for contact in (self.partner, self.colleague.partner_id):
             contact.with_company(self.company).default_payment_token_id = company_token
         names = self.names(company_token)
-        self.assertEqual(len(names), 3)
+        self.assertEqual(len(names), 2)
         self.assertIn("Carl Colleague", "".join(names))
-        self.assertIn("Open invoices that are charged to it: 1", names)
         self.remove(company_token)
         for contact in (self.partner, self.colleague):
             self.assertFalse(self.default_of(contact))
             self.assertIn("nothing can be charged", self.notes(contact)[0])
 
-    def test_invoices(self):
+    def test_invoices_that_are_charged(self):
+        """They are named where a plan charges them with the customer's permission."""
         values = {"partner_id": self.member.partner_id.id}
+        self.make_invoice(5, **values)
+        self.company.collection_plan_id = self.env["account.collection.plan"].create(
+            {"name": "Plan"}
+        )
         self.make_invoice(10, **values)
         self.make_invoice(20, **values)
         self.make_invoice(30, post=False, **values)
         self.make_invoice(40, partner_id=self.stranger.partner_id.id)
-        text = "Open invoices that are charged to it: 2"
-        drafts = "Drafts that are charged to it when issued: 1"
+        accountant = self.accountant.login
+        for name in self.names(self.other_token, accountant):
+            self.assertNotIn("auto-pay", name)
+        self.partner.set_auto_pay(True, note="Signed", company_id=self.company.id)
+        text = "Open invoices that auto-pay charges to it: 2"
+        drafts = "Drafts that auto-pay charges to it later: 1"
         names = self.names(self.other_token)
         self.assertIn(text, names)
         self.assertNotIn(drafts, names)
-        names = self.names(self.other_token, self.accountant.login)
+        names = self.names(self.other_token, accountant)
         self.assertIn(text, names)
         self.assertIn(drafts, names)
         self.assertNotIn(text, self.names(self.token))

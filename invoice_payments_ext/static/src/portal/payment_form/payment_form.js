@@ -239,10 +239,61 @@ patch(PaymentForm.prototype, {
         return browser.sessionStorage.getItem("invoice_payments_ext.tab");
     },
 
-    /** @override */
-    _displayErrorDialog() {
+    /**
+     * Say it above the methods, where it stays while another one is chosen.
+     * @override
+     */
+    _displayErrorDialog(title, message) {
         this.keptRequest = null;
-        return super._displayErrorDialog(...arguments);
+        const errorEl = this.memberPaymentEl?.querySelector(".o_member_payment_error");
+        if (!errorEl) {
+            return super._displayErrorDialog(...arguments);
+        }
+        errorEl.classList.add("alert", "alert-danger");
+        errorEl.textContent = message || title;
+        errorEl.scrollIntoView({block: "center"});
+        this.isErrorShown = true;
+    },
+
+    _hideError() {
+        this.isErrorShown = false;
+        const errorEl = this.memberPaymentEl?.querySelector(".o_member_payment_error");
+        if (errorEl) {
+            errorEl.classList.remove("alert", "alert-danger");
+            errorEl.textContent = "";
+        }
+    },
+
+    /**
+     * Go on with another method after a decline, which is no error of the request.
+     * @override
+     */
+    async _initiatePaymentFlow() {
+        this._hideError();
+        await super._initiatePaymentFlow(...arguments);
+        if (this.isErrorShown && this.paymentContext.flow === "token") {
+            await this._leaveDeclinedMethod();
+        }
+    },
+
+    /** Choose the next method in the place of the declined one, and set the focus there. */
+    async _leaveDeclinedMethod() {
+        const radios = [...this.el.querySelectorAll("[name='o_payment_radio']")];
+        const declined = radios.find((radio) => radio.checked);
+        const isOffered = (radio) =>
+            radio !== declined &&
+            !radio.closest("[name='o_payment_option']").classList.contains("d-none");
+        this._showOtherMethods();
+        const next = radios.find(isOffered);
+        declined.checked = false;
+        if (next) {
+            next.checked = true;
+            await this.selectPaymentOption({target: next});
+            next.focus({preventScroll: true});
+        } else {
+            this._collapseInlineForms();
+            this._updateMemberPayment();
+        }
     },
 
     // === Paid from credit: booked at once, without a page of a provider === //

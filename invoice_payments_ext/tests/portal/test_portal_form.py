@@ -1,0 +1,178 @@
+from lxml.html import fromstring
+
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from ...models.portal.account_move_member_payment import round_to_plain
+from .common_portal import PortalPaymentCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPortalForm(PortalPaymentCommon):
+    """What the payment form and its pages say, and what they propose."""
+
+    def open_page(self, path=None):
+        """Return the page of an address, or of the invoice."""
+        self._keep()
+        response = self.url_open(path or f"/my/invoices/{self.invoice.id}", timeout=60)
+        self.assertEqual(response.status_code, 200, path)
+        return fromstring(response.text)
+
+    @staticmethod
+    def get_text(page):
+        return " ".join(page.text_content().split())
+
+    def make_discount(self):
+        """Return an invoice with an early-payment discount."""
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "2/10",
+                "early_discount": True,
+                "discount_percentage": 2,
+                "discount_days": 3650,
+                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
+            }
+        )
+        return self.make_invoice(100, invoice_payment_term_id=term.id)
+
+    def test_default_method_is_proposed(self):
+        """It is not the newest; one that cannot be charged is not proposed."""
+        self.make_overdue()
+        self.authenticate("ip_member", "ip_member")
+        newest = self._create_token(
+            partner_id=self.member.partner_id.id, payment_details="9999"
+        )
+        contact = self.member.partner_id.with_company(self.company)
+        contact.default_payment_token_id = self.token
+        for path in (None, "/my/invoices/overdue"):
+            page = self.open_page(path)
+            [chosen] = page.xpath("//input[@name='o_payment_radio'][@checked]/@id")
+            self.assertEqual(chosen, f"o_payment_token_{self.token.id}")
+        # Its bank said that it must not be charged again.
+        self.token.sudo().refused_transaction_id = self.start_attempt("error").id
+        [chosen] = self.open_page("/my/invoices/overdue").xpath(
+            "//input[@name='o_payment_radio'][@checked]/@id"
+        )
+        self.assertEqual(chosen, f"o_payment_token_{newest.id}")
+
+    def test_decline_in_our_words(self):
+        self.gateway.answers = ["error"]
+        self.gateway.reason = "R05 do not honor"
+        self._keep()
+        values = self.request(
+            f"/invoice/transaction/{self.invoice.id}",
+            access_token=None,
+            **self._prepare_values(
+                1000,
+                self.provider,
+                token_id=self.token.id,
+                flow="token",
+                is_validation=False,
+            ),
+        )
+        self.assertEqual(values["state"], "error")
+        self.assertIn("•••• 1234 was declined. Nothing", values["state_message"])
+        self.assertIn("choose another payment method", values["state_message"])
+        self.assertNotIn("R05", values["state_message"])
+
+    def test_rest_beside_a_pending_instalment(self):
+        """What is on its way pays the instalment; the rest can be paid, and no more."""
+        self.invoice = self.make_invoice_with_instalments(900)
+        self.give_credit(50)
+        self.gateway.answers = ["pending"]
+        pending = self.charge(450)
+        self.assertEqual(self.invoice._get_member_amounts(), {"full": 450.0})
+        page = self.open_page()
+        self.assertTrue(page.xpath("//form[@id='o_payment_form']"))
+        self.assertNotIn("Use my credit", self.get_text(page))
+        self.assertFalse(page.xpath("//*[@data-provider-code='credit_balance']"))
+        self.assert_refused("above the amount", self.charge, 900)
+        self.charge(450)
+        self.assertEqual(self.invoice.amount_residual, 450)
+        self.assert_refused("being processed", self.charge, 450)
+        self.gateway.notify(pending, "done")
+        pending.sudo()._post_process()
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_credit_that_waits_for_a_card(self):
+        """It is shown to the customer only, and not asked for again."""
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.assertFalse(self.invoice.sudo()._has_to_be_paid())
+        status = self.get_text(self.open_page("/payment/status"))
+        self.assertIn("You may leave this page", status)
+        self.assertIn("$ 300.00 are paid from your credit", status.replace("\xa0", " "))
+        self.assertNotIn("Please wait", status)
+        words = "from your credit, as soon as that succeeds"
+        self.assertIn(words, self.get_text(self.open_page()))
+        self.authenticate(None, None)
+        link = self.invoice.sudo().get_portal_url()
+        self.assertNotIn(words, self.get_text(self.open_page(link)))
+        self.gateway.notify(tx, "done")
+        tx.sudo()._post_process()
+        self.log_in_again()
+        self.assertNotIn(words, self.get_text(self.open_page()))
+
+    def log_in_again(self):
+        self.authenticate("ip_member", "ip_member")
+
+    def test_discount_says_why_there_is_no_credit(self):
+        self.give_credit(10)
+        self.invoice = self.make_discount()
+        text = self.get_text(self.open_page()).replace("\xa0", " ")
+        self.assertIn("Your credit of $ 10.00 cannot be used together", text)
+        self.assertNotIn("Use my credit", text)
+
+    def test_least_amount_is_round(self):
+        self.company.portal_amount_choice = True
+        self.company.portal_minimum_amount = 10
+        euro = self.make_currency("EUR", 0.642)
+        for currency, least in ((self.company.currency_id, 10), (euro, 6.5)):
+            invoice = self.make_invoice(100, currency_id=currency.id)
+            self.assertEqual(invoice._get_member_minimum(), least)
+        for amount, plain in ((0.011, 0.02), (1.02, 1.1), (12.3, 13), (99, 100)):
+            self.assertEqual(round_to_plain(amount, euro), plain)
+        self.assertEqual(round_to_plain(668, self.make_currency("JPY")), 700)
+
+    def test_colleagues_pay_what_is_overdue(self):
+        """They are told of it as the contact is, on all pages with one figure."""
+        self.make_overdue()
+        self.authenticate("ip_colleague", "ip_colleague")
+        counters = self.make_jsonrpc_request(
+            "/my/counters", {"counters": ["overdue_invoice_count"]}
+        )
+        self.assertEqual(counters, {"overdue_invoice_count": 2})
+        for path in ("/my/invoices", None, "/my/invoices/overdue"):
+            text = self.get_text(self.open_page(path)).replace("\xa0", " ")
+            self.assertIn("verdue", text, path)
+        self.assertIn("$ 1,500.00", text)
+
+    def test_pages_have_a_name_and_a_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.make_overdue()
+        self.give_credit(10)
+        name = self.invoice.name
+        for path, title in (
+            ("/my/home", "My account"),
+            ("/my/invoices", "Invoices"),
+            (f"/my/invoices/{self.invoice.id}", name),
+            ("/my/invoices/overdue", "Pay what is overdue"),
+            ("/my/payments", "Payments & Refunds"),
+            ("/my/credit", "My credit"),
+            ("/my/payment_method", "Payment Methods"),
+        ):
+            with self.subTest(path):
+                page = self.open_page(path)
+                self.assertEqual(page.get("lang"), "en-US")
+                self.assertEqual(
+                    page.findtext(".//title"), f"{title} | {self.company.name}"
+                )
+                if path != "/my/payment_method":
+                    heads = [head.text_content() for head in page.iter("h1")]
+                    self.assertEqual(heads, [title])
+        for dialog in page.xpath("//*[@role='dialog']"):
+            self.assertTrue(dialog.get("aria-labelledby"))
+        self.member.lang = "fr_FR"
+        self.log_in_again()
+        self.assertEqual(self.open_page("/my/payments").get("lang"), "fr-FR")
