@@ -38,7 +38,7 @@ class PaymentTransaction(models.Model):
     )
 
     def _auto_init(self):
-        """Number and date the attempts of earlier versions, each in one statement."""
+        """Number and date the attempts of earlier versions at once."""
         cr = self.env.cr
         is_new = not column_exists(cr, self._table, "attempt_number")
         if is_new:
@@ -46,36 +46,44 @@ class PaymentTransaction(models.Model):
             create_column(cr, self._table, "movement_date", "date")
         result = super()._auto_init()
         if is_new:
-            cr.execute(
-                """
-                UPDATE payment_transaction tx
-                   SET movement_date = COALESCE(
-                       (SELECT payment.date FROM account_payment payment
-                         WHERE payment.id = tx.payment_id), tx.create_date::date)
-                """
-            )
-            cr.execute(
-                SQL(
-                    """
-                    UPDATE payment_transaction tx SET attempt_number = tried.number
-                      FROM (
-                        SELECT tx.id, row_number() OVER (
-                                   PARTITION BY rel.invoice_id ORDER BY tx.id
-                               ) AS number
-                          FROM payment_transaction tx
-                          JOIN (SELECT transaction_id, min(invoice_id) AS invoice_id
-                                  FROM account_invoice_transaction_rel
-                              GROUP BY transaction_id) rel
-                            ON rel.transaction_id = tx.id
-                         WHERE tx.outcome != 'draft' AND tx.operation NOT IN %s
-                           AND tx.source_transaction_id IS NULL
-                      ) tried
-                     WHERE tried.id = tx.id
-                    """,
-                    NO_TRIES,
-                )
-            )
+            self._fill_movement_dates()
+            self._fill_attempt_numbers()
         return result
+
+    def _fill_movement_dates(self):
+        """Take the day of an attempt from its payment, in one statement."""
+        self.env.cr.execute(
+            """
+            UPDATE payment_transaction tx
+               SET movement_date = COALESCE(
+                   (SELECT payment.date FROM account_payment payment
+                     WHERE payment.id = tx.payment_id), tx.create_date::date)
+            """
+        )
+
+    def _fill_attempt_numbers(self):
+        """Number the attempts of each invoice, in one statement."""
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE payment_transaction tx SET attempt_number = tried.number
+                  FROM (
+                    SELECT tx.id, row_number() OVER (
+                               PARTITION BY rel.invoice_id ORDER BY tx.id
+                           ) AS number
+                      FROM payment_transaction tx
+                      JOIN (SELECT transaction_id, min(invoice_id) AS invoice_id
+                              FROM account_invoice_transaction_rel
+                          GROUP BY transaction_id) rel
+                        ON rel.transaction_id = tx.id
+                     WHERE tx.outcome != 'draft' AND tx.operation NOT IN %s
+                       AND tx.source_transaction_id IS NULL
+                  ) tried
+                 WHERE tried.id = tx.id
+                """,
+                NO_TRIES,
+            )
+        )
 
     def _fill_known_channels(self):
         """Take the channel from what earlier versions kept."""

@@ -316,6 +316,33 @@ class TestMovements(CreditCommon):
         with patch.object(payment_channel_mixin, "request", program):
             self.assertEqual(channels["staff"]._get_present_channel(), "api")
 
+    def test_attempts_of_earlier_versions(self):
+        """What is filled in for them is what is kept of new ones."""
+        portal = self.make_portal_transaction("error", "No", amount=10)
+        opened = self.make_portal_transaction(amount=10, reference="PORTAL-2")
+        paid = self.start_attempt("done", amount=10)
+        refund = self.refund(paid.sudo().payment_id.with_user(self.supervisor))
+        paid.sudo().is_automatic = True
+        attempts = (portal | opened | paid | refund).sudo()
+        names = ["attempt_number", "movement_date", "payment_channel"]
+        self.env.flush_all()
+        before = attempts.read(names)
+        before[0]["payment_channel"] = before[1]["payment_channel"] = "portal"
+        before[2]["payment_channel"] = "automatic"
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET attempt_number = NULL, "
+            "movement_date = NULL, payment_channel = NULL WHERE id IN %s",
+            [tuple(attempts.ids)],
+        )
+        attempts._fill_movement_dates()
+        attempts._fill_attempt_numbers()
+        attempts._fill_known_channels()
+        self.env.invalidate_all()
+        self.assertEqual(attempts.read(names), before)
+        paid.sudo().payment_id.action_draft()
+        paid.sudo().payment_id.date = "2026-03-03"
+        self.assertEqual(paid.movement_date.isoformat(), "2026-03-03")
+
     def test_companies_and_own_documents(self):
         self.start_attempt("error", amount=10)
         stranger = self.make_user(
