@@ -93,7 +93,7 @@ def test_all_payments(world, accountant, paid_and_declined):
     expect(page.locator(f"{KANBAN} .o_kanban_record").first).to_be_visible()
     accountant.keep_screen("all-payments-360")
     page.set_viewport_size({"width": 1280, "height": 1200})
-    page.reload()
+    page.goto("/odoo/all-payments")
     expect(rows[0]).to_be_visible()
 
     page.locator(".o_searchview_dropdown_toggler").click()

@@ -202,6 +202,8 @@ class AccountPaymentMovement(models.Model):
     # === SEARCH METHODS === #
 
     @api.model
+    @api.private
+    @api.readonly
     def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
         """Find the rows first, and read their columns then.
 

@@ -173,6 +173,13 @@ class AccountPaymentMovement(models.Model):
         """
         return self._get_record_of_row("payment_id").action_print_payment_receipt()
 
+    def action_retry_many(self):
+        """Propose a run that charges the invoices of these rows again, and open it.
+
+        :rtype: dict
+        """
+        return self.invoice_id.action_retry_many()
+
     # === GETTERS === #
 
     def _get_record_of_row(self, name):

@@ -59,6 +59,7 @@ NEEDS_RECORD = {
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],
     "account.payment.action_undo_credit_application": [],
+    "account.payment.movement.action_retry_many": [],
     "account.payment.promise.action_withdraw": [],
     "account.payment.promise.reschedule": ["2020-01-01"],
     "account.payment.promise.withdraw": [],
@@ -450,6 +451,9 @@ class TestWhoMayWrite(CreditCommon):
         run = self.invoice.propose_charge_run()
         records = {
             **self.records,
+            "account.payment.movement": self.env["account.payment.movement"].search(
+                [("invoice_id", "=", self.invoice.id)], limit=1
+            ),
             "account.payment.promise": due.promise_to_pay(date=date.today()),
             "account.charge.run": run,
             "account.charge.run.line": run.line_ids,

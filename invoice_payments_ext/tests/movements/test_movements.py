@@ -125,6 +125,9 @@ class TestMovements(CreditCommon):
             action["context"]["default_retried_transaction_id"], declined.id
         )
         self.assertEqual(action["res_model"], "account.payment.create")
+        run = again.filtered("can_retry").action_retry_many()
+        run = self.env["account.charge.run"].browse(run["res_id"])
+        self.assertEqual((run.kind, run.line_ids.move_id), ("retry", self.invoice))
         self.refund(paid.sudo().payment_id.with_user(self.supervisor))
         after = self.movements(("outcome", "=", "succeeded"), user=self.supervisor)
         self.assertFalse(any(after.mapped("can_refund")), "All of it went back.")
@@ -322,6 +325,7 @@ class TestMovements(CreditCommon):
         opened = self.make_portal_transaction(amount=10, reference="PORTAL-2")
         paid = self.start_attempt("done", amount=10)
         refund = self.refund(paid.sudo().payment_id.with_user(self.supervisor))
+        refund = refund.payment_transaction_id
         paid.sudo().is_automatic = True
         attempts = (portal | opened | paid | refund).sudo()
         names = ["attempt_number", "movement_date", "payment_channel"]
