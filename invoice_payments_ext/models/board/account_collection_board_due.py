@@ -47,6 +47,17 @@ class AccountCollectionBoard(models.AbstractModel):
             & Domain("move_id.move_type", "in", OWED_BY)
         )
 
+    def _get_credits_domain(self):
+        """Return the domain of the credit notes and payments that are not matched.
+
+        :rtype: Domain
+        """
+        return (
+            self._get_receivable_domain()
+            & Domain("reconciled", "=", False)
+            & Domain("amount_residual", "<", 0.0)
+        )
+
     def _get_age_domains(self, today):
         """Return the domains of due days, by the age.
 
@@ -91,10 +102,13 @@ class AccountCollectionBoard(models.AbstractModel):
         today = months[0].last
         owed = self._get_open_domain()
         ages = self._get_age_domains(today)
+        later = Domain("date_maturity", ">", today.isoformat())
         overdue = owed & Domain("date_maturity", "<", today.isoformat())
         sums = {
-            "due": Sum(owed, "amount_residual"),
+            "open": Sum(owed, "amount_residual"),
+            "due": Sum(owed & ~later, "amount_residual"),
             "overdue": Sum(overdue, "amount_residual"),
+            "credits": Sum(self._get_credits_domain(), "amount_residual"),
             **{age: Sum(owed & ages[age], "amount_residual") for age in ages},
             **self._get_sums_of_months(months, ages["not_due"]),
         }
@@ -103,7 +117,12 @@ class AccountCollectionBoard(models.AbstractModel):
             Domain("reconciled", "=", False) | Domain("date", ">=", first)
         )
         totals = sum_up(self, LINES, scope, sums)
-        names = {"due": self.env._("Due"), "overdue": self.env._("Overdue")}
+        names = {
+            "open": self.env._("Open"),
+            "due": self.env._("Due"),
+            "overdue": self.env._("Overdue"),
+            "credits": self.env._("Not matched"),
+        }
         labels = self._get_age_labels()
         figures = self._prepare_figures(
             converter, {**names, **labels}, LINES, sums, totals
@@ -129,7 +148,7 @@ class AccountCollectionBoard(models.AbstractModel):
         open_now = receivable & Domain("reconciled", "=", False)
         today = Domain("date", "<=", months[0].last.isoformat())
         sums = {
-            "open": Sum(open_now, "amount_residual"),
+            "receivable": Sum(open_now, "amount_residual"),
             "not_due_0": Sum(
                 self._get_open_domain() & not_due & today, "amount_residual"
             ),
@@ -208,7 +227,7 @@ class AccountCollectionBoard(models.AbstractModel):
         :rtype: Total
         """
         total = Total()
-        for sign, key in ((1, "open"), (-1, f"{name}_{number}")):
+        for sign, key in ((1, "receivable"), (-1, f"{name}_{number}")):
             for currency, amount in totals[key].amounts.items():
                 total.add(currency, 1, sign * amount)
         return total

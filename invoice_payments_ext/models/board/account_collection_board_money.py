@@ -1,8 +1,11 @@
 from datetime import timedelta
 
+from babel.dates import format_skeleton
+
 from odoo import models
 from odoo.fields import Domain
 from odoo.tools import format_date
+from odoo.tools.misc import babel_locale_parse, get_lang
 
 from ..states import POSTED_STATES
 from ..taken_back.reversal_states import UNDECIDED
@@ -148,7 +151,7 @@ class AccountCollectionBoard(models.AbstractModel):
             if method
             else Domain("payment_method_line_id", "=", False)
         )
-        label = f"{journal} · {method}" if method else journal
+        label = " · ".join(dict.fromkeys(filter(None, (journal, method))))
         own = Sum(wanted.domain & own, wanted.field)
         return self._prepare_figure(converter, label, PAYMENTS, own, total)
 
@@ -157,13 +160,13 @@ class AccountCollectionBoard(models.AbstractModel):
 
         :rtype: list[dict]
         """
-        bars = []
+        bars, locale = [], babel_locale_parse(get_lang(self.env).code)
         for number in range(month.days):
             day = month.first + timedelta(days=number)
             own = Sum(
                 wanted.domain & Domain("date", "=", day.isoformat()), wanted.field
             )
-            label = format_date(self.env, day)
+            label = format_skeleton("MMMd", day, locale=locale)
             total = totals.get(day, Total())
             bars.append(self._prepare_figure(converter, label, source, own, total))
         return bars

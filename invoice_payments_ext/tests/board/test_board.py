@@ -117,8 +117,11 @@ class TestBoard(BoardCommon):
                 "More than 90 days": 768 + 1000,
             },
         )
-        self.assertEqual(board["figures"]["due"]["amount"], 1023 + 1000)
-        self.assertEqual(board["figures"]["overdue"]["amount"], 1020 + 1000)
+        figures = board["figures"]
+        self.assertEqual(figures["open"]["amount"], 1023 + 1000)
+        self.assertEqual(figures["due"]["amount"], 1022 + 1000)
+        self.assertEqual(figures["credits"]["count"], 0)
+        self.assertEqual(figures["overdue"]["amount"], 1020 + 1000)
         self.assertListsFit(board)
 
     def test_two_instalments_have_two_ages(self):
@@ -215,11 +218,23 @@ class TestBoard(BoardCommon):
         payment = self.charge(200)
         self.refund(payment, 20)
         self.match_bank_line(70, "2026-03-02")
+        spare = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_type": "customer",
+                "partner_id": self.partner.id,
+                "amount": 15,
+                "date": "2026-03-03",
+                "journal_id": cash.id,
+            }
+        )
+        spare.action_post()  # Money that no invoice was matched with yet.
         self._keep()
         board = self.get_board()
         figures = board["figures"]
-        self.assertEqual(figures["payments"]["amount"], 300)
-        self.assertEqual(figures["payments"]["count"], 2)
+        self.assertEqual(figures["payments"]["amount"], 315)
+        self.assertEqual(figures["payments"]["count"], 3)
+        self.assertEqual(figures["credits"]["amount"], -15)
         self.assertEqual(figures["matched"]["amount"], 70)
         days = [series["bars"] for series in board["pictures"]["days"]["series"]]
         self.assertEqual([len(bars) for bars in days], [20, 20])
@@ -231,9 +246,9 @@ class TestBoard(BoardCommon):
             }
             for bars in days
         ]
-        self.assertEqual(amounts, [{2: 100, 20: 200}, {2: 70}])
+        self.assertEqual(amounts, [{2: 100, 3: 15, 20: 200}, {2: 70}])
         methods = self.get_bars(board, "methods")
-        self.assertEqual(sorted(methods.values()), [70, 100, 200])
+        self.assertEqual(sorted(methods.values()), [70, 115, 200])
         self.assertEqual(methods["Matched with the bank"], 70)
         self.assertListsFit(board)
 

@@ -3,6 +3,9 @@ import {formatCurrency} from "@web/core/currency";
 import {_t} from "@web/core/l10n/translation";
 import {useService} from "@web/core/utils/hooks";
 
+// Stands where there is nothing to divide by: it opens no list.
+export const NO_VALUE = "–";
+
 /**
  * A figure that opens the list that it sums up.
  */
@@ -30,6 +33,10 @@ export class BoardFigure extends Component {
         return show === "count"
             ? String(figure.count)
             : formatCurrency(figure.amount, currencyId);
+    }
+
+    get hasValue() {
+        return this.words !== NO_VALUE;
     }
 
     /** The name of the button: it begins with the words that are seen. */

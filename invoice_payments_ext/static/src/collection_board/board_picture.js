@@ -104,7 +104,17 @@ export class BoardPicture extends Component {
                 indexAxis: labels,
                 animation: false,
                 maintainAspectRatio: false,
-                onClick: (event, elements) => this.openBar(elements),
+                // Low bars too are found: all of the place above them counts.
+                interaction: {mode: "nearest", axis: labels, intersect: false},
+                onClick: (event, elements, chart) => {
+                    const hit = chart.getElementsAtEventForMode(
+                        event.native,
+                        "nearest",
+                        {intersect: true},
+                        true
+                    );
+                    this.openBar([...hit, ...elements]);
+                },
                 onHover: (event, elements) => {
                     event.native.target.style.cursor = elements.length
                         ? "pointer"
@@ -149,9 +159,14 @@ export class BoardPicture extends Component {
         this.state.isOpen = !this.state.isOpen;
     }
 
-    openBar([element]) {
-        if (element) {
-            const bar = this.series[element.datasetIndex].bars[element.index];
+    /**
+     * @param {Object[]} elements the bars at the place: the first that is not empty counts
+     */
+    openBar(elements) {
+        const bar = elements
+            .map(({datasetIndex, index}) => this.series[datasetIndex].bars[index])
+            .find(({count}) => count);
+        if (bar) {
             return this.action.doAction(bar.action);
         }
     }

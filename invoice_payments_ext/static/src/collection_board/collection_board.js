@@ -9,7 +9,7 @@ import {formatFloat, formatPercentage} from "@web/views/fields/formatters";
 import {getDefaultConfig} from "@web/views/view";
 import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import {BoardFigure} from "./board_figure";
+import {BoardFigure, NO_VALUE} from "./board_figure";
 import {BoardPicture} from "./board_picture";
 
 /**
@@ -46,13 +46,15 @@ export class CollectionBoard extends Component {
 
     /** A rate in words: none where there is nothing to divide by. */
     formatRate(rate) {
-        return this.isKnown(rate) ? formatPercentage(rate, {digits: [16, 1]}) : "–";
+        return this.isKnown(rate)
+            ? formatPercentage(rate, {digits: [16, 1]})
+            : NO_VALUE;
     }
 
     formatDays(days) {
         return this.isKnown(days)
             ? _t("%s days", formatFloat(days, {digits: [16, 1]}))
-            : "–";
+            : NO_VALUE;
     }
 
     formatAmount(amount) {
