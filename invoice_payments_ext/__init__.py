@@ -19,3 +19,7 @@ def uninstall_hook(env):
     companies = env["res.company"].search([])
     companies._leave_taken_back_accounts()
     companies._leave_credit_balance_books()
+    # Its method goes with the addon.
+    receipt = env.ref("account.action_report_payment_receipt", raise_if_not_found=False)
+    if receipt:
+        receipt.print_report_name = False

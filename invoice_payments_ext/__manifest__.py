@@ -19,6 +19,7 @@
         "report/account_credit_balance_report_views.xml",
         "report/credit_statement_templates.xml",
         "report/customer_statement_templates.xml",
+        "data/mail_layout_templates.xml",
         "data/mail_template_credit_data.xml",
         "data/mail_template_collection_data.xml",
         "data/mail_template_data.xml",

@@ -88,6 +88,9 @@ class ResConfigSettings(models.TransientModel):
     payment_tell_customer = fields.Boolean(
         related="company_id.payment_tell_customer", readonly=False
     )
+    payment_pending_mail_template_id = fields.Many2one(
+        related="company_id.payment_pending_mail_template_id", readonly=False
+    )
     payment_receipt_mail_template_id = fields.Many2one(
         related="company_id.payment_receipt_mail_template_id", readonly=False
     )

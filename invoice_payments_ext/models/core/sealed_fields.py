@@ -191,6 +191,7 @@ SEALED_FIELDS = {
             "payment_approval_limit",
             "payment_declined_mail_template_id",
             "payment_expiring_mail_template_id",
+            "payment_pending_mail_template_id",
             "payment_receipt_mail_template_id",
             "payment_refund_failed_mail_template_id",
             "payment_refund_mail_template_id",

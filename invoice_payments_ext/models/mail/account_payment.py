@@ -1,5 +1,10 @@
 from odoo import models
 
+from ...tools import prepare_filename
+
+# A receipt names these first invoices in its title and the name of its file.
+MAX_NUMBERS = 3
+
 
 class AccountPayment(models.Model):
     """The receipt of a payment: printed, downloaded and mailed."""
@@ -19,9 +24,70 @@ class AccountPayment(models.Model):
     # === GETTERS === #
 
     def _get_report_base_filename(self):
-        """Return the name of the receipt's file, for downloads from the portal."""
+        """Return the name of the receipt's file, wherever it is printed or attached.
+
+        :return: Such as `Receipt INV-2026-00010 20.00 USD`.
+        :rtype: str
+        """
         self.ensure_one()
-        return f"{self.payment_receipt_title} {self.name}"
+        return prepare_filename(
+            self._get_receipt_title(),
+            *self._get_receipt_numbers(),
+            f"{self.amount:.{self.currency_id.decimal_places}f}",
+            self.currency_id.name,
+        )
+
+    def _get_receipt_title(self):
+        """Return the word for the receipt of this payment or refund.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.partner_type != "customer":
+            return self.payment_receipt_title
+        if self.payment_type == "outbound":
+            return self.env._("Refund receipt")
+        return self.env._("Receipt")
+
+    def _get_receipt_numbers(self):
+        """Return the numbers of the invoices that a receipt is about, or its own.
+
+        :rtype: list[str]
+        """
+        names = self.sudo()._get_mail_invoices().filtered("name").mapped("name")
+        if len(names) > MAX_NUMBERS:
+            return [*names[:MAX_NUMBERS], "…"]
+        return names or [self.name or ""]
+
+    def _get_receipt_heading(self):
+        """Return the heading of the receipt, in words for the customer.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        numbers = ", ".join(filter(None, self._get_receipt_numbers()))
+        if self.payment_type == "outbound":
+            if not self.sudo()._get_mail_invoices():
+                return self.env._("Refund receipt %s", numbers)
+            return self.env._("Refund receipt for invoice %s", numbers)
+        if not self.sudo()._get_mail_invoices():
+            return self.env._("Receipt %s", numbers)
+        return self.env._("Receipt for invoice %s", numbers)
+
+    def _get_receipt_memo(self):
+        """Return the memo if it is meant for the customer; else an empty text.
+
+        That of a refund, or of credit that was paid out, is the reason that the staff
+        gave. That of a payment online may be its reference at the provider.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        payment_sudo = self.sudo()  # Customers print receipts too.
+        memo = self.memo or ""
+        reference = payment_sudo.payment_transaction_id.reference
+        is_internal = payment_sudo.source_payment_id or self.is_from_credit
+        return "" if is_internal or (reference and reference in memo) else memo
 
     def _get_receipt_method(self):
         """Return how the money came, in words for the customer.
@@ -66,4 +132,48 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         transaction = self.payment_transaction_id
-        return transaction._get_mail_invoices() or self.reconciled_invoice_ids
+        return (
+            transaction._get_mail_invoices()
+            or self.refund_allocation_ids.invoice_id
+            or self.reconciled_invoice_ids
+        )
+
+    def _get_mail_credit_notes(self):
+        """Return the credit notes that took a refund off the bill.
+
+        :rtype: account.move
+        """
+        return self.refund_allocation_ids.credit_note_id
+
+    def _get_mail_parts(self):
+        """Return what a mail says of each invoice: how it was paid, and what is left.
+
+        Note: `self.ensure_one()`
+
+        :return: The `invoice`, the amounts `paid` by this payment and from `credit`,
+                 those that `remain` and are `processing`, and the `url` to pay.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        parts = []
+        for invoice in self._get_mail_invoices():
+            matched, currency = (
+                invoice.sudo()._get_reconciled_invoices_partials()[0],
+                (invoice.currency_id),
+            )
+            own = [each for each in matched if each[2].payment_id == self]
+            credit = [each for each in matched if each[2].payment_id.is_from_credit]
+            remaining = invoice.amount_residual
+            is_open = not currency.is_zero(remaining)
+            parts.append(
+                {
+                    "invoice": invoice,
+                    "paid": sum(amount for _partial, amount, _line in own),
+                    "credit": sum(amount for _partial, amount, _line in credit),
+                    "remaining": remaining,
+                    "is_open": is_open,
+                    "processing": min(remaining, invoice._get_amount_in_flight()),
+                    "url": invoice._get_payment_form_url() if is_open else "",
+                }
+            )
+        return parts

@@ -15,6 +15,7 @@ _logger = logging.getLogger(__name__)
 
 # The setting of the company with the template of each kind of mail.
 TEMPLATE_FIELDS = {
+    "pending": "payment_pending_mail_template_id",
     "receipt": "payment_receipt_mail_template_id",
     "declined": "payment_declined_mail_template_id",
     "refund": "payment_refund_mail_template_id",
@@ -27,6 +28,8 @@ DECLINED_MAIL_DELAY = timedelta(days=1)
 # Who pays in the portal reads there that it was declined. Only who has not tried again
 # for this long is told by mail.
 ON_PAGE_PERIOD = timedelta(minutes=30)
+# What is confirmed in this time is told of by its receipt only.
+PENDING_MAIL_DELAY = timedelta(hours=1)
 
 
 class PaymentTransaction(models.Model):
@@ -41,6 +44,7 @@ class PaymentTransaction(models.Model):
 
     customer_mail = fields.Selection(
         selection=[
+            ("pending", "Being Processed"),
             ("receipt", "Receipt"),
             ("declined", "Declined"),
             ("refund", "Refund Receipt"),
@@ -94,6 +98,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.operation == "validation":
             return ""
+        if self.outcome == "pending" and self._is_pending_told():
+            return "pending"
         if self._is_refund():
             is_refunded = self.outcome == "succeeded" and self.payment_id
             came_back = not is_refunded and self.customer_mail == "refund"
@@ -105,6 +111,15 @@ class PaymentTransaction(models.Model):
         if self.outcome == "declined" and not self.source_transaction_id:
             return "declined"
         return ""
+
+    def _is_pending_told(self):
+        """Tell if the customer is told that an attempt takes its time.
+
+        Who is on the page sees it there.
+        """
+        if self._is_refund():
+            return not self.customer_mail
+        return self.operation == "offline" and bool(self._get_attempt_invoices())
 
     def _get_customer_mail_template(self, kind):
         """Return the template of this company's mails of a kind; none if it is off.
@@ -119,7 +134,16 @@ class PaymentTransaction(models.Model):
     @api.model
     def _cron_mail_customers(self):
         """Queue the mails that are due; Odoo's own schedule sends them."""
-        due = self.search([("customer_mail_due", "=", True)], order="id").filtered(
+        told_from = fields.Datetime.now() - PENDING_MAIL_DELAY
+        due = self.search(
+            [
+                ("customer_mail_due", "=", True),
+                "|",
+                ("customer_mail", "!=", "pending"),
+                ("last_state_change", "<=", told_from),
+            ],
+            order="id",
+        ).filtered(
             lambda tx: tx.customer_mail != "declined" or not tx._get_on_page_until()
         )
         self.env["ir.cron"]._commit_progress(remaining=len(due))
@@ -160,7 +184,9 @@ class PaymentTransaction(models.Model):
         record = self.payment_id if is_of_payment else self
         mail = self._queue_mail(template, record)
         if self.customer_mail == "receipt":
-            self._attach_invoices(mail)
+            self._attach_invoices(mail, self._get_mail_invoices())
+        elif self.customer_mail == "refund":
+            self._attach_invoices(mail, self.payment_id._get_mail_credit_notes())
         self._log_customer_mail(recipients)
         self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
 
@@ -199,6 +225,8 @@ class PaymentTransaction(models.Model):
                     for invoice in invoices
                 )
             )
+        if self.customer_mail == "pending":
+            return self.outcome == "pending"
         if self.customer_mail == "refund_failed":
             return OUTCOMES[self.outcome].is_unsuccessful
         return self.payment_id.state in POSTED_STATES
@@ -228,9 +256,9 @@ class PaymentTransaction(models.Model):
             )
         )
 
-    def _attach_invoices(self, mail):
-        """Attach the paid invoices to a mail: as they were sent, else as they print."""
-        for invoice in self._get_mail_invoices():
+    def _attach_invoices(self, mail, invoices):
+        """Attach documents to a mail: as they were sent, else as they print."""
+        for invoice in invoices:
             if sent := invoice.invoice_pdf_report_id:
                 mail.attachment_ids |= sent
                 continue
@@ -256,6 +284,10 @@ class PaymentTransaction(models.Model):
             "recipients": ", ".join(recipients.mapped("display_name")),
         }
         message = {
+            "pending": self.env._(
+                "%(recipients)s is told by mail that %(reference)s is being processed.",
+                **values,
+            ),
             "receipt": self.env._(
                 "The receipt of %(reference)s is mailed to %(recipients)s.", **values
             ),

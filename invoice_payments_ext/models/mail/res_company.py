@@ -1,7 +1,15 @@
 from odoo import fields, models
 
 # The kinds of mails to customers: each has a template, and a setting that names it.
-MAIL_KINDS = ("receipt", "declined", "refund", "refund_failed", "returned", "expiring")
+MAIL_KINDS = (
+    "pending",
+    "receipt",
+    "declined",
+    "refund",
+    "refund_failed",
+    "returned",
+    "expiring",
+)
 
 
 class ResCompany(models.Model):
@@ -10,6 +18,15 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     # Emptied, nothing is sent.
+    payment_pending_mail_template_id = fields.Many2one(
+        string="Payment or Refund that Is Being Processed",
+        comodel_name="mail.template",
+        default=lambda self: self._get_default_mail_template("pending"),
+        domain="[('model', '=', 'payment.transaction')]",
+        tracking=True,
+        help="Sent to customers whose charge or refund waits for the provider for more "
+        "than an hour. Not sent to who paid in the portal. Empty: none is sent.",
+    )
     payment_receipt_mail_template_id = fields.Many2one(
         string="Receipt of a Charge",
         comodel_name="mail.template",

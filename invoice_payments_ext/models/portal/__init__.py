@@ -2,9 +2,11 @@ from . import account_move
 from . import account_move_collection
 from . import account_move_member_payment
 from . import account_move_promise
+from . import account_move_refunded
 from . import account_move_words
 from . import account_payment
 from . import account_payment_receipts
+from . import ir_actions_report
 from . import payment_transaction
 from . import payment_transaction_chatter
 from . import payment_transaction_pace

@@ -27,6 +27,7 @@ class AccountMove(models.Model):
         rows = self._get_portal_payment_rows()
         return {
             "rows": rows,
+            "refund_label": self._get_portal_refund_label(rows),
             "amount_total": self.amount_total,
             "amount_remaining": self.amount_residual,
             "amount_reserved": min(
@@ -48,6 +49,7 @@ class AccountMove(models.Model):
         """Return the payments of this invoice in words for its customer.
 
         Oldest first, so that total − Σ `amount_applied` = remaining reads downwards.
+        Refunds beneath their payment count too, with a negative amount.
         `amount` is in the row's own `currency`, `amount_applied` in the invoice's. Of
         the states of attempts, only those for the customer are left: `succeeded`,
         `processing`, `awaiting_transfer` and `declined`.
@@ -60,7 +62,8 @@ class AccountMove(models.Model):
         self.ensure_one()
         if self.state != "posted" or not self.is_sale_document():
             return []
-        rows = [row for row in self.get_payment_rows() if self._is_portal_row(row)]
+        rows = self._show_refunds_apart(self.get_payment_rows())
+        rows = [row for row in rows if self._is_portal_row(row)]
         may_pay = not self.currency_id.is_zero(self.amount_residual) and not any(
             self._get_portal_state(row) == "processing" for row in rows
         )
@@ -173,6 +176,7 @@ class AccountMove(models.Model):
             "method": method,
             "date": fields.Date.to_date(refund["date"]),
             "amount": refund["amount"],
+            "amount_applied": refund["amount_applied"],
             "currency": self.env["res.currency"].browse(row["currency_id"]),
             "messages": [
                 self.env._(
@@ -237,6 +241,26 @@ class AccountMove(models.Model):
         return self.filtered(
             lambda move: move.commercial_partner_id == partner.commercial_partner_id
         )
+
+    def _is_legal_document(self):
+        """Tell if this is the document itself, and no proforma any more.
+
+        Odoo calls it a proforma until it was sent. Once a part of it was paid, and the
+        invoice was mailed with the receipt, it is the same everywhere.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            self.state == "posted"
+            and self.is_sale_document()
+            and self.payment_state != "not_paid"
+        )
+
+    def _get_invoice_proforma_pdf_report_filename(self):
+        if self._is_legal_document():
+            return self._get_invoice_report_filename()
+        return super()._get_invoice_proforma_pdf_report_filename()
 
     def _get_payment_form_url(self):
         """Return the address that opens the payment form of this invoice.

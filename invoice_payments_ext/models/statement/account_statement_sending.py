@@ -26,6 +26,9 @@ class AccountStatementSending(models.Model):
     _order = "id desc"
     _rec_name = "partner_id"
 
+    company_id = fields.Many2one(
+        comodel_name="res.company", required=True, readonly=True, index=True
+    )
     partner_id = fields.Many2one(
         string="Customer",
         comodel_name="res.partner",
@@ -33,9 +36,6 @@ class AccountStatementSending(models.Model):
         readonly=True,
         index=True,
         ondelete="cascade",
-    )
-    company_id = fields.Many2one(
-        comodel_name="res.company", required=True, readonly=True, index=True
     )
     date_from = fields.Date(string="From", required=True, readonly=True)
     date_to = fields.Date(string="To", required=True, readonly=True)

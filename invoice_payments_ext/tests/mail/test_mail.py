@@ -60,10 +60,10 @@ class TestMail(InvoicePaymentsCommon):
     # === CHARGED === #
 
     def test_receipt_with_the_invoice(self):
-        attempt = self._charge(amount=400.0, memo="Secret memo")
+        self._charge(amount=400.0, memo="Secret memo")
         mail = self._queue_one()
         self.assertEqual(mail.recipient_ids, self.partner)
-        self.assertIn(attempt.payment_id.name, mail.subject)
+        self.assertTrue(mail.subject.endswith(f"receipt for {self.invoice.name}"))
         text = self._get_text(mail)
         for words in (
             "$ 400.00",
@@ -72,9 +72,14 @@ class TestMail(InvoicePaymentsCommon):
             "$ 600.00</t> remain to be paid",
         ):
             self.assertIn(words.replace("</t>", ""), text)
-        self.assertNotIn("Secret", text)
+        self.assertIn(f"Receipt for invoice {self.invoice.name}", text)
+        # It is as narrow as a telephone, and names no model of Odoo.
+        for words in ("Secret", "Your Payment", "min-width"):
+            self.assertNotIn(words, text)
         self.assertEqual(len(mail.attachment_ids), 2)
         names = mail.attachment_ids.mapped("name")
+        receipt = f"Receipt {self.invoice.name} 400.00 USD.html".replace("/", "-")
+        self.assertIn(receipt, names)
         self.assertTrue(any("INV_2026" in name for name in names), names)
         self.assertFalse(any("proforma" in name.lower() for name in names), names)
         self.assertEqual(set(mail.attachment_ids.mapped("res_model")), {"mail.message"})
@@ -143,7 +148,7 @@ class TestMail(InvoicePaymentsCommon):
             journal_id=journal.id,
         )
         self.assertEqual(payment.payment_transaction_id.outcome, "succeeded")
-        self.assertIn(payment.name, self._queue_one().subject)
+        self.assertIn("$ 300.00", self._get_text(self._queue_one()))
 
     def test_receipt_of_a_capture(self):
         attempt = self._charge("authorized", amount=400.0)
@@ -293,15 +298,88 @@ class TestMail(InvoicePaymentsCommon):
     def test_refunded(self):
         attempt = self._charge(amount=400.0)
         charged = self._queue()
-        refund = self._refund(attempt.payment_id, "done")
+        self._refund(attempt.payment_id, "done")
         (mail,) = self._queue() - charged
         self.assertEqual(mail.recipient_ids, self.partner)
-        self.assertIn(refund.payment_id.name, mail.subject)
+        self.assertTrue(mail.subject.endswith(f"receipt for {self.invoice.name}"))
         text = self._get_text(mail)
-        for words in ("$ 100.00", "•••• 1234", self.invoice.name):
+        for words in (
+            "$ 100.00",
+            "•••• 1234",
+            f"{self.invoice.name} is open again:",
+            "$ 700.00",
+            self.invoice.sudo().access_token,
+        ):
             self.assertIn(words, text)
-        self.assertNotIn("Secret", text)
-        self.assertEqual(len(mail.attachment_ids), 1)
+        for words in ("Secret", "credit note", "being processed"):
+            self.assertNotIn(words, text)
+        self.assertEqual(
+            mail.attachment_ids.name,
+            f"Refund receipt {self.invoice.name} 100.00 USD.html".replace("/", "-"),
+        )
+
+    def test_refunded_with_a_credit_note(self):
+        attempt = self._charge()
+        charged = self._queue()
+        refund = self._refund(attempt.payment_id, "done", reduce_bill=True)
+        (mail,) = self._queue() - charged
+        note = refund.payment_id.refund_allocation_ids.credit_note_id
+        text = self._get_text(mail)
+        nothing = f"Nothing remains to be paid of the invoice {self.invoice.name}"
+        for words in (note.name, nothing):
+            self.assertIn(words, text)
+        self.assertNotIn("open again", text)
+        self.assertEqual(len(mail.attachment_ids), 2)
+
+    def test_receipt_of_money_beside_credit(self):
+        """The mail says both parts, the total, what is left, and where to pay it."""
+        self.company.credit_adjustment_account_id = self.company_data[
+            "default_account_expense"
+        ]
+        self.partner.with_user(self.supervisor).adjust_credit_balance(
+            65, reason="Goodwill"
+        )
+        self.invoice.apply_credit_balance(65)
+        self._charge(amount=235.0)
+        text = self._get_text(self._queue_one())
+        for words in (
+            "total $ 1,000.00:",
+            "$ 235.00 by this payment,",
+            "$ 65.00 from your credit,",
+            "$ 700.00 remain to be paid",
+            self.invoice.sudo().access_token,
+        ):
+            self.assertIn(words, text)
+
+    def test_what_takes_days_is_told_of_once(self):
+        refunded = self._charge(amount=50.0)
+        portal = self.make_portal_transaction("pending")
+        self.invoice = self.make_invoice()
+        charge = self._charge("pending", amount=100.0)
+        receipt = self._queue()
+        refund = self._refund(refunded.payment_id, "pending", amount=20.0)
+        self.assertEqual(self._queue(), receipt, "told within the first hour")
+        for _ in range(2):
+            self.env.cr.execute(
+                """
+                UPDATE payment_transaction
+                   SET last_state_change = last_state_change - interval '2 hours'
+                """
+            )
+            self.env.invalidate_all()
+            told = self._queue() - receipt
+        self.assertEqual(set(told.mapped("res_id")), {charge.id, refund.id})
+        self.assertEqual(len(told), 2)
+        self.assertFalse(portal.customer_mail)
+        texts = sorted(map(self._get_text, told))
+        self.assertIn("Your payment of <strong>$ 100.00</strong>", texts[0])
+        self.assertIn("Your refund of <strong>$ 20.00</strong>", texts[1])
+        for text in texts:
+            self.assertIn("is being processed. This may take some days.", text)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        (mail,) = self._queue() - receipt - told
+        self.assertIn("We have refunded", self._get_text(mail))
 
     def test_refund_is_told_when_it_is_confirmed(self):
         attempt = self._charge(amount=400.0)

@@ -44,6 +44,7 @@ class TestReceipt(InvoicePaymentsCommon):
         )
         receipt = self._get_receipt(payment)
         for text in (
+            f"Receipt for invoice {self.invoice.name}",
             payment.name,
             self.invoice.name,
             "250.50",
@@ -129,6 +130,51 @@ class TestReceipt(InvoicePaymentsCommon):
         self.assertNotIn("Credit note", self._get_receipt(refunds[0]))
         note = refunds[1].refund_allocation_ids.credit_note_id
         self.assertIn(note.name, self._get_receipt(refunds[1]))
+        heading = f"Refund receipt for invoice {self.invoice.name}"
+        self.assertIn(heading, self._get_receipt(refunds[0]))
+        self.assertNotIn("GW-", self._get_receipt(payment))
+        # The provider's reference is no memo of a person.
+        self.assertNotIn("Memo:", self._get_receipt(payment))
+
+    def test_invoices_and_credit_notes_without_their_optional_parts(self):
+        """Nothing of a sample is printed in the documents that mails bring."""
+        view = self.env.ref("account.report_invoice_document")
+        samples = {text for _field, text in find_samples(view.get_combined_arch())}
+        # Shorter ones, such as 1.00, may be the true values.
+        samples = {text for text in samples if len(text) > 4}
+        self.assertTrue(samples)
+        invoice = self.invoice.sudo()
+        for record in (invoice, self.make_credit_note(invoice, 100.0)):
+            page, _kind = self.env["ir.actions.report"]._render_qweb_html(
+                "account.account_invoices", record.ids
+            )
+            told = html.fromstring(page).text_content()
+            self.assertIn(record.name, told)
+            self.assertFalse([text for text in samples if text in told])
+
+    def test_a_paid_invoice_is_no_proforma(self):
+        """Where it is shown, downloaded or mailed, it is the same document."""
+        invoice = self.invoice.sudo()
+
+        def get_title(**context):
+            reports = self.env["ir.actions.report"].with_context(**context)
+            page, _kind = reports._render_qweb_html(
+                "account.account_invoices", invoice.ids
+            )
+            return " ".join(html.fromstring(page).text_content().split())
+
+        self.assertIn("Proforma", get_title(proforma_invoice=True))
+        name = invoice._get_invoice_proforma_pdf_report_filename()
+        self.assertIn("proforma", name)
+        self.invoice.record_external_payment(amount=1.0)
+        self.assertNotIn("Proforma", get_title(proforma_invoice=True))
+        self.assertEqual(
+            invoice._get_invoice_proforma_pdf_report_filename(),
+            invoice._get_invoice_report_filename(),
+        )
+        document = invoice.with_context(force_report_rendering=True)
+        (data,) = document._get_invoice_legal_documents_all(allow_fallback=True)
+        self.assertEqual(data["filename"], invoice._get_invoice_report_filename())
 
     def test_receipt_in_a_foreign_currency(self):
         euro = self.make_currency("EUR")

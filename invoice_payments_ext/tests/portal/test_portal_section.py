@@ -1,4 +1,5 @@
 from unittest.mock import patch
+from urllib.parse import unquote
 
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -24,7 +25,11 @@ class TestPortalSection(InvoicePaymentsCommon):
         self.env.flush_all()
         self.env.invalidate_all()
         section = invoice._get_portal_payment_section()
-        applied = sum(row["amount_applied"] for row in section["rows"])
+        applied = sum(
+            part["amount_applied"]
+            for row in section["rows"]
+            for part in (row, *row["refunds"])
+        )
         self.assertEqual(
             invoice.currency_id.compare_amounts(
                 section["amount_total"] - applied, section["amount_remaining"]
@@ -136,7 +141,16 @@ class TestPortalSection(InvoicePaymentsCommon):
         credit_note = self.invoice.sudo().reversal_move_ids
         row, paid_out = self._get_section()["rows"]
         self.assertEqual((row["title"], row["amount_applied"]), ("Payment", 1000.0))
-        self.assertEqual(paid_out["title"], "Credit note")
+        self.assertEqual(row["messages"], [])
+        self.assertEqual([each["amount_applied"] for each in row["refunds"]], [-100.0])
+        self.assertEqual(
+            (paid_out["title"], paid_out["amount_applied"], paid_out["messages"]),
+            ("Credit note", 100.0, []),
+        )
+        self.gateway.answers = ["done"]
+        payment.with_user(self.supervisor).refund(900.0, reduce_bill=True, reason="All")
+        section = self._get_section()
+        self.assertEqual(section["refund_label"], "Refunded")
         rows = {row["title"]: row for row in self._get_section(credit_note)["rows"]}
         self.assertEqual(rows.keys(), {"Paid back to you"})
         self.assertEqual(rows["Paid back to you"]["amount_applied"], 100.0)
@@ -264,10 +278,16 @@ class TestPortalSection(InvoicePaymentsCommon):
         self.gateway.answers = ["error"]
         payment.refund(10.0, reason="Secret reason")
         row = self._get_row()
-        self.assertEqual((row["amount"], row["amount_applied"]), (400.0, 250.0))
+        self.assertEqual((row["amount"], row["amount_applied"]), (400.0, 400.0))
         self.assertEqual(row["messages"], [])
         refunds = {refund["amount"]: refund for refund in row["refunds"]}
         self.assertEqual(refunds.keys(), {100.0, 50.0, 20.0})
+        self.assertEqual(
+            {amount: refund["amount_applied"] for amount, refund in refunds.items()},
+            {100.0: -100.0, 50.0: -50.0, 20.0: 0.0},
+        )
+        section = self._get_section()
+        self.assertEqual(section["refund_label"], "Partially refunded")
         self.assertEqual(refunds[100.0]["method"], row["method"])
         self.assertEqual(refunds[50.0]["method"], "Bank payment")
         self.assertEqual(refunds[20.0]["state"], "processing")
@@ -400,7 +420,11 @@ class TestPortalSectionHttp(InvoicePaymentsHttpCommon):
         url = f"{self.url}/payments/{self.refunded.id}/receipt"
         response = self.open_url(url, "ip_member")
         self.assertPdf(response)
-        self.assertIn("Refund_Receipt", response.headers["Content-Disposition"])
+        number = self.refunded.refund_allocation_ids.invoice_id.name.replace("/", "-")
+        self.assertIn(
+            f"Refund receipt {number} 100.00 USD.pdf",
+            unquote(response.headers["Content-Disposition"]),
+        )
 
     def test_receipt_of_a_refund_is_refused_to_others(self):
         url = f"{self.url}/payments/{self.refunded.id}/receipt"

@@ -272,8 +272,11 @@ class TestStatement(CreditCommon):
         with self.assertRefused("no right to record", AccessError):
             self.partner.with_user(auditor).send_customer_statement()
         employee = self.make_user("ip_employee", "base.group_user")
-        with self.assertRefused("", AccessError):
-            self.partner.with_user(employee).get_customer_statement()
+        member = self.make_user("ip_member", "base.group_portal")
+        member.partner_id.parent_id = self.partner.id
+        for user in (employee, member):
+            with self.assertRefused("people in accounting", AccessError):
+                self.partner.with_user(user).get_customer_statement()
         with self.assertRefused("", AccessError):
             self.env["ir.actions.report"].with_user(employee)._render_qweb_html(
                 REPORT, self.partner.ids
