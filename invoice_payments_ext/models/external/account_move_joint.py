@@ -258,9 +258,10 @@ class AccountMove(models.Model):
         :raise UserError: If a row is of none of these invoices, or of one twice.
         """
         amounts = {}
+        by_id = {invoice.id: invoice for invoice in self}
         for row in parts:
-            invoice = self.browse(row.get("invoice_id"))
-            if set(row) != {"invoice_id", "amount"} or invoice not in self:
+            invoice = by_id.get(row.get("invoice_id"))
+            if set(row) != {"invoice_id", "amount"} or not invoice:
                 raise UserError(
                     self.env._(
                         "A part is an invoice_id of the selected invoices and an "

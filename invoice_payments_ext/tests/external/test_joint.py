@@ -115,6 +115,23 @@ class TestJoint(CreditCommon):
             journal = self.make_currency_journal(self.company.currency_id)
             self.invoices[1].record_joint_payment(journal_id=journal.id)
 
+    def test_one_more_invoice_takes_few_queries(self):
+        few = self._count_queries(5)
+        many = self._count_queries(20)
+        self.assertLessEqual((many - few) / 15, 15)
+
+    def _count_queries(self, number):
+        """Return how many queries one payment of so many invoices takes."""
+        draft = self.make_invoice(10.0, post=False)
+        invoices = draft.union(*(draft.copy() for _number in range(number - 1))).sudo()
+        invoices.invoice_date = "2026-01-15"
+        invoices.action_post()
+        self._keep()
+        before = self.env.cr.sql_log_count
+        invoices.with_user(self.accountant).record_joint_payment()
+        self.env.flush_all()
+        return self.env.cr.sql_log_count - before
+
     # === REFUSALS === #
 
     def test_refusal_changes_nothing(self):
