@@ -125,10 +125,11 @@ class AccountPaymentCreateJoint(models.TransientModel):
     @api.depends("amount", "line_ids.amount", "keep_rest", "journal_id", "date")
     def _compute_preview(self):
         for dialog in self:
-            invoices = dialog._get_invoices()
-            amount = invoices and dialog.currency_id.format(dialog.amount)
-            dialog.button_label = amount and self.env._("Record %s", amount)
-            dialog.preview = invoices and format_preview(dialog._get_preview_lines())
+            dialog.preview = dialog.button_label = False
+            if dialog._get_invoices():
+                amount = dialog.currency_id.format(dialog.amount)
+                dialog.button_label = self.env._("Record %s", amount)
+                dialog.preview = format_preview(dialog._get_preview_lines())
 
     def _get_invoices(self):
         """Return the invoices as they are in the database.

@@ -133,7 +133,7 @@ class AccountPaymentCreate(models.TransientModel):
         invoice, currency = self.move_id, self.currency_id
         if self.issue:
             return
-        if self.excess_amount:
+        if self.excess_amount and self.keep_excess:
             yield self.env._(
                 "%(excess)s of it is kept on the credit balance of %(customer)s.",
                 excess=self.payment_currency_id.format(self.excess_amount),
