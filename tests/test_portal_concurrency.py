@@ -201,7 +201,10 @@ def test_new_cards_while_the_schedules_run(world, tabs, partner_id):
     for tab, invoice_id in zip(tabs, invoices, strict=False):
         reference = start_at_provider(tab, world, invoice_id)
         world.query("DELETE FROM ir_cron_trigger")
-        answer = world.gateway.send_webhook(reference, "succeeded")
+        # The card was entered on the page of the provider, which tells of it.
+        answer = world.gateway.send_webhook(
+            reference, "succeeded", amount=10_000, currency="USD"
+        )
         assert set(answer["answers"]) == {"200"}
         # The schedule waits: the page that is open books first.
         triggers = world.query(

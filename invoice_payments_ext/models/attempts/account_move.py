@@ -246,11 +246,20 @@ class AccountMove(models.Model):
         return error
 
     def _is_being_paid(self):
-        """Tell if an attempt is unresolved, or takes all that remains.
+        """Tell if an attempt is unresolved, or takes all with what is paid beside it.
 
         :rtype: bool
         """
-        return bool(self._get_unresolved_attempts() or self._get_all_in_flight_reason())
+        reserved = self._get_reserved_amount()
+        return bool(
+            self._get_unresolved_attempts()
+            or self._get_all_in_flight_reason()
+            or reserved
+            and self.currency_id.compare_amounts(
+                self._get_chargeable_amount(), reserved
+            )
+            <= 0
+        )
 
     def _is_open_beside_attempts(self):
         """Tell if attempts that leave a part to be paid keep Odoo from offering that.
@@ -262,10 +271,8 @@ class AccountMove(models.Model):
         """
         outcomes = set(self.sudo().transaction_ids.mapped("outcome"))
         parameters_sudo = self.env["ir.config_parameter"].sudo()
-        left = self._get_chargeable_amount() - self._get_reserved_amount()
         return bool(
             outcomes & {*EXPECTED_OUTCOMES, *IN_FLIGHT_OUTCOMES}
-            and self.currency_id.compare_amounts(left, 0) > 0
             and self.move_type == "out_invoice"
             and self.state == "posted"
             and self.payment_state in ("not_paid", "in_payment", "partial")

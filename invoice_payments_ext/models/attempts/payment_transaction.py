@@ -335,6 +335,14 @@ class PaymentTransaction(models.Model):
         )
         return bool(captured) or tx_sudo.payment_id.state in POSTED_STATES
 
+    def _release_invoice(self):
+        """Let these attempts not hold their invoice any more, before another does.
+
+        The one that has no answer yet holds it. The caller has locked the invoice.
+        """
+        self.filtered("holds_invoice").holds_invoice = False
+        self.flush_recordset(["holds_invoice"])
+
     def _get_amounts_beside(self):
         """Yield the amounts that are to be paid in another way beside this attempt.
 

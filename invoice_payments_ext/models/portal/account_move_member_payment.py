@@ -20,7 +20,7 @@ def round_to_plain(amount, currency):
     :rtype: float
     """
     unit = 10 ** math.floor(math.log10(amount))
-    step = unit / 10 if amount < 2 * unit else unit / 2
+    step = max(unit / 10 if amount < 2 * unit else unit / 2, currency.rounding)
     # Less what a float may be off.
     return currency.round(math.ceil(amount / step - 1e-6) * step)
 
@@ -48,8 +48,11 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("Invoices of one company and currency are paid at once.")
             )
-        if self._get_blocking_attempt() or self._get_payment_started_elsewhere(
-            partner, tab
+        holding = self.sudo().transaction_ids.filtered("holds_invoice")
+        if (
+            self._get_unresolved_attempts()
+            or holding - self._get_attempts_that_leave_a_rest()
+            or self._get_payment_started_elsewhere(partner, tab)
         ):
             raise UserError(
                 self.env._(
@@ -158,10 +161,17 @@ class AccountMove(models.Model):
             "credit_first_amount": from_credit,
             "portal_tab": tab or False,
         }
-        if is_sent_at_once:
-            values.update(request_kind="charge", request_state="ready")
-            if len(self) == 1:
-                values.update(charge_invoice_id=self.id, holds_invoice=True)
+        return values | (self._prepare_sent_at_once_vals() if is_sent_at_once else {})
+
+    def _prepare_sent_at_once_vals(self):
+        """Return the values of a charge that the same request sends; hold the invoice.
+
+        :rtype: dict
+        """
+        values = {"request_kind": "charge", "request_state": "ready"}
+        if len(self) == 1:
+            self._get_attempts_that_leave_a_rest()._release_invoice()
+            values.update(charge_invoice_id=self.id, holds_invoice=True)
         return values
 
     def _check_credit_goes_first(self, amount, provider, balance, shown=None):
@@ -350,6 +360,15 @@ class AccountMove(models.Model):
         if self.currency_id == company.currency_id:
             return minimum
         return round_to_plain(minimum, self.currency_id)
+
+    def _get_attempts_that_leave_a_rest(self):
+        """Return the attempts that the gateway has taken, and that pay only a part.
+
+        They are known, and their amounts are left out of the amount that can be paid.
+
+        :rtype: payment.transaction
+        """
+        return self._get_attempts_in_flight() - self._get_unresolved_attempts()
 
     def _get_payment_started_elsewhere(self, partner, tab):
         """Return the last page of a provider, if it was opened in another tab just now.

@@ -23,7 +23,7 @@ class TestMailLinks(PortalPaymentCommon):
         collected = self.make_invoice(50)
         collection = collected.sudo().collection_ids
         collection.write({"notice_date": "2026-03-01", "notice_amount": 50})
-        paid = self.start_attempt("done", amount=400.0).sudo().payment_id
+        paid = self.make_portal_transaction("done", amount=400.0).sudo().payment_id
         reversal = paid.with_user(self.supervisor).report_taken_back("returned_debit")
         pending = self.make_portal_transaction("pending", reference="P-1").sudo()
         pending.finish_form = "<form></form>"
@@ -72,7 +72,8 @@ class TestMailLinks(PortalPaymentCommon):
                 with self.subTest(template=template.name, link=link):
                     page = self._open(link)
                     self.assertNotIn("/web/login", page.url)
-                    names = [*self.partner.invoice_ids.mapped("name"), "P-1"]
+                    invoices = self.partner.invoice_ids.filtered("name")
+                    names = [*invoices.mapped("name"), "P-1"]
                     self.assertTrue(any(name in page.text for name in names))
                     followed += 1
         self.assertGreaterEqual(followed, 7)

@@ -49,7 +49,8 @@ class TestPortalForm(PortalPaymentCommon):
             [chosen] = page.xpath("//input[@name='o_payment_radio'][@checked]/@id")
             self.assertEqual(chosen, f"o_payment_token_{self.token.id}")
         # Its bank said that it must not be charged again.
-        self.token.sudo().refused_transaction_id = self.start_attempt("error").id
+        self.gateway.answers = ["error"]
+        self.token.sudo().refused_transaction_id = self.charge(1000)
         [chosen] = self.open_page("/my/invoices/overdue").xpath(
             "//input[@name='o_payment_radio'][@checked]/@id"
         )
@@ -77,7 +78,17 @@ class TestPortalForm(PortalPaymentCommon):
 
     def test_rest_beside_a_pending_instalment(self):
         """What is on its way pays the instalment; the rest can be paid, and no more."""
-        self.invoice = self.make_invoice_with_instalments(900)
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "Two halves",
+                "line_ids": [
+                    Command.create({"value_amount": 50, "nb_days": days})
+                    for days in (3600, 3700)
+                ],
+            }
+        )
+        self.invoice = self.make_invoice(900, invoice_payment_term_id=term.id)
+        self.assertEqual(self.invoice._get_member_amounts()["next"], 450)
         self.give_credit(50)
         self.gateway.answers = ["pending"]
         pending = self.charge(450)
@@ -90,6 +101,7 @@ class TestPortalForm(PortalPaymentCommon):
         self.charge(450)
         self.assertEqual(self.invoice.amount_residual, 450)
         self.assert_refused("being processed", self.charge, 450)
+        self.assertFalse(self.invoice.sudo().transaction_ids.filtered("holds_invoice"))
         self.gateway.notify(pending, "done")
         pending.sudo()._post_process()
         self.assertEqual(self.invoice.amount_residual, 0)
@@ -118,8 +130,8 @@ class TestPortalForm(PortalPaymentCommon):
         self.authenticate("ip_member", "ip_member")
 
     def test_discount_says_why_there_is_no_credit(self):
-        self.give_credit(10)
         self.invoice = self.make_discount()
+        self.give_credit(10)
         text = self.get_text(self.open_page()).replace("\xa0", " ")
         self.assertIn("Your credit of $ 10.00 cannot be used together", text)
         self.assertNotIn("Use my credit", text)
