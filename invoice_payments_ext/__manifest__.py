@@ -73,6 +73,7 @@
         "views/portal_auto_pay_templates.xml",
         "views/portal_credit_templates.xml",
         "views/portal_layout_templates.xml",
+        "views/portal_owe_templates.xml",
         "views/portal_promise_templates.xml",
         "views/portal_statement_templates.xml",
         "views/portal_token_templates.xml",

@@ -95,6 +95,7 @@ class PaymentPortal(payment.PaymentPortal):
         use_credit=False,
         credit_shown=None,
         is_validation=False,
+        owed_line_ids=None,
         **kwargs,
     ):
         """Check the browser's request, and keep it from being done twice.
@@ -106,6 +107,8 @@ class PaymentPortal(payment.PaymentPortal):
         :param bool use_credit: Whether the credit balance pays first, as far as it
                                 goes, and the chosen method the rest.
         :param float credit_shown: How much credit the form said would be used.
+        :param list[int] owed_line_ids: The instalments that were chosen among those of
+                                        these invoices.
         :param bool is_validation: Whether a method is to be saved without a payment,
                                    which is nothing that an invoice is paid with.
         :raise BadRequest: If it is.
@@ -126,6 +129,7 @@ class PaymentPortal(payment.PaymentPortal):
             "use_credit": use_credit,
             "credit_shown": credit_shown,
             **{name: kwargs.get(name) for name in REQUEST_KEYS},
+            **({"owed_line_ids": owed_line_ids} if owed_line_ids else {}),
         }
         if tx_sudo := keys._find_result(idempotency_key, company, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
@@ -139,6 +143,7 @@ class PaymentPortal(payment.PaymentPortal):
                     invoice_ids, link_amount, link_token
                 ),
                 "tab": tab,
+                "owed_line_ids": owed_line_ids,
             },
             currency_id=currency_id,
             partner_id=partner_id,

@@ -57,6 +57,7 @@ from .mail import test_mail, test_mail_links, test_receipt
 from .mistakes import test_mistakes
 from .movements import test_movements
 from .portal import (
+    test_owe,
     test_portal_collection,
     test_portal_form,
     test_portal_payment,

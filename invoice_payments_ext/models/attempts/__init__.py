@@ -19,6 +19,8 @@ from . import payment_transaction_mode
 from . import payment_transaction_pending
 from . import payment_transaction_processing
 from . import payment_transaction_resolver
+from . import payment_transaction_share
+from . import payment_transaction_shares
 from . import payment_transaction_states
 from . import payment_transaction_steps
 from . import payment_transaction_telling

@@ -170,8 +170,8 @@ class AccountMove(models.Model):
     def _get_amount_in_flight(self):
         """Return the amount that attempts may still bring to this invoice.
 
-        Money that came and is not booked yet counts too. An attempt for several
-        invoices counts in full, as far as this invoice can take it.
+        Money that came and is not booked yet counts too. Of an attempt for several
+        invoices, the share of this one counts.
 
         :return: The amount in the invoice's currency.
         :rtype: float
@@ -179,13 +179,11 @@ class AccountMove(models.Model):
         self.ensure_one()
         in_flight = 0.0
         for tx in self.sudo().transaction_ids:
-            amount = tx._get_amount_in_flight()
+            amount = tx._get_amount_in_flight_for(self)
             if tx.currency_id != self.currency_id:
                 amount = tx.currency_id._convert(
                     amount, self.currency_id, self.company_id, tx.create_date
                 )
-            if len(tx.invoice_ids) > 1:
-                amount = min(amount, self.amount_residual)
             in_flight += amount
         return self.currency_id.round(in_flight)
 

@@ -80,7 +80,7 @@ class PaymentTransaction(models.Model):
     holds_invoice = fields.Boolean(
         readonly=True,
         copy=False,
-        help="While set, no other attempt can be started on the invoice. It is "
+        help="While set, no other attempt can be started on its invoices. It is "
         "released with the first final answer and never taken again, so that a late "
         "word of the gateway is never refused.",
     )
@@ -157,7 +157,7 @@ class PaymentTransaction(models.Model):
         self._check_accepted_amounts(vals_list)
         prepared = []
         is_outside = not self.env.user._is_internal()
-        for vals in vals_list:
+        for vals in map(self._add_own_share, vals_list):
             is_part = vals.get("source_transaction_id")
             if (
                 is_outside
@@ -182,6 +182,8 @@ class PaymentTransaction(models.Model):
         for twin, reference in self._find_refunds_to_exchange(vals):
             super(PaymentTransaction, twin).write({"provider_reference": reference})
         result = super().write(vals)
+        if "holds_invoice" in vals:
+            self._follow_hold()
         if {"state", "request_state", "payment_id"} & vals.keys():
             by_caller = self.env.context.get("settled_by_caller") is OURS
             # While it is being sent or booked, its sender tells in a moment.

@@ -342,3 +342,4 @@ class PaymentTransaction(models.Model):
             }
         )
         self.invalidate_recordset()
+        self._follow_hold()

@@ -137,7 +137,7 @@ class PaymentTransaction(models.Model):
 
     def _lock_authorization(self, **_arguments):
         """Lock this authorization, and before it its invoice."""
-        self.charge_invoice_id._lock_for_payment()
+        (self.charge_invoice_id | self.sudo().share_ids.invoice_id)._lock_for_payment()
         self.sudo()._lock_attempt()
 
     def _get_amount_to_capture(self, **_arguments):

@@ -165,5 +165,7 @@ class PaymentTransaction(models.Model):
             values = {"memo": " - ".join(filter(None, facts)), **values}
         values = {"company_id": self.company_id.id, **values}
         booking = self.with_context(booked_by_door=OURS)
+        if self._is_shared():
+            return booking._book_in_shares(values).with_env(self.env)
         payment = super(PaymentTransaction, booking)._create_payment(**values)
         return payment.with_env(self.env)

@@ -34,7 +34,7 @@ class PaymentLockMixin(models.AbstractModel):
                 """
                 WITH free AS (
                     SELECT id FROM %(table)s WHERE id IN %(ids)s
-                       FOR NO KEY UPDATE SKIP LOCKED
+                     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
                 )
                 UPDATE %(table)s record
                    SET payment_lock_count = coalesce(record.payment_lock_count, 0) + 1

@@ -16,6 +16,7 @@ from . import account_payment_approval
 from . import base_module_uninstall
 from . import payment_provider
 from . import payment_transaction
+from . import payment_transaction_share
 from . import res_company
 from . import res_company_bad_debts
 from . import res_company_books

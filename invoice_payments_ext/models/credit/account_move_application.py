@@ -210,12 +210,14 @@ class AccountMove(models.Model):
             issued = without_defaults(candidates).sudo()
             issued.filtered(lambda move: move.state == "posted")._spend_credit(balances)
 
-    def _spend_credit(self, balances, maximum=None):
+    def _spend_credit(self, balances, maximum=None, shares=None):
         """Spend locked balances on these invoices, the earliest due first.
 
         :param dict balances: The result of :meth:`_lock_credit_balances`.
         :param float maximum: How much is spent at the most, where all the invoices are
                               of one currency; as much as there is if not given.
+        :param dict shares: By invoice, how much of it is paid at the most; as much as
+                            is open if not given.
         :return: How much was spent, where all the invoices are of one currency.
         :rtype: float
         """
@@ -237,6 +239,8 @@ class AccountMove(models.Model):
                 for line in prepaid._get_outstanding_credit_lines()
                 if line.currency_id == invoice.currency_id
             )
+            if shares:
+                open_amount = min(open_amount, shares.get(invoice, 0.0))
             amount = min(left[balance], open_amount)
             if invoice.currency_id.compare_amounts(amount, 0) > 0:
                 amounts[invoice] = amount

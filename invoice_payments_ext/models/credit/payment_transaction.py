@@ -156,14 +156,27 @@ class PaymentTransaction(models.Model):
         invoices._lock_rows()
         if invoices._get_attempts_in_flight():
             return
-        spent = invoices._spend_credit(balances, self.credit_first_amount)
+        shares = {share.invoice_id: share.credit_amount for share in self.share_ids}
+        spent = invoices._spend_credit(
+            balances,
+            self.credit_first_amount,
+            # Those for a single invoice say nothing of credit.
+            shares if self._is_shared() else None,
+        )
         self.credit_first_amount = self.currency_id.round(
             self.credit_first_amount - spent
         )
         invoices._notify_payments_changed()
         if self.currency_id.is_zero(self.credit_first_amount):
             return
-        if all(self.currency_id.is_zero(each.amount_residual) for each in invoices):
+        held = sum(balance.amount for balance in balances.values())
+        is_enough = (
+            self.currency_id.compare_amounts(held, self.credit_first_amount) >= 0
+        )
+        if all(self.currency_id.is_zero(each.amount_residual) for each in invoices) or (
+            self._is_shared() and is_enough
+        ):
+            # It is needed no more, and stays on the balance.
             self.credit_first_amount = 0
         else:
             self._give_up_credit_beside(self.env._("less is held now."))

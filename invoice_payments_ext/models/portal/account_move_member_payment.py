@@ -32,13 +32,17 @@ class AccountMove(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_member_payment(self, amount, partner, link_amount=None, tab=None):
+    def _check_member_payment(
+        self, amount, partner, link_amount=None, tab=None, shares=None
+    ):
         """Check, on locked invoices, that this amount can be paid on them now.
 
         :param float amount: The amount in the invoices' currency.
         :param res.partner partner: On whose behalf is paid.
-        :param str tab: The id of the browser tab.
         :param float link_amount: The amount of the payment link that was followed.
+        :param str tab: The id of the browser tab.
+        :param dict shares: By invoice, how much of it is paid; of a single invoice,
+                            any amount that may be chosen if not given.
         :raise UserError: In words for the member.
         """
         for invoice in self:
@@ -60,22 +64,24 @@ class AccountMove(models.Model):
                     "again in a few minutes before you pay."
                 )
             )
+        if reason := self._get_apart_reason():
+            raise UserError(reason)
         self._check_amount(
             amount,
             self.currency_id,
             sum(invoice._get_member_chargeable_amount() for invoice in self),
             self.env._("amount to be paid"),
         )
-        if len(self) == 1:
+        if shares is None:
             self._check_member_amount(amount, link_amount)
             return
-        overdue = self._get_overdue_amount()
-        if self.currency_id.compare_amounts(amount, overdue):
+        total = self.currency_id.round(sum(shares.values()))
+        if len(shares) < len(self) or self.currency_id.compare_amounts(amount, total):
             raise UserError(
                 self.env._(
                     "The amount to be paid has changed: it is %s now. Load the page "
                     "again.",
-                    self.currency_id.format(overdue),
+                    self.currency_id.format(total),
                 )
             )
 
@@ -116,6 +122,7 @@ class AccountMove(models.Model):
         link_amount=None,
         is_sent_at_once=False,
         tab=None,
+        owed_line_ids=None,
     ):
         """Lock these invoices and return the values of a member's payment of them.
 
@@ -131,6 +138,8 @@ class AccountMove(models.Model):
         :param bool is_sent_at_once: Whether a saved method is charged by the same
                                      request.
         :param str tab: The id of the browser tab.
+        :param list[int] owed_line_ids: The instalments that were chosen; of several
+                                        invoices, all that are overdue if not given.
         :rtype: dict
         :raise UserError: If it cannot be paid, in words for the member.
         """
@@ -142,7 +151,10 @@ class AccountMove(models.Model):
         if balance and (use_credit or provider.code == "credit_balance"):
             balance._lock_or_create([balance._get_owner()])
         self._lock_for_payment()
-        self._check_member_payment(amount, partner, link_amount, tab)
+        shares = None
+        if owed_line_ids or len(self) > 1:
+            shares = self._get_owed_shares(owed_line_ids)
+        self._check_member_payment(amount, partner, link_amount, tab, shares)
         from_credit = 0.0
         if use_credit:
             self._check_credit_goes_first(amount, provider, balance, credit_shown)
@@ -161,18 +173,52 @@ class AccountMove(models.Model):
             "credit_first_amount": from_credit,
             "portal_tab": tab or False,
         }
-        return values | (self._prepare_sent_at_once_vals() if is_sent_at_once else {})
+        if is_sent_at_once:
+            values |= self._prepare_sent_at_once_vals()
+        if len(self) > 1:
+            values["share_ids"] = self._prepare_member_shares(
+                shares, from_credit, is_sent_at_once
+            )
+        return values
 
     def _prepare_sent_at_once_vals(self):
-        """Return the values of a charge that the same request sends; hold the invoice.
+        """Return the values of a charge that the same request sends; hold the invoices.
 
         :rtype: dict
         """
-        values = {"request_kind": "charge", "request_state": "ready"}
+        self._get_attempts_that_leave_a_rest()._release_invoice()
+        values = {
+            "request_kind": "charge",
+            "request_state": "ready",
+            "holds_invoice": True,
+        }
         if len(self) == 1:
-            self._get_attempts_that_leave_a_rest()._release_invoice()
-            values.update(charge_invoice_id=self.id, holds_invoice=True)
+            values["charge_invoice_id"] = self.id
         return values
+
+    def _prepare_member_shares(self, shares, from_credit, is_held):
+        """Return the values of the shares of a payment that credit pays a part of.
+
+        The credit pays what is due last, and the method the rest.
+
+        :param dict shares: By invoice, how much of it is paid in all.
+        :param float from_credit: How much the credit pays of all.
+        :param bool is_held: Whether the attempt holds the invoices.
+        :return: Commands for `share_ids`.
+        :rtype: list
+        """
+        by_method = dict(shares)
+        by_credit = dict.fromkeys(shares, 0.0)
+        for invoice in reversed(list(shares)):
+            part = min(shares[invoice], from_credit)
+            from_credit = invoice.currency_id.round(from_credit - part)
+            by_credit[invoice] = part
+            by_method[invoice] = invoice.currency_id.round(shares[invoice] - part)
+        transactions = self.env["payment.transaction"]
+        commands = transactions._prepare_shares(by_method, is_held)
+        for command, part in zip(commands, by_credit.values(), strict=True):
+            command[2]["credit_amount"] = part
+        return commands
 
     def _check_credit_goes_first(self, amount, provider, balance, shown=None):
         """Check that a locked credit balance can pay a part of an amount.
@@ -204,9 +250,7 @@ class AccountMove(models.Model):
                 self.env._("Your credit pays all of it: choose it as the method.")
             )
         for invoice in self:
-            if invoice.currency_id.compare_amounts(
-                invoice._get_default_payment_amount(), invoice._get_chargeable_amount()
-            ):
+            if invoice._has_discount_now():
                 raise UserError(
                     self.env._(
                         "The early-payment discount of %s is for one payment: pay "
@@ -276,24 +320,6 @@ class AccountMove(models.Model):
                 ],
             ),
         ]
-
-    def _get_overdue_amount(self):
-        """Return the overdue amount of these invoices, in one currency, to be paid.
-
-        :return: The amount in the invoices' currency.
-        :rtype: float
-        """
-        today = fields.Date.context_today(self)
-        amount = 0.0
-        for invoice in self:
-            lines = invoice._get_open_receivable_lines().filtered(
-                lambda line: line.date_maturity and line.date_maturity < today
-            )
-            due = sum(lines.mapped("amount_residual_currency"))
-            # What is on its way pays the oldest instalments.
-            due -= invoice.amount_residual - invoice._get_member_chargeable_amount()
-            amount += max(due, 0.0)
-        return self.currency_id.round(amount) if self else 0.0
 
     def _group_overdue(self):
         """Group those of these that can be paid as they are paid: at once.

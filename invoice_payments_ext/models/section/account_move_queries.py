@@ -126,6 +126,7 @@ class AccountMove(models.Model):
         """Read the attempts on this invoice, their captures and refunds."""
         payment_ids = {row["payment_id"] for row in entries.values()} - {None}
         self.env["payment.transaction"].flush_model()
+        self.env["payment.transaction.share"].flush_model()
         rows = self.env.execute_query_dict(
             SQL(
                 """
@@ -160,7 +161,10 @@ class AccountMove(models.Model):
                        %(pays_out)s AS pays_out_credit,
                        %(provider)s AS provider, %(method)s AS method,
                        (SELECT count(*) FROM account_invoice_transaction_rel rel
-                         WHERE rel.transaction_id = tx.id) AS invoice_count
+                         WHERE rel.transaction_id = tx.id) AS invoice_count,
+                       (SELECT share.amount FROM payment_transaction_share share
+                         WHERE share.transaction_id = tx.id
+                           AND share.invoice_id = %(move_id)s) AS share_amount
                   FROM payment_transaction tx
                   JOIN payment_provider provider ON provider.id = tx.provider_id
                   JOIN payment_method method ON method.id = tx.payment_method_id

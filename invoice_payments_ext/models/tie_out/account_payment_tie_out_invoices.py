@@ -131,12 +131,18 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_in_flight_statement(self):
-        """Compare the rest of each invoice with the amount in flight for it alone."""
+        """Compare the rest of each invoice with the amount in flight for it.
+
+        An attempt for several invoices counts with the share of each.
+        """
         return SQL(
             """
             SELECT move.id, move.company_id, move.currency_id,
-                   least(move.amount_residual, sum(tx.amount)) AS expected,
-                   sum(tx.amount) AS found
+                   least(move.amount_residual,
+                         sum(CASE WHEN other.count > 0 THEN share.amount
+                                  ELSE tx.amount END)) AS expected,
+                   sum(CASE WHEN other.count > 0 THEN share.amount
+                            ELSE tx.amount END) AS found
               FROM account_move move
               JOIN account_invoice_transaction_rel link
                 ON link.invoice_id = move.id
@@ -145,9 +151,14 @@ class AccountPaymentTieOut(models.AbstractModel):
                AND tx.currency_id = move.currency_id
          LEFT JOIN payment_transaction child
                 ON child.source_transaction_id = tx.id
-         LEFT JOIN account_invoice_transaction_rel other
-                ON other.transaction_id = tx.id AND other.invoice_id != move.id
-             WHERE %s AND child.id IS NULL AND other.invoice_id IS NULL
+         LEFT JOIN payment_transaction_share share
+                ON share.transaction_id = tx.id AND share.invoice_id = move.id
+        CROSS JOIN LATERAL (
+                SELECT count(*) FROM account_invoice_transaction_rel link
+                 WHERE link.transaction_id = tx.id AND link.invoice_id != move.id
+                   ) other
+             WHERE %s AND child.id IS NULL
+               AND (other.count = 0 OR share.id IS NOT NULL)
           GROUP BY move.id
             """,
             tuple(IN_FLIGHT_OUTCOMES),
@@ -183,14 +194,24 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_attempts_statement(self):
-        """Count the attempts that hold an invoice."""
+        """Count the attempts that hold an invoice, each of which has a share of it.
+
+        A share holds its invoice exactly as long as its attempt does.
+        """
         return SQL(
             """
             SELECT move.id, move.company_id, NULL::int AS currency_id,
-                   1 AS expected, count(*) AS found
+                   1 AS expected,
+                   count(*) + count(*) FILTER (
+                       WHERE share.holds_invoice IS NOT TRUE
+                   ) + count(*) FILTER (
+                       WHERE tx.holds_invoice IS NOT TRUE
+                   ) AS found
               FROM payment_transaction tx
-              JOIN account_move move ON move.id = tx.charge_invoice_id
-             WHERE tx.holds_invoice
+         LEFT JOIN payment_transaction_share share ON share.transaction_id = tx.id
+              JOIN account_move move
+                ON move.id = coalesce(share.invoice_id, tx.charge_invoice_id)
+             WHERE (tx.holds_invoice OR share.holds_invoice)
                AND move.company_id IN (SELECT id FROM companies)
           GROUP BY move.id
             """

@@ -52,6 +52,15 @@ patch(PaymentForm.prototype, {
                 true;
             this.showAmountErrorSoon();
         }
+        if (ev.target.name === "o_owed_line") {
+            const {target} = ev;
+            this._chooseEarlierOwed(target, (other) =>
+                Boolean(
+                    target.compareDocumentPosition(other) &
+                        Node.DOCUMENT_POSITION_FOLLOWING
+                )
+            );
+        }
         this._updateMemberPayment();
     },
 
@@ -90,8 +99,42 @@ patch(PaymentForm.prototype, {
         return this.memberPaymentEl.querySelector("[name='o_member_amount_chosen']");
     },
 
+    /** @returns {Element[]} the chosen instalments, on the page of all that is owed */
+    _getOwedLines() {
+        return [
+            ...this.memberPaymentEl.querySelectorAll("[name='o_owed_line']:checked"),
+        ];
+    },
+
+    /** @returns {Number} the sum of the chosen instalments; NaN if there is none */
+    _getOwedAmount() {
+        const chosen = this._getOwedLines();
+        const digits = parseInt(this.memberPaymentEl.dataset.digits, 10);
+        const sum = chosen.reduce(
+            (amount, {dataset}) => amount + parseFloat(dataset.amount),
+            0
+        );
+        this.memberPaymentEl
+            .querySelector(".o_owe_none")
+            .classList.toggle("d-none", chosen.length > 0);
+        return chosen.length ? parseFloat(sum.toFixed(digits)) : NaN;
+    },
+
+    /** Money pays the first instalment of an invoice first, so that one is chosen too. */
+    _chooseEarlierOwed({checked, dataset: {invoice}}, isAfter) {
+        const selector = `[name='o_owed_line'][data-invoice='${invoice}']:enabled`;
+        for (const other of this.memberPaymentEl.querySelectorAll(selector)) {
+            if (isAfter(other) === !checked) {
+                other.checked = checked;
+            }
+        }
+    },
+
     /** @returns {Number} the amount; NaN while none is entered that can be paid */
     _getMemberAmount() {
+        if (this.memberPaymentEl.matches(".o_owe")) {
+            return this._getOwedAmount();
+        }
         const radio = this.memberPaymentEl.querySelector(
             "[name='o_member_amount']:checked"
         );
@@ -220,6 +263,11 @@ patch(PaymentForm.prototype, {
             }
             params.link_amount = this.memberPaymentEl.dataset.linkAmount;
             params.link_token = this.memberPaymentEl.dataset.linkToken;
+            if (this.memberPaymentEl.matches(".o_owe")) {
+                params.owed_line_ids = this._getOwedLines().map(({value}) =>
+                    Number(value)
+                );
+            }
         }
         params.tab = this._getTab();
         const request = JSON.stringify(params);

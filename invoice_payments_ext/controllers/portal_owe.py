@@ -1,0 +1,207 @@
+from odoo.exceptions import UserError
+from odoo.http import request, route
+from odoo.tools import format_amount
+
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+
+from .payment import PaymentPortal
+from .payment_page import PortalAccount
+
+STATEMENT = "/my/statement"
+
+
+class PortalOwePayment(PaymentPortal):
+    """One payment for the instalments that a member chose, of several invoices."""
+
+    @route("/invoice/transaction/owed", type="jsonrpc", auth="user")
+    def owed_transaction(self, payment_reference, owed_line_ids=None, **kwargs):
+        """Pay the chosen instalments of one company and currency at once.
+
+        :param str payment_reference: The reference of the payment.
+        :param list[int] owed_line_ids: The journal items of the instalments.
+        :return: The values that the payment form goes on with.
+        :rtype: dict
+        :raise UserError: If they cannot be paid at once, in words for the member.
+        """
+        moves = request.env["account.move"]
+        chosen = self._read_owed_line_ids(owed_line_ids)
+        ids = {
+            owed_line.line.move_id.id
+            for owed in moves._get_owed(request.env.user.partner_id).values()
+            for owed_line in owed["lines"]
+            if owed_line.line.id in chosen
+        }
+        invoices = moves.browse(sorted(ids))
+        found = {
+            owed_line.line.id
+            for invoice in invoices
+            for owed_line in invoice._get_owed_lines()
+        }
+        if chosen - found:
+            raise UserError(
+                request.env._("What is owed has changed: load the page again.")
+            )
+        self._validate_transaction_kwargs(kwargs)
+        return self._process_transaction(
+            request.env.user.partner_id.id,
+            invoices.currency_id[:1].id,
+            invoices.ids,
+            payment_reference,
+            owed_line_ids=sorted(chosen),
+            **kwargs,
+        )
+
+    @staticmethod
+    def _read_owed_line_ids(owed_line_ids):
+        """Read the ids that a browser sent.
+
+        :rtype: set[int]
+        :raise UserError: If they are something else.
+        """
+        is_list = isinstance(owed_line_ids, list) and owed_line_ids
+        if not is_list or not all(type(each) is int for each in owed_line_ids):
+            raise UserError(request.env._("Choose at least one invoice."))
+        return set(owed_line_ids)
+
+
+class PortalOwe(PortalAccount):
+    """What a member owes, to be paid in one go; and the page after the payment."""
+
+    def _prepare_home_portal_values(self, counters):
+        values = super()._prepare_home_portal_values(counters)
+        if "owed_count" in counters:
+            groups = self._get_member_owed().values()
+            values["owed_count"] = sum(len(owed["invoices"]) for owed in groups)
+        return values
+
+    @route("/my/owe", type="http", auth="user", website=True)
+    def portal_my_owe(self, company_id=None, currency_id=None, **kwargs):
+        """Show what the member owes, one company and currency at a time."""
+        return request.render(
+            "invoice_payments_ext.portal_my_owe",
+            self._prepare_owe_values(
+                self._cast_as_int(company_id), self._cast_as_int(currency_id)
+            ),
+        )
+
+    @route()
+    def portal_my_overdue_invoices(self, company_id=None, currency_id=None, **kwargs):
+        """Lead members to the page of all that they owe: the overdue is ticked."""
+        if request.env.user._is_public() or not self._get_member_owed():
+            return super().portal_my_overdue_invoices(
+                company_id=company_id, currency_id=currency_id, **kwargs
+            )
+        query = {"company_id": company_id, "currency_id": currency_id}
+        words = "&".join(f"{name}={int(v)}" for name, v in query.items() if v)
+        return request.redirect(f"/my/owe?{words}" if words else "/my/owe")
+
+    @route("/my/owe/paid", type="http", auth="user", website=True)
+    def portal_my_owe_paid(self, **kwargs):
+        """Show what became of the payment that this session made last."""
+        tx_sudo = PaymentPostProcessing._get_monitored_transaction(self)
+        customer = request.env.user.partner_id.commercial_partner_id
+        if not tx_sudo or tx_sudo.partner_id.commercial_partner_id != customer:
+            return request.redirect("/my/owe")
+        payments_sudo = tx_sudo.payment_id | (
+            tx_sudo.invoice_ids.sudo().matched_payment_ids.filtered("is_from_credit")
+            if tx_sudo.share_ids.filtered("credit_amount")
+            else tx_sudo.payment_id
+        )
+        return request.render(
+            "invoice_payments_ext.portal_my_owe_paid",
+            {
+                **self._prepare_portal_layout_values(),
+                "page_name": "owe_paid",
+                "tx": tx_sudo,
+                "payments": payments_sudo._prepare_portal_rows(),
+                "owed": self._get_member_owed(),
+            },
+        )
+
+    @staticmethod
+    def _get_member_owed():
+        """Return what the visitor owes; see `account.move._get_owed`."""
+        moves = request.env["account.move"]
+        return moves._get_owed(request.env.user.partner_id)
+
+    def _prepare_owe_values(self, company_id, currency_id):
+        """Return the values of the page of one company and currency.
+
+        :rtype: dict
+        """
+        groups = self._get_member_owed()
+        values = {
+            **self._prepare_portal_layout_values(),
+            "page_name": "owe",
+            "has_statement": self._has_statement(),
+            "auto_pay": request.env["res.partner"]._get_auto_pay_values(),
+        }
+        chosen = next(
+            (
+                key
+                for key in groups
+                if (key[0].id, key[1].id) == (company_id, currency_id)
+            ),
+            next(iter(groups), None),
+        )
+        if not chosen:
+            return {**values, "owed": None, "rows": []}
+        company, currency = chosen
+        owed = groups[chosen]
+        rows = request.env["account.move"]._prepare_owe_rows(owed)
+        payable = [row for row in rows if not row["reason"]]
+        amount = sum(row["amount"] for row in payable)
+        chosen_amount = sum(row["amount"] for row in payable if row["is_chosen"])
+        values |= {
+            "owed": owed,
+            "owed_company": company,
+            "currency": currency,
+            "rows": rows,
+            "payable_amount": currency.round(amount),
+            "chosen_amount": currency.round(chosen_amount),
+            "others": [
+                {
+                    "url": f"/my/owe?company_id={key[0].id}&currency_id={key[1].id}",
+                    "company": key[0].sudo().name,
+                    "amount": format_amount(request.env, each["total"], key[1]),
+                }
+                for key, each in groups.items()
+                if key != chosen
+            ],
+        }
+        if not payable:
+            return values
+        return {
+            **values,
+            **self._prepare_owe_form_values(payable, company, currency, amount),
+            "amount": values["chosen_amount"] or amount,
+        }
+
+    def _prepare_owe_form_values(self, rows, company, currency, amount):
+        """Return the values of the payment form for the instalments that can be paid.
+
+        :rtype: dict
+        """
+        reference = rows[0]["invoice"].name
+        if len({row["invoice"] for row in rows}) > 1:
+            reference = company.sudo().get_next_batch_payment_communication()
+        return self._get_common_page_view_values(
+            invoices_data={
+                "partner": rows[0]["invoice"].partner_id,
+                "company": company,
+                "total_amount": amount,
+                "currency": currency,
+                "amount_residual": amount,
+                "payment_reference": reference,
+                "landing_route": "/my/owe/paid",
+                "transaction_route": "/invoice/transaction/owed",
+            },
+            # The form offers each method by the amount that is chosen.
+            smallest_amount=min(row["amount"] for row in rows),
+        )
+
+    @staticmethod
+    def _has_statement():
+        """Tell if the page of the statement of account is there."""
+        rules = request.env["ir.http"].routing_map().iter_rules()
+        return any(rule.rule == STATEMENT for rule in rules)

@@ -1,0 +1,163 @@
+from odoo import Command, api, fields, models
+
+from ..states import POSTED_STATES
+
+
+class PaymentTransaction(models.Model):
+    """Attempts for several invoices: how much of the money each of them gets."""
+
+    _inherit = "payment.transaction"
+
+    share_ids = fields.One2many(
+        string="Shares",
+        comodel_name="payment.transaction.share",
+        inverse_name="transaction_id",
+        readonly=True,
+        copy=False,
+        help="The invoices that the money is for, each with its amount. An attempt for "
+        "a single invoice has one while it holds the invoice.",
+    )
+
+    # === BUSINESS METHODS - SHARES === #
+
+    @api.model
+    def _prepare_shares(self, amounts, is_held=False):
+        """Return the values of the shares of a new attempt.
+
+        :param dict amounts: By invoice, how much of the money it gets.
+        :param bool is_held: Whether the attempt holds the invoices.
+        :return: Commands for `share_ids`.
+        :rtype: list
+        """
+        return [
+            Command.create(
+                {
+                    "invoice_id": invoice.id,
+                    "amount": amount,
+                    "holds_invoice": is_held,
+                }
+            )
+            for invoice, amount in amounts.items()
+        ]
+
+    @api.model
+    def _add_own_share(self, vals):
+        """Add the share of an attempt that holds a single invoice.
+
+        One index over the shares of all attempts lets the database refuse a second
+        attempt, whether either of them is for one invoice or for several.
+
+        :param dict vals: The values of a new attempt.
+        :rtype: dict
+        """
+        invoice_id = vals.get("charge_invoice_id")
+        if not (vals.get("holds_invoice") and invoice_id) or vals.get("share_ids"):
+            return vals
+        invoice = self.env["account.move"].browse(invoice_id)
+        amounts = {invoice: abs(vals.get("amount") or 0.0)}
+        return {**vals, "share_ids": self._prepare_shares(amounts, is_held=True)}
+
+    def _follow_hold(self):
+        """Let the shares hold their invoices as long as these attempts do."""
+        for shares in self.share_ids.grouped("transaction_id").values():
+            is_held = shares.transaction_id.holds_invoice
+            shares.filtered(
+                lambda share, is_held=is_held: share.holds_invoice != is_held
+            ).holds_invoice = is_held
+
+    def _is_shared(self):
+        """Tell if several invoices have each their share of this attempt's money.
+
+        :rtype: bool
+        """
+        return not self._is_refund() and len(self._get_root().share_ids) > 1
+
+    def _get_amount_in_flight_for(self, invoice):
+        """Return how much this attempt may bring to one of its invoices.
+
+        Without shares, an attempt for several invoices counts in full, as far as the
+        invoice can take it.
+
+        :param account.move invoice: The invoice.
+        :return: The amount in the currency of the attempt.
+        :rtype: float
+        """
+        self.ensure_one()
+        amount = self._get_amount_in_flight()
+        if len(self.invoice_ids) < 2:
+            return amount
+        if shares := self.share_ids:
+            own = shares.filtered(lambda share: share.invoice_id == invoice)
+            return min(amount, sum(own.mapped("amount")))
+        return min(
+            amount,
+            invoice._from_own_currency(self.currency_id, invoice.amount_residual),
+        )
+
+    def _book_in_shares(self, values):
+        """Create and post the payment, and give each invoice its share of it.
+
+        Stock reconciles all the invoices in the order of their due dates. Then an
+        instalment that nobody asked for could take the money of another invoice.
+
+        :param dict values: See :meth:`_book`.
+        :return: The payment.
+        :rtype: account.payment
+        """
+        provider, invoices = self.provider_id, self._get_root().share_ids.invoice_id
+        method_line = provider.journal_id.inbound_payment_method_line_ids.filtered(
+            lambda line: line.payment_provider_id == provider
+        )
+        payment = self.env["account.payment"].create(
+            {
+                "amount": self.amount,
+                "payment_type": "inbound",
+                "currency_id": self.currency_id.id,
+                "partner_id": self.partner_id.commercial_partner_id.id,
+                "partner_type": "customer",
+                "journal_id": provider.journal_id.id,
+                "payment_method_line_id": method_line[:1].id,
+                "payment_token_id": self.token_id.id,
+                "payment_transaction_id": self.id,
+                "memo": f"{self.reference} - {self.provider_reference or ''}",
+                "invoice_ids": [Command.set(invoices.ids)],
+                "destination_account_id": invoices[:1]._get_receivable_account().id,
+                **values,
+            }
+        )
+        payment.action_post()
+        self.payment_id = payment
+        self._give_shares(payment)
+        return payment
+
+    def _give_shares(self, payment):
+        """Reconcile a payment with each invoice, up to its share.
+
+        The part that an invoice does not need any more stays open on the payment, for
+        the customer. Captures of one authorization go on where the last one ended.
+
+        :param account.payment payment: The posted payment of this attempt.
+        """
+        root = self._get_root()
+        others = (
+            root.child_transaction_ids - root.child_transaction_ids._filter_refunds()
+        )
+        given = sum(
+            tx.amount for tx in others - self if tx.payment_id.state in POSTED_STATES
+        )
+        left = self.amount
+        for share in root.share_ids:
+            before = min(given, share.amount)
+            amount = min(self.currency_id.round(share.amount - before), left)
+            given -= before
+            left = self.currency_id.round(left - amount)
+            invoice = share.invoice_id
+            if invoice.state != "posted":
+                continue
+            invoice._reconcile_part(
+                invoice._get_open_receivable_lines(payment.destination_account_id),
+                payment._get_receivable_lines().filtered(
+                    lambda line: not line.reconciled
+                ),
+                amount,
+            )

@@ -1,0 +1,13 @@
+from odoo import fields, models
+
+
+class PaymentTransactionShare(models.Model):
+    """What the credit balance pays of an invoice, beside the attempt's money."""
+
+    _inherit = "payment.transaction.share"
+
+    credit_amount = fields.Monetary(
+        readonly=True,
+        help="How much the customer's credit balance pays of this invoice as soon as "
+        "the attempt brought the rest.",
+    )

@@ -1,0 +1,188 @@
+from typing import NamedTuple
+
+from odoo import api, fields, models
+
+
+class OwedLine(NamedTuple):
+    """An open instalment of an invoice, as customers see and pay it."""
+
+    line: object  # The journal item, in superuser mode.
+    number: int  # Of the instalments of the invoice, also of those that are paid.
+    count: int
+    residual: float  # What remains of it.
+    amount: float  # The same less the money in flight: what can be paid now.
+    is_overdue: bool
+    is_due: bool  # Overdue, or to be paid today.
+
+    @property
+    def order(self):
+        """The order in which instalments are listed and paid."""
+        due = self.line.date_maturity or self.line.date
+        return due, self.line.move_id.id, self.line.id
+
+
+class AccountMove(models.Model):
+    """What a customer owes: one method for all pages, so that all say one figure."""
+
+    _inherit = "account.move"
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_owed(self, partner):
+        """Return what a customer owes, by company and currency.
+
+        The invoices of the whole company are meant, as far as the user may read them.
+
+        :param res.partner partner: A contact of the customer.
+        :return: By company and currency, the first due first: the `invoices`, their
+                 `lines` (see :meth:`_get_owed_lines`), and the sums `total` (all that
+                 remains), `in_flight`, `due` and `overdue`, the last two as far as
+                 nothing is in flight for them.
+        :rtype: dict[tuple[res.company, res.currency], dict]
+        """
+        if not self.has_access("read"):
+            return {}
+        found = self.search(
+            self._get_owed_domain(partner), order="invoice_date_due, id"
+        )
+        owed = {}
+        groups = found.grouped(lambda move: (move.company_id, move.currency_id))
+        for (company, currency), invoices in groups.items():
+            lines = [line for move in invoices for line in move._get_owed_lines()]
+            lines.sort(key=lambda owed_line: owed_line.order)
+            residual = sum(line.residual for line in lines)
+            amounts = {
+                "total": residual,
+                "in_flight": residual - sum(line.amount for line in lines),
+                "due": sum(line.amount for line in lines if line.is_due),
+                "overdue": sum(line.amount for line in lines if line.is_overdue),
+            }
+            owed[company, currency] = {
+                "invoices": invoices,
+                "lines": lines,
+                **{name: currency.round(each) for name, each in amounts.items()},
+            }
+        return owed
+
+    def _get_owed_lines(self):
+        """Return the open instalments of this invoice, the first due first.
+
+        Money in flight pays the first ones first, as it will when it comes.
+
+        Note: `self.ensure_one()`
+
+        :rtype: list[OwedLine]
+        """
+        self.ensure_one()
+        invoice_sudo = self.sudo()
+        today = fields.Date.context_today(self)
+        in_flight = (
+            invoice_sudo.amount_residual - invoice_sudo._get_member_chargeable_amount()
+        )
+        terms = invoice_sudo.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        ).sorted(lambda line: (line.date_maturity or today, line.id))
+        owed = []
+        for number, line in enumerate(terms, 1):
+            residual = line.amount_residual_currency
+            if line.reconciled or self.currency_id.compare_amounts(residual, 0) <= 0:
+                continue
+            going = min(in_flight, residual)
+            in_flight = self.currency_id.round(in_flight - going)
+            due = line.date_maturity
+            owed.append(
+                OwedLine(
+                    line=line,
+                    number=number,
+                    count=len(terms),
+                    residual=residual,
+                    amount=self.currency_id.round(residual - going),
+                    is_overdue=bool(due and due < today),
+                    is_due=bool(due and due <= today),
+                )
+            )
+        return owed
+
+    def _get_overdue_amount(self):
+        """Return the overdue amount of these invoices, in one currency, to be paid.
+
+        :return: The amount in the invoices' currency.
+        :rtype: float
+        """
+        lines = [line for invoice in self for line in invoice._get_owed_lines()]
+        amount = sum(line.amount for line in lines if line.is_overdue)
+        return self.currency_id.round(amount) if self else 0.0
+
+    def _get_owed_shares(self, line_ids=None):
+        """Return how much of each of these invoices is paid at once.
+
+        :param list[int] line_ids: The chosen instalments; the overdue ones if not
+                                   given. The money pays the first due ones first.
+        :return: By invoice, the first due first.
+        :rtype: dict[account.move, float]
+        """
+        lines = [line for invoice in self for line in invoice._get_owed_lines()]
+        lines.sort(key=lambda owed_line: owed_line.order)
+        chosen = [
+            line
+            for line in lines
+            if (line.line.id in line_ids if line_ids else line.is_overdue)
+        ]
+        shares = {}
+        for line in chosen:
+            invoice = line.line.move_id.with_env(self.env)
+            before = shares.get(invoice, 0.0)
+            shares[invoice] = invoice.currency_id.round(before + line.amount)
+        if len(self) == 1 and chosen == lines:
+            return {self: self._get_default_payment_amount()}
+        return shares
+
+    # === GETTERS === #
+
+    @api.model
+    def _get_owed_domain(self, partner):
+        """Return the domain of the open invoices of a customer's whole company.
+
+        :param res.partner partner: A contact of the customer.
+        :rtype: list
+        """
+        return [
+            ("commercial_partner_id", "=", partner.commercial_partner_id.id),
+            ("state", "=", "posted"),
+            ("move_type", "=", "out_invoice"),
+            ("payment_state", "in", ("not_paid", "partial")),
+        ]
+
+    def _get_apart_reason(self):
+        """Say why these invoices cannot be paid at once; empty if they can.
+
+        :rtype: str
+        """
+        if len(self) < 2:
+            return ""
+        for invoice in self:
+            if invoice._has_discount_now():
+                return self.env._(
+                    "The early-payment discount of %s is for one payment: pay that "
+                    "invoice on its own.",
+                    invoice.name,
+                )
+        if len({invoice._get_receivable_account() for invoice in self}) > 1:
+            return self.env._(
+                "%s are booked on different accounts: pay them one by one.",
+                ", ".join(self.mapped("name")),
+            )
+        return ""
+
+    def _has_discount_now(self):
+        """Tell if an early-payment discount settles this invoice today.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return bool(
+            self.currency_id.compare_amounts(
+                self._get_default_payment_amount(), self._get_chargeable_amount()
+            )
+        )

@@ -1,0 +1,329 @@
+"""What a member owes, and one attempt for several invoices."""
+
+from datetime import timedelta
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..common import InvoicePaymentsCommon
+from ..invariants import check_invariants
+from .common_portal import PortalPaymentCommon
+
+
+@tagged("post_install", "-at_install")
+class TestOwe(PortalPaymentCommon):
+    """Several invoices of a company: one of a contact, one with instalments."""
+
+    def setUp(self):
+        super().setUp()
+        today = fields.Date.context_today(self.invoice)
+        self.invoice.sudo().invoice_date_due = today - timedelta(days=60)
+        self.parts = self.make_invoice_with_instalments(80)
+        terms = self.parts.sudo().line_ids.filtered("date_maturity")
+        terms = terms.sorted("date_maturity")
+        for term, days in zip(terms, (-30, 5), strict=True):
+            term.date_maturity = today + timedelta(days=days)
+        self.own = self.make_invoice(
+            10,
+            partner_id=self.member.partner_id.id,
+            invoice_date_due=today + timedelta(days=20),
+        )
+        self.all_invoices = self.invoice | self.parts | self.own
+
+    def owed(self, user=None):
+        self._keep()
+        user = user or self.member
+        [owed] = (
+            self.env["account.move"].with_user(user)._get_owed(user.partner_id).values()
+        )
+        return owed
+
+    def lines(self, invoices, due_only=False):
+        """Return the ids of the open instalments of these invoices."""
+        return [
+            line.line.id
+            for line in self.owed()["lines"]
+            if line.line.move_id in invoices and (line.is_due or not due_only)
+        ]
+
+    def pay_lines(self, amount, line_ids, by=None, **values):
+        """Pay instalments as the page does; return the transaction."""
+        values = {
+            **({} if by else {"token_id": self.token.id, "flow": "token"}),
+            **values,
+        }
+        self._keep()
+        result = self.request(
+            "/invoice/transaction/owed",
+            payment_reference="BATCH",
+            owed_line_ids=line_ids,
+            **self._prepare_values(amount, by or self.provider, **values),
+        )
+        self.env.invalidate_all()
+        return (
+            self.env["payment.transaction"]
+            .sudo()
+            .search([("reference", "=", result["reference"])])
+        )
+
+    def residuals(self):
+        self._keep()
+        return [invoice.amount_residual for invoice in self.all_invoices]
+
+    def test_owed_is_one_figure_for_all_contacts(self):
+        for user in (self.member, self.colleague):
+            owed = self.owed(user)
+            self.assertEqual(
+                [owed[name] for name in ("total", "overdue", "due", "in_flight")],
+                [1090, 1040, 1040, 0],
+            )
+            self.assertEqual(
+                [(each.number, each.count, each.amount) for each in owed["lines"]],
+                [(1, 1, 1000), (1, 2, 40), (2, 2, 40), (1, 1, 10)],
+            )
+        moves = self.env["account.move"].with_user(self.stranger)
+        self.assertFalse(moves._get_owed(self.stranger.partner_id))
+
+    def test_each_invoice_gets_its_share(self):
+        """The instalment that was not chosen stays open, though it is due earlier."""
+        chosen = self.lines(self.invoice | self.own) + self.lines(self.parts, True)
+        self.assert_refused("has changed", self.pay_lines, 1049, chosen)
+        self.assert_refused("has changed", self.pay_lines, 1050, [*chosen, 1])
+        tx = self.pay_lines(1050, chosen)
+        self.assertEqual(tx.outcome, "succeeded")
+        self.assertEqual(
+            [(share.invoice_id, share.amount) for share in tx.share_ids],
+            [(self.invoice, 1000), (self.parts, 40), (self.own, 10)],
+        )
+        self.assertEqual(self.residuals(), [0, 40, 0])
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertFalse(tx.share_ids.filtered("holds_invoice"))
+        for invoice, share in zip(self.all_invoices, (1000, 40, 10), strict=True):
+            [row] = invoice.get_payment_rows()
+            self.assertEqual((row["amount"], row["amount_applied"]), (1050, share))
+            self.assertIn("for 3 invoices", row["memo"])
+        check_invariants(self, self.all_invoices)
+
+    def test_in_flight_counts_with_its_share(self):
+        """While it is pending nothing is charged twice, and the rest can be paid."""
+        self.gateway.answers = ["pending"]
+        tx = self.pay_lines(1040, self.lines(self.invoice | self.parts, True))
+        self.assertEqual(
+            [invoice._get_amount_in_flight() for invoice in self.all_invoices],
+            [1000, 40, 0],
+        )
+        owed = self.owed()
+        self.assertEqual(
+            [owed[name] for name in ("total", "in_flight", "due")], [1090, 1040, 0]
+        )
+        [row] = self.parts.get_payment_rows()
+        self.assertEqual(row["amount"], 40)
+        self.assertIn("of $ 1,040.00", row["memo"].replace("\xa0", " "))
+        check_invariants(self, self.all_invoices)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.residuals(), [0, 40, 10])
+        check_invariants(self, self.all_invoices)
+
+    def test_unknown_holds_each_invoice(self):
+        """Neither members nor staff, nor the database, start another attempt."""
+        self.gateway.answers = ["timeout"]
+        tx = self.pay_lines(50, self.lines(self.parts, True) + self.lines(self.own))
+        self.assertEqual(tx.outcome, "unknown")
+        self.assert_refused(
+            "being processed", self.pay_lines, 1010, self.lines(self.invoice | self.own)
+        )
+        self.assert_refused("being processed", self.charge, 10, invoice=self.own)
+        for invoice in (self.parts, self.own):
+            with self.assertRaisesRegex(UserError, tx.reference):
+                invoice.charge(self.token.id)
+        check_invariants(self, self.all_invoices)
+        shares = self.env["payment.transaction.share"].sudo()
+        alone = self.make_portal_transaction(invoice_ids=self.own.ids)
+        for several in (False, True):
+            with (
+                self.subTest(several=several),
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(UniqueViolation),
+                self.cr.savepoint(),
+            ):
+                if several:
+                    shares.create(
+                        {
+                            "transaction_id": alone.id,
+                            "invoice_id": self.own.id,
+                            "holds_invoice": True,
+                        }
+                    )
+                else:
+                    self.env["payment.transaction"].sudo().create(
+                        {
+                            "provider_id": self.provider.id,
+                            "payment_method_id": self.token.payment_method_id.id,
+                            "reference": "A second one",
+                            "amount": 10,
+                            "currency_id": self.own.currency_id.id,
+                            "partner_id": self.partner.id,
+                            "charge_invoice_id": self.own.id,
+                            "holds_invoice": True,
+                        }
+                    )
+                self.env.flush_all()
+
+    def test_declined_frees_each_invoice(self):
+        self.gateway.answers = ["error"]
+        tx = self.pay_lines(50, self.lines(self.parts, True) + self.lines(self.own))
+        self.assertEqual(tx.outcome, "declined")
+        self.assertFalse(tx.share_ids.filtered("holds_invoice"))
+        [row] = self.own.get_payment_rows()
+        self.assertEqual((row["state"], row["amount"]), ("declined", 10))
+        self.gateway.answers = ["done"]
+        self.charge(10, invoice=self.own)
+        self.assertEqual(self.residuals(), [1000, 80, 0])
+
+    def test_share_that_is_needed_no_more_stays_with_the_customer(self):
+        """It pays no instalment of another invoice, which nobody chose."""
+        self.gateway.answers = ["pending"]
+        tx = self.pay_lines(50, self.lines(self.parts, True) + self.lines(self.own))
+        self.gateway.notify(tx, "error")
+        self.own.record_external_payment(amount=10)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.residuals(), [1000, 40, 0])
+        payment = tx.payment_id
+        open_amount = sum(
+            payment._get_receivable_lines().mapped("amount_residual_currency")
+        )
+        self.assertEqual(open_amount, -10)
+        self.assertIn(
+            "Payment above the remaining amount",
+            self.all_invoices.sudo().activity_ids.mapped("summary"),
+        )
+        payment.with_user(self.supervisor).action_move_to_credit_balance()
+        self.assertEqual(self.held(), 10)
+
+    def test_refund_reopens_the_invoice_that_is_chosen(self):
+        tx = self.pay_lines(1010, self.lines(self.invoice | self.own))
+        payment = tx.payment_id.with_user(self.supervisor)
+        payment.refund(10, to="outside", invoice_id=self.own.id, reason="Returned")
+        self.assertEqual(self.residuals(), [0, 80, 10])
+        payment.refund(to="outside", reason="Returned")
+        self.assertEqual(self.residuals(), [1000, 80, 10])
+        check_invariants(self, self.all_invoices)
+
+    def test_credit_pays_first(self):
+        """Credit pays the last part of each; the instalment not chosen gets none."""
+        self.give_credit(45)
+        chosen = self.lines(self.parts, True) + self.lines(self.own)
+        tx = self.pay_lines(50, chosen, use_credit=True, credit_shown=45)
+        self.assertEqual((tx.outcome, tx.amount), ("succeeded", 5))
+        self.assertEqual(
+            [(share.amount, share.credit_amount) for share in tx.share_ids],
+            [(5, 35), (0, 10)],
+        )
+        self.assertEqual(self.residuals(), [1000, 40, 0])
+        self.assertEqual((self.held(), tx.credit_first_amount), (0, 0))
+        check_invariants(self, self.all_invoices)
+
+    def test_credit_alone_pays_the_chosen_ones(self):
+        self.give_credit(100)
+        chosen = self.lines(self.parts, True) + self.lines(self.own)
+        self.pay_lines(50, chosen, by=self.credit_provider)
+        self.assertEqual(self.residuals(), [1000, 40, 0])
+        self.assertEqual(self.held(), 50)
+
+    def test_other_instalments_and_strangers(self):
+        chosen = self.lines(self.own)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assert_refused("has changed", self.pay_lines, 10, chosen)
+        for wrong in ([], "1", [True], [str(chosen[0])]):
+            self.assert_refused("hoose|has changed", self.pay_lines, 10, wrong)
+
+
+@tagged("post_install", "-at_install")
+class TestShares(InvoicePaymentsCommon):
+    """The staff and the gateway at work on an attempt for several invoices."""
+
+    def start(self, answer, *amounts):
+        """Start an attempt for new invoices, each due long ago."""
+        self.gateway.answers = [answer]
+        self.invoices = self.env["account.move"].union(
+            *(
+                self.make_invoice(amount, invoice_date_due="2026-02-01")
+                for amount in amounts
+            )
+        )
+        values = self.invoices.sudo()._prepare_member_transaction_vals(
+            sum(amounts), self.partner, self.provider, is_sent_at_once=True
+        )
+        tx = self.env["payment.transaction"].sudo()
+        tx = tx.create(
+            {
+                "provider_id": self.provider.id,
+                "payment_method_id": self.token.payment_method_id.id,
+                "token_id": self.token.id,
+                "operation": "online_token",
+                "reference": f"Several-{self.invoices.ids}",
+                "currency_id": self.invoices.currency_id.id,
+                "partner_id": self.partner.id,
+                "invoice_ids": self.invoices.ids,
+                **values,
+            }
+        )
+        tx._run_attempt()
+        self.gateway.answers = ["done"]
+        return tx.with_user(self.supervisor)
+
+    def residuals(self):
+        self.env.invalidate_all()
+        return self.invoices.mapped("amount_residual")
+
+    def test_captured_in_parts(self):
+        """A capture goes on with the shares where the last one ended."""
+        tx = self.start("authorized", 40, 30, 20)
+        self.assertEqual(tx.outcome, "authorized")
+        for amount, residuals in ((15, [25, 30, 20]), (35, [0, 20, 20])):
+            tx.capture(amount)
+            self.assertEqual(self.residuals(), residuals)
+            for invoice, residual in zip(self.invoices, residuals, strict=True):
+                self.assertLessEqual(residual, invoice._get_amount_in_flight())
+        check_invariants(self, self.invoices)
+        tx.capture()
+        self.assertEqual(self.residuals(), [0, 0, 0])
+        check_invariants(self, self.invoices)
+
+    def test_refunds_and_money_taken_back(self):
+        """Each reopens one invoice after the other; the chosen one first."""
+        tx = self.start("done", 40, 30, 20)
+        first, second, _last = self.invoices
+        payment = tx.payment_id
+        payment.refund(10, invoice_id=second.id, reason="Returned")
+        self.assertEqual(self.residuals(), [0, 10, 0])
+        payment.refund(40, invoice_id=first.id, reason="Returned")
+        self.assertEqual(self.residuals()[0], 40)
+        self.assertEqual(sum(self.residuals()), 50)
+        payment.report_taken_back("returned_debit", 40)
+        self.assertEqual(self.residuals(), [40, 30, 20])
+        check_invariants(self, self.invoices)
+
+    def test_unknown_is_resolved(self):
+        tx = self.start("timeout", 40, 30)
+        self.assertEqual(tx.outcome, "unknown")
+        with self.assertRefused("is unknown"):
+            self.invoices[1].charge(self.token.id)
+        tx.resolve(True, "Seen at the gateway")
+        self.assertEqual(self.residuals(), [0, 0])
+        self.assertFalse(tx.sudo().share_ids.filtered("holds_invoice"))
+        check_invariants(self, self.invoices)
+
+    def test_late_failure_reopens_all(self):
+        tx = self.start("done", 40, 30)
+        self.gateway.notify(tx.sudo(), "error")
+        self.assertEqual(self.residuals(), [40, 30])
+        self.invoices[0].charge(self.token.id)
+        self.assertEqual(self.residuals(), [0, 30])
+        check_invariants(self, self.invoices)
