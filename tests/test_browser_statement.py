@@ -1,4 +1,4 @@
-"""A member and an accountant look at statements of account; the documents as pictures."""
+"""A member and an accountant look at statements of account, also as pictures."""
 
 import pytest
 from browser.member import Member

@@ -208,7 +208,7 @@ class AccountMove(models.Model):
         self.ensure_one()
         in_flight = self._get_attempts_in_flight()
         return self.currency_id.round(
-            sum(amount for tx in in_flight for amount in tx._get_amounts_beside())
+            sum(amount for tx in in_flight for amount in tx._get_amounts_beside(self))
         )
 
     def _get_default_payment_amount(self):

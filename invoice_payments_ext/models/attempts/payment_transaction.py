@@ -345,9 +345,10 @@ class PaymentTransaction(models.Model):
         self.filtered("holds_invoice").holds_invoice = False
         self.flush_recordset(["holds_invoice"])
 
-    def _get_amounts_beside(self):
-        """Yield the amounts that are to be paid in another way beside this attempt.
+    def _get_amounts_beside(self, _invoice):
+        """Yield the amounts of an invoice that are to be paid beside this attempt.
 
+        :param account.move _invoice: One of its invoices.
         :return: The amounts in the attempt's currency.
         :rtype: Iterator[float]
         """

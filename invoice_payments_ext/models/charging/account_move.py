@@ -61,7 +61,7 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - DOORS === #
 
     def charge(
-        self, token_id, amount=None, memo=None, notify=None, idempotency_key=None
+        self, token_id, amount=None, memo=None, idempotency_key=None, notify=None
     ):
         """Charge a saved payment method of the customer for this invoice.
 
@@ -95,7 +95,7 @@ class AccountMove(models.Model):
             notify=notify,
         )
 
-    def issue_and_charge(self, token_id=None, notify=None, idempotency_key=None):
+    def issue_and_charge(self, token_id=None, idempotency_key=None, notify=None):
         """Issue this draft invoice and charge it. Commits, as :meth:`charge`.
 
         The amount that the customer's credit balance pays at issue is not charged.

@@ -37,7 +37,7 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - DOORS === #
 
-    def retry(self, token_id=None, notify=None, idempotency_key=None):
+    def retry(self, token_id=None, idempotency_key=None, notify=None):
         """Repeat a declined, failed or canceled attempt.
 
         The new attempt is for the lesser of this attempt's amount and the chargeable

@@ -198,9 +198,10 @@ class PaymentTransaction(models.Model):
             self.invoice_ids[:1],
         )
 
-    def _get_amounts_beside(self):
-        yield from super()._get_amounts_beside()
-        yield self.credit_first_amount
+    def _get_amounts_beside(self, invoice):
+        yield from super()._get_amounts_beside(invoice)
+        own = self.share_ids.filtered(lambda share: share.invoice_id == invoice)
+        yield own.credit_amount if self._is_shared() else self.credit_first_amount
 
     @api.model
     def _get_unspent_credit_domain(self):

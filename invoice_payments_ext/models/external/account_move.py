@@ -53,8 +53,8 @@ class AccountMove(models.Model):
         memo=None,
         notify=False,
         excess=None,
-        external_kind=None,
         idempotency_key=None,
+        external_kind=None,
     ):
         """Record money that was received outside any gateway: cash, cheque, transfer.
 

@@ -42,8 +42,8 @@ class PaymentTransaction(models.Model):
         journal_id=None,
         date=None,
         reference=None,
-        external_kind=None,
         idempotency_key=None,
+        external_kind=None,
     ):
         """Record that the money of an announced payment came, and close it.
 

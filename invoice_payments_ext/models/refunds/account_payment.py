@@ -171,8 +171,8 @@ class AccountPayment(models.Model):
         reference=None,
         invoice_id=None,
         credit_note_id=None,
-        notify=None,
         idempotency_key=None,
+        notify=None,
     ):
         """Give money of this payment back to the customer.
 

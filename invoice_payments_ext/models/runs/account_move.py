@@ -83,8 +83,8 @@ class AccountMove(models.Model):
         date=None,
         reference=None,
         memo=None,
-        external_kind=None,
         idempotency_key=None,
+        external_kind=None,
     ):
         """Propose what to do about each of these invoices, as a run.
 

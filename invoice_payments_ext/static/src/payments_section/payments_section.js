@@ -151,7 +151,8 @@ export class PaymentsSection extends Component {
      * The row may have been made anew, or its button be gone with the action.
      */
     returnFocus() {
-        const isLost = !document.activeElement || document.activeElement === document.body;
+        const isLost =
+            !document.activeElement || document.activeElement === document.body;
         if (!this.focusOn || !isLost || document.querySelector(".modal")) {
             return;
         }
