@@ -103,7 +103,7 @@ def test_all_payments(world, accountant, paid_and_declined):
     expect(head.locator("th[data-name=company_amount_waiting]")).to_have_count(1)
     page.locator(".o_searchview_facet .o_facet_remove").click()
     page.locator(".o_switch_view.o_pivot").click()
-    expect(page.locator(".o_pivot")).to_contain_text("Online payment")
+    expect(page.locator("div.o_pivot")).to_contain_text("Online payment")
     accountant.keep_screen("all-payments-pivot-1280")
     page.locator(".o_switch_view.o_graph").click()
     expect(page.locator(".o_graph_view canvas")).to_be_visible()
