@@ -34,21 +34,6 @@ class AccountPaymentMovement(models.Model):
               WHERE rel.account_payment_reversal_id = reversal.id)
             """
         )
-        in_company = SQL(
-            """
-            -abs(COALESCE(
-                taking.amount_company_currency_signed,
-                parking.amount_total_signed,
-                %s, 0))
-            """,
-            self._round_in_company(
-                SQL(
-                    "reversal.amount * payment.amount_company_currency_signed "
-                    "/ NULLIF(payment.amount, 0)"
-                )
-            ),
-        )
-        is_gone = SQL("reversal.state IN %s", WITHDRAWN)
         return self._prepare_part(
             REVERSAL,
             SQL("reversal.id"),
@@ -83,14 +68,38 @@ class AccountPaymentMovement(models.Model):
             reason=SQL("COALESCE(reversal.reason, reversal.reason_code)"),
             reference=SQL("COALESCE(reversal.provider_reference, payment.name)"),
             days_after_due=self._get_days_after_due(SQL("reversal.opened_on")),
-            amount_moved=SQL("CASE WHEN %s THEN -reversal.amount ELSE 0 END", is_gone),
-            company_amount_moved=SQL(
-                "CASE WHEN %s THEN %s ELSE 0 END", is_gone, in_company
-            ),
             payment_id=SQL("reversal.payment_id"),
             reversal_id=SQL("reversal.id"),
             transaction_id=SQL("reversal.transaction_id"),
+            **self._get_reversal_amounts(),
         )
+
+    @api.model
+    def _get_reversal_amounts(self):
+        """Return the amounts of money taken back: moved while it is withdrawn.
+
+        :rtype: dict[str, SQL]
+        """
+        in_proportion = self._round_in_company(
+            SQL(
+                "reversal.amount * payment.amount_company_currency_signed "
+                "/ NULLIF(payment.amount, 0)"
+            )
+        )
+        in_company = SQL(
+            """
+            -abs(COALESCE(
+                taking.amount_company_currency_signed,
+                parking.amount_total_signed,
+                %s, 0))
+            """,
+            in_proportion,
+        )
+        moved = "CASE WHEN reversal.state IN %s THEN %s ELSE 0 END"
+        return {
+            "amount_moved": SQL(moved, WITHDRAWN, SQL("-reversal.amount")),
+            "company_amount_moved": SQL(moved, WITHDRAWN, in_company),
+        }
 
     @api.model
     def _query_write_offs(self):

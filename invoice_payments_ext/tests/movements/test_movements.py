@@ -343,9 +343,11 @@ class TestMovements(CreditCommon):
         attempts._fill_known_channels()
         self.env.invalidate_all()
         self.assertEqual(attempts.read(names), before)
-        paid.sudo().payment_id.action_draft()
-        paid.sudo().payment_id.date = "2026-03-03"
-        self.assertEqual(paid.movement_date.isoformat(), "2026-03-03")
+        later = self.start_attempt("done", amount=20).sudo()
+        later.payment_id.action_draft()
+        later.payment_id.date = "2026-03-03"
+        later.payment_id.action_post()
+        self.assertEqual(later.movement_date.isoformat(), "2026-03-03")
 
     def test_companies_and_own_documents(self):
         self.start_attempt("error", amount=10)
