@@ -16,6 +16,7 @@ SERVERS = Path("tests")
 WORDS = {
     "adjust": "credit",
     "approval": "approvals",
+    "board": "board",
     "bus": "section",
     "credit_balance": "credit",
     "credit_note": "credit_notes",

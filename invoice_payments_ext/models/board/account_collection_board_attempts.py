@@ -30,11 +30,12 @@ class AccountCollectionBoard(models.AbstractModel):
 
         :rtype: Domain
         """
+        credit = self.env["payment.transaction"]._get_credit_method_id()
         return (
             self._get_selected_domain()
             & Domain("operation", "not in", ("refund", "validation"))
             & Domain("source_transaction_id", "=", False)
-            & Domain("provider_code", "!=", "credit_balance")
+            & Domain("payment_method_id", "!=", credit)
         )
 
     def _get_decided_domain(self, month):

@@ -2,13 +2,13 @@ from odoo import fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+# The payment method of credit that is spent.
+CREDIT_METHOD = "invoice_payments_ext.payment_method_credit_balance"
 # Attempts that charge: not refunds, not the saving of a method, and not credit spent.
 _CHARGES = """
     COALESCE({0}.operation, '') NOT IN ('refund', 'validation')
     AND {0}.source_transaction_id IS NULL
-    AND {0}.provider_id NOT IN (
-        SELECT id FROM payment_provider WHERE code = 'credit_balance'
-    )
+    AND {0}.payment_method_id <> %(credit)s
 """
 # Of the same invoices, an earlier charge was declined, and none succeeded since.
 _FOLLOWS_DECLINE = f"""
@@ -78,7 +78,7 @@ class PaymentTransaction(models.Model):
             return NotImplemented
         follows = Domain.custom(
             to_sql=lambda model, alias, query: model._tell_of_others(
-                alias, _FOLLOWS_DECLINE
+                alias, query, "follows_decline", _FOLLOWS_DECLINE
             )
         )
         return ~follows if True in value else follows
@@ -93,21 +93,39 @@ class PaymentTransaction(models.Model):
             return NotImplemented
         recovered = Domain("outcome", "=", "declined") & Domain.custom(
             to_sql=lambda model, alias, query: model._tell_of_others(
-                alias, _IS_FOLLOWED_BY_SUCCESS
+                alias, query, "is_followed", _IS_FOLLOWED_BY_SUCCESS
             )
         )
         return recovered if True in value else ~recovered
 
     # === HELPERS === #
 
-    def _tell_of_others(self, alias, condition):
+    def _get_credit_method_id(self):
+        """Return the id of the payment method of credit; 0 if somebody removed it.
+
+        :rtype: int
+        """
+        return self.env["ir.model.data"]._xmlid_to_res_id(CREDIT_METHOD) or 0
+
+    def _tell_of_others(self, alias, query, name, condition):
         """Return a condition on the other attempts on the invoices of an attempt.
 
         It tells of them only whether there is one: record rules do not matter to it.
+        It is computed once for each attempt, however often a query asks for it:
+        `OFFSET` keeps PostgreSQL from copying it to each place.
 
         :param str alias: The table of the attempt in the query.
-        :param str condition: The condition on `%(id)s`.
+        :param odoo.tools.Query query: The query.
+        :param str name: A name for the condition, of its own.
+        :param str condition: The condition on `%(id)s`, with `%(credit)s`.
         :rtype: odoo.tools.SQL
         """
         own_id = SQL.identifier(alias, "id", to_flush=self._fields["outcome"])
-        return SQL(condition, id=own_id)
+        told = query.make_alias(alias, name)
+        lateral = SQL(
+            f"LATERAL (SELECT {condition} AS told OFFSET 0)",
+            id=own_id,
+            credit=self._get_credit_method_id(),
+        )
+        query.add_join("LEFT JOIN", told, lateral, SQL("TRUE"))
+        return SQL.identifier(told, "told")
