@@ -1,4 +1,4 @@
-"""A member and an accountant look at statements of account, also as pictures."""
+"""Statements of account, as a member and an accountant see them."""
 
 import pytest
 from browser.member import Member

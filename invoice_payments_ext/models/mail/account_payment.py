@@ -151,10 +151,14 @@ class AccountPayment(models.Model):
         Note: `self.ensure_one()`
 
         :return: The `invoice`, the amounts `paid` by this payment and from `credit`,
-                 those that `remain` and are `processing`, and the `url` to pay.
+                 those that are `remaining` and `processing`, the `url` to pay, and
+                 whether this refund `is_owed_again`.
         :rtype: list[dict]
         """
         self.ensure_one()
+        allocations = self.refund_allocation_ids
+        owed_again = allocations.filtered(lambda each: not each.credit_note_id)
+        owed_again = owed_again.invoice_id
         parts = []
         for invoice in self._get_mail_invoices():
             matched, currency = (
@@ -172,6 +176,7 @@ class AccountPayment(models.Model):
                     "credit": sum(amount for _partial, amount, _line in credit),
                     "remaining": remaining,
                     "is_open": is_open,
+                    "is_owed_again": invoice in owed_again,
                     "processing": min(remaining, invoice._get_amount_in_flight()),
                     "url": invoice._get_payment_form_url() if is_open else "",
                 }

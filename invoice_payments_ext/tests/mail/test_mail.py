@@ -306,7 +306,8 @@ class TestMail(InvoicePaymentsCommon):
         for words in (
             "$ 100.00",
             "•••• 1234",
-            f"{self.invoice.name} is open again:",
+            "The refunded amount is owed again.",
+            f"Of the invoice {self.invoice.name},",
             "$ 700.00",
             self.invoice.sudo().access_token,
         ):
@@ -328,7 +329,7 @@ class TestMail(InvoicePaymentsCommon):
         nothing = f"Nothing remains to be paid of the invoice {self.invoice.name}"
         for words in (note.name, nothing):
             self.assertIn(words, text)
-        self.assertNotIn("open again", text)
+        self.assertNotIn("owed again", text)
         self.assertEqual(len(mail.attachment_ids), 2)
 
     def test_receipt_of_money_beside_credit(self):
