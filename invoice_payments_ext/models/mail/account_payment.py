@@ -78,16 +78,19 @@ class AccountPayment(models.Model):
         """Return the memo if it is meant for the customer; else an empty text.
 
         That of a refund, or of credit that was paid out, is the reason that the staff
-        gave. That of a payment online may be its reference at the provider.
+        gave. That of a payment online begins with the references at the provider.
 
         :rtype: str
         """
         self.ensure_one()
         payment_sudo = self.sudo()  # Customers print receipts too.
         memo = self.memo or ""
-        reference = payment_sudo.payment_transaction_id.reference
-        is_internal = payment_sudo.source_payment_id or self.is_from_credit
-        return "" if is_internal or (reference and reference in memo) else memo
+        if payment_sudo.source_payment_id or self.is_from_credit:
+            return ""
+        transaction_sudo = payment_sudo.payment_transaction_id
+        if transaction_sudo and transaction_sudo.reference in memo:
+            return transaction_sudo.memo or ""
+        return memo
 
     def _get_receipt_method(self):
         """Return how the money came, in words for the customer.
