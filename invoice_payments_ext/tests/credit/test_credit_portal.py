@@ -187,7 +187,7 @@ class TestCreditPortal(CreditHistoryCommon, HttpCase):
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "application/pdf")
         self.assertIn(
-            "Credit_statement_2026_02_01_to_2026_02_28.pdf",
+            "Credit%20statement%202026-02-01%20to%202026-02-28.pdf",
             response.headers["Content-Disposition"],
         )
         # In tests, Odoo gives the HTML of a PDF.
