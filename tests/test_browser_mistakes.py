@@ -97,6 +97,7 @@ def test_recorded_by_mistake(accountant, world, counted):
     accountant.press("Take it back")
     accountant.page.wait_for_selector(".o_notification")
     assert counted() == 2
+    expect_focus(accountant, "Actions for")
     accountant.expect_notification("Taken back")
     accountant.expect_remaining("$ 100.00")
     accountant.expect_row("Recorded by mistake")
@@ -104,7 +105,6 @@ def test_recorded_by_mistake(accountant, world, counted):
         accountant.section.locator(".o_payments_sum .o_payments_applied")
     ).to_have_text("$\u00a00.00")
     accountant.expect_sum()
-    expect_focus(accountant, "Actions for")
     # The page behind is the one from before.
     assert accountant.page.url.rstrip("/").endswith(str(invoice_id))
     accountant.keep_section("section-mistaken-1280")
@@ -154,8 +154,8 @@ def test_many_rows_and_a_quick_reason(accountant, world):
         "Goodwill"
     )
     keyboard.press("Alt+q")
-    accountant.expect_notification("Refund succeeded", "$ 5.00")
     expect_focus(accountant, "Actions for")
+    accountant.expect_notification("Refund succeeded", "$ 5.00")
     # Create, by the keyboard: the cash is entered, and Escape goes back to the button.
     accountant.create_button.focus()
     keyboard.press("Enter")

@@ -3,7 +3,7 @@ from unittest.mock import patch
 import psycopg2.errors
 
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from ..common import InvoicePaymentsCommon
@@ -238,7 +238,7 @@ class TestMail(InvoicePaymentsCommon):
                 self.assertEqual(len(mails), 2 * is_told)
         company.payment_tell_customer = False
         dialogs = self.env["account.payment.create"].with_user(self.accountant)
-        dialog = dialogs.create({"move_id": self.invoice.id})
+        dialog = Form(dialogs.with_context(default_move_id=self.invoice.id))
         self.assertFalse(dialog.tell_customer)
         known = self._queue()
         payment = self.invoice.record_external_payment(20.0)

@@ -1,5 +1,6 @@
 import {onMounted, onWillUnmount, useEffect} from "@odoo/owl";
 import {browser} from "@web/core/browser/browser";
+import {router} from "@web/core/browser/router";
 import {patch} from "@web/core/utils/patch";
 import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
 import {ActionDialog} from "@web/webclient/actions/action_dialog";
@@ -13,25 +14,30 @@ let leaving = 0;
 // The dialogs that are open, the topmost last.
 const open = [];
 
-function onPopState(ev) {
+/**
+ * Keep Odoo from loading the page behind the dialogs again with the next step back.
+ */
+function keepPage() {
+    router.skipLoad = open.length + leaving > 0;
+}
+
+browser.addEventListener("popstate", () => {
     if (leaving) {
         leaving -= 1;
-        ev.stopImmediatePropagation();
-        return;
+    } else {
+        const top = open.at(-1);
+        if (top && browser.history.state?.dialogId !== top.id) {
+            top.isLeft = true;
+            top.close();
+        }
     }
-    const top = open.at(-1);
-    if (top && browser.history.state?.dialogId !== top.id) {
-        // Odoo would load the page behind the dialog again.
-        ev.stopImmediatePropagation();
-        top.isLeft = true;
-        top.close();
-    }
-}
-// Odoo's router listens as well: this one comes first.
-browser.addEventListener("popstate", onPopState, {capture: true});
+    keepPage();
+});
 
 /**
  * Let the browser's Back button close a dialog, and stay on the page behind it.
+ *
+ * The dialog has an entry of its own in the browser's history, which goes with it.
  *
  * @param {Function} close
  */
@@ -41,6 +47,7 @@ export function useBackCloses(close) {
         open.push(entry);
         const state = {...browser.history.state, dialogId: entry.id};
         browser.history.pushState(state, "", browser.location.href);
+        keepPage();
     });
     onWillUnmount(() => {
         open.splice(open.indexOf(entry), 1);
@@ -49,6 +56,7 @@ export function useBackCloses(close) {
             leaving += 1;
             browser.history.back();
         }
+        keepPage();
     });
 }
 

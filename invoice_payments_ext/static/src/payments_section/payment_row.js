@@ -55,6 +55,13 @@ export class QuickActions extends Component {
         return this.props.row.actions.filter(({is_quick}) => is_quick);
     }
 
+    /**
+     * Tell if an action is a way back, and not the next thing to do.
+     */
+    isQuiet({name}) {
+        return ["mistake", "undo_keep"].includes(name);
+    }
+
     onClicked(action) {
         if (!this.props.isRunning) {
             this.props.onAction(this.props.row, action);
