@@ -8,16 +8,18 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _end_matched_tasks(self, _partials=None):
+    def _end_matched_tasks(self, partials=None):
         """End the tasks that these entries were the cause of, if they are it no more.
 
-        The first argument is that of the methods that follow a match.
+        :param account.partial.reconcile partials: The new matches, if there are any:
+                                                   their other side is looked at, too.
         """
+        moves = self | partials.credit_move_id.move_id if partials else self
         # In superuser mode: they may be another person's tasks.
         tasks_sudo = (
             self.env["mail.activity"]
             .sudo()
-            .search([("payment_cause_move_id", "in", self.ids)])
+            .search([("payment_cause_move_id", "in", moves.ids)])
         )
         done_sudo = tasks_sudo.filtered(
             lambda task: not task.payment_cause_move_id._is_open_at_customer()

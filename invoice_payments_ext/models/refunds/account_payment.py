@@ -179,8 +179,8 @@ class AccountPayment(models.Model):
         The part that was not allocated goes first. For the rest, invoices reopen or
         credit notes reduce them; or it pays out an open credit note.
 
-        Through the gateway it takes the steps of a charge: it commits, and must not be
-        called in the middle of other work. Outside it is a record, and does not commit.
+        Through the gateway it takes the steps of a charge, and commits. Outside it is a
+        record, and does not commit.
 
         :param float amount: The amount in the payment's currency; the refundable amount
                              if not given.
@@ -198,9 +198,7 @@ class AccountPayment(models.Model):
                                allocated to last if not given.
         :param int credit_note_id: An open credit note of an invoice that this payment
                                    paid: the refund pays it out.
-        :param bool notify: Whether the customer is told by mail. If not given, it is as
-                            the company's setting says through the gateway, and not
-                            done outside.
+        :param bool notify: See `account.move.charge`; outside, not told if not given.
         :param str idempotency_key: See `account.move.charge`.
         :return: The refund; while it is not booked, the attempt to refund; a request
                  where a second person is needed.

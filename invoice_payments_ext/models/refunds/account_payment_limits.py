@@ -17,15 +17,7 @@ class AccountPayment(models.Model):
     # === CHECK METHODS === #
 
     def _check_refund(
-        self,
-        amount,
-        to,
-        reduce_bill,
-        reason,
-        invoice_id,
-        credit_note_id,
-        notify=None,
-        **values,
+        self, amount, to, reduce_bill, reason, invoice_id, credit_note_id, **values
     ):
         """Check a refund, on a locked payment; see :meth:`refund`.
 
@@ -33,6 +25,7 @@ class AccountPayment(models.Model):
         :rtype: float
         """
         self.ensure_one()
+        values.pop("notify", None)  # Any choice of it is possible.
         if to not in REFUND_TARGETS:
             raise UserError(
                 self.env._(

@@ -15,8 +15,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if not self._is_refund():
             return
-        refund = self.payment_id
-        record = self._get_refunded_record()
+        refund, record = self.payment_id, self._get_refunded_record()
         values = {
             "refund": refund._get_html_link(),
             "reference": self.reference,

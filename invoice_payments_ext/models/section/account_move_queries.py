@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..mistakes.bank_entry import BANK_ENTRY
+from ..mistakes.record_facts import OF_RECORD
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 from ..refunds.taken_back import TAKEN_BACK
 from ..states import PENDING_OUTCOMES
@@ -228,10 +228,7 @@ class AccountMove(models.Model):
                          WHERE taken.id = payment.id) AS taken_back,
                        EXISTS (SELECT FROM account_payment_reversal reversal
                          WHERE reversal.payment_id = payment.id) AS has_reversals,
-                       payment.mistake_reason,
-                       EXISTS (SELECT FROM account_refund_allocation part
-                         WHERE part.payment_id = payment.id) AS is_allocated,
-                       (%(bank_entry)s) AS bank_entry
+                       %(of_record)s
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
@@ -245,7 +242,7 @@ class AccountMove(models.Model):
                 """,
                 journal=self.env["account.journal"]._field_to_sql("journal", "name"),
                 taken_back=TAKEN_BACK,
-                bank_entry=BANK_ENTRY,
+                of_record=OF_RECORD,
                 payment_ids=tuple(payment_ids - {None}) or (0,),
                 move_id=self.id,
             )

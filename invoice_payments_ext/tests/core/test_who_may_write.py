@@ -133,6 +133,7 @@ OPENS = {
     "account.payment.action_refund_wizard",
     "account.payment.action_report_taken_back",
     "account.payment.action_undo_recording",
+    "account.payment.approval.action_open_request",
     "account.payment.approval.action_reject",
     "account.payment.movement.action_open",
     "account.payment.movement.action_receipt",
@@ -470,7 +471,10 @@ class TestWhoMayWrite(CreditCommon):
         ):
             for name, arguments in methods.items():
                 model, method = name.rsplit(".", 1)
-                for kind, user in self.kinds.items():
+                # Who may does it last: it is not there for the others then.
+                for kind, user in sorted(
+                    self.kinds.items(), key=lambda each: each[0] in levels
+                ):
                     if kind == "stranger" and model == "res.partner":
                         continue  # Companies share contacts, and keep their own credit.
                     is_refused = kind not in levels
