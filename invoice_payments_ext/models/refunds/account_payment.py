@@ -179,8 +179,7 @@ class AccountPayment(models.Model):
         The part that was not allocated goes first. For the rest, invoices reopen or
         credit notes reduce them; or it pays out an open credit note.
 
-        Through the gateway it takes the steps of a charge, and commits. Outside it is a
-        record, and does not commit.
+        Through the gateway it takes the steps of a charge, and commits.
 
         :param float amount: The amount in the payment's currency; the refundable amount
                              if not given.

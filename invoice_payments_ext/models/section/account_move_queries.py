@@ -189,9 +189,8 @@ class AccountMove(models.Model):
 
     def _query_payments(self, entries, transactions):
         """Read the payments behind the entries and attempts, and those never posted."""
-        self.env["account.payment"].flush_model()
-        self.env["account.refund.allocation"].flush_model()
-        self.env["account.payment.reversal"].flush_model()
+        for name in ("payment", "refund.allocation", "payment.reversal"):
+            self.env[f"account.{name}"].flush_model()
         payment_ids = {row["payment_id"] for row in entries.values()}
         payment_ids |= {row["payment_id"] for row in transactions.values()}
         rows = self.env.execute_query_dict(
@@ -227,7 +226,7 @@ class AccountMove(models.Model):
                        (SELECT taken.amount FROM (%(taken_back)s) taken
                          WHERE taken.id = payment.id) AS taken_back,
                        EXISTS (SELECT FROM account_payment_reversal reversal
-                         WHERE reversal.payment_id = payment.id) AS has_reversals,
+                                WHERE payment_id = payment.id) AS has_reversals,
                        %(of_record)s
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
