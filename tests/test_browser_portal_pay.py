@@ -158,7 +158,7 @@ def test_amounts_as_people_write_them(member, world):
     world.make_token(member.partner_id)
     form = member.open_payment_form(invoice_id)
     amount = form.get_by_role("textbox", name="Other amount")
-    alert = form.get_by_role("alert")
+    alert = form.locator("#o_member_amount_error[role='alert']")
     assert amount.get_attribute("inputmode") == "decimal"
     for entered, is_paid in (
         ("20,5", "$ 20.50"),
