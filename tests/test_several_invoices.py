@@ -14,6 +14,7 @@ from test_crash import BOUNDARIES, CAPTURED, NEVER_SENT, NOTHING
 pytest_plugins = ["lib.fixtures"]
 
 AMOUNT = 50.0
+ONE_OF_EACH_STEP = ("after-prepared", "during-send", "after-answer", "before-settled")
 _logins = itertools.count(1)
 
 
@@ -86,8 +87,13 @@ class Case:
         self.world.referee.assert_agree()
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize(
+    ("count", "boundary"),
+    [
+        *((2, boundary) for boundary in BOUNDARIES),
+        *((3, boundary) for boundary in ONE_OF_EACH_STEP),
+    ],
+)
 def test_killed(world, boundary, count):
     """The server dies at each boundary, and the member asks again with the key."""
     case = Case(world, count)

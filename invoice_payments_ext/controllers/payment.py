@@ -133,6 +133,9 @@ class PaymentPortal(payment.PaymentPortal):
         }
         if tx_sudo := keys._find_result(idempotency_key, company, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
+            if tx_sudo.operation == "online_token":
+                # It goes on from where the first request ended, and is sent once.
+                tx_sudo._run_attempt()
             return tx_sudo._get_member_processing_values()
         tx_sudo = self._create_member_transaction(
             invoices_sudo,

@@ -23,24 +23,8 @@ class PortalOwePayment(PaymentPortal):
         :rtype: dict
         :raise UserError: If they cannot be paid at once, in words for the member.
         """
-        moves = request.env["account.move"]
         chosen = self._read_owed_line_ids(owed_line_ids)
-        ids = {
-            owed_line.line.move_id.id
-            for owed in moves._get_owed(request.env.user.partner_id).values()
-            for owed_line in owed["lines"]
-            if owed_line.line.id in chosen
-        }
-        invoices = moves.browse(sorted(ids))
-        found = {
-            owed_line.line.id
-            for invoice in invoices
-            for owed_line in invoice._get_owed_lines()
-        }
-        if chosen - found:
-            raise UserError(
-                request.env._("What is owed has changed: load the page again.")
-            )
+        invoices = self._find_owed_invoices(chosen)
         self._validate_transaction_kwargs(kwargs)
         return self._process_transaction(
             request.env.user.partner_id.id,
@@ -50,6 +34,37 @@ class PortalOwePayment(PaymentPortal):
             owed_line_ids=sorted(chosen),
             **kwargs,
         )
+
+    @staticmethod
+    def _find_owed_invoices(line_ids):
+        """Return the member's invoices of some instalments, also of paid ones.
+
+        A request that is sent again is answered as the first time. What is open is
+        checked on the locked invoices.
+
+        :param set[int] line_ids: The journal items of the instalments.
+        :rtype: account.move
+        :raise UserError: If one of them is not the member's.
+        """
+        moves = request.env["account.move"]
+        customer = request.env.user.partner_id.commercial_partner_id
+        # In superuser mode: members read invoices, and not their journal items.
+        lines_sudo = request.env["account.move.line"].sudo()
+        lines_sudo = lines_sudo.search(
+            [
+                ("id", "in", list(line_ids)),
+                ("display_type", "=", "payment_term"),
+                ("move_id.move_type", "=", "out_invoice"),
+                ("move_id.commercial_partner_id", "=", customer.id),
+            ]
+        )
+        found = lines_sudo.move_id.ids
+        invoices = moves.search([("id", "in", found)], order="id")
+        if len(lines_sudo) < len(line_ids) or len(invoices) < len(found):
+            raise UserError(
+                request.env._("What is owed has changed: load the page again.")
+            )
+        return invoices
 
     @staticmethod
     def _read_owed_line_ids(owed_line_ids):
@@ -91,14 +106,18 @@ class PortalOwe(PortalAccount):
             return super().portal_my_overdue_invoices(
                 company_id=company_id, currency_id=currency_id, **kwargs
             )
-        query = {"company_id": company_id, "currency_id": currency_id}
-        words = "&".join(f"{name}={int(v)}" for name, v in query.items() if v)
-        return request.redirect(f"/my/owe?{words}" if words else "/my/owe")
+        company_id = self._cast_as_int(company_id)
+        currency_id = self._cast_as_int(currency_id)
+        if not (company_id and currency_id):
+            return request.redirect("/my/owe")
+        return request.redirect(
+            f"/my/owe?company_id={company_id}&currency_id={currency_id}"
+        )
 
     @route("/my/owe/paid", type="http", auth="user", website=True)
     def portal_my_owe_paid(self, **kwargs):
         """Show what became of the payment that this session made last."""
-        tx_sudo = PaymentPostProcessing._get_monitored_transaction(self)
+        tx_sudo = PaymentPostProcessing()._get_monitored_transaction()
         customer = request.env.user.partner_id.commercial_partner_id
         if not tx_sudo or tx_sudo.partner_id.commercial_partner_id != customer:
             return request.redirect("/my/owe")

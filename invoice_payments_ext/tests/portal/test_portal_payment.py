@@ -309,24 +309,27 @@ class TestCreditProvider(PortalPaymentCommon):
         foreign = self.make_invoice(5, currency_id=euro.id, invoice_date_due=due)
         self._keep()
 
-        forms, text, url = [], "", "/my/invoices/overdue"
+        forms, url = [], "/my/invoices/overdue"
         for _each in range(2):
             page = self.url_open(url)
             self.assertEqual(page.status_code, 200)
-            text += page.text
             root = fromstring(page.text)
-            forms.append(root.get_element_by_id("o_payment_form"))
-            [other] = root.find_class("o_other_overdue")
+            form = root.get_element_by_id("o_payment_form")
+            ticked = root.xpath("//input[@name='o_owed_line'][@checked]")
+            names = root.xpath("//input[@checked]/following::label[1]/span[1]/text()")
+            forms.append((form, [int(each.get("value")) for each in ticked], names))
+            [other] = root.find_class("o_owe_other")
             [url] = other.xpath(".//a/@href")
-        for invoice, is_named in ((own, True), (foreign, True), (self.invoice, False)):
-            self.assertEqual(invoice.name in text, is_named)
-        routes = [form.get("data-transaction-route") for form in forms]
-        amounts = [float(form.get("data-amount")) for form in forms]
+        named = {name for _form, _ids, names in forms for name in names}
+        for invoice, is_due in ((own, True), (foreign, True), (self.invoice, False)):
+            self.assertEqual(invoice.name in named, is_due)
+        amounts = [float(form.get("data-amount")) for form, _ids, _names in forms]
         self.assertEqual(sorted(amounts), [5, 50])
-        for route, amount in zip(routes, amounts, strict=True):
+        for (form, line_ids, _names), amount in zip(forms, amounts, strict=True):
             self.request(
-                route,
+                form.get("data-transaction-route"),
                 payment_reference="BATCH",
+                owed_line_ids=line_ids,
                 **self._prepare_values(
                     amount, self.provider, token_id=self.token.id, flow="token"
                 ),
@@ -337,7 +340,7 @@ class TestCreditProvider(PortalPaymentCommon):
             [40, 0, 0, 1000],
         )
         page = self.url_open("/my/invoices/overdue", allow_redirects=False)
-        self.assertURLEqual(page.headers["Location"], "/my/invoices")
+        self.assertURLEqual(page.headers["Location"], "/my/owe")  # Not due is open.
 
 
 @tagged("post_install", "-at_install")

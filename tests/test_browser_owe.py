@@ -1,0 +1,96 @@
+"""A member pays several invoices in one go, on the page *What you owe*."""
+
+from datetime import date, timedelta
+
+import pytest
+from browser.member import Member
+from browser.person import NARROW, WIDE
+from playwright.sync_api import expect
+
+pytest_plugins = ["lib.fixtures", "browser.fixtures"]
+
+
+@pytest.fixture
+def member(chromium, world, artefacts):
+    member = Member(chromium, world, artefacts, "Olga Owner")
+    yield member
+    member.close()
+    assert not member.get_errors()
+
+
+def make_owed(world, partner_id):
+    """Return two overdue invoices of 50 and one of 20 that is not due."""
+    overdue = world.make_invoices([partner_id] * 2, 50, invoice_date_due="2026-02-01")
+    soon = str(date.today() + timedelta(days=30))
+    return overdue + world.make_invoices([partner_id], 20, invoice_date_due=soon)
+
+
+def test_several_in_one_go(member, world):
+    invoices = make_owed(world, member.partner_id)
+    world.make_token(member.partner_id)
+    page = member.page
+    # The home leads to it, and Odoo's page of the overdue does.
+    page.goto("/my")
+    page.get_by_role("link", name="What you owe").first.click()
+    expect(page.get_by_role("heading", name="What you owe", level=1)).to_be_visible()
+    page.goto("/my/invoices/overdue")
+    page.wait_for_url("**/my/owe**")
+    assert "What you owe" in page.title()
+    expect(page.locator(".o_owe_total")).to_contain_text("120.00")
+    expect(page.locator(".o_owe_overdue")).to_contain_text("100.00")
+    lines = page.get_by_role("checkbox", name="INV/")
+    expect(lines).to_have_count(3)
+    for number, is_due in enumerate((True, True, False)):
+        expect(lines.nth(number)).to_be_checked(checked=is_due)
+    expect(member.pay_button).to_have_text("Pay $ 100.00")
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        assert not member.find_barriers("#wrap")
+        member.keep_screen(f"owe-{size['width']}")
+    # On a telephone the button stays in sight, above all of the list.
+    page.evaluate("window.scrollTo(0, 0)")
+    for number in range(3):
+        lines.nth(number).uncheck()
+    expect(page.get_by_text("Choose at least one invoice.")).to_be_visible()
+    expect(member.pay_button).to_be_disabled()
+    lines.nth(0).check()
+    lines.nth(2).check()
+    expect(member.pay_button).to_have_text("Pay $ 70.00")
+    member.press_pay()
+    page.wait_for_url("**/my/owe/paid")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Paid. Thank you!")
+    expect(page.locator(".o_owe_paid li")).to_have_count(2)
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        assert not member.find_barriers("#wrap")
+        member.keep_screen(f"owe-paid-{size['width']}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Receipt").click()
+    assert download.value.suggested_filename.endswith(".pdf")
+    page.get_by_role("link", name="See what is still open").click()
+    expect(page.locator(".o_owe_total")).to_contain_text("50.00")
+    residuals = [world.get_invoice(each)["amount_residual"] for each in invoices]
+    assert residuals == [0, 50, 0]
+    [attempt] = world.get_attempts(invoices[0])
+    assert attempt["amount"] == 70
+
+
+def test_credit_first_and_nothing_left(member, world):
+    invoices = make_owed(world, member.partner_id)
+    world.make_token(member.partner_id)
+    world.adjust_credit(member.partner_id, 65)
+    page = member.page
+    page.goto("/my/owe")
+    member.form.get_by_label("Use my credit").check()
+    expect(member.form).to_contain_text("$ 65.00 from your credit, $ 35.00 by")
+    page.get_by_role("checkbox", name="INV/").nth(2).check()
+    expect(member.form).to_contain_text("$ 65.00 from your credit, $ 55.00 by")
+    member.press_pay()
+    page.wait_for_url("**/my/owe/paid")
+    expect(page.get_by_role("link", name="Receipt")).to_have_count(3)
+    member.keep_screen("owe-paid-credit")
+    for invoice_id in invoices:
+        assert world.get_invoice(invoice_id)["amount_residual"] == 0
+    page.goto("/my/owe")
+    expect(page.get_by_text("Nothing is open.")).to_be_visible()
+    assert not member.find_barriers("#wrap")
