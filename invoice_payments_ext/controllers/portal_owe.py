@@ -121,11 +121,10 @@ class PortalOwe(PortalAccount):
         customer = request.env.user.partner_id.commercial_partner_id
         if not tx_sudo or tx_sudo.partner_id.commercial_partner_id != customer:
             return request.redirect("/my/owe")
-        payments_sudo = tx_sudo.payment_id | (
-            tx_sudo.invoice_ids.sudo().matched_payment_ids.filtered("is_from_credit")
-            if tx_sudo.share_ids.filtered("credit_amount")
-            else tx_sudo.payment_id
-        )
+        # No money moved with credit: it has no receipt.
+        is_credit = tx_sudo.provider_code == "credit_balance"
+        payments_sudo = tx_sudo.payment_id.filtered(lambda each: not is_credit)
+        from_credit = sum(tx_sudo.share_ids.mapped("credit_amount"))
         return request.render(
             "invoice_payments_ext.portal_my_owe_paid",
             {
@@ -133,6 +132,7 @@ class PortalOwe(PortalAccount):
                 "page_name": "owe_paid",
                 "tx": tx_sudo,
                 "payments": payments_sudo._prepare_portal_rows(),
+                "from_credit": tx_sudo.amount if is_credit else from_credit,
                 "owed": self._get_member_owed(),
             },
         )

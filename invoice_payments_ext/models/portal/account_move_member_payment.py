@@ -175,7 +175,7 @@ class AccountMove(models.Model):
         }
         if is_sent_at_once:
             values |= self._prepare_sent_at_once_vals()
-        if len(self) > 1:
+        if shares is not None:
             values["share_ids"] = self._prepare_member_shares(
                 shares, from_credit, is_sent_at_once
             )
