@@ -404,7 +404,7 @@ class TestBoard(BoardCommon):
                 if may:
                     self.assertListsFit(self.get_board(user), user)
                 else:
-                    with self.assertRaises(AccessError):
+                    with self.assertRaisesRegex(AccessError, "work with invoices"):
                         self.get_board(user)
 
     def test_nothing_yet(self):
