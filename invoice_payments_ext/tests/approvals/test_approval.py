@@ -601,13 +601,15 @@ class TestApproval(InvoicePaymentsCommon):
     def test_refund_that_is_not_possible_any_more(self):
         payment = self._pay()
         request = payment.refund(950.0, reason="Wrong").with_user(self.approver)
-        payment.refund(60.0, reason="Wrong")
-        with self.assertRefused("stays waiting: .*above the refundable amount"):
-            request.approve()
+        with self.assertRefused("beside the .*950.00 that waits for approval"):
+            payment.refund(60.0, reason="Wrong")
         payment.sudo().action_draft()
         with self.assertRefused("stays waiting: .*is not posted"):
             request.approve()
         payment.sudo().action_post()
+        payment.report_taken_back("returned_debit", 60.0)
+        with self.assertRefused("stays waiting: .*above the refundable amount"):
+            request.approve()
 
     def test_details_describe_the_request(self):
         request = self._request(150.0, date="2026-02-01")
