@@ -118,7 +118,7 @@ def test_invoices_on_a_telephone(member, world):
         member.page.set_viewport_size(size)
         row = table.locator("tbody tr").first
         expect(row.get_by_text("Due", exact=True)).to_be_visible(visible=is_card)
-        button = row.get_by_role("link", name="Pay now")
+        button = row.get_by_role("button", name="Pay now")
         for part in (button, row.get_by_text("Waiting for Payment")):
             expect(part).to_be_visible()
             box = part.bounding_box()
