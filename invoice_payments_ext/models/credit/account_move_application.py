@@ -216,10 +216,8 @@ class AccountMove(models.Model):
         :param dict balances: The result of :meth:`_lock_credit_balances`.
         :param float maximum: How much is spent at the most, where all the invoices are
                               of one currency; as much as there is if not given.
-        :param dict shares: By invoice, how much of it is paid at the most; as much as
-                            is open if not given.
+        :param dict shares: By invoice, how much of it is paid at the most, if given.
         :return: How much was spent, where all the invoices are of one currency.
-        :rtype: float
         """
         left = {
             balance: balance.amount if maximum is None else min(maximum, balance.amount)
@@ -239,9 +237,8 @@ class AccountMove(models.Model):
                 for line in prepaid._get_outstanding_credit_lines()
                 if line.currency_id == invoice.currency_id
             )
-            if shares:
-                open_amount = min(open_amount, shares.get(invoice, 0.0))
-            amount = min(left[balance], open_amount)
+            most = shares.get(invoice, 0.0) if shares else open_amount
+            amount = min(left[balance], open_amount, most)
             if invoice.currency_id.compare_amounts(amount, 0) > 0:
                 amounts[invoice] = amount
                 left[balance] = invoice.currency_id.round(left[balance] - amount)

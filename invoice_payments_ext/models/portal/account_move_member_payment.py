@@ -85,6 +85,16 @@ class AccountMove(models.Model):
                 )
             )
 
+    def _check_bookable_by(self, provider):
+        """Check that the money of a provider can be booked; in words for the member."""
+        if self._get_unbookable_reason(provider):
+            raise UserError(
+                self.env._(
+                    "%s cannot be used right now: choose another payment method.",
+                    provider.name,
+                )
+            )
+
     def _check_member_amount(self, amount, link_amount=None):
         """Check that a member may choose this amount; see `_check_member_payment`."""
         offered = [*self._get_member_amounts().values(), *filter(None, [link_amount])]
@@ -151,9 +161,8 @@ class AccountMove(models.Model):
         if balance and (use_credit or provider.code == "credit_balance"):
             balance._lock_or_create([balance._get_owner()])
         self._lock_for_payment()
-        shares = None
-        if owed_line_ids or len(self) > 1:
-            shares = self._get_owed_shares(owed_line_ids)
+        is_shared = owed_line_ids or len(self) > 1
+        shares = self._get_owed_shares(owed_line_ids) if is_shared else None
         self._check_member_payment(amount, partner, link_amount, tab, shares)
         from_credit = 0.0
         if use_credit:
@@ -161,40 +170,29 @@ class AccountMove(models.Model):
             from_credit = balance.amount
         rest = currency.round(amount - from_credit)
         provider._check_compatible(company, partner, rest, currency)
-        if self._get_unbookable_reason(provider):
-            raise UserError(
-                self.env._(
-                    "%s cannot be used right now: choose another payment method.",
-                    provider.name,
-                )
-            )
+        self._check_bookable_by(provider)
         values = {
             "amount": rest,
             "credit_first_amount": from_credit,
             "portal_tab": tab or False,
         }
-        if is_sent_at_once:
-            values |= self._prepare_sent_at_once_vals()
         if shares is not None:
             values["share_ids"] = self._prepare_member_shares(
                 shares, from_credit, is_sent_at_once
             )
-        return values
+        return {**values, **self._prepare_held_vals(is_sent_at_once)}
 
-    def _prepare_sent_at_once_vals(self):
-        """Return the values of a charge that the same request sends; hold the invoices.
-
-        :rtype: dict
-        """
+    def _prepare_held_vals(self, is_sent_at_once):
+        """Return the values of an attempt that is sent at once, and holds these."""
+        if not is_sent_at_once:
+            return {}
         self._get_attempts_that_leave_a_rest()._release_invoice()
-        values = {
+        return {
             "request_kind": "charge",
             "request_state": "ready",
             "holds_invoice": True,
+            "charge_invoice_id": self.id if len(self) == 1 else False,
         }
-        if len(self) == 1:
-            values["charge_invoice_id"] = self.id
-        return values
 
     def _prepare_member_shares(self, shares, from_credit, is_held):
         """Return the values of the shares of a payment that credit pays a part of.

@@ -126,7 +126,6 @@ class AccountMove(models.Model):
         """Read the attempts on this invoice, their captures and refunds."""
         payment_ids = {row["payment_id"] for row in entries.values()} - {None}
         self.env["payment.transaction"].flush_model()
-        self.env["payment.transaction.share"].flush_model()
         rows = self.env.execute_query_dict(
             SQL(
                 """
@@ -160,11 +159,7 @@ class AccountMove(models.Model):
                        + method.pending_days * interval '1 day' AS is_pending_too_long,
                        %(pays_out)s AS pays_out_credit,
                        %(provider)s AS provider, %(method)s AS method,
-                       (SELECT count(*) FROM account_invoice_transaction_rel rel
-                         WHERE rel.transaction_id = tx.id) AS invoice_count,
-                       (SELECT share.amount FROM payment_transaction_share share
-                         WHERE share.transaction_id = tx.id
-                           AND share.invoice_id = %(move_id)s) AS share_amount
+                       %(shares)s
                   FROM payment_transaction tx
                   JOIN payment_provider provider ON provider.id = tx.provider_id
                   JOIN payment_method method ON method.id = tx.payment_method_id
@@ -176,6 +171,7 @@ class AccountMove(models.Model):
                  WHERE tx.id IN (SELECT id FROM own)
                    AND tx.outcome != 'draft' AND tx.operation != 'validation'
                 """,
+                shares=self._get_share_columns(),
                 pending=PENDING_OUTCOMES,
                 now=fields.Datetime.now(),
                 pays_out=PAYS_OUT_CREDIT,
@@ -186,6 +182,20 @@ class AccountMove(models.Model):
             )
         )
         return {row["id"]: row for row in rows}
+
+    def _get_share_columns(self):
+        """Return how many invoices an attempt is for, and its share for this one."""
+        self.env["payment.transaction.share"].flush_model()
+        return SQL(
+            """
+            (SELECT count(*) FROM account_invoice_transaction_rel rel
+              WHERE rel.transaction_id = tx.id) AS invoice_count,
+            (SELECT share.amount FROM payment_transaction_share share
+              WHERE share.transaction_id = tx.id
+                AND share.invoice_id = %s) AS share_amount
+            """,
+            self.id,
+        )
 
     def _query_payments(self, entries, transactions):
         """Read the payments behind the entries and attempts, and those never posted."""

@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import fields, models
 
 from ..states import OTHER_STATES, STATE_BY_ENTRY, STATE_BY_PAYMENT, STATES
 from .row import Row
@@ -87,30 +87,6 @@ class AccountMove(models.Model):
             order=(tx["create_date"], tx["id"]),
             tx=tx,
             is_outgoing=tx["operation"] == "refund",
-        )
-
-    @api.model
-    def _get_attempt_amount(self, tx):
-        """Return the amount of the row of an attempt: of several invoices, its share.
-
-        Money that came is given back as a whole, and says beside it what is applied.
-        """
-        is_part = tx["invoice_count"] > 1 and tx["share_amount"] is not None
-        if is_part and tx["outcome"] != "succeeded":
-            return float(tx["share_amount"])
-        return abs(tx["amount"])
-
-    @api.model
-    def _get_share_words(self, tx):
-        """Say that an attempt is for several invoices, and how much of it for this."""
-        if tx["invoice_count"] < 2 or tx["share_amount"] is None:
-            return tx["memo"]
-        currency = self.env["res.currency"].browse(tx["currency_id"])
-        return self.env._(
-            "%(share)s of %(amount)s for %(count)s invoices",
-            share=currency.format(float(tx["share_amount"])),
-            amount=currency.format(abs(tx["amount"])),
-            count=tx["invoice_count"],
         )
 
     def _get_booked_payment_rows(self, transactions, payments, entries, refunds):
