@@ -1,0 +1,82 @@
+import math
+
+from odoo import fields, models
+
+
+def round_to_plain(amount, currency):
+    """Return a converted amount as people write one, and never less.
+
+    6.42 becomes 6.50, 668 becomes 700, and 12.30 becomes 13.
+
+    :param float amount: An amount above zero.
+    :param res.currency currency: Its currency.
+    :rtype: float
+    """
+    unit = 10 ** math.floor(math.log10(amount))
+    step = max(unit / 10 if amount < 2 * unit else unit / 2, currency.rounding)
+    # Less what a float may be off.
+    return currency.round(math.ceil(amount / step - 1e-6) * step)
+
+
+class AccountMove(models.Model):
+    """The amounts that members may pay on an invoice."""
+
+    _inherit = "account.move"
+
+    # === GETTERS === #
+
+    def _get_member_amounts(self):
+        """Return the amounts that a member is offered to pay on this invoice.
+
+        :return: In the invoice's currency: `full`, and `next` where instalments are
+                 less than that.
+        :rtype: dict[str, float]
+        """
+        self.ensure_one()
+        chargeable = self._get_member_chargeable_amount()
+        amounts = {"full": min(self._get_default_payment_amount(), chargeable)}
+        values = self._get_invoice_next_payment_values()
+        if values.get("installment_state") in ("next", "overdue"):
+            on_its_way = self.amount_residual - chargeable
+            instalment = self.currency_id.round(
+                values["next_amount_to_pay"] - on_its_way
+            )
+            compared = self.currency_id.compare_amounts(instalment, amounts["full"])
+            if compared < 0 and self.currency_id.compare_amounts(instalment, 0) > 0:
+                amounts["next"] = instalment
+        return amounts
+
+    def _get_member_chargeable_amount(self):
+        """Return the amount that a member can pay now, in the invoice's currency.
+
+        What is on its way, and the credit that was promised beside it, is left out.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        left = self._get_chargeable_amount() - self._get_reserved_amount()
+        return max(self.currency_id.round(left), 0.0)
+
+    def _get_member_minimum(self):
+        """Return the least amount of the member's choice, in the invoice's currency."""
+        self.ensure_one()
+        company = self.company_id
+        minimum = company.currency_id._convert(
+            company.portal_minimum_amount,
+            self.currency_id,
+            company,
+            fields.Date.context_today(self),
+        )
+        minimum = max(minimum, self.currency_id.rounding)
+        if self.currency_id == company.currency_id:
+            return minimum
+        return round_to_plain(minimum, self.currency_id)
+
+    def _get_attempts_that_leave_a_rest(self):
+        """Return the attempts that the gateway has taken, and that pay only a part.
+
+        They are known, and their amounts are left out of the amount that can be paid.
+
+        :rtype: payment.transaction
+        """
+        return self._get_attempts_in_flight() - self._get_unresolved_attempts()
