@@ -3,7 +3,7 @@ from lxml.html import fromstring
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from ...models.portal.account_move_member_payment import round_to_plain
+from ...models.portal.account_move_member_amounts import round_to_plain
 from .common_portal import PortalPaymentCommon
 
 
