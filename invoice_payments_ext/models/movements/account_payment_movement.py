@@ -21,8 +21,8 @@ class AccountPaymentMovement(models.Model):
     _rec_name = "reference"
     _order = "moved_on desc, id desc"
 
-    source = fields.Integer(readonly=True, aggregator=None)
-    source_id = fields.Integer(readonly=True, aggregator=None)
+    source = fields.Integer(string="Table", readonly=True, aggregator=None)
+    source_id = fields.Integer(string="Record", readonly=True, aggregator=None)
     date = fields.Date(
         readonly=True,
         help="The day in the books; of an attempt that is not booked, the day on which "

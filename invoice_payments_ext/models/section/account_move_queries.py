@@ -201,8 +201,8 @@ class AccountMove(models.Model):
         """Read the payments behind the entries and attempts, and those never posted."""
         for name in ("payment", "refund.allocation", "payment.reversal"):
             self.env[f"account.{name}"].flush_model()
-        payment_ids = {row["payment_id"] for row in entries.values()}
-        payment_ids |= {row["payment_id"] for row in transactions.values()}
+        rows = (*entries.values(), *transactions.values())
+        payment_ids = {row["payment_id"] for row in rows}
         rows = self.env.execute_query_dict(
             SQL(
                 """
@@ -221,10 +221,10 @@ class AccountMove(models.Model):
                        payment.currency_id, payment.date, payment.memo,
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
-                       payment.move_id, payment.create_date, author.name AS author,
-                       payment.is_taken_back, payment.journal_id, payment.external_kind,
-                       %(journal)s AS journal,
-                       journal.type AS journal_type, method_line.name AS method,
+                       payment.move_id, payment.create_date, payment.is_taken_back,
+                       payment.journal_id, payment.external_kind, author.name AS author,
+                       %(journal)s AS journal, journal.type AS journal_type,
+                       method_line.name AS method,
                        CASE WHEN method.code = 'manual' AND method_line.name IN (
                                 SELECT value FROM jsonb_each_text(method.name)
                             ) THEN '' ELSE method_line.name END AS own_method_name,
