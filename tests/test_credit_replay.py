@@ -38,7 +38,7 @@ def test_with_key(world, charged, partner_id, point):
         balance_id,
         amount=40.0,
         payment_id=charged.payment_id,
-        idempotency_key=f"replay-{charged.payment_id}",
+        idempotency_key=f"credit-replay-{charged.payment_id}",
     )
     refund = world.get_only_refund(charged.attempt_id)
     assert refund["outcome"] == POINTS[point]

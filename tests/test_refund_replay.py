@@ -38,7 +38,7 @@ def test_with_key(world, point):
         charged.payment_id,
         amount=60.0,
         reduce_bill=True,
-        idempotency_key=f"replay-{charged.payment_id}",
+        idempotency_key=f"refund-replay-{charged.payment_id}",
     )
     refund = world.get_only_refund(charged.attempt_id)
     assert refund["outcome"] == POINTS[point]
@@ -89,7 +89,7 @@ def test_credit_note(world, point):
         charged.invoice_id,
         amount=60.0,
         destinations=[{"to": "original", "amount": 60.0}],
-        idempotency_key=f"replay-{charged.invoice_id}",
+        idempotency_key=f"refund-replay-of-{charged.invoice_id}",
     )
     world.run_resolver()
     assert_sent_once(world, charged, point, reduce_bill=True)

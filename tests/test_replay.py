@@ -25,7 +25,7 @@ def assert_sent_once(world, invoice_id, point):
 def test_charge(world, point, with_key):
     """A charge: with an idempotency key, as the dialog and the API, and without."""
     invoice_id, token_id = world.make_case()
-    key = f"replay-{invoice_id}" if with_key else None
+    key = f"charge-replay-{invoice_id}" if with_key else None
     world.fail_serialization_at(point)
     if point == "after-prepared" and not with_key:
         # Nothing tells the replayed request from a second one, so it is refused.

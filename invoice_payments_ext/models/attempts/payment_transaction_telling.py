@@ -4,7 +4,7 @@ import psycopg2
 
 from odoo import models
 
-from ..states import OUTCOMES
+from ..states import OUTCOMES, UNRESOLVED_OUTCOMES
 
 _logger = logging.getLogger(__name__)
 
@@ -65,7 +65,9 @@ class PaymentTransaction(models.Model):
     def _tell_fault(self, error):
         """Tell a person that an answer could not be applied as it should be.
 
-        The outcome is stored before; nothing that fails here may undo that.
+        The outcome is stored before; nothing that fails here may undo that. The task
+        ends when the outcome is found. Where it was known, a person ends it: something
+        of the database's own code failed.
         """
         record = (self._get_attempt_invoices() or self._get_root().payment_id.exists())[
             :1
@@ -84,7 +86,7 @@ class PaymentTransaction(models.Model):
                         error=error,
                         outcome=self._get_outcome_label(),
                     ),
-                    self,
+                    self if self.outcome in UNRESOLVED_OUTCOMES else None,
                 )
         except psycopg2.Error:
             raise

@@ -236,5 +236,5 @@ class TestAnnounced(InvoicePaymentsCommon):
         )
         self.env.invalidate_all()
         self.assertTrue(self.invoice._has_to_be_paid())
-        self.make_portal_transaction("pending", reference="PORTAL-2")
+        self.make_portal_transaction("pending", reference="PORTAL-2", amount=1000.0)
         self.assertFalse(self.invoice._has_to_be_paid())

@@ -851,8 +851,8 @@ class TestRefundRefusals(RefundCommon):
     def test_reasons(self):
         payment = self.charge()
         for reason in (None, "", "  \n"):
-            with self.subTest(reason), self.assertRefused("reason is required"):
-                self.refund(payment, 10, reason=reason)
+            with self.subTest(reason):
+                self.assertTrue(self.refund(payment, 10, reason=reason))
 
     def test_values(self):
         payment = self.charge()
