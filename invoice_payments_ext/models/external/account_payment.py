@@ -14,6 +14,7 @@ class AccountPayment(models.Model):
             (name, self.env._(kind.label)) for name, kind in EXTERNAL_KINDS.items()
         ],
         copy=False,
+        tracking=True,
         help="How the money came, where no gateway took part.",
     )
 

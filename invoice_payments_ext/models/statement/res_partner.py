@@ -23,6 +23,7 @@ class ResPartner(models.Model):
     monthly_statement = fields.Selection(
         selection=[("yes", "Sent each month"), ("no", "Not sent")],
         company_dependent=True,
+        tracking=True,
         groups="account.group_account_invoice,account.group_account_readonly",
         help="Whether this customer gets a statement of account each month by e-mail. "
         "Empty: as the settings of the company say.",

@@ -256,7 +256,7 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         before = today - timedelta(days=1)
         self.env.cr.execute(
             "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
-            [today - timedelta(hours=3), lost.id],
+            [today.replace(hour=0, minute=0, second=0), lost.id],
         )
         self.check(
             [
