@@ -344,6 +344,7 @@ class PaymentTransaction(models.Model):
         """
         self.filtered("holds_invoice").holds_invoice = False
         self.flush_recordset(["holds_invoice"])
+        self.share_ids.flush_recordset(["holds_invoice"])
 
     def _get_amounts_beside(self, _invoice):
         """Yield the amounts of an invoice that are to be paid beside this attempt.

@@ -169,7 +169,7 @@ class TestPortalForm(PortalPaymentCommon):
             ("/my/home", "My account"),
             ("/my/invoices", "Invoices"),
             (f"/my/invoices/{self.invoice.id}", name),
-            ("/my/invoices/overdue", "Pay what is overdue"),
+            ("/my/invoices/overdue", "What you owe"),
             ("/my/payments", "Payments & Refunds"),
             ("/my/credit", "My credit"),
             ("/my/payment_method", "Payment Methods"),
