@@ -37,6 +37,7 @@ class TestMailLinks(PortalPaymentCommon):
             reversal.sudo(),
             collection,
             balances.search([("partner_id", "=", self.partner.id)]),
+            self.partner.sudo(),
         )
         self._keep()
         return {record._name: record for record in records}
