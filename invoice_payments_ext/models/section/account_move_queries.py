@@ -256,5 +256,4 @@ class AccountMove(models.Model):
                 move_id=self.id,
             )
         )
-        self._name_external_kinds(rows)
-        return {row["id"]: row for row in rows}
+        return {row["id"]: row for row in self._name_external_kinds(rows)}

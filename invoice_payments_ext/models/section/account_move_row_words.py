@@ -10,9 +10,12 @@ class AccountMove(models.Model):
         """Put the kind before the journal, and leave out a method without a name.
 
         :param list[dict] payments: The payments, as they were read.
+        :return: The same.
+        :rtype: list[dict]
         """
         for payment in payments:
             if kind := payment["external_kind"]:
                 words = [self._get_external_kind_label(kind), payment["journal"]]
                 payment["journal"] = " · ".join(dict.fromkeys(words))
                 payment["method"] = payment["own_method_name"]
+        return payments

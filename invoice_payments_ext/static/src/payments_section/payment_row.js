@@ -158,19 +158,6 @@ export class PaymentRow extends Component {
         return _t("Retry of %s", this.props.row.retry_of);
     }
 
-    /** The most frequent action on a row has a button of its own. */
-    get retryAction() {
-        return this.props.row.actions.find(
-            ({name, enabled}) => name === "retry" && enabled
-        );
-    }
-
-    retry() {
-        if (!this.props.isRunning) {
-            this.props.onAction(this.props.row, this.retryAction);
-        }
-    }
-
     get menuLabel() {
         return _t("Actions for %(method)s, %(amount)s, %(state)s", {
             method: this.props.row.method,
