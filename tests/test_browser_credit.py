@@ -80,6 +80,9 @@ def test_credit_of_no_invoice(accountant, world):
     )
     button = accountant.page.get_by_role("button", name="Move to credit balance")
     button.click()
+    confirmation = accountant.page.locator(".modal")
+    expect(confirmation).to_contain_text("kept as credit of the customer")
+    confirmation.get_by_role("button", name="Ok").click()
     accountant.expect_notification("Moved to the credit balance", "$ 80.00")
     expect(button).to_have_count(0)
 

@@ -6,14 +6,6 @@ from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
 
-COUNT_CLICKS = """() => {
-    window.clicks = 0;
-    if (!window.countsClicks) {
-        window.countsClicks = true;
-        addEventListener("pointerdown", () => window.clicks++, true);
-    }
-}"""
-
 
 @pytest.fixture
 def customer(world):
@@ -30,39 +22,31 @@ def find_barriers(person, selector):
     ]
 
 
-def start_counting(person):
-    person.page.evaluate(COUNT_CLICKS)
-
-
-def get_clicks(person):
-    return person.page.evaluate("window.clicks")
-
-
 def test_clicks_from_the_open_invoice(accountant, world, customer):
     """Charge: 2, a part in cash: 3, retry: 2."""
     invoice_id = world.make_invoices([customer], 105)[0]
     token = world.make_token(customer, "tok_decline", details="1881")
     accountant.open_invoice(invoice_id)
     expect(accountant.create_button).to_be_visible()
-    start_counting(accountant)
+    accountant.count_clicks()
     accountant.page.get_by_role("button", name="Pay", exact=True).click()
     button = accountant.page.locator(".modal footer .btn-primary")
     expect(button).to_have_text("Charge $\u00a0105.00")
     accountant.expect_preview("$ 105.00 is charged to", "is paid: nothing remains")
     button.click()
     accountant.expect_row("Declined", "1881")
-    assert get_clicks(accountant) == 2
+    assert accountant.get_clicks() == 2
     accountant.expect_notification("Payment declined")
-    start_counting(accountant)
+    accountant.count_clicks()
     accountant.rows.first.get_by_role("button", name="Retry").click()
     expect(accountant.dialog).to_contain_text("Declined last")
     accountant.keep_screen("dialog-retry")
     accountant.press("Charge")
     expect(accountant.rows).to_have_count(2)
-    assert get_clicks(accountant) == 2
+    assert accountant.get_clicks() == 2
     accountant.expect_notification("Payment declined")
     world.admin.call("payment.token", "write", [token], vals={"active": False})
-    start_counting(accountant)
+    accountant.count_clicks()
     accountant.press_create()
     accountant.choose_method("Cash")
     amount = accountant.dialog.locator("[name=amount] input")
@@ -76,7 +60,7 @@ def test_clicks_from_the_open_invoice(accountant, world, customer):
     assert not find_barriers(accountant, ".modal-content")
     button.click()
     accountant.expect_row("Succeeded", "Cash", "$ 5.00")
-    assert get_clicks(accountant) == 3
+    assert accountant.get_clicks() == 3
     accountant.expect_notification("Payment recorded")
     accountant.narrow()
     accountant.press_create()

@@ -1,32 +1,11 @@
 """An accountant corrects mistakes on the rows of an invoice, by mouse and keyboard."""
 
-import pytest
 from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
 
 AT_DESK = {"width": 1280, "height": 800}
 LONG_MEMO = "Thank you for the lessons of Norbert and his sister. " * 4
-
-
-@pytest.fixture
-def counted(accountant):
-    """Return a function that returns the clicks since it was called last."""
-    accountant.page.evaluate(
-        """() => {
-            window.clicks = 0;
-            window.addEventListener("click", (ev) => {
-                window.clicks += ev.isTrusted && ev.detail ? 1 : 0;
-            }, true);
-        }"""
-    )
-
-    def count():
-        return accountant.page.evaluate(
-            "() => { const clicks = window.clicks; window.clicks = 0; return clicks; }"
-        )
-
-    return count
 
 
 def get_focus(accountant):
@@ -50,7 +29,7 @@ def expect_focus(accountant, text):
     )
 
 
-def test_recorded_by_mistake(accountant, world, counted):
+def test_recorded_by_mistake(accountant, world):
     invoice_id, _token_id = world.make_case()
     world.accountant.call(
         "account.move",
@@ -79,7 +58,7 @@ def test_recorded_by_mistake(accountant, world, counted):
     assert not accountant.find_barriers(".o_payments_section")
     accountant.keep_section("section-mistake-1280")
 
-    counted()
+    accountant.count_clicks()
     accountant.rows.get_by_role("button", name="Recorded by mistake").click()
     dialog = accountant.page.locator(".modal .o_payment_undo_recording")
     expect(dialog).to_contain_text("is open again by $ 60.00")
@@ -92,11 +71,11 @@ def test_recorded_by_mistake(accountant, world, counted):
     expect(accountant.section).to_be_visible()
     expect_focus(accountant, "Recorded by mistake")
 
-    counted()
+    accountant.count_clicks()
     accountant.rows.get_by_role("button", name="Recorded by mistake").click()
     accountant.press("Take it back")
     accountant.page.wait_for_selector(".o_notification")
-    assert counted() == 2
+    assert accountant.get_clicks() == 2
     expect_focus(accountant, "Actions for")
     accountant.expect_notification("Taken back")
     accountant.expect_remaining("$ 100.00")

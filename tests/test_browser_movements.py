@@ -117,5 +117,5 @@ def test_all_payments(world, accountant, paid_and_declined):
     for label in ("Last Attempt", "In Flight", "Waits for Approval"):
         page.locator(".o-dropdown--menu").get_by_text(label, exact=True).click()
     line = page.locator(".o_list_view .o_data_row", has_text=names[1])
-    expect(line.locator("[name=last_attempt_outcome]")).to_have_text("Declined")
+    expect(line.locator("td[name=last_attempt_outcome]")).to_have_text("Declined")
     accountant.keep_screen("invoices-last-attempt-1280")

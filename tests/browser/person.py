@@ -11,6 +11,15 @@ WIDE = {"width": 1280, "height": 1200}
 NARROW = {"width": 360, "height": 800}
 
 
+COUNT_CLICKS = """() => {
+    window.clicks = 0;
+    if (!window.countsClicks) {
+        window.countsClicks = true;
+        addEventListener("pointerdown", () => window.clicks++, true);
+    }
+}"""
+
+
 class Person:
     """One page of a browser on a world's server."""
 
@@ -39,6 +48,15 @@ class Person:
         """Return, and forget, the errors that the browser told of."""
         errors, self.errors = self.errors, []
         return errors
+
+    # === COUNTING === #
+
+    def count_clicks(self):
+        """Count the clicks on the page from now on."""
+        self.page.evaluate(COUNT_CLICKS)
+
+    def get_clicks(self):
+        return self.page.evaluate("window.clicks")
 
     # === LOOKING === #
 

@@ -1,6 +1,6 @@
 import json
 
-from odoo import api, models
+from odoo import Command, api, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS
@@ -57,12 +57,16 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _keep_left_values(self, attempts):
-        """Keep the values of this addon's fields of some attempts."""
+        """Keep the values of this addon's fields of some attempts, and their shares."""
         fields = self._get_left_fields()
         values = {
             vals.pop("id"): vals
             for vals in attempts.read(fields, load="_classic_write")
         }
+        for attempt in attempts:
+            values[attempt.id]["share_ids"] = [
+                Command.create(vals) for vals in attempt.share_ids.copy_data()
+            ]
         self.env["ir.config_parameter"].sudo().set_param(
             LEFT_ATTEMPTS, json.dumps(values, default=str) if values else False
         )
