@@ -615,7 +615,7 @@ class TestRefundOutside(RefundCommon):
         html = self.env["ir.actions.report"]._render_qweb_html(
             "account.action_report_payment_receipt", refund.ids
         )[0]
-        for text in ("Refund Receipt", payment.name, self.invoice.name, "300.00"):
+        for text in ("Refund receipt for", payment.name, self.invoice.name, "300.00"):
             self.assertIn(text, html.decode())
         self.assertNotIn("Secret reason", html.decode())
 
