@@ -204,9 +204,9 @@ def test_credit_note_of_lines_back_to_the_card(accountant, world, paid):
     accountant.open_credit_note()
     accountant.pick("Lines of the invoice")
     line = accountant.page.locator(".modal [name=line_ids] .o_data_row").first
-    line.locator("[name=amount]").click()
-    expect(line.locator("[name=amount] input")).to_be_focused()
-    line.locator("[name=amount] input").fill("40")
+    line.locator("td[name=amount]").click()
+    expect(line.locator("td[name=amount] input")).to_be_focused()
+    line.locator("td[name=amount] input").fill("40")
     # The list takes the focus for a moment: leave it before the next field.
     accountant.page.locator(".modal .modal-title").click()
     expect(line.locator("input")).to_have_count(0)
