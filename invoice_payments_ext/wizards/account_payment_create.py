@@ -204,20 +204,12 @@ class AccountPaymentCreate(models.TransientModel):
             if not dialog.issue and not dialog.retried_transaction_id:
                 if dialog.available_credit:
                     options.append(dialog._get_credit_option())
-                options += dialog._get_external_options()
+                group = self.env._("Received outside any provider")
+                options += [
+                    {**option, "group": group}
+                    for option in dialog._get_external_options()
+                ]
             dialog.method_options = options
-
-    def _get_external_options(self):
-        """List the ways in which money comes outside any gateway."""
-        return [
-            {
-                "value": kind,
-                "label": self.env["account.move"]._get_external_kind_label(kind),
-                "icon": EXTERNAL_KINDS[kind].icon,
-                "group": self.env._("Received outside any provider"),
-            }
-            for kind in EXTERNAL_KINDS
-        ]
 
     def _get_credit_option(self):
         """Return the choice to spend the customer's credit."""

@@ -1,7 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.tools import format_date
 
-from ..models.external.external_kinds import EXTERNAL_KINDS
 from ..tools import format_preview, prepare_notification
 
 CREDIT = "credit"
@@ -111,16 +110,8 @@ class AccountPaymentCreateJoint(models.TransientModel):
             dialog.has_rest = currency.compare_amounts(dialog.rest, 0) > 0
 
     def _compute_method_options(self):
-        moves = self.env["account.move"]
         for dialog in self:
-            dialog.method_options = [
-                {
-                    "value": name,
-                    "label": moves._get_external_kind_label(name),
-                    "icon": kind.icon,
-                }
-                for name, kind in EXTERNAL_KINDS.items()
-            ]
+            dialog.method_options = self._get_external_options()
 
     @api.depends("amount", "line_ids.amount", "keep_rest", "journal_id", "date")
     def _compute_preview(self):

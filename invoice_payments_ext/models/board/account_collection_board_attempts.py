@@ -44,9 +44,16 @@ class AccountCollectionBoard(models.AbstractModel):
         :param Period month: The month.
         :rtype: Domain
         """
-        zone = self.env.company._get_own_zone()
-        first = fields.Datetime.to_string(get_moment(month.first, 0.0, zone))
-        return self._get_charges_domain() & Domain("last_state_change", ">=", first)
+        return self._get_charges_domain() & self._get_since_domain(month)
+
+    def _get_since_domain(self, month):
+        """Return the domain of the attempts whose outcome came since a month began.
+
+        :param Period month: The month.
+        :rtype: Domain
+        """
+        first = get_moment(month.first, 0.0, self.env.company._get_own_zone())
+        return Domain("last_state_change", ">=", fields.Datetime.to_string(first))
 
     def _get_reasons(self):
         """Return the words of the classes of declines.
@@ -68,10 +75,8 @@ class AccountCollectionBoard(models.AbstractModel):
         :rtype: dict
         """
         sums = self._get_sums_of_attempts(month)
-        first = get_moment(month.first, 0.0, self.env.company._get_own_zone())
         scope = self._get_selected_domain() & (
-            Domain("outcome", "=", "unknown")
-            | Domain("last_state_change", ">=", fields.Datetime.to_string(first))
+            Domain("outcome", "=", "unknown") | self._get_since_domain(month)
         )
         totals = sum_up(self, ATTEMPTS, scope, sums)
         names = {

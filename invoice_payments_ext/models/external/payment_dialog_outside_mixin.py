@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .external_kinds import EXTERNAL_KINDS
+
 
 class PaymentDialogOutsideMixin(models.AbstractModel):
     """The parts shared by dialogs that record money outside any gateway."""
@@ -32,6 +34,21 @@ class PaymentDialogOutsideMixin(models.AbstractModel):
         """
         field = self.env["account.payment"]._fields["external_kind"]
         return field._description_selection(self.env)
+
+    @api.model
+    def _get_external_options(self):
+        """Return the kinds of external payments as the choices of a dialog.
+
+        :rtype: list[dict]
+        """
+        return [
+            {
+                "value": name,
+                "label": self.env["account.move"]._get_external_kind_label(name),
+                "icon": kind.icon,
+            }
+            for name, kind in EXTERNAL_KINDS.items()
+        ]
 
     # === COMPUTE METHODS === #
 
