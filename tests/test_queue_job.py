@@ -11,7 +11,7 @@ from lib.charge_runs import (
     get_lines,
     run_lanes,
 )
-from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_end
+from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_end, wait_for_jobs
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def test_run_of_200_as_jobs(queue_world):
     run_lanes(world, *get_lanes(world)[:2])
     wait_for_end(world, run_id, 300)
     assert {line["outcome"] for line in get_lines(world, run_id)} == {"succeeded"}
-    jobs = world.query(
+    wait_for_jobs(world, 120)
+    [job] = world.query(
         "SELECT state, channel, count(*) AS number, count(DISTINCT identity_key)"
         " AS keys FROM queue_job GROUP BY 1, 2"
     )
-    [job] = jobs
     assert (job["state"], job["channel"]) == ("done", "root.payments.test_gateway")
     assert (job["number"], job["keys"]) == (200, 200)
     assert_each_once(world, invoice_ids)

@@ -58,3 +58,17 @@ def wait_for_end(world, run_id, seconds):
         f"The run did not end: {get_lines(world, run_id)} "
         f"{world.query('SELECT state, result, exc_info FROM queue_job')[:5]}"
     )
+
+
+def wait_for_jobs(world, seconds):
+    """Wait until no job is left to do: the last one ends a moment after its run."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        left = world.query(
+            "SELECT state, exc_info FROM queue_job"
+            " WHERE state NOT IN ('done', 'failed', 'cancelled')"
+        )
+        if not left:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"Jobs are left: {left}")
