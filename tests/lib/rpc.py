@@ -32,7 +32,12 @@ class Client:
             return self.session.post(
                 f"{self.url}{path}", json=payload, timeout=self.timeout, **kwargs
             )
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            # The server died while its answer was on the way.
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
             raise ConnectionLost(str(error)) from error
 
     def search_read(self, model, domain, fields, **options):
