@@ -137,12 +137,13 @@ class CrashRun:
             self.cases += self.world.make_cases(
                 10 * self.options.clients, amount=AMOUNT
             )
+        self.over = threading.Event()
+        # Before a point is chosen: jobs of before may pass it while this is prepared.
+        workers = [threading.Thread(target=work) for work in self._get_work()]
         point = self.random.choice(self.points) if self.random.random() < 0.6 else None
         if point:
             # Any of the first passages, so that the other calls are anywhere.
             self.world.kill_at(f"{point}:{self.random.randint(1, 3)}")
-        self.over = threading.Event()
-        workers = [threading.Thread(target=work) for work in self._get_work()]
         for worker in workers:
             worker.start()
         # A point that nobody passes: the kill comes from outside all the same.
