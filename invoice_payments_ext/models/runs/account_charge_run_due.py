@@ -28,10 +28,12 @@ class AccountChargeRunLine(models.Model):
         )
         if not due:
             return
-        runs = {
-            company: self.run_id._get_automatic_run(company)
-            for company in due.company_id
-        }
+        runs = self._in_short_step(
+            lambda: {
+                company: self.run_id._get_automatic_run(company)
+                for company in due.company_id
+            }
+        )
         # The method says whose pace counts. Whoever takes the line decides anew.
         decisions = due.move_id._decide_charges(is_automatic=True)
         rows = [

@@ -134,6 +134,7 @@ class AccountChargeRun(models.Model):
 
         :param res.company company: The company.
         :rtype: account.charge.run
+        :raise TryAgainError: If another lane makes it at this moment.
         """
         day = company._get_own_today()
         domain = [
@@ -146,18 +147,21 @@ class AccountChargeRun(models.Model):
                 run.write({"state": "running", "ended_on": False})
             return run
         now = fields.Datetime.now()
-        return self.create(
-            {
-                "name": self.env["ir.sequence"].next_by_code(self._name),
-                "company_id": company.id,
-                "user_id": self.env.uid,
-                "kind": "automatic",
-                "run_date": day,
-                "state": "running",
-                "confirmed_on": now,
-                "woken_on": now,
-            }
-        )
+        try:
+            return self.create(
+                {
+                    "name": self.env["ir.sequence"].next_by_code(self._name),
+                    "company_id": company.id,
+                    "user_id": self.env.uid,
+                    "kind": "automatic",
+                    "run_date": day,
+                    "state": "running",
+                    "confirmed_on": now,
+                    "woken_on": now,
+                }
+            )
+        except psycopg2.errors.UniqueViolation as error:
+            raise TryAgainError(TRY_AGAIN) from error
 
     def _get_company_amount(self, lines):
         """Return the sum of lines in the company's currency, at today's rate.

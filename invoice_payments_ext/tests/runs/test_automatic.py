@@ -1,6 +1,9 @@
 """The schedule's steps are lines of the automatic run of the day."""
 
+from unittest.mock import patch
+
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..collection.common_collection import CollectionCommon
 
@@ -54,6 +57,25 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(run.line_ids.mapped("result"), ["succeeded"])
         self.assertEqual(len(self.gateway.requests), 1)
         self.assertEqual(self.row.state, "done")
+
+    def test_two_lanes_make_the_run_of_the_day(self):
+        """One makes it; the other, which does not see it yet, finds it a moment later."""
+        self.run_lane()
+        run = self.get_run()
+        second = self.make_invoice(200)
+        runs_class, hidden = type(run), [run]
+
+        def search(runs, domain, **options):
+            found = search_all(runs, domain, **options)
+            return found - hidden.pop() if hidden and found == run else found
+
+        search_all = runs_class.search
+        with patch.object(runs_class, "search", search), mute_logger("odoo.sql_db"):
+            self.run_lane()
+        self.assertFalse(hidden)
+        self.assertEqual(self.get_run(), run)
+        self.assertEqual(run.line_ids.move_id, self.invoice.sudo() | second.sudo())
+        self.assertEqual(run.line_ids.mapped("result"), ["succeeded"] * 2)
 
     def test_line_says_why_nothing_was_charged(self):
         self.token.active = False
