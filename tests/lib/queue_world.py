@@ -14,6 +14,8 @@ STALE_DELAY = 3
 class QueueWorld(World):
     """A world whose server has the job queue installed, and runs its runner."""
 
+    channels = "root:4"  # How many jobs are carried out at the same time.
+
     def __init__(self):
         super().__init__(get_template(), options=("--load=base,rpc,web,queue_job",))
 
@@ -34,7 +36,7 @@ class QueueWorld(World):
         super().start_server(
             ODOO_QUEUE_JOB_HOST="127.0.0.1",
             ODOO_QUEUE_JOB_PORT=self.server.port,
-            ODOO_QUEUE_JOB_CHANNELS="root:4",
+            ODOO_QUEUE_JOB_CHANNELS=self.channels,
             **{**environment, "IPX_STALE_DELAY": STALE_DELAY},
         )
 

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Charge many invoices in runs against a slow gateway, and say how fast that goes.
+
+    ./setup/bench --run [--invoices 10000] [--delay 0.3] [--lanes 4]
+    ./setup/bench --run --queue [...]        the lines are jobs of OCA's queue
+
+One JSON line for each of these:
+
+* one lane, on a tenth of the invoices (50 at least);
+* all lanes, each a process of its own, as on several workers or machines;
+* all lanes, where one is killed in the middle and started again, on a tenth of the
+  invoices: the gateway got one request for each.
+
+A line's figures: seconds of the whole per invoice, the statements sent to PostgreSQL
+and the processor's time by invoice, the memory of the largest process after a tenth of
+the time and at the end. With the queue, the jobs run in one server: statements and
+processor time are not apart from its own, and stay out.
+
+The exit status is 1 when an invoice was not charged exactly once. Figures of time are
+no reason to fail.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+from lib import settings
+from lib.charge_runs import confirm_run, get_lanes
+from lib.odoo_server import _get_command
+from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_jobs
+from lib.template import get_template
+from lib.world import World
+
+# So many invoices are made by one call, and are in one run.
+BATCH = 500
+AMOUNT = 100.0
+
+# What a lane's process does: as a worker of Odoo's schedule does, again and again.
+LANE = """
+import json, resource, time
+from pathlib import Path
+from odoo import sql_db
+
+folder, lane_id, number = Path({folder!r}), {lane_id}, {number}
+lane = env["ir.cron"].browse(lane_id)
+env["account.charge.run.line"].search_count([])
+env.cr.commit()
+(folder / f"ready-{{number}}").touch()
+while not (folder / "go").exists():
+    time.sleep(0.01)
+usage = resource.getrusage(resource.RUSAGE_SELF)
+begun, queries, memory = usage.ru_utime + usage.ru_stime, sql_db.sql_counter, []
+while not (folder / "over").exists():
+    lane.method_direct_trigger()
+    env.cr.commit()
+    env.invalidate_all()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    memory.append(pages * resource.getpagesize() / 2 ** 20)
+    time.sleep(0.05)
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print("FIGURES", json.dumps({{
+    "queries": sql_db.sql_counter - queries,
+    "cpu": usage.ru_utime + usage.ru_stime - begun,
+    "memory": memory,
+}}))
+"""
+
+
+class Lane:
+    """A process that carries one lane out."""
+
+    def __init__(self, world, folder, number, lane_id):
+        self.number = number
+        self.folder = folder
+        self.process = subprocess.Popen(
+            _get_command(("-m", "odoo", "shell"), world.database, "--no-http"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(folder / f"log-{number}").open("w"),
+            text=True,
+            cwd="/",
+            env=settings.get_process_environment(IPX_STALE_DELAY=STALE_DELAY),
+        )
+        self.process.stdin.write(
+            LANE.format(folder=str(folder), lane_id=lane_id, number=number)
+        )
+        self.process.stdin.close()
+        self.process.stdin = None  # It has all that it is to read.
+
+    def wait_until_ready(self):
+        while not (self.folder / f"ready-{self.number}").exists():
+            assert self.process.poll() is None, "a lane ended"
+            time.sleep(0.05)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+    def get_figures(self):
+        output, _errors = self.process.communicate()
+        line = next((row for row in output.splitlines() if "FIGURES" in row), None)
+        assert line, (self.folder / f"log-{self.number}").read_text()[-3000:]
+        return json.loads(line.partition("FIGURES")[2])
+
+
+class Benchmark:
+    def __init__(self, options):
+        self.options = options
+        self.failed = False
+        self.world = self._make_world()
+
+    def _make_world(self):
+        return World(get_template())
+
+    def run(self):
+        self.world.start()
+        try:
+            self.world.gateway.script(
+                {"delay": self.options.delay}, token="tok_succeed", times=None
+            )
+            sample = max(self.options.invoices // 10, 50)
+            one = self._measure("one lane", sample, 1)
+            several = self._measure(
+                f"{self.options.lanes} lanes",
+                self.options.invoices,
+                self.options.lanes,
+            )
+            self._measure(
+                "killed in the middle", sample, self.options.lanes, is_killed=True
+            )
+            self._say("speed", times=round(one / several, 2))
+        finally:
+            self.world.close()
+        return self.failed
+
+    def _measure(self, figure, count, lanes, is_killed=False):
+        """Charge invoices, and print the figures.
+
+        :return: The seconds for each invoice.
+        """
+        invoice_ids, run_ids = self._make_runs(count)
+        seconds, more = self._carry_out(run_ids, lanes, is_killed)
+        seconds /= count
+        requests = self._count_requests(invoice_ids)
+        self.failed |= requests != {1: count}
+        self._say(
+            figure,
+            invoices=count,
+            lanes=lanes,
+            seconds_each=round(seconds, 4),
+            requests=requests,
+            **more,
+        )
+        return seconds
+
+    def _say(self, figure, **values):
+        kind = "queue" if self.options.queue else "lanes"
+        print(json.dumps({"figure": f"run, {kind}: {figure}", **values}), flush=True)
+
+    def _make_runs(self, count):
+        """Return the ids of new invoices and of their runs, which are confirmed."""
+        invoice_ids, run_ids = [], []
+        while left := count - len(invoice_ids):
+            cases = self.world.make_cases(min(BATCH, left), amount=AMOUNT)
+            new_ids = [invoice_id for invoice_id, _token_id in cases]
+            run_ids.append(confirm_run(self.world, new_ids))
+            invoice_ids += new_ids
+        return invoice_ids, run_ids
+
+    def _carry_out(self, run_ids, number, is_killed):
+        """Let lanes carry the runs out, each in a process of its own.
+
+        :return: The seconds that they took, and figures of them.
+        """
+        folder = Path(self.world.folder.name) / f"lanes-{time.monotonic_ns()}"
+        folder.mkdir()
+        ids = get_lanes(self.world)[:number]
+        lanes = [
+            Lane(self.world, folder, position, lane_id)
+            for position, lane_id in enumerate(ids)
+        ]
+        for lane in lanes:
+            lane.wait_until_ready()
+        count = self._count_open(run_ids)
+        begun = time.monotonic()
+        (folder / "go").touch()
+        if is_killed:
+            self._wait_until(lambda: self._count_open(run_ids) < count / 2)
+            lanes[0].kill()
+            lanes[0] = Lane(self.world, folder, 0, ids[0])
+        self._wait_until(lambda: self._are_over(run_ids, is_killed))
+        seconds = time.monotonic() - begun
+        (folder / "over").touch()
+        figures = [lane.get_figures() for lane in lanes]
+        if is_killed:
+            return seconds, {}
+        queries = sum(each["queries"] for each in figures)
+        cpu = sum(each["cpu"] for each in figures)
+        return seconds, {
+            "queries_each": round(queries / count, 1),
+            "cpu_seconds_each": round(cpu / count, 4),
+            **get_memory(*(each["memory"] for each in figures)),
+        }
+
+    def _wait_until(self, is_true):
+        while not is_true():
+            time.sleep(0.1)
+
+    def _count_open(self, run_ids):
+        [row] = self.world.query(
+            "SELECT count(*) FROM account_charge_run_line"
+            " WHERE run_id = ANY(%s) AND state IN ('ready', 'working')",
+            run_ids,
+        )
+        return row["count"]
+
+    def _are_over(self, run_ids, is_killed=False):
+        if is_killed:
+            self.world.run_resolver()
+        rows = self.world.query(
+            "SELECT state FROM account_charge_run WHERE id = ANY(%s)", run_ids
+        )
+        return {row["state"] for row in rows} == {"done"}
+
+    def _count_requests(self, invoice_ids):
+        """Count how often the gateway was asked to charge each of these invoices."""
+        asked = self.world.gateway.get_ledger()["requests"]
+        times = dict.fromkeys(invoice_ids, 0)
+        for row in self.world.query(
+            "SELECT link.invoice_id, tx.reference FROM payment_transaction tx"
+            "  JOIN account_invoice_transaction_rel link"
+            "    ON link.transaction_id = tx.id WHERE link.invoice_id = ANY(%s)",
+            invoice_ids,
+        ):
+            times[row["invoice_id"]] += asked.get(f"charge {row['reference']}", 0)
+        return dict(Counter(times.values()))
+
+
+class QueueBenchmark(Benchmark):
+    """The lines are jobs, in one server with as many threads as there are lanes."""
+
+    def _make_world(self):
+        return QueueWorld()
+
+    def _carry_out(self, run_ids, number, is_killed):
+        self.memory = []
+        self._restart(number)
+        count = self._count_open(run_ids)
+        begun = time.monotonic()
+        self.world.run_cron(get_lanes(self.world)[0])  # It hands the lines over.
+        if is_killed:
+            self._wait_until(lambda: self._count_open(run_ids) < count / 2)
+            self._restart(number)
+        self._wait_until(lambda: self._are_over(run_ids, is_killed))
+        seconds = time.monotonic() - begun
+        wait_for_jobs(self.world, 120)
+        return seconds, {} if is_killed else get_memory(self.memory)
+
+    def _restart(self, number):
+        self.world.server.kill()
+        self.world.channels = f"root:{number}"
+        self.world.start_server()
+
+    def _are_over(self, run_ids, is_killed=False):
+        parent = psutil.Process(self.world.server.parent.pid)
+        self.memory += [child.memory_info().rss / 2**20 for child in parent.children()]
+        self.world.query("NOTIFY queue_job")
+        return super()._are_over(run_ids, is_killed)
+
+
+def get_memory(*samples):
+    """Return the memory of the largest process: early, and at the end."""
+    return {
+        "mebibytes_early": round(max(each[len(each) // 10] for each in samples)),
+        "mebibytes_end": round(max(each[-1] for each in samples)),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--invoices", type=int, default=10_000)
+    parser.add_argument("--delay", type=float, default=0.3)
+    parser.add_argument("--lanes", type=int, default=4)
+    parser.add_argument("--queue", action="store_true")
+    options = parser.parse_args()
+    benchmark = QueueBenchmark if options.queue else Benchmark
+    sys.exit(benchmark(options).run())
+
+
+if __name__ == "__main__":
+    main()
