@@ -267,15 +267,15 @@ class PaymentStatus(PaymentPostProcessing):
         Stock books without a lock, and two at once end with an error.
         """
         tx_sudo = self._get_monitored_transaction()
-        if not tx_sudo or tx_sudo.state == "draft":
+        if tx_sudo:
+            tx_sudo._try_to_book()
+        if not tx_sudo or tx_sudo.is_post_processed:
             return super().poll_status(**kwargs)
-        tx_sudo._try_to_book()
-        if tx_sudo.is_post_processed:
-            return super().poll_status(**kwargs)
-        if not tx_sudo.try_lock_for_update(allow_referencing=True):
+        # There is nothing to book in a draft, which the provider may change now.
+        if tx_sudo.state != "draft" and not tx_sudo._try_to_lock_quietly():
             # The word that Odoo's page waits for, not one for people.
             raise UserError("retry")  # pylint: disable=translation-required
-        # It could not be booked, which a person was told. The money has moved.
+        # Where it could not be booked, a person was told. The money has moved.
         return {
             "provider_code": tx_sudo.provider_code,
             "state": tx_sudo.state,

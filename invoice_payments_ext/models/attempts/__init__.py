@@ -17,6 +17,7 @@ from . import payment_transaction_finish
 from . import payment_transaction_leaving
 from . import payment_transaction_mode
 from . import payment_transaction_pending
+from . import payment_transaction_post_processing
 from . import payment_transaction_processing
 from . import payment_transaction_resolver
 from . import payment_transaction_share

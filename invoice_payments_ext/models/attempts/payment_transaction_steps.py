@@ -6,6 +6,7 @@ import psycopg2.errors
 
 from odoo import fields, models
 from odoo.exceptions import LockError, UserError
+from odoo.tools import SQL
 
 from ...tools import TryAgainError
 from .gateway_answer import GatewayAnswer
@@ -133,7 +134,29 @@ class PaymentTransaction(models.Model):
         a row that was changed since this database transaction began. The gateway's
         notifications of a part may name the payment, which is locked as well.
         """
-        (self | self._get_root()).lock_for_update(allow_referencing=True)
+        attempts = self | self._get_root()
+        if attempts._try_to_lock_quietly() != attempts:
+            raise LockError(self.env._("Somebody else holds a lock on these records."))
+
+    def _try_to_lock_quietly(self):
+        """Lock the rows of these attempts that nobody holds, until the step ends.
+
+        That somebody was faster is no mistake: the step is done again, and nothing of
+        it is said in the log.
+
+        :return: The attempts that are locked.
+        :rtype: payment.transaction
+        """
+        self.env.cr.execute(
+            SQL(
+                """SELECT id FROM payment_transaction WHERE id IN %s
+                      FOR NO KEY UPDATE SKIP LOCKED""",
+                tuple(self.ids),
+            ),
+            log_exceptions=False,
+        )
+        locked = {locked_id for (locked_id,) in self.env.cr.fetchall()}
+        return self.filtered(lambda attempt: attempt.id in locked)
 
     def _mark_sent(self):
         """Store that the request is about to leave.
