@@ -133,13 +133,8 @@ class PaymentPortal(payment.PaymentPortal):
         }
         if tx_sudo := keys._find_result(idempotency_key, company, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
-            if tx_sudo.operation == "online_token":
-                # It goes on from where the first request ended, and is sent once.
-                tx_sudo._run_attempt()
-            return tx_sudo._get_member_processing_values()
-        tx_sudo = self._create_member_transaction(
-            invoices_sudo,
-            {
+        else:
+            wishes = {
                 "use_credit": use_credit,
                 "credit_shown": credit_shown,
                 "link_amount": self._get_link_amount(
@@ -147,15 +142,20 @@ class PaymentPortal(payment.PaymentPortal):
                 ),
                 "tab": tab,
                 "owed_line_ids": owed_line_ids,
-            },
-            currency_id=currency_id,
-            partner_id=partner_id,
-            reference_prefix=payment_reference,
-            **kwargs,
-        )
-        keys._remember(idempotency_key, company, door, arguments, tx_sudo)
+            }
+            tx_sudo = self._create_member_transaction(
+                invoices_sudo,
+                wishes,
+                currency_id=currency_id,
+                partner_id=partner_id,
+                reference_prefix=payment_reference,
+                **kwargs,
+            )
+            keys._remember(idempotency_key, company, door, arguments, tx_sudo)
+            if tx_sudo.operation == "online_token":
+                tx_sudo._log_sent_message()
         if tx_sudo.operation == "online_token":
-            tx_sudo._log_sent_message()
+            # A known one goes on from where the first request ended: it is sent once.
             tx_sudo._run_attempt()
         return tx_sudo._get_member_processing_values()
 
