@@ -98,3 +98,78 @@ def test_credit_first_and_nothing_left(member, world):
     page.goto("/my/owe")
     expect(page.get_by_text("Nothing is open.")).to_be_visible()
     assert not member.find_barriers("#wrap")
+
+
+@pytest.fixture
+def limited(world):
+    """Let the method take no more than 60 at once, and members promise."""
+    provider_id, company_id = world.facts["provider_id"], world.facts["company_id"]
+
+    def write(maximum, promises):
+        world.admin.call(
+            "payment.provider", "write", [provider_id], vals={"maximum_amount": maximum}
+        )
+        world.admin.call(
+            "res.company", "write", [company_id], vals={"promise_by_members": promises}
+        )
+
+    write(60, True)
+    yield
+    write(0, False)
+
+
+def test_by_keyboard_less_than_all_and_a_promise(member, world, limited):
+    """The page says why no method is there. One is paid, and the other is promised."""
+    invoices = make_owed(world, member.partner_id)
+    token_id = world.make_token(member.partner_id)
+    world.query(
+        "UPDATE payment_token SET expires_on = %s WHERE id = %s RETURNING id",
+        date.today() + timedelta(days=5),
+        token_id,
+    )
+    page = member.page
+    page.goto("/my/owe")
+    notice = page.locator(".o_owe_expiring")
+    expect(notice).to_contain_text("4242 expires on")
+    expect(notice.get_by_role("link", name="Replace")).to_have_attribute(
+        "href", "/my/payment_method"
+    )
+    why = page.locator(".o_member_no_method")
+    expect(why).to_have_text(
+        "No payment method takes $ 100.00 at once: $ 60.00 is the most. Choose fewer "
+        "invoices, and pay the others after them."
+    )
+    expect(member.pay_button).to_be_disabled()
+    member.keep_screens("owe-no-method", page.locator("#wrap"))
+    for size in (NARROW, WIDE):
+        page.set_viewport_size(size)
+        assert not member.find_barriers("#wrap")
+    lines = page.get_by_role("checkbox", name="INV/")
+    member.tab_to(lines.nth(1))
+    page.keyboard.press("Space")
+    expect(why).to_be_hidden()
+    member.tab_to(page.locator("[name='o_payment_radio']").first)
+    page.keyboard.press("Space")
+    expect(member.pay_button).to_have_text("Pay $ 50.00")
+    member.tab_to(member.pay_button)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/my/owe/paid")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Paid. Thank you!")
+    member.tab_to(page.get_by_role("link", name="See what is still open"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".o_owe_total")).to_contain_text("70.00")
+    day = date.today() + timedelta(days=3)
+    member.tab_to(page.get_by_label("Say by which day you pay"))
+    page.keyboard.type(day.strftime("%m%d%Y"))
+    member.tab_to(page.get_by_role("button", name="Promise", exact=True))
+    page.keyboard.press("Enter")
+    promised = page.locator(".o_owe_promise")
+    expect(promised).to_contain_text("You promised to pay $ 50.00 by")
+    expect(page.locator(".o_owe_promised")).to_have_count(1)
+    member.keep_screens("owe-promised", page.locator("#wrap"))
+    assert not member.find_barriers("#wrap")
+    assert [world.get_invoice(each)["amount_residual"] for each in invoices] == [
+        0,
+        50,
+        20,
+    ]

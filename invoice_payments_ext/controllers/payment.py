@@ -62,17 +62,24 @@ class PaymentPortal(payment.PaymentPortal):
         )
 
     @staticmethod
-    def _get_overdue_groups():
-        """Return the overdue invoices of the member; see `_group_overdue`."""
+    def _get_member_owed():
+        """Return what the visitor owes; see `account.move._get_owed`."""
         moves = request.env["account.move"]
-        return moves.search(
-            [
-                ("state", "=", "posted"),
-                ("move_type", "=", "out_invoice"),
-                ("payment_state", "in", ("not_paid", "partial")),
-                *moves._get_overdue_domain(request.env.user.partner_id),
-            ]
-        )._group_overdue()
+        return moves._get_owed(request.env.user.partner_id)
+
+    def _get_overdue_groups(self):
+        """Return the overdue invoices of the member that can be paid online.
+
+        :return: The invoices by their company and currency, the first invoice's first.
+        :rtype: dict[tuple[res.company, res.currency], account.move]
+        """
+        groups = {
+            key: owed["overdue_invoices"].filtered(
+                lambda invoice: invoice.sudo()._has_to_be_paid()
+            )
+            for key, owed in self._get_member_owed().items()
+        }
+        return {key: invoices for key, invoices in groups.items() if invoices}
 
     @staticmethod
     def _choose_overdue_group(groups, company_id, currency_id):

@@ -48,20 +48,17 @@ class PortalAccount(portal.PortalAccount):
         }
 
     def _get_overdue_invoices_domain(self, partner_id=None):
-        """Count instalments, and the invoices of the member's whole company."""
-        partner = (
-            request.env["res.partner"]
-            .sudo()
-            .browse(partner_id or request.env.user.partner_id.id)
+        """Find what the page of all that is owed calls overdue.
+
+        Instalments count, and the invoices of the member's whole company.
+        """
+        moves = request.env["account.move"]
+        partner_sudo = request.env["res.partner"].sudo()
+        owed = moves._get_owed(
+            partner_sudo.browse(partner_id or request.env.user.partner_id.id)
         )
-        return [
-            *(
-                term
-                for term in super()._get_overdue_invoices_domain(partner_id)
-                if term[0] not in ("invoice_date_due", "partner_id")
-            ),
-            *request.env["account.move"]._get_overdue_domain(partner),
-        ]
+        overdue = moves.union(*(each["overdue_invoices"] for each in owed.values()))
+        return [("id", "in", overdue.ids)]
 
     def _get_other_overdue_invoices(self, invoice):
         """Return all that is overdue, where that is more than this invoice."""
@@ -71,56 +68,6 @@ class PortalAccount(portal.PortalAccount):
         groups = self._get_overdue_groups()
         overdue = groups.get((invoice.company_id, invoice.currency_id), moves)
         return overdue if overdue - invoice else moves
-
-    def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
-        """Ask for the overdue amount of one company and currency; name the others.
-
-        Stock asks for the totals, and fails where there are several.
-        """
-        groups = self._get_overdue_groups()
-        chosen = self._choose_overdue_group(
-            groups,
-            self._cast_as_int(kwargs.pop("company_id", None)),
-            self._cast_as_int(kwargs.pop("currency_id", None)),
-        )
-        if not chosen:
-            return {"page_name": "overdue_invoices"}
-        company, currency = chosen
-        invoices = groups[chosen]
-        values = super()._overdue_invoices_get_page_view_values(invoices[:1], **kwargs)
-        amount = invoices.sudo()._get_overdue_amount()
-        if len(invoices) > 1:
-            reference = company.sudo().get_next_batch_payment_communication()
-            values["payment"]["reference"] = reference
-        values["payment"]["amount"] = amount
-        return {
-            **values,
-            **self._get_common_page_view_values(
-                invoices_data={
-                    "partner": invoices[:1].partner_id,
-                    "company": company,
-                    "total_amount": amount,
-                    "currency": currency,
-                    "amount_residual": amount,
-                    "payment_reference": values["payment"]["reference"],
-                    "landing_route": "/my/invoices/",
-                    "transaction_route": "/invoice/transaction/overdue"
-                    f"/{company.id}/{currency.id}",
-                },
-                **kwargs,
-            ),
-            "amount": amount,
-            "overdue_invoices": invoices,
-            "other_overdue": [
-                {
-                    "amount": others.sudo()._get_overdue_amount(),
-                    "company": key[0],
-                    "currency": key[1],
-                }
-                for key, others in groups.items()
-                if key != chosen
-            ],
-        }
 
     def _get_common_page_view_values(
         self, invoices_data, access_token=None, smallest_amount=None, **kwargs

@@ -102,7 +102,7 @@ class PortalOwe(PortalAccount):
     @route()
     def portal_my_overdue_invoices(self, company_id=None, currency_id=None, **kwargs):
         """Lead members to the page of all that they owe: the overdue is ticked."""
-        if request.env.user._is_public() or not self._get_member_owed():
+        if request.env.user._is_public():
             return super().portal_my_overdue_invoices(
                 company_id=company_id, currency_id=currency_id, **kwargs
             )
@@ -137,12 +137,6 @@ class PortalOwe(PortalAccount):
             },
         )
 
-    @staticmethod
-    def _get_member_owed():
-        """Return what the visitor owes; see `account.move._get_owed`."""
-        moves = request.env["account.move"]
-        return moves._get_owed(request.env.user.partner_id)
-
     def _prepare_owe_values(self, company_id, currency_id):
         """Return the values of the page of one company and currency.
 
@@ -164,9 +158,11 @@ class PortalOwe(PortalAccount):
             next(iter(groups), None),
         )
         if not chosen:
-            return {**values, "owed": None, "rows": []}
+            return {**values, "owed": None, "rows": [], "expiring_methods": []}
         company, currency = chosen
         owed = groups[chosen]
+        # In superuser mode, as the visitor: members read no journal items.
+        invoices_sudo = owed["invoices"].sudo()
         rows = request.env["account.move"]._prepare_owe_rows(owed)
         payable = [row for row in rows if not row["reason"]]
         amount = sum(row["amount"] for row in payable)
@@ -176,6 +172,7 @@ class PortalOwe(PortalAccount):
             "owed_company": company,
             "currency": currency,
             "rows": rows,
+            "expiring_methods": invoices_sudo._get_expiring_methods(company.sudo()),
             "payable_amount": currency.round(amount),
             "chosen_amount": currency.round(chosen_amount),
             "others": [

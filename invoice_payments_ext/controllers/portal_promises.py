@@ -1,13 +1,15 @@
+from werkzeug.urls import url_encode
+
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import request, route
 
-from odoo.addons.account_payment.controllers.portal import PortalAccount
+from .portal_owe import PortalOwe
 
 REFUSED = "invoice_payments_ext.promise_refused"
 
 
-class PortalPromises(PortalAccount):
-    """The promises to pay of members, on the page of an invoice."""
+class PortalPromises(PortalOwe):
+    """The promises to pay of members, on the pages of an invoice and of all owed."""
 
     @route(
         "/my/invoices/<int:invoice_id>/promise",
@@ -35,6 +37,36 @@ class PortalPromises(PortalAccount):
         except (UserError, AccessError) as error:
             request.session[REFUSED] = error.args[0]
         return request.redirect(invoice.get_portal_url(anchor="promise_to_pay"))
+
+    @route("/my/owe/promise", type="http", methods=["POST"], auth="user", website=True)
+    def portal_promise_owed(
+        self, date=None, company_id=None, currency_id=None, **kwargs
+    ):
+        """Promise to pay the instalments that a member ticked among all that is owed.
+
+        :param str date: The day by which they are paid.
+        """
+        chosen = request.httprequest.form.getlist("o_owed_line")
+        try:
+            with request.env.cr.savepoint():
+                line_ids = self._read_owed_line_ids(
+                    [self._cast_as_int(each) for each in chosen]
+                )
+                self._find_owed_invoices(line_ids)._promise_owed(line_ids, date)
+        except (UserError, AccessError) as error:
+            request.session[REFUSED] = error.args[0]
+        query = url_encode({"company_id": company_id, "currency_id": currency_id})
+        return request.redirect(f"/my/owe?{query}#promise_to_pay")
+
+    def _prepare_owe_values(self, company_id, currency_id):
+        values = super()._prepare_owe_values(company_id, currency_id)
+        owed = values["owed"]
+        # In superuser mode, as the visitor: these are the visitor's own invoices.
+        return {
+            **values,
+            "owe_promise": owed and owed["invoices"].sudo()._get_owe_promise_values(),
+            "promise_refused": request.session.pop(REFUSED, ""),
+        }
 
     def _change_promise(self, invoice, action, values):
         """Do as the form says; the doors check it."""

@@ -358,6 +358,15 @@ class PaymentTransaction(models.Model):
             or self.source_transaction_id._get_attempt_invoices()
         )
 
+    def _get_mail_shares(self):
+        """Return the parts of this attempt, where it pays several invoices.
+
+        :rtype: payment.transaction.share
+        """
+        self.ensure_one()
+        paying = self.share_ids.filtered("amount")
+        return paying if self._is_shared() else paying.browse()
+
     def _get_mail_recipients(self):
         """Return who is told: the contact of the invoice, and who paid in the portal.
 

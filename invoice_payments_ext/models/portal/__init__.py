@@ -1,5 +1,6 @@
 from . import account_move
 from . import account_move_collection
+from . import account_move_expiring
 from . import account_move_member_amounts
 from . import account_move_member_payment
 from . import account_move_owe_page

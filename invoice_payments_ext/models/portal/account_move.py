@@ -246,7 +246,8 @@ class AccountMove(models.Model):
         """Tell if this is the document itself, and no proforma any more.
 
         Odoo calls it a proforma until it was sent. Once a part of it was paid, and the
-        invoice was mailed with the receipt, it is the same everywhere.
+        invoice was mailed with the receipt, it is the same everywhere. A credit note is
+        never a proforma: it is mailed with the receipt of its refund.
 
         :rtype: bool
         """
@@ -254,7 +255,7 @@ class AccountMove(models.Model):
         return (
             self.state == "posted"
             and self.is_sale_document()
-            and self.payment_state != "not_paid"
+            and (self.move_type == "out_refund" or self.payment_state != "not_paid")
         )
 
     def _get_invoice_proforma_pdf_report_filename(self):

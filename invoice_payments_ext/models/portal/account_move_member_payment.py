@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ...tools import is_number
@@ -279,48 +279,6 @@ class AccountMove(models.Model):
         }
 
     # === GETTERS === #
-
-    @api.model
-    def _get_overdue_domain(self, partner):
-        """Return the domain of the invoices of a customer of which a part is overdue.
-
-        Those of the whole company are meant, and instalments count each for itself.
-
-        :param res.partner partner: A contact of the customer.
-        :rtype: list
-        """
-        today = fields.Date.context_today(self)
-        return [
-            ("commercial_partner_id", "=", partner.commercial_partner_id.id),
-            (
-                "line_ids",
-                "any",
-                [
-                    ("display_type", "=", "payment_term"),
-                    ("reconciled", "=", False),
-                    ("date_maturity", "<", today),
-                ],
-            ),
-        ]
-
-    def _group_overdue(self):
-        """Group those of these that can be paid as they are paid: at once.
-
-        :return: The invoices by their company and currency, the first invoice's first.
-        :rtype: dict[tuple[res.company, res.currency], account.move]
-        """
-        payable_sudo = self.sudo().filtered(
-            lambda invoice: (
-                invoice._has_to_be_paid()
-                and invoice.currency_id.compare_amounts(
-                    invoice._get_overdue_amount(), 0
-                )
-                > 0
-            )
-        )
-        return payable_sudo.sudo(self.env.su).grouped(
-            lambda invoice: (invoice.company_id, invoice.currency_id)
-        )
 
     def _get_payment_started_elsewhere(self, partner, tab):
         """Return the last page of a provider, if it was opened in another tab just now.

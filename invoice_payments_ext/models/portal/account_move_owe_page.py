@@ -15,9 +15,9 @@ class AccountMove(models.Model):
         :param dict owed: What is owed to one company in one currency; see
                           :meth:`_get_owed`.
         :return: For each its `line_id`, `invoice`, `label`, `due`, `amount`,
-                 `is_overdue`, `is_chosen` (all that is due is, at first), and `reason`
-                 why it cannot be chosen, with a `pay_alone` where the invoice is paid
-                 on its own page.
+                 `is_overdue`, `is_chosen` (all that is due is, at first), the day
+                 for which it is `promised`, and `reason` why it cannot be chosen, with
+                 a `pay_alone` where the invoice is paid on its own page.
         :rtype: list[dict]
         """
         account = self.browse()._get_receivable_account()
@@ -26,6 +26,7 @@ class AccountMove(models.Model):
         for invoice in owed["invoices"]:
             account = account or invoice.sudo()._get_receivable_account()
             reasons[invoice.id] = invoice._get_owe_reason(account)
+        promises = owed["invoices"]._get_open_promises()
         for owed_line in owed["lines"]:
             invoice = owed_line.line.move_id.with_env(self.env)
             reason, pay_alone = reasons[invoice.id]
@@ -46,6 +47,7 @@ class AccountMove(models.Model):
                     "due": owed_line.line.date_maturity,
                     "amount": owed_line.amount or owed_line.residual,
                     "is_overdue": owed_line.is_overdue,
+                    "promised": promises[invoice].date if invoice in promises else None,
                     "is_chosen": owed_line.is_due and not reason,
                     "reason": reason,
                     "pay_alone": pay_alone,

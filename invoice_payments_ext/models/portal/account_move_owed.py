@@ -38,7 +38,8 @@ class AccountMove(models.Model):
         :return: By company and currency, the first due first: the `invoices`, their
                  `lines` (see :meth:`_get_owed_lines`), and the sums `total` (all that
                  remains), `in_flight`, `due` and `overdue`, the last two as far as
-                 nothing is in flight for them.
+                 nothing is in flight for them. `overdue_invoices` are those of which
+                 such a part is overdue.
         :rtype: dict[tuple[res.company, res.currency], dict]
         """
         if not self.has_access("read"):
@@ -58,8 +59,16 @@ class AccountMove(models.Model):
                 "due": sum(line.amount for line in lines if line.is_due),
                 "overdue": sum(line.amount for line in lines if line.is_overdue),
             }
+            overdue_ids = {
+                line.line.move_id.id
+                for line in lines
+                if line.is_overdue and currency.compare_amounts(line.amount, 0) > 0
+            }
             owed[company, currency] = {
                 "invoices": invoices,
+                "overdue_invoices": invoices.filtered(
+                    lambda move, ids=overdue_ids: move.id in ids
+                ),
                 "lines": lines,
                 **{name: currency.round(each) for name, each in amounts.items()},
             }

@@ -47,3 +47,48 @@ class AccountMove(models.Model):
             "tokens": tokens.filtered(lambda token: not reasons[token.id]),
             "consent": self._get_promise_consent(),
         }
+
+    def _get_owe_promise_values(self):
+        """Return the values of the promises on the page of all that a member owes.
+
+        Called in superuser mode, as the visitor, for the open invoices of one company
+        and currency.
+
+        :return: The open `promises`, and whether one can be made (`can_promise`) from
+                 `today` to the `latest` day. Empty if there is nothing to show.
+        :rtype: dict
+        """
+        company = self.company_id
+        promises = self.payment_promise_id.filtered(lambda each: each.state == "open")
+        free = self.filtered(lambda move: not move._get_no_promise_reason())
+        free -= free._get_promises("broken").invoice_ids
+        can_promise = bool(
+            free and company.promise_by_members and not self.env.user._is_internal()
+        )
+        if not (promises or can_promise):
+            return {}
+        return {
+            "promises": promises,
+            "can_promise": can_promise,
+            "today": company._get_own_today(),
+            "latest": free._get_latest_promised_day() if can_promise else False,
+        }
+
+    def _promise_owed(self, line_ids, date):
+        """Promise to pay some instalments of these invoices, as the member asked.
+
+        :param set[int] line_ids: The journal items of the instalments.
+        :param str date: The day by which they are paid.
+        :return: The promise.
+        :rtype: account.payment.promise
+        :raise UserError: If they cannot be promised, in words for the member.
+        """
+        amount = sum(
+            owed_line.amount
+            for invoice in self
+            for owed_line in invoice._get_owed_lines()
+            if owed_line.line.id in line_ids
+        )
+        return self.promise_to_pay(
+            amount=self.currency_id[:1].round(amount), date=date, channel="portal"
+        )

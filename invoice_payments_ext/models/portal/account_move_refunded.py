@@ -99,3 +99,22 @@ class AccountMove(models.Model):
         if self.currency_id.compare_amounts(refunded, paid) < 0:
             return self.env._("Partially refunded")
         return self.env._("Refunded")
+
+    def _get_portal_settled_label(self):
+        """Return the word for an invoice that is settled, but was not simply paid.
+
+        Called in superuser mode for the rows of a list, which read the states at once.
+
+        :return: An empty text if it is paid, or if anything remains.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.move_type != "out_invoice" or not self.currency_id.is_zero(
+            self.amount_residual
+        ):
+            return ""
+        if self.refund_status == "refunded":
+            return self.env._("Refunded")
+        if self.refund_status == "partially_refunded":
+            return self.env._("Partially refunded")
+        return self.env._("Credited") if self.payment_state == "reversed" else ""

@@ -25,5 +25,4 @@ class ResPartner(models.Model):
             "invoice": self.env._("Invoices"),
             "my_payments": self.env._("Payments & Refunds"),
             "credit": self.env._("My credit"),
-            "overdue_invoices": self.env._("Pay what is overdue"),
         }.get(page_name, "")

@@ -1,10 +1,12 @@
 """What a member owes, and one attempt for several invoices."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
+from lxml.html import fromstring
 from psycopg2.errors import UniqueViolation
 
-from odoo import fields
+from odoo import fields, http
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -87,6 +89,152 @@ class TestOwe(PortalPaymentCommon):
             )
         moves = self.env["account.move"].with_user(self.stranger)
         self.assertFalse(moves._get_owed(self.stranger.partner_id))
+
+    def count_overdue(self):
+        """Return the overdue invoices by each page that counts or lists them."""
+        self._keep()
+        counters = self.make_jsonrpc_request(
+            "/my/counters", {"counters": ["overdue_invoice_count"]}
+        )
+        page = self.url_open("/my/invoices?filterby=overdue_invoices").text
+        listed = [each.name for each in self.all_invoices if each.name in page]
+        return counters["overdue_invoice_count"], listed, "Pay overdue" in page
+
+    def test_all_pages_count_the_same(self):
+        """Instalments count, and what is being processed is not overdue any more."""
+        first, second, _last = self.all_invoices.mapped("name")
+        self.assertEqual(self.count_overdue(), (2, [first, second], True))
+        self.gateway.answers = ["pending"]
+        self.pay_lines(1000, self.lines(self.invoice))
+        self.assertEqual(self.owed()["overdue"], 40)
+        self.assertEqual(self.count_overdue(), (1, [second], True))
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assertEqual(self.count_overdue(), (0, [], False))
+
+    def open_owe(self, **data):
+        """Return the page, or the page after its form of promises was sent."""
+        self._keep()
+        if data:
+            data["csrf_token"] = http.Request.csrf_token(self)
+        path = "/my/owe/promise" if data else "/my/owe"
+        return fromstring(self.url_open(path, data=data or None).text)
+
+    @staticmethod
+    def read(page, name):
+        return [" ".join(each.text_content().split()) for each in page.find_class(name)]
+
+    def test_promise_for_the_ticked_ones(self):
+        self.assertFalse(self.open_owe().find_class("o_owe_promise"))
+        self.company.promise_by_members = True
+        lines = self.lines(self.invoice) + self.lines(self.parts, True)
+        ticks = self.open_owe().xpath("//input[@form='o_owe_promise']/@value")
+        self.assertLessEqual({str(each) for each in lines}, set(ticks))
+        today = self.company._get_own_today()
+        day = str(fields.Date.add(today, days=3))
+        page = self.open_owe(o_owed_line=lines, date="2020-01-01")
+        self.assertIn("not in the past", self.read(page, "o_owe_promise")[0])
+        page = self.open_owe(date=day)
+        self.assertIn("at least one", self.read(page, "o_owe_promise")[0])
+        page = self.open_owe(o_owed_line=lines, date=day)
+        promise = self.invoice.sudo().payment_promise_id
+        self.assertEqual(promise.invoice_ids, self.invoice | self.parts)
+        self.assertEqual((promise.amount, promise.channel), (1040, "portal"))
+        self.assertEqual(promise.user_id, self.member)
+        self.assertEqual(len(self.read(page, "o_owe_promised")), 3)
+        self.assertIn("promised to pay $", self.read(page, "o_owe_promise_words")[0])
+        page = self.open_owe(o_owed_line=lines, date=day)
+        self.assertIn("is promised already", self.read(page, "o_owe_promise")[0])
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.open_owe(o_owed_line=self.lines(self.own), date=day)
+        self.assertFalse(self.own.sudo().payment_promise_id)
+
+    def test_method_that_expires_before_it_is_charged(self):
+        """It is named with both days, and with the way to another one."""
+        token = self.token.sudo()
+        token.write({"partner_id": self.partner.id, "payment_details": "4242"})
+        today = self.company._get_own_today()
+        token.expires_on = fields.Date.add(today, days=10)
+        self.partner.set_auto_pay(False, company_id=self.company.id, note="Phone")
+        self.assertFalse(self.read(self.open_owe(), "o_owe_expiring"))
+        self.company.promise_by_members = True
+        self.invoice.sudo().payment_promise_id = self.make_promise(
+            date=fields.Date.add(today, days=20), token_id=token.id
+        )
+        [words] = self.read(self.open_owe(), "o_owe_expiring")
+        self.assertRegex(words, r"4242 expires on .* is to be charged on .*Replace")
+        token.expires_on = fields.Date.add(today, days=25)
+        self.assertFalse(self.read(self.open_owe(), "o_owe_expiring"))
+        self.partner.set_auto_pay(True, company_id=self.company.id, note="Phone")
+        token.expires_on = fields.Date.add(today, days=-2)
+        [words] = self.read(self.open_owe(), "o_owe_expiring")
+        self.assertIn("4242 expired on", words)
+        self.authenticate("ip_stranger", "ip_stranger")
+        self.assertFalse(self.read(self.open_owe(), "o_owe_expiring"))
+
+    def make_promise(self, **values):
+        return (
+            self.env["account.payment.promise"]
+            .sudo()
+            .create(
+                {
+                    "partner_id": self.partner.id,
+                    "company_id": self.company.id,
+                    "currency_id": self.invoice.currency_id.id,
+                    "invoice_ids": [fields.Command.set(self.invoice.ids)],
+                    "amount": 10,
+                    "promised_on": self.company._get_own_today(),
+                    "channel": "phone",
+                    "user_id": self.supervisor.id,
+                    **values,
+                }
+            )
+        )
+
+    def test_mails_name_each_share(self):
+        """So does the page after it; a decline and a refund are told as they are."""
+        self.gateway.answers = ["pending"]
+        tx = self.pay_lines(50, self.lines(self.parts, True) + self.lines(self.own))
+        self.assert_shares_in_mail("pending", tx)
+        page = self.url_open("/my/owe/paid").text
+        self.assertIn("being processed", page)
+        for invoice, share in ((self.parts, "40.00"), (self.own, "10.00")):
+            self.assertIn(invoice.name, page)
+            self.assertIn(share, page)
+            own_page = self.url_open(invoice.sudo().get_portal_url()).text
+            [words] = self.read(fromstring(own_page), "o_payments_processing")
+            self.assertIn(f"processed $ {share}", words.replace("\xa0", " "))
+        self.gateway.notify(tx, "error")
+        links = self.assert_shares_in_mail("declined", tx)
+        self.assertIn("did not succeed", self.url_open("/my/owe/paid").text)
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        links += self.assert_shares_in_mail("receipt", tx.payment_id)
+        self.assertIn("Paid. Thank you!", self.url_open("/my/owe/paid").text)
+        tx.payment_id.with_user(self.supervisor).refund(
+            10, to="outside", invoice_id=self.own.id, reason="Returned"
+        )
+        self._keep()
+        own_page = self.url_open(self.own.sudo().get_portal_url()).text
+        self.assertIn("Refund", self.read(fromstring(own_page), "o_portal_payments")[0])
+        # Whoever has no account follows the links, too.
+        self.authenticate(None, None)
+        self.assertEqual(len(links), 3)
+        for link in links:
+            address = urlsplit(link)
+            page = self.url_open(f"{address.path}?{address.query}")
+            self.assertRegex(page.text, f"{self.parts.name}|{self.own.name}")
+            self.assertNotIn("/web/login", page.url)
+
+    def assert_shares_in_mail(self, kind, record):
+        """Assert that a mail names each share; return its links."""
+        template = self.company[f"payment_{kind}_mail_template_id"]
+        record = record.sudo()
+        body = template._render_field("body_html", record.ids)[record.id]
+        words = " ".join(fromstring(str(body)).text_content().split())
+        words = words.replace("\xa0", " ")
+        for invoice, share in ((self.parts, "40.00"), (self.own, "10.00")):
+            self.assertRegex(words, rf"Invoice {invoice.name}\b[^:]*: \$ {share}", kind)
+        return fromstring(str(body)).xpath("//a/@href")
 
     def test_each_invoice_gets_its_share(self):
         """The instalment that was not chosen stays open, though it is due earlier."""

@@ -160,6 +160,42 @@ class TestPortalForm(PortalPaymentCommon):
             self.assertIn("verdue", text, path)
         self.assertIn("$ 1,500.00", text)
 
+    def test_list_says_what_became_of_an_invoice(self):
+        """Odoo calls each of them paid, because nothing remains."""
+        paid, refunded, partly, credited, open_again = (
+            self.make_invoice(amount) for amount in (11, 12, 13, 14, 15)
+        )
+        for invoice in (paid, refunded, partly, open_again):
+            self.charge(invoice.amount_total, invoice=invoice)
+        for invoice, amount, is_credited in (
+            (refunded, 12, True),
+            (partly, 3, True),
+            (open_again, 15, False),
+        ):
+            payment = invoice.sudo().matched_payment_ids.with_user(self.supervisor)
+            payment.refund(
+                amount, to="outside", reduce_bill=is_credited, reason="Returned"
+            )
+        credited.with_user(self.supervisor).issue_credit_note(14, reason="Returned")
+        page = self.open_page("/my/invoices")
+        states = {}
+        for row in page.xpath("//tr[td[@name='invoice_status']]"):
+            [status] = row.xpath("td[@name='invoice_status']")
+            states[self.get_text(row.xpath("td")[0])] = self.get_text(status)
+        self.assertEqual(
+            [
+                states[invoice.name]
+                for invoice in (paid, refunded, partly, credited, open_again)
+            ],
+            [
+                "Paid",
+                "Refunded",
+                "Partially refunded",
+                "Credited",
+                "Waiting for Payment",
+            ],
+        )
+
     def test_pages_have_a_name_and_a_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.make_overdue()

@@ -166,9 +166,11 @@ patch(PaymentForm.prototype, {
         if (this._getMemberCredit() >= amount) {
             this._showOtherMethods();
         }
-        for (const radio of this.el.querySelectorAll("[name='o_payment_radio']")) {
+        const radios = [...this.el.querySelectorAll("[name='o_payment_radio']")];
+        for (const radio of radios) {
             this._offerMemberOption(radio, rest, useCredit);
         }
+        this._sayNoMethod(rest, radios);
         const chosen = this.el.querySelector("[name='o_payment_radio']:checked");
         this._labelPayButton(amount, chosen);
         if (!isNaN(amount)) {
@@ -230,6 +232,45 @@ patch(PaymentForm.prototype, {
             radio.checked = false;
             this._collapseInlineForms();
         }
+    },
+
+    /** Say why there is no method to choose, and the next step, where none fits. */
+    _sayNoMethod(rest, radios) {
+        const messageEl = this.memberPaymentEl.querySelector(".o_member_no_method");
+        const maximum = Math.max(
+            ...radios
+                .filter((radio) => this._getProviderCode(radio) !== "credit_balance")
+                .map(({dataset}) => parseFloat(dataset.maximumAmount))
+        );
+        const isNone = radios.length > 0 && !radios.some(this._isOffered);
+        messageEl.classList.toggle("d-none", !isNone);
+        const values = {
+            amount: this._formatMemberAmount(rest),
+            maximum: this._formatMemberAmount(maximum),
+        };
+        let message = "";
+        if (isNone && !isFinite(maximum)) {
+            message = _t("No payment method takes %(amount)s.", values);
+        } else if (isNone && this._getOwedLines().length > 1) {
+            message = _t(
+                "No payment method takes %(amount)s at once: %(maximum)s is the most. " +
+                    "Choose fewer invoices, and pay the others after them.",
+                values
+            );
+        } else if (isNone) {
+            message = _t(
+                "No payment method takes %(amount)s at once: %(maximum)s is the most. " +
+                    "Pay a smaller amount of this invoice, or contact us.",
+                values
+            );
+        }
+        if (messageEl.textContent !== String(message)) {
+            messageEl.textContent = message;
+        }
+    },
+
+    _isOffered(radio) {
+        return !radio.closest("[name='o_payment_option']").classList.contains("d-none");
     },
 
     _formatMemberAmount(amount) {
@@ -328,11 +369,10 @@ patch(PaymentForm.prototype, {
     async _leaveDeclinedMethod() {
         const radios = [...this.el.querySelectorAll("[name='o_payment_radio']")];
         const declined = radios.find((radio) => radio.checked);
-        const isOffered = (radio) =>
-            radio !== declined &&
-            !radio.closest("[name='o_payment_option']").classList.contains("d-none");
         this._showOtherMethods();
-        const next = radios.find(isOffered);
+        const next = radios.find(
+            (radio) => radio !== declined && this._isOffered(radio)
+        );
         declined.checked = false;
         if (next) {
             next.checked = true;
