@@ -102,12 +102,20 @@ def test_credit_first_and_nothing_left(member, world):
 
 @pytest.fixture
 def limited(world):
-    """Let the method take no more than 60 at once, and members promise."""
-    provider_id, company_id = world.facts["provider_id"], world.facts["company_id"]
+    """Let no method take more than 60 at once, and members promise."""
+    company_id = world.facts["company_id"]
+    providers = world.query(
+        "SELECT id FROM payment_provider WHERE company_id = %s "
+        "AND state != 'disabled' AND code != 'credit_balance'",
+        company_id,
+    )
 
     def write(maximum, promises):
         world.admin.call(
-            "payment.provider", "write", [provider_id], vals={"maximum_amount": maximum}
+            "payment.provider",
+            "write",
+            [provider["id"] for provider in providers],
+            vals={"maximum_amount": maximum},
         )
         world.admin.call(
             "res.company", "write", [company_id], vals={"promise_by_members": promises}
@@ -126,6 +134,9 @@ def test_by_keyboard_less_than_all_and_a_promise(member, world, limited):
         "UPDATE payment_token SET expires_on = %s WHERE id = %s RETURNING id",
         date.today() + timedelta(days=5),
         token_id,
+    )
+    world.admin.call(
+        "res.partner", "set_auto_pay", [member.partner_id], on=True, note="On the phone"
     )
     page = member.page
     page.goto("/my/owe")

@@ -16,7 +16,7 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _cron_post_process(self):
+    def _cron_post_process(self):  # pylint: disable=missing-return
         """Book one attempt after the other, each locked before it is read.
 
         Stock reads all of them first. Where the customer's page books one meanwhile,

@@ -120,7 +120,7 @@ class TestOwe(PortalPaymentCommon):
         return fromstring(self.url_open(path, data=data or None).text)
 
     @staticmethod
-    def read(page, name):
+    def read_parts(page, name):
         return [" ".join(each.text_content().split()) for each in page.find_class(name)]
 
     def test_promise_for_the_ticked_ones(self):
@@ -132,18 +132,20 @@ class TestOwe(PortalPaymentCommon):
         today = self.company._get_own_today()
         day = str(fields.Date.add(today, days=3))
         page = self.open_owe(o_owed_line=lines, date="2020-01-01")
-        self.assertIn("not in the past", self.read(page, "o_owe_promise")[0])
+        self.assertIn("not in the past", self.read_parts(page, "o_owe_promise")[0])
         page = self.open_owe(date=day)
-        self.assertIn("at least one", self.read(page, "o_owe_promise")[0])
+        self.assertIn("at least one", self.read_parts(page, "o_owe_promise")[0])
         page = self.open_owe(o_owed_line=lines, date=day)
         promise = self.invoice.sudo().payment_promise_id
         self.assertEqual(promise.invoice_ids, self.invoice | self.parts)
         self.assertEqual((promise.amount, promise.channel), (1040, "portal"))
         self.assertEqual(promise.user_id, self.member)
-        self.assertEqual(len(self.read(page, "o_owe_promised")), 3)
-        self.assertIn("promised to pay $", self.read(page, "o_owe_promise_words")[0])
+        self.assertEqual(len(self.read_parts(page, "o_owe_promised")), 3)
+        self.assertIn(
+            "promised to pay $", self.read_parts(page, "o_owe_promise_words")[0]
+        )
         page = self.open_owe(o_owed_line=lines, date=day)
-        self.assertIn("is promised already", self.read(page, "o_owe_promise")[0])
+        self.assertIn("is promised already", self.read_parts(page, "o_owe_promise")[0])
         self.authenticate("ip_stranger", "ip_stranger")
         self.open_owe(o_owed_line=self.lines(self.own), date=day)
         self.assertFalse(self.own.sudo().payment_promise_id)
@@ -155,21 +157,21 @@ class TestOwe(PortalPaymentCommon):
         today = self.company._get_own_today()
         token.expires_on = fields.Date.add(today, days=10)
         self.partner.set_auto_pay(False, company_id=self.company.id, note="Phone")
-        self.assertFalse(self.read(self.open_owe(), "o_owe_expiring"))
+        self.assertFalse(self.read_parts(self.open_owe(), "o_owe_expiring"))
         self.company.promise_by_members = True
         self.invoice.sudo().payment_promise_id = self.make_promise(
             date=fields.Date.add(today, days=20), token_id=token.id
         )
-        [words] = self.read(self.open_owe(), "o_owe_expiring")
-        self.assertRegex(words, r"4242 expires on .* is to be charged on .*Replace")
+        [words] = self.read_parts(self.open_owe(), "o_owe_expiring")
+        self.assertRegex(words, r"4242 expires on .* It is to be charged on .*Replace")
         token.expires_on = fields.Date.add(today, days=25)
-        self.assertFalse(self.read(self.open_owe(), "o_owe_expiring"))
+        self.assertFalse(self.read_parts(self.open_owe(), "o_owe_expiring"))
         self.partner.set_auto_pay(True, company_id=self.company.id, note="Phone")
         token.expires_on = fields.Date.add(today, days=-2)
-        [words] = self.read(self.open_owe(), "o_owe_expiring")
+        [words] = self.read_parts(self.open_owe(), "o_owe_expiring")
         self.assertIn("4242 expired on", words)
         self.authenticate("ip_stranger", "ip_stranger")
-        self.assertFalse(self.read(self.open_owe(), "o_owe_expiring"))
+        self.assertFalse(self.read_parts(self.open_owe(), "o_owe_expiring"))
 
     def make_promise(self, **values):
         return (
@@ -201,7 +203,7 @@ class TestOwe(PortalPaymentCommon):
             self.assertIn(invoice.name, page)
             self.assertIn(share, page)
             own_page = self.url_open(invoice.sudo().get_portal_url()).text
-            [words] = self.read(fromstring(own_page), "o_payments_processing")
+            [words] = self.read_parts(fromstring(own_page), "o_payments_processing")
             self.assertIn(f"processed $ {share}", words.replace("\xa0", " "))
         self.gateway.notify(tx, "error")
         links = self.assert_shares_in_mail("declined", tx)
@@ -215,7 +217,9 @@ class TestOwe(PortalPaymentCommon):
         )
         self._keep()
         own_page = self.url_open(self.own.sudo().get_portal_url()).text
-        self.assertIn("Refund", self.read(fromstring(own_page), "o_portal_payments")[0])
+        self.assertIn(
+            "Refund", self.read_parts(fromstring(own_page), "o_portal_payments")[0]
+        )
         # Whoever has no account follows the links, too.
         self.authenticate(None, None)
         self.assertEqual(len(links), 3)

@@ -170,6 +170,11 @@ patch(PaymentForm.prototype, {
         for (const radio of radios) {
             this._offerMemberOption(radio, rest, useCredit);
         }
+        if (
+            !radios.some((radio) => this._isOffered(radio) && this._isUnfolded(radio))
+        ) {
+            this._showOtherMethods();
+        }
         this._sayNoMethod(rest, radios);
         const chosen = this.el.querySelector("[name='o_payment_radio']:checked");
         this._labelPayButton(amount, chosen);
@@ -244,6 +249,9 @@ patch(PaymentForm.prototype, {
         );
         const isNone = radios.length > 0 && !radios.some(this._isOffered);
         messageEl.classList.toggle("d-none", !isNone);
+        this.el
+            .querySelector("#o_payment_form_options")
+            .classList.toggle("d-none", isNone);
         const values = {
             amount: this._formatMemberAmount(rest),
             maximum: this._formatMemberAmount(maximum),
@@ -267,6 +275,10 @@ patch(PaymentForm.prototype, {
         if (messageEl.textContent !== String(message)) {
             messageEl.textContent = message;
         }
+    },
+
+    _isUnfolded(radio) {
+        return !radio.closest("#o_payment_methods.collapse:not(.show)");
     },
 
     _isOffered(radio) {
