@@ -49,7 +49,7 @@ class PaymentPortal(payment.PaymentPortal):
         if request.env.user._is_public():
             return super().overdue_invoices_transaction(payment_reference, **kwargs)
         groups = self._get_overdue_groups()
-        group = self._choose_overdue_group(groups, company_id, currency_id)
+        group = self._choose_owed_group(groups, company_id, currency_id)
         if not group:
             raise UserError(request.env._("Nothing is overdue: it was paid already."))
         self._validate_transaction_kwargs(kwargs)
@@ -82,7 +82,7 @@ class PaymentPortal(payment.PaymentPortal):
         return {key: invoices for key, invoices in groups.items() if invoices}
 
     @staticmethod
-    def _choose_overdue_group(groups, company_id, currency_id):
+    def _choose_owed_group(groups, company_id, currency_id):
         """Return the company and the currency that are paid; none if nothing is due."""
         if not company_id:
             return next(iter(groups), None)

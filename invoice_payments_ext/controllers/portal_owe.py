@@ -147,32 +147,31 @@ class PortalOwe(PortalAccount):
             **self._prepare_portal_layout_values(),
             "page_name": "owe",
             "has_statement": self._has_statement(),
+            "receipt_years": self._get_receipt_years(),
             "auto_pay": request.env["res.partner"]._get_auto_pay_values(),
         }
-        chosen = next(
-            (
-                key
-                for key in groups
-                if (key[0].id, key[1].id) == (company_id, currency_id)
-            ),
-            next(iter(groups), None),
-        )
+        chosen = self._choose_owed_group(groups, company_id, currency_id)
+        chosen = chosen or next(iter(groups), None)
+        company, currency = chosen or (request.env.company, None)
+        owed = groups.get(chosen)
+        # In superuser mode, as the visitor: members read no saved methods.
+        invoices_sudo = request.env["account.move"].sudo()
+        if owed:
+            invoices_sudo = owed["invoices"].sudo()
+        values |= {
+            "owed": owed,
+            "owed_company": company,
+            "expiring_methods": invoices_sudo._get_expiring_methods(company.sudo()),
+        }
         if not chosen:
-            return {**values, "owed": None, "rows": [], "expiring_methods": []}
-        company, currency = chosen
-        owed = groups[chosen]
-        # In superuser mode, as the visitor: members read no journal items.
-        invoices_sudo = owed["invoices"].sudo()
+            return {**values, "rows": []}
         rows = request.env["account.move"]._prepare_owe_rows(owed)
         payable = [row for row in rows if not row["reason"]]
         amount = sum(row["amount"] for row in payable)
         chosen_amount = sum(row["amount"] for row in payable if row["is_chosen"])
         values |= {
-            "owed": owed,
-            "owed_company": company,
             "currency": currency,
             "rows": rows,
-            "expiring_methods": invoices_sudo._get_expiring_methods(company.sudo()),
             "payable_amount": currency.round(amount),
             "chosen_amount": currency.round(chosen_amount),
             "others": [

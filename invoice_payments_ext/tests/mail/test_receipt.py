@@ -176,9 +176,7 @@ class TestReceipt(InvoicePaymentsCommon):
         (data,) = document._get_invoice_legal_documents_all(allow_fallback=True)
         self.assertEqual(data["filename"], invoice._get_invoice_report_filename())
         # A credit note that waits for its use was never sent, too.
-        self.invoice = self.make_invoice(20)
-        note = self.invoice.sudo()._reverse_moves([{"invoice_date": "2026-03-01"}])
-        note.action_post()
+        note = self.make_invoice(20, move_type="out_refund").sudo()
         self.assertEqual(note.payment_state, "not_paid")
         self.assertEqual(
             note._get_invoice_proforma_pdf_report_filename(),
