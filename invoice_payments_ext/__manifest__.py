@@ -85,13 +85,9 @@
         "web.assets_backend": [
             "invoice_payments_ext/static/src/**/*",
             ("remove", "invoice_payments_ext/static/src/portal/**/*"),
-            ("remove", "invoice_payments_ext/static/src/reports/**/*"),
         ],
         "web.assets_frontend": [
             "invoice_payments_ext/static/src/portal/**/*",
-        ],
-        "web.report_assets_common": [
-            "invoice_payments_ext/static/src/reports/**/*",
         ],
     },
     "post_init_hook": "post_init_hook",

@@ -97,6 +97,9 @@ def test_credit_first_and_nothing_left(member, world):
         assert world.get_invoice(invoice_id)["amount_residual"] == 0
     page.goto("/my/owe")
     expect(page.get_by_text("Nothing is open.")).to_be_visible()
+    # The rest of the page is there all the same.
+    for name in ("Agree and switch on", "All receipts of", "account as PDF", "as CSV"):
+        expect(page.locator("#wrap").get_by_text(name)).to_have_count(1)
     assert not member.find_barriers("#wrap")
 
 
