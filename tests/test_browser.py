@@ -221,7 +221,7 @@ def test_external_payment_and_receipt(accountant, world, customer):
     accountant.expect_row("Succeeded", "Cash", "CHQ 4711", "$ 30.00")
     accountant.expect_remaining("$ 70.00")
     accountant.expect_sum()
-    with accountant.page.expect_download(timeout=60_000) as download:
+    with accountant.page.expect_download() as download:
         accountant.choose_action("Receipt")
     path = download.value.path()
     assert download.value.suggested_filename.endswith(".pdf")

@@ -14,7 +14,7 @@ class Accountant(Person):
 
     def log_in(self, login):
         self._log_in(login)
-        self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
+        self.page.wait_for_selector(".o_web_client .o_main_navbar")
 
     def start_again(self):
         """Close the dialogs and notifications that the last test left open."""

@@ -21,7 +21,7 @@ class Member(Person):
             login, "base.group_portal", name=name, partner_id=self.partner_id
         )
         self._log_in(login)
-        self.page.wait_for_url("**/my**", timeout=90_000)
+        self.page.wait_for_url("**/my**")
 
     # === PAYING === #
 

@@ -1,12 +1,13 @@
 """A person at work in a browser: one page, whose errors are noted."""
 
 from axe_playwright_python.sync_playwright import Axe
+from lib.waiting import PATIENCE
 from playwright.sync_api import expect
 
 # Odoo's Debian package lacks this script of another addon.
 NOT_OURS = "selfie_segmentation"
 # The rare first request that compiles something takes long on a busy machine.
-TIMEOUT = 20_000
+TIMEOUT = PATIENCE * 1000
 WIDE = {"width": 1280, "height": 1200}
 NARROW = {"width": 360, "height": 800}
 

@@ -108,8 +108,8 @@ BEHAVIOURS = {
     "authorize": {"outcome": "authorized"},
     "slow": {"delay": 2},
     "held": {"held": True},
-    # Longer than the 10 s for which Odoo waits.
-    "late": {"answer_delay": 12},
+    # Longer than the second for which Odoo waits in these tests.
+    "late": {"answer_delay": 3},
     "drop_before": {"failure": "drop_before"},
     "drop_after": {"failure": "drop_after"},
     "close_before": {"failure": "drop_before", "end": "close"},

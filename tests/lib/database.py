@@ -11,6 +11,7 @@ import psycopg2.errors
 import psycopg2.extras
 
 from . import settings
+from .waiting import PATIENCE
 
 LOCK_KEY = 7_319_001
 
@@ -40,7 +41,7 @@ def exists(database):
 def clone(template, database):
     """Create a database as a copy of another one, with its filestore."""
     drop(database)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             query("postgres", f'CREATE DATABASE "{database}" TEMPLATE "{template}"')

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import requests
 
 from . import settings
 from .odoo_server import get_free_port
+from .waiting import PATIENCE, wait_until
 
 
 class Gateway:
@@ -58,11 +58,13 @@ class Gateway:
     # === INSTRUCTIONS OF A TEST === #
 
     def get(self, path, **params):
-        return self._answer(requests.get(f"{self.url}/v1/{path}", params, timeout=60))
+        return self._answer(
+            requests.get(f"{self.url}/v1/{path}", params, timeout=PATIENCE)
+        )
 
     def post(self, path, **values):
         return self._answer(
-            requests.post(f"{self.url}/v1/{path}", json=values, timeout=60)
+            requests.post(f"{self.url}/v1/{path}", json=values, timeout=PATIENCE)
         )
 
     @staticmethod
@@ -102,32 +104,27 @@ class Gateway:
                 if row["reference"] == reference and row["answer"]
             ]
 
-        self._wait_until(lambda: len(get_answers()) == number)
+        wait_until(
+            lambda: len(get_answers()) >= number,
+            lambda: f"{number} webhooks of {reference}, but {get_answers()}",
+        )
         assert get_answers() == ["200"] * number
 
     def wait_until_held(self, token):
         """Wait until the gateway has a request that it is to hold."""
-        assert self._wait_until(lambda: token in self.get("held")["data"])
+        wait_until(lambda: token in self.get("held")["data"], f"a request of {token}")
 
     def release(self, token):
         """Let a request that is held be decided, and wait until it is."""
         self.post("release", token=token)
-        assert self._wait_until(
+        wait_until(
             lambda: all(
                 row["answer"]
                 for row in self.get("requests")["data"]
                 if row["token"] == token
-            )
+            ),
+            f"an answer to the requests of {token}",
         )
-
-    @staticmethod
-    def _wait_until(condition):
-        """Tell whether something came true within ten seconds."""
-        for _ in range(100):
-            if condition():
-                return True
-            time.sleep(0.1)
-        return False
 
     def count_requests(self, reference, kind="charge"):
         return self.get_ledger(reference)["requests"].get(f"{kind} {reference}", 0)

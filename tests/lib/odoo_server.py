@@ -16,6 +16,7 @@ from pathlib import Path
 import requests
 
 from . import settings
+from .waiting import PATIENCE
 
 PARENT = (settings.TESTS / "lib/serve/parent.py",)
 
@@ -139,13 +140,13 @@ class OdooServer:
                 env=settings.get_process_environment(),
             )
 
-    def _wait_until_ready(self, timeout=120):
+    def _wait_until_ready(self, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
                 # A page that needs the registry, unlike /web/health.
                 requests.post(
-                    f"{self.url}/web/webclient/version_info", json={}, timeout=60
+                    f"{self.url}/web/webclient/version_info", json={}, timeout=PATIENCE
                 ).raise_for_status()
                 return
             except requests.RequestException:

@@ -1,10 +1,9 @@
 """A world in which OCA's job queue carries the lines of runs out."""
 
-import time
-
 from .charge_runs import get_lines
 from .odoo_server import run_odoo
 from .template import get_template
+from .waiting import wait_until
 from .world import World
 
 # Claims of jobs that died are taken over after so many seconds.
@@ -47,18 +46,21 @@ def wait_for_end(world, run_id, seconds):
     Where nothing happens, the runner sleeps for a minute before it looks for jobs that
     died. A notification wakes it.
     """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+
+    def is_done():
         world.query("NOTIFY queue_job")
         [run] = world.query(
             "SELECT state FROM account_charge_run WHERE id = %s", run_id
         )
-        if run["state"] == "done":
-            return
-        time.sleep(0.5)
-    raise AssertionError(
-        f"The run did not end: {get_lines(world, run_id)} "
-        f"{world.query('SELECT state, result, exc_info FROM queue_job')[:5]}"
+        return run["state"] == "done"
+
+    wait_until(
+        is_done,
+        lambda: (
+            f"the end of the run {get_lines(world, run_id)} "
+            f"{world.query('SELECT state, result, exc_info FROM queue_job')[:5]}"
+        ),
+        seconds,
     )
 
 

@@ -4,6 +4,8 @@ import itertools
 
 import requests
 
+from .waiting import PATIENCE
+
 
 class RpcError(Exception):
     """The server refused a call; the message is the one that a person would read."""
@@ -22,7 +24,7 @@ class ConnectionLost(Exception):
 class Client:
     """The common parts of both protocols."""
 
-    def __init__(self, url, timeout=120):
+    def __init__(self, url, timeout=PATIENCE):
         self.url = url
         self.timeout = timeout
         self.session = requests.Session()
@@ -103,7 +105,7 @@ class JsonRpcClient(Client):
 class Json2Client(Client):
     """The external API, with a key."""
 
-    def __init__(self, url, key, database=None, timeout=120):
+    def __init__(self, url, key, database=None, timeout=PATIENCE):
         super().__init__(url, timeout)
         self.session.headers["Authorization"] = f"Bearer {key}"
         if database:

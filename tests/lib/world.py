@@ -16,8 +16,10 @@ from .odoo_server import OdooServer
 from .referee import Referee
 from .rpc import ConnectionLost, Json2Client, JsonRpcClient
 from .template import get_facts
+from .waiting import PATIENCE
 
 _names = itertools.count(1)
+TIMEOUT = 1  # Second: much less than the delays of the modules.
 
 
 class Charged(NamedTuple):
@@ -34,6 +36,9 @@ class World:
 
     Without cron threads: nothing happens that a test did not ask for.
     """
+
+    # The system parameter with the seconds for which Odoo waits for the gateway.
+    timeout_parameter = f"{settings.TEST_ADDON}.timeout"
 
     def __init__(self, template, name=None, options=()):
         self.database = name or f"{settings.PREFIX}_world_{os.getpid()}_{next(_names)}"
@@ -88,7 +93,7 @@ class World:
             self.server.kill()  # Also its remains.
             self.start_server()
 
-    def wait_for_death(self, timeout=30):
+    def wait_for_death(self, timeout=PATIENCE):
         """Wait for the server to kill itself, and start another one."""
         assert self.server.wait_until_dead(timeout), "the server did not die"
         self.start_server()
@@ -134,6 +139,23 @@ class World:
              WHERE datname = %s AND pid <> pg_backend_pid()
             """,
             self.database,
+        )
+
+    @contextmanager
+    def short_timeout(self):
+        """Let Odoo wait a second for an answer, and not as long as it takes."""
+        self._set_timeout(TIMEOUT)
+        try:
+            yield
+        finally:
+            self._set_timeout("")
+
+    def _set_timeout(self, seconds):
+        self.admin.call(
+            "ir.config_parameter",
+            "set_param",
+            key=self.timeout_parameter,
+            value=seconds,
         )
 
     # === CLIENTS === #
@@ -317,8 +339,6 @@ class World:
     @contextmanager
     def while_held(self, token, call, *arguments, **values):
         """Make a call, and do something while the gateway holds its request.
-
-        The body is to release the token within the 10 s for which Odoo waits.
 
         :return: The call, as a future.
         """

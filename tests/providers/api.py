@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
+from lib.waiting import PATIENCE
 
 # Of these, no money moves.
 DEAD = ("declined", "canceled")
@@ -63,7 +64,7 @@ class Wish:
     amount: int | None = None  # That the provider says, and moves, instead.
     failure: str = ""  # 'reset', 'junk', or the HTTP status of an error: '401', '503'
     when: str = "after"  # The failure: 'before' the request is worked off, or 'after'.
-    delay: float = 0
+    held: threading.Event | None = None  # It is worked off when this is set.
     webhook: str = ""  # 'first', 'after' or 'twice'; never if empty.
     times: int = 1
 
@@ -192,7 +193,8 @@ class Api:
             self.requests.append((kind, request))
         wish = self.take_wish(kind)
         self._fail(wish, "before")
-        time.sleep(wish.delay)
+        if wish.held:
+            wish.held.wait()
         known = set(self.operations)
         status, answer = self._answer_once(getattr(self, name), request, wish, match)
         made = [self.operations[key] for key in self.operations.keys() - known]
@@ -403,7 +405,7 @@ class Api:
                 f"{self.shop_url}{webhook.path}",
                 data=webhook.body,
                 headers={"Content-Type": "application/json", **webhook.headers},
-                timeout=60,
+                timeout=PATIENCE,
             )
             if answer.ok:
                 break

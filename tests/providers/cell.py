@@ -1,6 +1,6 @@
 """One cell of the table: a scenario with one provider."""
 
-import time
+from lib.waiting import wait_until
 
 UNRESOLVED = ("sent", "unknown", "pending")
 
@@ -159,12 +159,9 @@ class Cell:
             if row.kind == kind and key not in self.mark["operations"]
         ]
 
-    def wait_for_operation(self, kind, timeout=20):
+    def wait_for_operation(self, kind):
         """Wait until the provider has carried a late request out."""
-        end = time.monotonic() + timeout
-        while not self.get_operations(kind):
-            assert time.monotonic() < end, f"no {kind} was carried out"
-            time.sleep(0.05)
+        wait_until(lambda: self.get_operations(kind), f"a {kind} at the provider")
 
     def get_last(self, kind):
         return self.get_operations(kind)[-1]

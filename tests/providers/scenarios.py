@@ -4,6 +4,7 @@ A scenario leaves nothing unknown; afterwards record, transactions, payments and
 are compared.
 """
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -185,12 +186,16 @@ def charge_error_after(cell):
 @scenario("charge, answer later than the time-out")
 def charge_answer_late(cell):
     """The provider carries it out after nobody waits any more: found by asking."""
-    with cell.shop.short_timeout() as timeout:
-        cell.api.wish(delay=2 * timeout)
-        cell.charge()
-    cell.expect("unknown")
-    cell.expect_told("")
-    cell.expect_moved("charge")
+    held = threading.Event()
+    cell.api.wish(held=held)
+    try:
+        with cell.shop.short_timeout():
+            cell.charge()
+        cell.expect("unknown")
+        cell.expect_told("")
+        cell.expect_moved("charge")
+    finally:
+        held.set()
     cell.wait_for_operation("charge")
     if cell.api.answers_questions:
         cell.shop.run_resolver()

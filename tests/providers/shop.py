@@ -1,7 +1,6 @@
 """A company in a running Odoo whose providers talk to the fake APIs."""
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 
 from lib import database, settings
@@ -14,7 +13,6 @@ from .comparison import Comparison
 
 ADDON = "payment_fake_apis"
 BATCH = 12
-TIMEOUT = 1  # Second: much less than the delays of the modules.
 FOLDER = Path(__file__).parent
 
 
@@ -58,6 +56,8 @@ def get_providers_template(apis):
 class Shop(World):
     """A world with the fake APIs in the place of the gateway."""
 
+    timeout_parameter = f"{ADDON}.timeout"
+
     def __init__(self, api_classes):
         super().__init__(get_providers_template(api_classes))
         record = Path(self.folder.name) / "record.jsonl"
@@ -93,19 +93,6 @@ class Shop(World):
         """Change the provider of a code."""
         provider_id = self.facts["providers"][code]["provider_id"]
         self.admin.call("payment.provider", "write", [provider_id], vals=values)
-
-    @contextmanager
-    def short_timeout(self):
-        """Let the modules wait a second for an answer, and not ten or sixty."""
-        self._set_timeout(TIMEOUT)
-        try:
-            yield TIMEOUT
-        finally:
-            self._set_timeout("")
-
-    def _set_timeout(self, seconds):
-        name = f"{ADDON}.timeout"
-        self.admin.call("ir.config_parameter", "set_param", key=name, value=seconds)
 
     # === RECORDS === #
 

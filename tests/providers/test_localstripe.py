@@ -5,13 +5,13 @@ does not: a mistake that both share is seen here.
 """
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import requests
 from lib import settings
 from lib.odoo_server import get_free_port
+from lib.waiting import PATIENCE, wait_until
 
 from .api import Operation
 from .apis import APIS
@@ -39,14 +39,15 @@ class LocalStripe(Stripe):
         self._wait()
 
     def _wait(self):
-        end = time.monotonic() + 30
-        while True:
-            try:
-                return self.call("GET", "balance_transactions")
-            except requests.ConnectionError:
-                assert self.process.poll() is None, "localstripe ended"
-                assert time.monotonic() < end, "localstripe does not answer"
-                time.sleep(0.1)
+        wait_until(self._answers, "an answer of localstripe")
+
+    def _answers(self):
+        try:
+            self.call("GET", "balance_transactions")
+        except requests.ConnectionError:
+            assert self.process.poll() is None, "localstripe ended"
+            return False
+        return True
 
     def close(self):
         self.process.terminate()
@@ -60,7 +61,7 @@ class LocalStripe(Stripe):
             data=data if method == "POST" else None,
             params=data if method == "GET" else None,
             headers={"Authorization": "Bearer sk_administrator"},
-            timeout=20,
+            timeout=PATIENCE,
         )
         answer.raise_for_status()
         return answer.json()
@@ -74,16 +75,16 @@ class LocalStripe(Stripe):
                 "secret": self.provider_values["stripe_webhook_secret"],
             },
             headers={"Authorization": "Bearer sk_administrator"},
-            timeout=20,
+            timeout=PATIENCE,
         ).raise_for_status()
 
     def await_notification(self, event, count):
         """Wait until a notification was accepted so often: it comes a second later."""
         line = f'webhook "{event}" successfully delivered'
-        end = time.monotonic() + 30
-        while self.log.read_text().count(line) < count:
-            assert time.monotonic() < end, self.log.read_text()[-3000:]
-            time.sleep(0.1)
+        wait_until(
+            lambda: self.log.read_text().count(line) >= count,
+            lambda: f"{count} times {line!r} in {self.log.read_text()[-3000:]}",
+        )
 
     def save_card(self, kind):
         """Return the values of a saved method with a card of its own."""

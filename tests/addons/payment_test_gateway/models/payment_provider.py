@@ -8,6 +8,7 @@ from odoo.exceptions import ValidationError
 from odoo.addons.payment import utils as payment_utils
 
 from ..fault_points import pass_point
+from ..patience import set_patience
 
 DEFAULT_PAYMENT_METHOD_CODES = {"card", "visa", "mastercard"}
 
@@ -53,6 +54,7 @@ class PaymentProvider(models.Model):
         """Override of `payment` to build the request URL."""
         if self.code != "test_gateway":
             return super()._build_request_url(endpoint, **kwargs)
+        set_patience(self.env, "payment_test_gateway.timeout")
         # In superuser mode: system parameters are readable by administrators only.
         parameters_sudo = self.env["ir.config_parameter"].sudo()
         address = self.test_gateway_url or parameters_sudo.get_param(

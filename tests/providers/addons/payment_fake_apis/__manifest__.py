@@ -12,6 +12,7 @@
         "payment_mercado_pago",
         "payment_razorpay",
         "payment_stripe",
+        "payment_test_gateway",
         "payment_worldline",
         "payment_xendit",
     ],

@@ -1,11 +1,9 @@
-import threading
 from urllib.parse import urlsplit
-
-import requests
 
 from odoo import models
 
 from odoo.addons.payment_authorize.models.authorize_request import AuthorizeAPI
+from odoo.addons.payment_test_gateway.patience import set_patience
 
 FAKED_CODES = {
     "adyen",
@@ -19,15 +17,6 @@ FAKED_CODES = {
 }
 # Where nothing listens: no request of a test ever reaches a real API.
 NOWHERE = "http://127.0.0.1:9"
-
-
-class Patience(threading.local):
-    """How long the next request of a thread waits, if not as its module says."""
-
-    seconds = 0.0
-
-
-patience = Patience()
 
 
 class PaymentProvider(models.Model):
@@ -49,9 +38,7 @@ class PaymentProvider(models.Model):
         # In superuser mode: system parameters are readable by administrators only.
         parameters_sudo = self.env["ir.config_parameter"].sudo()
         address = parameters_sudo.get_param("payment_fake_apis.url", NOWHERE)
-        patience.seconds = float(
-            parameters_sudo.get_param("payment_fake_apis.timeout") or 0
-        )
+        set_patience(self.env, "payment_fake_apis.timeout")
         parts = urlsplit(url)
         query = f"?{parts.query}" if parts.query else ""
         return f"{address}/{self.code}{parts.path}{query}"
@@ -67,16 +54,3 @@ def _initialise_redirected(self, provider):
 
 
 AuthorizeAPI.__init__ = _initialise_redirected
-
-
-# The delays of the modules are written in their code.
-_request = requests.Session.request
-
-
-def _request_in_time(self, *args, **kwargs):
-    if patience.seconds:
-        kwargs["timeout"] = patience.seconds
-    return _request(self, *args, **kwargs)
-
-
-requests.Session.request = _request_in_time
