@@ -166,8 +166,11 @@ def test_refund_above_the_limit_waits_for_a_second_person(accountant, world, pai
         accountant.expect_notification("Waits for a second person", "$ 100.00")
         accountant.expect_remaining("$ 0.00")
         second = world.get_client(world.facts["accountants"][1]["login"])
+        payment_id = world.get_only_attempt(paid)["payment_id"]
         [request] = second.search_read(
-            "account.payment.approval", [("state", "=", "waiting")], ["id"]
+            "account.payment.approval",
+            [("state", "=", "waiting"), ("payment_id", "=", payment_id)],
+            ["id"],
         )
         second.call("account.payment.approval", "approve", [request["id"]])
         # The open form is updated automatically.

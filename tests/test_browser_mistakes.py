@@ -18,7 +18,6 @@ def get_focus(accountant):
 
 
 def expect_focus(accountant, text):
-    expect.set_options(timeout=20_000)
     accountant.page.wait_for_function(
         """(text) => {
             const {activeElement} = document;
