@@ -63,7 +63,7 @@ class PaymentPortal(payment.PaymentPortal):
 
     @staticmethod
     def _get_member_owed():
-        """Return what the visitor owes; see `account.move._get_owed`."""
+        """Return the debts of the visitor; see `account.move._get_owed`."""
         moves = request.env["account.move"]
         return moves._get_owed(request.env.user.partner_id)
 

@@ -39,8 +39,8 @@ class PortalOwePayment(PaymentPortal):
     def _find_owed_invoices(line_ids):
         """Return the member's invoices of some instalments, also of paid ones.
 
-        A request that is sent again is answered as the first time. What is open is
-        checked on the locked invoices.
+        A request that is sent again is answered as the first time. The open amounts
+        are checked on the locked invoices.
 
         :param set[int] line_ids: The journal items of the instalments.
         :rtype: account.move
@@ -62,7 +62,7 @@ class PortalOwePayment(PaymentPortal):
         invoices = moves.search([("id", "in", found)], order="id")
         if len(lines_sudo) < len(line_ids) or len(invoices) < len(found):
             raise UserError(
-                request.env._("What is owed has changed: load the page again.")
+                request.env._("The open invoices have changed: load the page again.")
             )
         return invoices
 
@@ -80,7 +80,7 @@ class PortalOwePayment(PaymentPortal):
 
 
 class PortalOwe(PortalAccount):
-    """What a member owes, to be paid in one go; and the page after the payment."""
+    """The debts of a member, to be paid in one go; and the page after the payment."""
 
     def _prepare_home_portal_values(self, counters):
         values = super()._prepare_home_portal_values(counters)
@@ -91,7 +91,7 @@ class PortalOwe(PortalAccount):
 
     @route("/my/owe", type="http", auth="user", website=True)
     def portal_my_owe(self, company_id=None, currency_id=None, **kwargs):
-        """Show what the member owes, one company and currency at a time."""
+        """Show the member's debts, one company and currency at a time."""
         return request.render(
             "invoice_payments_ext.portal_my_owe",
             self._prepare_owe_values(

@@ -31,7 +31,7 @@ class PortalPromises(PortalOwe):
             return request.redirect("/my")
         invoice = request.env["account.move"].browse(invoice.id)
         try:
-            # What was done before the refusal is undone.
+            # All that was done before the refusal is undone.
             with request.env.cr.savepoint():
                 self._change_promise(invoice, action, kwargs)
         except (UserError, AccessError) as error:

@@ -25,7 +25,7 @@ class PortalStatement(CustomerPortal):
 
     @route("/my/statement", type="http", auth="user", website=True)
     def portal_my_statement(self, company_id=None, **kwargs):
-        """Show the statement of a period, and what is open."""
+        """Show the statement of a period, and all open items."""
         values = self._prepare_statement_values(company_id, **kwargs)
         return request.render("invoice_payments_ext.portal_my_statement", values)
 

@@ -244,7 +244,7 @@ class AccountMove(models.Model):
         return error
 
     def _is_being_paid(self):
-        """Tell if an attempt is unresolved, or takes all with what is paid beside it.
+        """Tell if an attempt is unresolved, or takes all with the money paid beside it.
 
         :rtype: bool
         """
@@ -263,7 +263,7 @@ class AccountMove(models.Model):
         """Tell if attempts that leave a part to be paid keep Odoo from offering that.
 
         Odoo offers nothing while any payment is on its way, be it an instalment, and
-        takes what another provider than its own announces for such a payment.
+        takes the amount that another provider than its own announces.
 
         :rtype: bool
         """

@@ -40,7 +40,7 @@ class AccountMove(models.Model):
         return min(due.get("overdue") or due.get("next") or total, total)
 
     def _get_instalments_due(self):
-        """Return what is overdue of several instalments, and the first open one.
+        """Return the overdue part of several instalments, and the first open one.
 
         :return: By the part (`overdue` or `next`) its amount; empty if there is one
                  instalment only.

@@ -19,7 +19,7 @@ AGES = {"1_30": (1, 30), "31_60": (31, 60), "61_90": (61, 90), "over_90": (91, N
 
 
 class AccountCollectionBoard(models.AbstractModel):
-    """What customers owe: by age, and how quickly it is collected."""
+    """The debts of customers: by age, and how quickly they are collected."""
 
     _inherit = "account.collection.board"
 
@@ -92,7 +92,7 @@ class AccountCollectionBoard(models.AbstractModel):
     def _get_due(self, converter, months):
         """Return the amounts that are owed, their ages, and the two months.
 
-        Amounts are those of the journal items: what remains in the currency of the
+        Amounts are those of the journal items: the rest in the currency of the
         company, at the rates at which the invoices were booked.
 
         :param Converter converter: Makes one amount of several currencies.
@@ -235,7 +235,7 @@ class AccountCollectionBoard(models.AbstractModel):
     def _get_not_due_at(self, day):
         """Return the amount of invoices that was open and not due at the end of a day.
 
-        It is their amount less what was matched with them until that day.
+        It is their amount less all that was matched with them until that day.
 
         :param datetime.date day: The day.
         :rtype: Total

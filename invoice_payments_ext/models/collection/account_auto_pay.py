@@ -7,7 +7,7 @@ from ...optional_monetary import OptionalMonetary
 
 
 class Permission(NamedTuple):
-    """What a customer permits a company to charge automatically.
+    """The permission of a customer to be charged automatically by a company.
 
     :param bool is_on: Whether it may charge at all.
     :param float limit: The largest single charge, in the currency of the company; none
@@ -84,7 +84,7 @@ class AccountAutoPay(models.Model):
 
     @api.model
     def _get_permissions(self, partners, company):
-        """Return what some customers permit a company to charge automatically.
+        """Return the permissions of some customers to be charged by a company.
 
         :param res.partner partners: Any contacts.
         :return: By commercial partner.

@@ -9,14 +9,14 @@ STATES = [
     ("done", "Done"),
 ]
 
-# The scheduled action that runs what is due.
+# The scheduled action that runs all that is due.
 SCHEDULE = "invoice_payments_ext.ir_cron_collect"
 
 
 class AccountCollection(models.Model):
     """When something is done next about one open invoice, and why it waits.
 
-    What was done is told by the attempts and the messages of the invoice.
+    The attempts and the messages of the invoice tell the steps that were done.
     """
 
     _name = "account.collection"

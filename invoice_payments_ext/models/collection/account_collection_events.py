@@ -64,7 +64,7 @@ class AccountCollection(models.Model):
             self._wake()
 
     def _charge_again(self):
-        """Let the schedule charge at once, because what was in the way is gone."""
+        """Let the schedule charge at once, because nothing is in the way any more."""
         rows = self.filtered(lambda row: row.state in ("running", "exhausted"))
         rows.write(
             {
@@ -93,7 +93,7 @@ class AccountCollection(models.Model):
         )
 
     def _begin_again(self):
-        """Begin the plan anew, as on a new record: what was missed is not made up."""
+        """Begin the plan anew, as on a new record: missed steps are not made up."""
         self.write(
             {
                 "handled_until": fields.Datetime.now(),
@@ -103,7 +103,7 @@ class AccountCollection(models.Model):
         self._go_on()
 
     def _go_on(self):
-        """Go on with what was paused, stopped or exhausted."""
+        """Go on with collections that were paused, stopped or exhausted."""
         self.write(
             {
                 "state": "running",
@@ -157,10 +157,10 @@ class AccountCollection(models.Model):
         )
 
     def _follow_amounts(self):
-        """Follow what remains of the invoices: paid, or open once more.
+        """Follow the rest of the invoices: paid, or open once more.
 
-        What is open again after it was paid is for a person: the money may have been
-        taken back.
+        An invoice that is open again after it was paid is for a person: the money
+        may have been taken back.
         """
         for row in self:
             move = row.move_id

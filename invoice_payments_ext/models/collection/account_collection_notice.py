@@ -23,7 +23,7 @@ class AccountCollection(models.Model):
         """Return how many days before a debit the customer has to be told.
 
         :param payment.token token: The method to charge.
-        :param Permission permission: What the customer permits; read if not given.
+        :param Permission permission: That of the customer; read if not given.
         :rtype: int
         """
         days = token.sudo().payment_method_id.notice_days if token else 0

@@ -14,7 +14,7 @@ END_ACTIONS = [
 
 
 class AccountCollectionPlan(models.Model):
-    """What is done about an open invoice, and when: charges and letters on one line."""
+    """The steps for an open invoice, and when: charges and letters on one line."""
 
     _name = "account.collection.plan"
     _description = "Collection Plan"

@@ -19,14 +19,14 @@ AFTER_AN_ERROR = timedelta(hours=1)
 
 
 class AccountCollection(models.Model):
-    """What is due is done: a charge, a mail or a task, and the next date is set."""
+    """The next step is done: a charge, a mail or a task, and the next date is set."""
 
     _inherit = "account.collection"
 
     # === BUSINESS METHODS === #
 
     def _run_step(self):
-        """Do what is due for this invoice now. Commits.
+        """Do the step that is due for this invoice now. Commits.
 
         It may be called at any time, by several at once, and again after a crash: one
         attempt is made, and an attempt that was prepared and not sent goes on.
@@ -52,7 +52,7 @@ class AccountCollection(models.Model):
             return attempts
 
     def _run_due(self):
-        """Do what is due, on a row that nobody else holds; see :meth:`_run_step`.
+        """Do the due step, on a row that nobody else holds; see :meth:`_run_step`.
 
         :rtype: payment.transaction
         """
@@ -129,7 +129,7 @@ class AccountCollection(models.Model):
         self._follow_decision(decision, [])
 
     def _follow_decision(self, decision, due):
-        """Do what follows where nothing was charged, and set the next date.
+        """Do the rest of a step that charged nothing, and set the next date.
 
         :param ChargeDecision decision: The decision of now.
         :param list due: The steps that are due.
@@ -151,7 +151,7 @@ class AccountCollection(models.Model):
             self._set_next_or_end(not_before)
 
     def _follow_charge(self, decision):
-        """Do what follows where a charge was due, but is not made.
+        """Do the rest of a step whose charge was due, but is not made.
 
         :param ChargeDecision decision: Why not.
         :return: When it may be made, where it waits.

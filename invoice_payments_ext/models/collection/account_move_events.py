@@ -39,7 +39,7 @@ class AccountMove(models.Model):
             rows._look_again()
 
     def _follow_matching(self, _partials):
-        """Follow what was matched with these: a payment, credit or a credit note."""
+        """Follow the match of these with a payment, credit or a credit note."""
         self._get_collections(self)._follow_amounts()
 
     def _notify_payments_changed(self):

@@ -4,7 +4,7 @@ from .decision import Verdict
 
 
 class AccountMove(models.Model):
-    """What keeps an invoice from being charged automatically: the permission."""
+    """Why an invoice is not charged automatically: the permission."""
 
     _inherit = "account.move"
 

@@ -47,7 +47,7 @@ class AccountPaymentPromise(models.Model):
         """Charge the promised amount, each invoice once, by the door of a person.
 
         The customer's consent is to this method, amount and day: it needs no permission
-        of other automatic charges. What cannot be charged is left to the customer.
+        of other automatic charges. The rest is left to the customer.
         """
         for invoice in self.invoice_ids.sorted("invoice_date_due"):
             try:

@@ -47,7 +47,7 @@ class ChargeDecision:
 
 @dataclass
 class Question:
-    """What is asked about a set of invoices, and what was found on the way.
+    """A question about a set of invoices, and all that was found on the way.
 
     :param str kind: `charge` an issued invoice, `issue` a draft and charge it, or
                      record an `external` payment.
@@ -80,7 +80,7 @@ class Question:
         return invoice.currency_id.round(rest)
 
     def get_values(self, invoice):
-        """Return what was found about an invoice, as values of its decision.
+        """Return the findings about an invoice, as values of its decision.
 
         :param account.move invoice: One of the invoices.
         :rtype: dict

@@ -2,7 +2,7 @@ from odoo import api, models
 
 from .account_collection_events import METHOD_REASONS
 
-# What makes a saved method one that can be charged again.
+# The values that make a saved method one that can be charged again.
 RENEWING_FIELDS = {"refused_transaction_id", "provider_ref", "partner_id", "active"}
 
 

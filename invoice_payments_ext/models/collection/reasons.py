@@ -37,7 +37,7 @@ REASONS = {
     "not_due": Reason(WAIT, _lt("No instalment is due yet")),
     "other_company": Reason(SKIP, _lt("It belongs to another company")),
     "no_right": Reason(SKIP, _lt("You have no right to charge it")),
-    # What is on the way.
+    # Money is on the way.
     "unknown": Reason(WAIT, _lt("The outcome of an attempt is unknown")),
     "in_flight": Reason(WAIT, _lt("A payment is in flight")),
     "announced": Reason(WAIT, _lt("The customer announced a payment")),
@@ -63,7 +63,7 @@ REASONS = {
     "method_busy": Reason(WAIT, _lt("Another charge of the method is being prepared")),
     "budget": Reason(WAIT, _lt("The method was tried as often as the schemes allow")),
     "provider_slow": Reason(WAIT, _lt("The provider asked to slow down")),
-    # What changed since it was proposed.
+    # It changed since it was proposed.
     "not_declined": Reason(SKIP, _lt("Its latest attempt was not declined")),
     "refused": Reason(SKIP, _lt("It was refused")),
     "amount_changed": Reason(SKIP, _lt("Its amount changed since the proposal")),

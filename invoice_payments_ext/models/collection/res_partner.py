@@ -312,7 +312,7 @@ class ResPartner(models.Model):
 
     @api.model
     def _get_auto_pay_values(self):
-        """Return what the portal shows of the auto-pay of who is logged in.
+        """Return the values of the portal for the auto-pay of who is logged in.
 
         :return: The `partner` whose permission it is, whether it `is_on`, the `limit`
                  with its `currency`, since when (`date`), and the text to agree to

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class PaymentTransactionShare(models.Model):
-    """What the credit balance pays of an invoice, beside the attempt's money."""
+    """The part of an invoice that credit pays, beside the attempt's money."""
 
     _inherit = "payment.transaction.share"
 

@@ -149,7 +149,7 @@ class AccountPayment(models.Model):
         return self.refund_allocation_ids.credit_note_id
 
     def _get_mail_parts(self):
-        """Return what a mail says of each invoice: how it was paid, and what is left.
+        """Return the words of a mail on each invoice: how it was paid, and its rest.
 
         Note: `self.ensure_one()`
 

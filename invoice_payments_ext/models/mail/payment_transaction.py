@@ -28,7 +28,7 @@ DECLINED_MAIL_DELAY = timedelta(days=1)
 # Who pays in the portal reads there that it was declined. Only who has not tried again
 # for this long is told by mail.
 ON_PAGE_PERIOD = timedelta(minutes=30)
-# What is confirmed in this time is told of by its receipt only.
+# An attempt that is confirmed in this time is told of by its receipt only.
 PENDING_MAIL_DELAY = timedelta(hours=1)
 
 

@@ -86,7 +86,7 @@ class PaymentTransaction(models.Model):
         )
 
     def _fill_known_channels(self):
-        """Take the channel from what earlier versions kept."""
+        """Take the channel from the values that earlier versions kept."""
         cr = self.env.cr
         in_run = SQL("false")
         if table_exists(cr, "account_charge_run_line"):

@@ -5,14 +5,14 @@ from ..collection.account_collection_events import METHOD_REASONS
 
 
 class AccountMove(models.Model):
-    """What is collected next, in words for the customer."""
+    """The next step of a collection, in words for the customer."""
 
     _inherit = "account.move"
 
     # === BUSINESS METHODS === #
 
     def _get_portal_collection(self):
-        """Return what the customer reads of the automatic charge of this invoice.
+        """Return the customer's words on the automatic charge of this invoice.
 
         Called in superuser mode, as the visitor. Only the customer reads it: others
         have the link, too.

@@ -14,7 +14,7 @@ def round_to_plain(amount, currency):
     """
     unit = 10 ** math.floor(math.log10(amount))
     step = max(unit / 10 if amount < 2 * unit else unit / 2, currency.rounding)
-    # Less what a float may be off.
+    # Less than a float may be off.
     return currency.round(math.ceil(amount / step - 1e-6) * step)
 
 
@@ -49,7 +49,7 @@ class AccountMove(models.Model):
     def _get_member_chargeable_amount(self):
         """Return the amount that a member can pay now, in the invoice's currency.
 
-        What is on its way, and the credit that was promised beside it, is left out.
+        Money on its way, and the credit that was promised beside it, is left out.
 
         :rtype: float
         """

@@ -10,7 +10,7 @@ OTHER_PAYMENT_DELAY = timedelta(minutes=10)
 
 
 class AccountMove(models.Model):
-    """What members pay, checked on the server."""
+    """The payments of members, checked on the server."""
 
     _inherit = "account.move"
 
@@ -181,7 +181,7 @@ class AccountMove(models.Model):
     def _prepare_member_shares(self, shares, from_credit, is_held):
         """Return the values of the shares of a payment that credit pays a part of.
 
-        The credit pays what is due last, and the method the rest.
+        The credit pays the invoices due last, and the method the rest.
 
         :param dict shares: By invoice, how much of it is paid in all.
         :param float from_credit: How much the credit pays of all.

@@ -12,7 +12,7 @@ class AccountMove(models.Model):
     def _prepare_owe_rows(self, owed):
         """Return the rows of the page: an instalment each, the first due first.
 
-        :param dict owed: What is owed to one company in one currency; see
+        :param dict owed: The debts to one company in one currency; see
                           :meth:`_get_owed`.
         :return: For each its `line_id`, `invoice`, `label`, `due`, `amount`,
                  `is_overdue`, `is_chosen` (all that is due is, at first), the day

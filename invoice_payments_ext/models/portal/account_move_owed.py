@@ -9,8 +9,8 @@ class OwedLine(NamedTuple):
     line: object  # The journal item, in superuser mode.
     number: int  # Of the instalments of the invoice, also of those that are paid.
     count: int
-    residual: float  # What remains of it.
-    amount: float  # The same less the money in flight: what can be paid now.
+    residual: float  # The rest of it.
+    amount: float  # The same less the money in flight: it can be paid now.
     is_overdue: bool
     is_due: bool  # Overdue, or to be paid today.
 
@@ -22,7 +22,7 @@ class OwedLine(NamedTuple):
 
 
 class AccountMove(models.Model):
-    """What a customer owes: one method for all pages, so that all say one figure."""
+    """The debts of a customer: one method for all pages, so that all say one figure."""
 
     _inherit = "account.move"
 
@@ -30,7 +30,7 @@ class AccountMove(models.Model):
 
     @api.model
     def _get_owed(self, partner):
-        """Return what a customer owes, by company and currency.
+        """Return the debts of a customer, by company and currency.
 
         The invoices of the whole company are meant, as far as the user may read them.
 

@@ -4,8 +4,8 @@ from odoo import models
 class AccountMove(models.Model):
     """Refunds as amounts of their own, as a customer adds them up.
 
-    The ledger matches a refund with the payment, or with a credit note: what it shows
-    on the invoice is the rest. For the customer, the payment stands as it was made,
+    The ledger matches a refund with the payment, or with a credit note: the rest
+    stands on the invoice. For the customer, the payment stands as it was made,
     the refund is owed again, and the credit note takes it off the bill.
     """
 

@@ -2,7 +2,7 @@ from odoo import api, models
 
 
 class ResPartner(models.Model):
-    """What the pages of a customer are called."""
+    """The names of a customer's pages."""
 
     _inherit = "res.partner"
 

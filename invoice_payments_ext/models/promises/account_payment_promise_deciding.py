@@ -19,7 +19,7 @@ LOOKED_AT = timedelta(days=60)
 
 
 class Facts(NamedTuple):
-    """What was applied to the invoices of a promise since it was made.
+    """The amounts applied to the invoices of a promise since it was made.
 
     :param float applied: The amount by the promised day; refunds that the company made
                           do not lessen it.
@@ -33,7 +33,7 @@ class Facts(NamedTuple):
 
 
 class AccountPaymentPromise(models.Model):
-    """Whether promises were kept: what was really applied to the invoices says it."""
+    """Whether promises were kept: the amounts applied to the invoices say it."""
 
     _inherit = "account.payment.promise"
 
@@ -176,7 +176,7 @@ class AccountPaymentPromise(models.Model):
     # === GETTERS === #
 
     def _get_facts(self):
-        """Return by promise what was applied to its invoices since it was made.
+        """Return by promise the amounts applied to its invoices since it was made.
 
         Money counts by the accounting date of its entry: a transfer that the bank had
         in time is in time, also if its line is matched later. Credit notes and

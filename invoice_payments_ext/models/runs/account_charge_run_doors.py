@@ -131,7 +131,7 @@ class AccountChargeRun(models.Model):
     # === ACTION METHODS === #
 
     def action_confirm(self):
-        """Return the dialog that says in words what leaves.
+        """Return the dialog that says in words how much leaves.
 
         :rtype: dict
         """
@@ -212,7 +212,7 @@ class AccountChargeRun(models.Model):
         return self._pass(CONTINUE, idempotency_key)
 
     def close(self, idempotency_key=None):
-        """End this proposal or stopped run: what is left of it is not charged.
+        """End this proposal or stopped run: the rest of it is not charged.
 
         :param str idempotency_key: See `account.move.charge`.
         :return: The run.

@@ -10,14 +10,14 @@ from .results import OPEN_STEPS
 
 
 class AccountChargeRun(models.Model):
-    """What the doors of a run do, on a run that is locked."""
+    """The work of the doors of a run, on a run that is locked."""
 
     _inherit = "account.charge.run"
 
     # === BUSINESS METHODS - STEPS === #
 
     def _get_reason_to_confirm(self, words):
-        """Return the words for a request for approval: what leaves.
+        """Return the words for a request for approval: the money that leaves.
 
         :rtype: dict
         """
@@ -101,7 +101,7 @@ class AccountChargeRun(models.Model):
         return self
 
     def _carry_out_close(self):
-        """Let go of what is left; lines that a lane works on end as they do."""
+        """Let go of the other lines; those that a lane works on end as they do."""
         self.line_ids.filtered(lambda line: line.state in ("proposed", "ready"))._skip(
             "stopped", self.env._("The run was closed by %s.", self.env.user.name)
         )

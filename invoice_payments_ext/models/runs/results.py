@@ -17,7 +17,7 @@ SKIPPED = "skipped"  # Nothing was asked for, and nothing moved.
 
 
 class Result(NamedTuple):
-    """What a line came to so far.
+    """The result of a line so far.
 
     :param str group: The group in which it is counted.
     :param label: The words for people.

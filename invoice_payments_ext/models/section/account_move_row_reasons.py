@@ -98,7 +98,7 @@ class AccountMove(models.Model):
     def _get_attempt_amount(self, tx):
         """Return the amount of the row of an attempt: of several invoices, its share.
 
-        Money that came is given back as a whole, and says beside it what is applied.
+        Money that came is given back as a whole, with the applied amount beside it.
         """
         is_part = tx["invoice_count"] > 1 and tx["share_amount"] is not None
         if is_part and tx["outcome"] != "succeeded":

@@ -2,7 +2,7 @@ from odoo import models
 
 
 class AccountPartialReconcile(models.Model):
-    """What pays an invoice is taken off it, from its row in the Payments section."""
+    """A payment is taken off an invoice, from its row in the Payments section."""
 
     _inherit = "account.partial.reconcile"
 

@@ -114,7 +114,7 @@ class ResPartner(models.Model):
     # === LINKS === #
 
     def _get_statement_pay_url(self, company):
-        """Return the address at which anybody who has it can pay what is open.
+        """Return the address at which anybody who has it can pay all that is open.
 
         It shows the open invoices, each with its payment form, and ends after a time.
 

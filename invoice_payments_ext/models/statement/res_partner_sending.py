@@ -59,7 +59,7 @@ class ResPartner(models.Model):
         :param int company_id: The company, with its branches; the present one if not
                                given.
         :param str idempotency_key: See `account.move.charge`.
-        :return: What is sent to whom, and who is left out.
+        :return: The statements by customer, and who is left out.
         :rtype: account.statement.sending
         :raise UserError: If the days are not a period, nobody has a mail address, or
                           the key was used with other values.

@@ -3,7 +3,7 @@ from collections import defaultdict
 from odoo import models
 from odoo.exceptions import UserError
 
-# The last day of each age of what is overdue.
+# The last day of each age of overdue amounts.
 AGES = (30, 60, 90)
 
 
@@ -209,7 +209,7 @@ class ResPartner(models.Model):
     def _prepare_statement_ages(self, currency, items):
         """Return the open amounts by their age, those without one last.
 
-        :return: Pairs of a label and an amount, which add up to what is open.
+        :return: Pairs of a label and an amount, which add up to the open amount.
         :rtype: list[tuple[str, float]]
         """
         env = self.env

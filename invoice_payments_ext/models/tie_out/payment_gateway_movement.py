@@ -39,7 +39,7 @@ class PaymentGatewayMovement(models.Model):
     # === BUSINESS METHODS === #
 
     def _hold_against(self, row, kind, transaction_id):
-        """Keep what the books have of this movement, and return the difference.
+        """Keep the books' amount of this movement, and return the difference.
 
         :param dict row: The record of the books, with its `amount` and `currency_id`;
                          None if they know none.

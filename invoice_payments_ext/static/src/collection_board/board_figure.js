@@ -14,7 +14,7 @@ export class BoardFigure extends Component {
     static props = {
         figure: Object,
         currencyId: Number,
-        // What is shown: the amount, the number of records, or another text.
+        // It is shown: the amount, the number of records, or another text.
         show: {type: String, optional: true},
         text: {type: String, optional: true},
         class: {type: String, optional: true},

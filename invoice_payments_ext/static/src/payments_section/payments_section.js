@@ -388,7 +388,7 @@ export class PaymentsSection extends Component {
     }
 
     /**
-     * What the rows take off the total; nothing is never shown with a sign.
+     * The amount that the rows take off the total; nothing is never shown with a sign.
      */
     get appliedLabel() {
         const label = this.formatAmount(Math.abs(this.amountApplied));
