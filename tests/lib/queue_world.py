@@ -66,13 +66,15 @@ def wait_for_end(world, run_id, seconds):
 
 def wait_for_jobs(world, seconds):
     """Wait until no job is left to do: the last one ends a moment after its run."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        left = world.query(
-            "SELECT state, exc_info FROM queue_job"
-            " WHERE state NOT IN ('done', 'failed', 'cancelled')"
-        )
-        if not left:
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"Jobs are left: {left}")
+
+    def are_done():
+        return not get_jobs_left(world)
+
+    wait_until(are_done, lambda: f"done: {get_jobs_left(world)}", seconds)
+
+
+def get_jobs_left(world):
+    return world.query(
+        "SELECT state, exc_info FROM queue_job"
+        " WHERE state NOT IN ('done', 'cancelled', 'failed')"
+    )

@@ -35,9 +35,6 @@ def _worker_database():
     template = odoo.tests.common.get_db_name()
     name = f"invoice_payments_test_{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     database.clone(template, name)
-    # Tests that roll back need not wait for the disk. Only this database is set so: a
-    # copy of the template, as the crash tests make, is durable like any other.
-    database.query("postgres", f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     _use_database(name)
     try:
         yield name
@@ -79,6 +76,19 @@ def pytest_runtest_setup(item):
 
 # === THE LONGEST FIRST === #
 
+# The seconds of one test where it takes others than most: of a file, or of a class.
+SECONDS = {
+    "TestCreditNoteTaxes": 8,
+    "TestSequences": 25,
+    "TestStatesInUse": 6,
+    "test_browser": 4,
+    "test_localstripe": 8,
+    "test_model_order": 40,
+    "test_queue_job": 40,
+    "test_reinstall": 45,
+    "tests/providers": 1.2,
+}
+
 
 class LongestFirst(LoadScopeScheduling):
     """Workers take whole classes, and of tests with real servers whole files.
@@ -106,10 +116,9 @@ class LongestFirst(LoadScopeScheduling):
 
     def _estimate(self, scope):
         """Return roughly the seconds that some tests take; one of them is many."""
-        slow = {"test_queue_job": 80, "TestSequences": 25}
-        seconds = [slow[name] for name in slow if name in scope]
+        seconds = [SECONDS[name] for name in SECONDS if name in scope]
         seconds = seconds or [2 if _has_server(scope) else 1]
-        return seconds[0] * len(self.workqueue[scope])
+        return max(seconds) * len(self.workqueue[scope])
 
 
 def pytest_xdist_make_scheduler(config, log):
