@@ -53,6 +53,33 @@ class TestMistakes(CreditCommon):
 
     # === RECEIVED === #
 
+    def test_other_records_say_which_way_is_theirs(self):
+        bill = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "supplier",
+                "partner_id": self.partner.id,
+                "amount": 10.0,
+                "journal_id": self.company_data["default_journal_cash"].id,
+            }
+        )
+        bill.action_post()
+        disputed = self._record(100.0)
+        dispute = disputed.report_taken_back("dispute")
+        for payment, words in (
+            (bill, "is not a payment of a customer"),
+            (disputed, "disput"),
+        ):
+            self._keep()
+            with self.assertRefused(words):
+                payment.with_user(self.supervisor).undo_recording("A mistake")
+        dispute.lose()
+        taken = disputed.sudo().search(
+            [("source_payment_id", "=", disputed.id), ("is_taken_back", "=", True)]
+        )
+        with self.assertRefused("was taken back: open that record"):
+            taken[:1].with_user(self.supervisor).undo_recording("A mistake")
+
     def test_received_money_is_taken_back(self):
         invoice = self.make_invoice().with_user(self.accountant)
         before = invoice.amount_residual
