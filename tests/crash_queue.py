@@ -16,7 +16,7 @@ class QueueCrashRun(LaneCrashRun):
         return QueueWorld()
 
     def _end_run(self, run_id):
-        wait_for_end(self.world, run_id, 120)
+        wait_for_end(self.world, run_id, 3600)  # A thousand jobs may be left.
 
 
 if __name__ == "__main__":

@@ -395,6 +395,7 @@ class CrashRun:
         print(
             f"{self.kills.total()} kills, {dict(self.counts)}, "
             f"{len(self.differences)} differences",
+            *self.differences[-1:],
             file=sys.stderr,
         )
 

@@ -7,8 +7,6 @@ from odoo.addons.payment.controllers.post_processing import PaymentPostProcessin
 from .payment import PaymentPortal
 from .payment_page import PortalAccount
 
-STATEMENT = "/my/statement"
-
 
 class PortalOwePayment(PaymentPortal):
     """One payment for the instalments that a member chose, of several invoices."""
@@ -146,7 +144,6 @@ class PortalOwe(PortalAccount):
         values = {
             **self._prepare_portal_layout_values(),
             "page_name": "owe",
-            "has_statement": self._has_statement(),
             "receipt_years": self._get_receipt_years(),
             "auto_pay": request.env["res.partner"]._get_auto_pay_values(),
         }
@@ -214,9 +211,3 @@ class PortalOwe(PortalAccount):
             # The form offers each method by the amount that is chosen.
             smallest_amount=min(row["amount"] for row in rows),
         )
-
-    @staticmethod
-    def _has_statement():
-        """Tell if the page of the statement of account is there."""
-        rules = request.env["ir.http"].routing_map().iter_rules()
-        return any(rule.rule == STATEMENT for rule in rules)

@@ -149,9 +149,9 @@ class PaymentTransaction(models.Model):
         """
         self.env.cr.execute(
             SQL(
-                """SELECT id FROM payment_transaction WHERE id IN %s
+                """SELECT id FROM payment_transaction WHERE id = ANY(%s)
                       FOR NO KEY UPDATE SKIP LOCKED""",
-                tuple(self.ids),
+                self.ids,
             ),
             log_exceptions=False,
         )
