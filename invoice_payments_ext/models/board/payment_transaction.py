@@ -2,14 +2,8 @@ from odoo import fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-# The payment method of credit that is spent.
-CREDIT_METHOD = "invoice_payments_ext.payment_method_credit_balance"
-# Attempts that charge: not refunds, not the saving of a method, and not credit spent.
-_CHARGES = """
-    COALESCE({0}.operation, '') NOT IN ('refund', 'validation')
-    AND {0}.source_transaction_id IS NULL
-    AND {0}.payment_method_id <> %(credit)s
-"""
+from ..attempts.payment_transaction_tries import CHARGES, IS_FOLLOWED_BY_SUCCESS
+
 # Of the same invoices, an earlier charge was declined, and none succeeded since.
 _FOLLOWS_DECLINE = f"""
     EXISTS (
@@ -19,7 +13,7 @@ _FOLLOWS_DECLINE = f"""
            AND before.transaction_id < own.transaction_id
           JOIN payment_transaction declined ON declined.id = before.transaction_id
          WHERE own.transaction_id = %(id)s
-           AND declined.outcome = 'declined' AND {_CHARGES.format("declined")}
+           AND declined.outcome = 'declined' AND {CHARGES.format("declined")}
            AND NOT EXISTS (
                 SELECT FROM account_invoice_transaction_rel between_them
                   JOIN payment_transaction paid
@@ -27,20 +21,8 @@ _FOLLOWS_DECLINE = f"""
                  WHERE between_them.invoice_id = own.invoice_id
                    AND between_them.transaction_id > declined.id
                    AND between_them.transaction_id < own.transaction_id
-                   AND paid.outcome = 'succeeded' AND {_CHARGES.format("paid")}
+                   AND paid.outcome = 'succeeded' AND {CHARGES.format("paid")}
            )
-    )
-"""
-# Of the same invoices, a later charge succeeded.
-_IS_FOLLOWED_BY_SUCCESS = f"""
-    EXISTS (
-        SELECT FROM account_invoice_transaction_rel own
-          JOIN account_invoice_transaction_rel later
-            ON later.invoice_id = own.invoice_id
-           AND later.transaction_id > own.transaction_id
-          JOIN payment_transaction paid ON paid.id = later.transaction_id
-         WHERE own.transaction_id = %(id)s
-           AND paid.outcome = 'succeeded' AND {_CHARGES.format("paid")}
     )
 """
 
@@ -93,19 +75,12 @@ class PaymentTransaction(models.Model):
             return NotImplemented
         recovered = Domain("outcome", "=", "declined") & Domain.custom(
             to_sql=lambda model, alias, query: model._tell_of_others(
-                alias, query, "is_followed", _IS_FOLLOWED_BY_SUCCESS
+                alias, query, "is_followed", IS_FOLLOWED_BY_SUCCESS
             )
         )
         return recovered if True in value else ~recovered
 
     # === HELPERS === #
-
-    def _get_credit_method_id(self):
-        """Return the id of the payment method of credit; 0 if somebody removed it.
-
-        :rtype: int
-        """
-        return self.env["ir.model.data"]._xmlid_to_res_id(CREDIT_METHOD) or 0
 
     def _tell_of_others(self, alias, query, name, condition):
         """Return a condition on the other attempts on the invoices of an attempt.

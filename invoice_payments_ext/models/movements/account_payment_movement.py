@@ -61,6 +61,16 @@ class AccountPaymentMovement(models.Model):
         bypass_search_access=True,
     )
     method = fields.Char(readonly=True)
+    external_kind = fields.Selection(
+        string="Received as",
+        selection=lambda self: (
+            self.env["account.payment"]._fields["external_kind"]._description_selection(
+                self.env
+            )
+        ),
+        readonly=True,
+        help="How an external payment came: in cash, by cheque…",
+    )
     journal_id = fields.Many2one(comodel_name="account.journal", readonly=True)
     outcome = fields.Selection(selection=MOVEMENT_OUTCOMES, readonly=True)
     decline_class = fields.Selection(selection=DECLINE_CLASSES, readonly=True)
@@ -169,6 +179,7 @@ class AccountPaymentMovement(models.Model):
             "amount_company_currency_signed",
             "announced_transaction_id",
             "date",
+            "external_kind",
             "invoice_ids",
             "is_matched",
             "is_taken_back",

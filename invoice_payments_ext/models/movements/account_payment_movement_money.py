@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..attempts.payment_transaction_tries import IS_FOLLOWED_BY_SUCCESS
 from ..states import PENDING_OUTCOMES, POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 from ..taken_back.reversal_states import WITHDRAWN
 from .movement_words import BANK_LINE, PAYMENT, TRANSACTION
@@ -111,14 +112,15 @@ class AccountPaymentMovement(models.Model):
                 """
                 CASE WHEN tx.outcome IN %s AND tx.operation != 'refund'
                           AND tx.source_transaction_id IS NULL
-                     THEN EXISTS (
-                          SELECT FROM payment_transaction later
-                           WHERE later.charge_invoice_id = tx.charge_invoice_id
-                             AND later.id > tx.id AND later.operation != 'refund'
-                             AND later.outcome = 'succeeded')
+                     THEN %s
                      ELSE false END
                 """,
                 UNSUCCESSFUL_OUTCOMES,
+                SQL(
+                    IS_FOLLOWED_BY_SUCCESS,
+                    id=SQL("tx.id"),
+                    credit=self.env["payment.transaction"]._get_credit_method_id(),
+                ),
             ),
             "is_pending_too_long": SQL(
                 """
@@ -224,6 +226,7 @@ class AccountPaymentMovement(models.Model):
                 "concat_ws(' · ', %s, method_line.name)",
                 self.env["account.journal"]._field_to_sql("journal", "name"),
             ),
+            external_kind=SQL("payment.external_kind"),
             journal_id=SQL("payment.journal_id"),
             outcome=SQL(
                 "CASE WHEN %s THEN 'succeeded' ELSE payment.state END", is_posted

@@ -62,6 +62,7 @@ COLUMNS = {
     "channel": "varchar",
     "provider_id": "integer",
     "method": "varchar",
+    "external_kind": "varchar",
     "journal_id": "integer",
     "outcome": "varchar",
     "decline_class": "varchar",

@@ -165,7 +165,7 @@ class TestMovements(CreditCommon):
     # === MONEY === #
 
     def test_money_in_and_out(self):
-        external = self.record(300)
+        external = self.invoice.record_external_payment(300, external_kind="cheque")
         self.match_with_bank(self.invoice, 200)
         card = self.charge(500)
         self.refund(card, 50)
@@ -186,6 +186,8 @@ class TestMovements(CreditCommon):
             ],
         )
         self.assertEqual(rows.invoice_id, self.invoice)
+        by_cheque = self.movements(("external_kind", "=", "cheque"))
+        self.assertEqual(by_cheque.payment_id, external)
         self.assertEqual(
             sum(rows.mapped("amount_moved")), sum(rows.mapped("company_amount_moved"))
         )

@@ -472,6 +472,16 @@ class TestShares(InvoicePaymentsCommon):
         self.assertFalse(tx.sudo().share_ids.filtered("holds_invoice"))
         check_invariants(self, self.invoices)
 
+    def test_declined_is_recovered_by_a_charge_of_any_invoice(self):
+        tx = self.start("error", 40, 30)
+        movements = self.env["account.payment.movement"].sudo()
+        row = movements.search([("transaction_id", "=", tx.id)])
+        self.assertEqual((row.outcome, row.is_recovered), ("declined", False))
+        self.invoices[1].charge(self.token.id)
+        self.env.invalidate_all()
+        self.assertTrue(row.is_recovered)
+        self.assertTrue(tx.is_recovered)
+
     def test_late_failure_reopens_all(self):
         tx = self.start("done", 40, 30)
         self.gateway.notify(tx.sudo(), "error")
