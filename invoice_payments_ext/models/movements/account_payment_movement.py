@@ -64,9 +64,9 @@ class AccountPaymentMovement(models.Model):
     external_kind = fields.Selection(
         string="Received as",
         selection=lambda self: (
-            self.env["account.payment"]._fields["external_kind"]._description_selection(
-                self.env
-            )
+            self.env["account.payment"]
+            ._fields["external_kind"]
+            ._description_selection(self.env)
         ),
         readonly=True,
         help="How an external payment came: in cash, by cheque…",

@@ -59,7 +59,7 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(self.row.state, "done")
 
     def test_two_lanes_make_the_run_of_the_day(self):
-        """One makes it; the other, which does not see it yet, finds it a moment later."""
+        """One makes it; the other, which did not see it, finds it a moment later."""
         self.run_lane()
         run = self.get_run()
         second = self.make_invoice(200)
