@@ -28,6 +28,7 @@
         "report/payment_receipt_templates.xml",
         "wizards/account_charge_run_views.xml",
         "wizards/account_collection_halt_views.xml",
+        "wizards/account_collection_start_views.xml",
         "wizards/account_credit_balance_adjust_views.xml",
         "wizards/account_credit_balance_pay_out_views.xml",
         "wizards/account_credit_balance_statement_views.xml",

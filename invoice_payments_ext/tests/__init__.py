@@ -26,6 +26,7 @@ from .collection import (
     test_decision,
     test_notice,
     test_promised,
+    test_start,
 )
 from .core import (
     test_amount_fields,

@@ -1,5 +1,6 @@
 from . import account_charge_run
 from . import account_collection_halt
+from . import account_collection_start
 from . import account_credit_balance_adjust
 from . import account_credit_balance_pay_out
 from . import account_credit_balance_statement

@@ -12,6 +12,7 @@ from . import account_collection_telling
 from . import res_partner
 from . import account_move_permission
 from . import account_move_promised
+from . import account_move_start
 from . import account_move
 from . import account_move_doors
 from . import account_move_events

@@ -234,20 +234,31 @@ class AccountPaymentMovement(models.Model):
             reason=SQL("payment.memo"),
             reference=SQL("COALESCE(payment.payment_reference, payment.name)"),
             days_after_due=self._get_days_after_due(date),
-            amount_moved=SQL(
+            payment_id=SQL("payment.id"),
+            move_id=SQL("payment.move_id"),
+            **self._get_payment_amounts(is_posted),
+        )
+
+    @api.model
+    def _get_payment_amounts(self, is_posted):
+        """Return the amounts of payments, which moved if they are posted.
+
+        :param SQL is_posted: The condition.
+        :rtype: dict[str, SQL]
+        """
+        return {
+            "amount_moved": SQL(
                 """
                 CASE WHEN NOT %s THEN 0 WHEN payment.payment_type = 'inbound'
                      THEN payment.amount ELSE -payment.amount END
                 """,
                 is_posted,
             ),
-            company_amount_moved=SQL(
+            "company_amount_moved": SQL(
                 "CASE WHEN %s THEN payment.amount_company_currency_signed ELSE 0 END",
                 is_posted,
             ),
-            payment_id=SQL("payment.id"),
-            move_id=SQL("payment.move_id"),
-        )
+        }
 
     @api.model
     def _get_payment_tables(self, invoice_id):

@@ -50,6 +50,7 @@ NEEDS_RECORD = {
     "account.move.payment_action_void": [],
     "account.move.action_collect_now": [],
     "account.move.action_resume_collection": [],
+    "account.move.action_start_collection": [],
     "account.move.promise_to_pay": [-1],
     "account.move.record_external_payment": [-1],
     "account.move.record_joint_payment": [-1],
