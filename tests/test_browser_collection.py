@@ -121,7 +121,37 @@ def keep(accountant, banner, name):
     accountant.page.set_viewport_size({"width": 1280, "height": 1200})
 
 
-def test_the_lists(accountant, world, plan):
+@pytest.fixture
+def before(world):
+    """Return invoices that were open before there was a plan."""
+    partner_ids = world.make_customers(2)
+    world.make_token(partner_ids[0])
+    return world.make_invoices(partner_ids, 80)
+
+
+def start_collection(accountant, world, invoice_ids):
+    """Put the invoices of a list into collection."""
+    page = accountant.page
+    accountant.open_list("account.move", [["id", "in", invoice_ids]])
+    page.locator(".o_list_view thead .o_list_record_selector input").click()
+    page.locator(".o_cp_action_menus").get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name="Start collection…", exact=True).click()
+    dialog = page.locator(".modal .o_collection_start")
+    expect(dialog).to_contain_text("2 invoices are put into collection")
+    accountant.keep_screen("collection-start-1280")
+    accountant.narrow()
+    accountant.keep_screen("collection-start-360")
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.press("Start collection")
+    accountant.expect_notification("Collection started", "2 are in collection now")
+    rows = world.query(
+        "SELECT state FROM account_collection WHERE move_id = ANY(%s)", invoice_ids
+    )
+    assert [row["state"] for row in rows] == ["running"] * 2
+
+
+def test_the_lists(accountant, world, before, plan):
+    start_collection(accountant, world, before)
     [invoice_id] = world.make_invoices([world.make_customer(name="Listed")])
     accountant.page.goto("/odoo/action-account.action_move_out_invoice_type")
     accountant.page.locator(".o_searchview_dropdown_toggler").click()
