@@ -19,6 +19,7 @@ class PaymentAttemptFinish(models.TransientModel):
     amount = fields.Monetary(related="transaction_id.amount")
     currency_id = fields.Many2one(related="transaction_id.currency_id")
     url = fields.Char(string="Link", compute="_compute_url")
+    is_started_again = fields.Boolean(compute="_compute_url")
     recipients = fields.Char(string="Mail to", compute="_compute_url")
 
     # === COMPUTE METHODS === #
@@ -28,6 +29,7 @@ class PaymentAttemptFinish(models.TransientModel):
         for dialog in self:
             attempt = dialog.transaction_id
             dialog.url = attempt._get_finish_url() if attempt else False
+            dialog.is_started_again = bool(attempt and attempt.sudo()._get_again_url())
             dialog.recipients = (
                 ", ".join(attempt._get_mail_recipients().mapped("email_formatted"))
                 if attempt

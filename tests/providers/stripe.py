@@ -13,6 +13,7 @@ STATUSES = {
     "succeeded": "succeeded",
     "authorized": "requires_capture",
     "pending": "processing",
+    "waiting": "requires_action",  # 3-D Secure in a form of the shop.
     "declined": "requires_payment_method",
     "action": "requires_payment_method",
     "canceled": "canceled",
@@ -124,6 +125,8 @@ class Stripe(Api):
 
     def cancel(self, _request, wish, intent_id):
         charge = self.find(intent_id)
+        if charge.status == "waiting":
+            return self.present_intent(self.settle(charge, "canceled"))
         left = self.get_capturable(charge)
         if not left or wish.outcome == "declined":
             self._refuse("This PaymentIntent could not be canceled.")

@@ -3,7 +3,11 @@
 No webhook comes, and nobody resolves anything.
 """
 
+from urllib.parse import urlsplit
+
 import pytest
+import requests
+from lxml.html import fromstring
 
 pytest_plugins = ["providers.fixtures"]
 
@@ -45,6 +49,51 @@ def test_charge_whose_answer_was_lost(make_cell, code, failure):
     cell.charge()
     cell.expect("unknown")
     cell.shop.run_resolver()
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+    cell.expect_agreement()
+
+
+def _start_again(cell):
+    """Follow the link to finish, as a customer without an account, and press *Pay now*.
+
+    :return: The address where that leads.
+    """
+    rows = cell.shop.admin.call("account.move", "get_payment_rows", [cell.invoice_id])
+    [url] = filter(None, [row["finish_url"] for row in rows])
+    address = urlsplit(url)
+    visitor = requests.Session()
+    page = visitor.get(f"{cell.shop.server.url}{address.path}?{address.query}")
+    [form] = fromstring(page.text).xpath("//form[@id='o_payment_start_again']")
+    data = {field.get("name"): field.get("value") for field in form.xpath("input")}
+    answer = visitor.post(
+        f"{cell.shop.server.url}{form.get('action')}",
+        data=data,
+        allow_redirects=False,
+    )
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def test_card_that_the_customer_has_to_confirm_in_a_form(make_cell):
+    cell = make_cell("stripe")
+    cell.api.wish(outcome="waiting")
+    cell.charge()
+    cell.expect("unknown")
+    assert f"/my/invoices/{cell.invoice_id}?" in _start_again(cell)
+    cell.expect("canceled")
+    assert cell.operation.status == "canceled"  # Nobody can confirm it any more.
+    cell.expect_paid(0)
+    cell.expect_agreement()
+
+
+def test_card_that_was_confirmed_in_the_meantime(make_cell):
+    cell = make_cell("stripe")
+    cell.api.wish(outcome="waiting")
+    cell.charge()
+    cell.api.settle(cell.operation, "succeeded")
+    assert "asked=1" in _start_again(cell)
     cell.expect("succeeded")
     cell.expect_paid(100)
     cell.expect_moved("charge", 100)

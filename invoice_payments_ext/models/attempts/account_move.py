@@ -167,6 +167,24 @@ class AccountMove(models.Model):
         """Print the link on an invoice, whoever prints it."""
         return super(AccountMove, self.sudo())._get_portal_payment_link()
 
+    def _get_payment_link_of(self, amount):
+        """Return the link with which anybody pays an amount of this invoice.
+
+        Note: `self.ensure_one()`
+
+        :param float amount: The amount in the invoice's currency.
+        :rtype: str
+        """
+        self.ensure_one()
+        # In superuser mode: it is for the customer, whoever asks for it.
+        links_sudo = self.env["payment.link.wizard"].sudo()
+        values = {"res_model": self._name, "res_id": self.id, "amount": amount}
+        return (
+            links_sudo.with_context(active_id=self.id, active_model=self._name)
+            .create(values)
+            .link
+        )
+
     def _get_amount_in_flight(self):
         """Return the amount that attempts may still bring to this invoice.
 

@@ -4,6 +4,10 @@ from odoo.addons.payment import utils as payment_utils
 
 from ...tools import prepare_dialog
 
+# The methods of the rooms that know an address on our own pages, for payments that the
+# customer has to confirm there. Each method returns it, or an empty text.
+OWN_PAGE_METHODS = ("_get_again_url",)
+
 
 class PaymentTransaction(models.Model):
     """Attempts that wait for the customer, and the address where they are finished."""
@@ -54,16 +58,26 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         tx_sudo = self.sudo()
-        if tx_sudo.outcome != "pending" or tx_sudo._is_refund():
+        if tx_sudo._is_refund() or tx_sudo._is_of_other_mode():
             return ""
-        if tx_sudo._is_of_other_mode():
-            return ""
-        if url := tx_sudo.provider_id._get_finish_url(tx_sudo):
-            return url
-        if not tx_sudo.finish_form:
-            return ""
-        token = tx_sudo._get_finish_token()
-        return f"{tx_sudo.get_base_url()}/payment/finish/{self.id}?access_token={token}"
+        if tx_sudo.outcome == "pending":
+            if url := tx_sudo.provider_id._get_finish_url(tx_sudo):
+                return url
+            if tx_sudo.finish_form:
+                return tx_sudo._get_own_page_url()
+        urls = (getattr(tx_sudo, name)() for name in OWN_PAGE_METHODS)
+        return next(filter(None, urls), "")
+
+    def _get_own_page_url(self):
+        """Return the address of our page about this attempt, with its proof.
+
+        Note: `self.ensure_one()`
+
+        :rtype: str
+        """
+        self.ensure_one()
+        token = self._get_finish_token()
+        return f"{self.get_base_url()}/payment/finish/{self.id}?access_token={token}"
 
     def _get_finish_token(self):
         """Return the proof that somebody was given the address of this attempt.

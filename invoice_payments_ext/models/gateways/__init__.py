@@ -2,6 +2,7 @@ from . import payment_decline_rule
 from . import payment_provider
 from . import payment_token
 from . import payment_transaction
+from . import payment_transaction_again
 from . import payment_transaction_readings
 from . import payment_transaction_references
 from . import payment_transaction_refunds

@@ -18,6 +18,8 @@ OUTCOME_METHODS = {
     "razorpay": "_fetch_razorpay_outcome",
     "stripe": "_fetch_stripe_outcome",
 }
+# The methods that end a payment that waits for the customer.
+END_METHODS = {"stripe": "_end_stripe_payment"}
 # The methods that tell how long a gateway knows the key of a charge.
 RESEND_METHODS = {
     "adyen": "_get_adyen_key_period",
@@ -73,6 +75,44 @@ class PaymentProvider(models.Model):
         name = OUTCOME_METHODS.get(self.code)
         if not name:
             return super()._fetch_outcome(transaction)
+        return self._get_clear_word(name, transaction)
+
+    def _may_end_payment(self, transaction):
+        """Tell if a payment waits for the customer, and the gateway can end it.
+
+        A provider overrides this and :meth:`_end_payment` when customers confirm in a
+        form on our pages, into which nothing leads back.
+
+        :param payment.transaction transaction: One that is unknown or pending.
+        :rtype: bool
+        """
+        # Of cards, the outcome is known at once, unless the customer has to confirm.
+        method = transaction.payment_method_id
+        return (
+            self.code in END_METHODS
+            and bool(transaction.provider_reference)
+            and (method.primary_payment_method_id or method).code == "card"
+        )
+
+    def _end_payment(self, transaction):
+        """End a payment, so that nobody can confirm it any more.
+
+        It is called with the transaction's row locked, and may be called again.
+
+        :param payment.transaction transaction: See :meth:`_may_end_payment`.
+        :return: The payment data in the form that `_process` takes, of the outcome that
+                 it has now; None if the gateway did not end it.
+        :rtype: dict or None
+        """
+        name = END_METHODS.get(self.code)
+        return self._get_clear_word(name, transaction) if name else None
+
+    def _get_clear_word(self, name, transaction):
+        """Return the answer of a gateway; None where it is unclear.
+
+        :param str name: The method that asks.
+        :rtype: dict or None
+        """
         try:
             return getattr(self, name)(transaction)
         except psycopg2.Error:

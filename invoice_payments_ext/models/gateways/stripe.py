@@ -17,7 +17,8 @@ STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED = (
     "canceled",
     "requires_capture",
 )
-# The clock of the gateway may be behind ours.
+# It waits for the customer: only then a payment is cancelled.
+STRIPE_WAITING = ("requires_action", "requires_confirmation", "requires_payment_method")
 # Lists with movements of money, and the statuses of those that are not decided yet.
 STRIPE_LISTS = ("payment_intents", "refunds", "disputes")
 STRIPE_UNDECIDED = (
@@ -26,6 +27,7 @@ STRIPE_UNDECIDED = (
     "requires_action",
     "requires_confirmation",
 )
+# The clock of the gateway may be behind ours.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
@@ -53,6 +55,20 @@ class PaymentProvider(models.Model):
         if intent["status"] in (STRIPE_CAPTURED, STRIPE_VOIDED, STRIPE_AUTHORIZED):
             return {}
         raise CannotTellError(f"The payment is {intent['status']}.")
+
+    def _end_stripe_payment(self, transaction):
+        """Cancel a PaymentIntent that waits for the customer; see `_end_payment`.
+
+        https://docs.stripe.com/api/payment_intents/cancel
+        """
+        intent = self._find_stripe_intent(transaction)
+        if intent.get("status") in STRIPE_WAITING:
+            intent = self._send_api_request(
+                "POST",
+                f"payment_intents/{intent['id']}/cancel",
+                data={"cancellation_reason": "abandoned"},
+            )
+        return intent and self._prepare_stripe_data(transaction, intent)
 
     @staticmethod
     def _prepare_stripe_data(transaction, intent):

@@ -72,6 +72,12 @@ class AccountMove(models.Model):
 
         :rtype: list[str]
         """
+        if row["finish_url"] and row["state"] != "pending":
+            return [
+                self.env._(
+                    "It was not paid: your bank asks you to confirm this payment."
+                )
+            ]
         if row["finish_url"]:
             return [self.env._("If you did not finish it at the provider, do so now.")]
         if state == "processing":

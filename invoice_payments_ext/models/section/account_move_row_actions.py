@@ -144,11 +144,14 @@ class AccountMove(models.Model):
 
     def _add_finish_links(self, rows):
         """Add to the rows that wait for the customer the address to finish them."""
-        pending = {
-            row.tx["id"]: row for row in rows if row.tx.get("outcome") == "pending"
+        waiting = {
+            row.tx["id"]: row
+            for row in rows
+            if row.tx.get("outcome") in RESOLVABLE_OUTCOMES
+            or row.tx.get("decline_class") == "needs_customer"
         }
-        for tx in self.env["payment.transaction"].browse(pending):
-            pending[tx.id].values["finish_url"] = tx._get_finish_url()
+        for tx in self.env["payment.transaction"].browse(waiting):
+            waiting[tx.id].values["finish_url"] = tx._get_finish_url()
 
     def _prepare_action(self, values, name, reason):
         """Return an action of a row as it is shown.

@@ -1,3 +1,7 @@
+from datetime import timedelta
+
+from lxml.html import fromstring
+
 from odoo.tests import tagged
 
 from .common_portal import PortalPaymentCommon
@@ -125,3 +129,113 @@ class TestPortalFinish(PortalPaymentCommon):
         self.gateway.notify(self.tx, "error")
         with self.assertRaisesRegex(Exception, "does not wait for the customer"):
             dialog.action_mail()
+
+
+@tagged("post_install", "-at_install")
+class TestPortalStartAgain(PortalPaymentCommon):
+    """A payment that the customer has to confirm in a form is started again, once."""
+
+    def setUp(self):
+        super().setUp()
+        self.tx = self.pay(1000, flow="direct")
+        self.ended = "cancel"  # The answer when it is to be ended.
+        self.asked = "pending"  # The answer to the question.
+        providers = self.env.registry["payment.provider"]
+        self.requests = []
+
+        def answer(kind, state):
+            self.requests.append(kind)
+            return state and self.gateway.payment_data(self.tx, state)
+
+        for name, method in (
+            ("_may_end_payment", lambda _provider, _tx: True),
+            ("_end_payment", lambda _provider, _tx: answer("end", self.ended)),
+            ("_fetch_outcome", lambda _provider, _tx: answer("ask", self.asked)),
+        ):
+            self.patch(providers, name, method)
+        self.gateway.notify(self.tx, "pending")
+        self._keep()
+        self.url = self.tx._get_finish_url()
+        self.authenticate(None, None)  # Who has the link needs no account.
+
+    def start_again(self, url=None):
+        """Press the button of the page; return where it leads."""
+        page = self.url_open(url or self.url)
+        [form] = fromstring(page.text).xpath("//form[@id='o_payment_start_again']")
+        data = {field.get("name"): field.get("value") for field in form.xpath("input")}
+        answer = self.url_open(form.get("action"), data=data, allow_redirects=False)
+        self.assertEqual(answer.status_code, 303)
+        self.env.invalidate_all()
+        return answer.headers["Location"]
+
+    def test_it_ends_at_the_provider_before_it_is_started_again(self):
+        self.assertEqual(self.url_open(f"{self.url}x").status_code, 404)
+        self.assertIn("Pay now", self.url_open(self.url).text)
+        self.assertFalse(self.requests, "a link that is followed does nothing")
+        wrong = {"access_token": "x"}
+        path = f"/payment/finish/{self.tx.id}/again"
+        self.assertIn(self.url_open(path, data=wrong).status_code, (400, 404))
+        with self.assertRaisesRegex(Exception, "being processed"):
+            self.pay(1000, flow="direct")
+        location = self.start_again()
+        self.assertEqual(self.requests, ["ask", "end"])
+        self.assertEqual(self.tx.outcome, "canceled")
+        self.assertIn(f"/my/invoices/{self.invoice.id}?", location)
+        page = self.url_open(location)
+        self.assertRegex(page.text, r'name="o_member_amount"[^>]*value="1000.0"')
+        self.assertNotIn(self.token.payment_details, page.text)
+        # Who comes back by the mail goes on, and nothing is asked for again.
+        self.assertIn(f"/my/invoices/{self.invoice.id}?", self.start_again())
+        self.assertEqual(len(self.requests), 2)
+        again = self.pay(1000, flow="direct")
+        self.gateway.notify(again, "done")
+        again.sudo()._post_process()
+        self._keep()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertIn("nothing left to finish", self.url_open(self.url).text)
+
+    def test_money_that_came_is_not_asked_for_again(self):
+        self.asked = "done"
+        self.assertIn("asked=1", self.start_again())
+        self.assertEqual((self.tx.outcome, self.requests), ("succeeded", ["ask"]))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertIn("nothing left to finish", self.url_open(self.url).text)
+
+    def test_nothing_is_started_where_it_cannot_be_ended(self):
+        self.ended = None
+        for requests in (["ask", "end"], ["ask", "end"]):  # The second is too soon.
+            location = self.start_again()
+            self.assertIn("could not be ended", self.url_open(location).text)
+            self.assertEqual((self.tx.outcome, self.requests), ("pending", requests))
+        self.ended = "done"  # It was confirmed in the meantime.
+        self.tx.sudo().asked_on -= timedelta(minutes=1)
+        self._keep()
+        self.assertIn("asked=1", self.start_again())
+        self.assertEqual(self.tx.outcome, "succeeded")
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_declined_because_the_customer_has_to_confirm(self):
+        self.start_again()
+        self.company.portal_amount_choice = True
+        self.authenticate("ip_member", "ip_member")
+        self.charge(400)
+        self.gateway.answers = ["error"]
+        declined = self.charge(600).sudo()
+        self.authenticate(None, None)
+        self.assertFalse(declined._get_finish_url())
+        declined.decline_class = "needs_customer"
+        self._keep()
+        row = self.rows()[f"tx-{declined.id}"]
+        self.assertEqual(row["finish_url"], declined._get_finish_url())
+        self.assertIn("finish", [action["name"] for action in row["actions"]])
+        page = self.url_open(self.invoice.sudo().get_portal_url()).text
+        self.assertIn("your bank asks you to confirm", page)
+        location = self.start_again(declined._get_finish_url())
+        self.assertIn("amount=600.0", location)
+        self.assertEqual(len(self.requests), 2)
+        declined.with_user(self.accountant).mail_finish_link()
+        mail = self.env["mail.mail"].sudo().search([], order="id desc", limit=1)
+        self.assertIn("Finish the payment", mail.body_html)
+        self.invoice.record_external_payment(600)
+        self._keep()
+        self.assertFalse(declined._get_finish_url())
