@@ -77,7 +77,7 @@ NEIGHBOURS = {
     "generic_coa": "deferred_revenue",
     "hr": "hr_225000",
     "hr_kuna": "kp_rrif2251",
-    "in": "p11243",
+    "in": "p11245",
     "iq": "iq_account_200104",
     "jo_standard": "jo_account_200104",
     "ke": "ke2102",
@@ -115,6 +115,18 @@ NEIGHBOURS = {
     "vn": "chart33871",
     "za": "200030",
     "zm": "zm_account_9900000",
+}
+# The code of the new account where the next one after the neighbour would make it a
+# part of that one, or of the trade payables: a class that the chart leaves free.
+# Costa Rica: 0.213, after payables (0.211) and taxes (0.212). Ethiopia: 3055, after
+# other deposits. India: 11246, after the last of the other current liabilities, which
+# Schedule III of the Companies Act has advances from customers among.
+# Pakistan and Zambia take the next code: advances stand among trade and other payables
+# (Companies Act 2017, Fourth Schedule), and beside the deferred income.
+NEW_CODES = {
+    "cr": "0.213001",
+    "et": "305500",
+    "in": "112460",
 }
 # Discounts that are granted, where Odoo's setting for them has discounts that are
 # obtained, or something else.
@@ -156,6 +168,23 @@ def get_code_after(code, taken, is_sub_account=False):
         if not any(each.startswith(candidate) for each in taken):
             return candidate
     return ""
+
+
+def get_new_code(charts, neighbour_code, taken):
+    """Return the code of the new account that stands after a neighbour.
+
+    :param iterable[str] charts: The chart, and those that it builds on.
+    :param str neighbour_code: See :func:`get_code_after`.
+    :param set[str] taken: The codes that there are.
+    :return: The code; an empty text if none is free.
+    :rtype: str
+    """
+    charts = list(charts)
+    own = next((NEW_CODES[chart] for chart in charts if chart in NEW_CODES), "")
+    if own and own not in taken:
+        return own
+    is_sub_account = not WITH_SUB_ACCOUNTS.isdisjoint(charts)
+    return get_code_after(neighbour_code, taken, is_sub_account)
 
 
 def get_fallback_code(liability_codes, taken, group_prefixes):

@@ -4,9 +4,8 @@ from .chart_accounts import (
     CUSTOMER_ADVANCES,
     GRANTED_DISCOUNTS,
     NEIGHBOURS,
-    WITH_SUB_ACCOUNTS,
-    get_code_after,
     get_fallback_code,
+    get_new_code,
 )
 
 
@@ -194,8 +193,7 @@ class ResCompany(models.Model):
             templates = self.env["account.chart.template"]._get_parent_template(
                 self.chart_template
             )
-            is_sub = not WITH_SUB_ACCOUNTS.isdisjoint(templates)
-            code = get_code_after(neighbour.code, taken, is_sub)
+            code = get_new_code(templates, neighbour.code, taken)
         if not code:
             neighbour = self._no_account()
             liabilities = accounts.filtered(

@@ -12,9 +12,10 @@ from ...models.credit.chart_accounts import (
     CUSTOMER_ADVANCES,
     GRANTED_DISCOUNTS,
     NEIGHBOURS,
-    WITH_SUB_ACCOUNTS,
+    NEW_CODES,
     get_code_after,
     get_fallback_code,
+    get_new_code,
 )
 from ...models.credit.chart_bad_debts import BAD_DEBTS
 from .chart_table import CHARTS
@@ -88,10 +89,12 @@ class TestChartAccounts(TransactionCase):
         codes = {account["code"] for account in accounts.values()}
         neighbour = self.find(NEIGHBOURS, parts, accounts)
         self.assertTrue(neighbour, "a chart is not in the tables")
-        is_sub_account = not WITH_SUB_ACCOUNTS.isdisjoint(parts)
-        code = get_code_after(neighbour["code"], codes, is_sub_account)
+        code = get_new_code(parts, neighbour["code"], codes)
         self.assertTrue(code)
         self.assertNotIn(code, codes)
+        if not NEW_CODES.keys().isdisjoint(parts):
+            stem = code.rstrip("0") if chart != "cr" else code[:5]
+            self.assertFalse([each for each in codes if each.startswith(stem)])
         return f"{code} after {neighbour['code']} {neighbour['name']}"
 
     def test_account_in_each_chart(self):
@@ -135,6 +138,13 @@ class TestChartAccounts(TransactionCase):
         ):
             with self.subTest(code=code, is_sub=is_sub):
                 self.assertEqual(get_code_after(code, taken, is_sub), expected)
+
+    def test_code_that_is_taken_already(self):
+        for chart, code in NEW_CODES.items():
+            with self.subTest(chart):
+                self.assertEqual(get_new_code([chart], "112450", set()), code)
+                following = get_new_code([chart], "112450", {"112450", code})
+                self.assertEqual(following, "112451")
 
     def test_code_in_a_chart_that_is_not_in_the_tables(self):
         """It is in the class of the current liabilities, and in no group of theirs."""
