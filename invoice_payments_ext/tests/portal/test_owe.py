@@ -244,7 +244,7 @@ class TestOwe(PortalPaymentCommon):
         """The instalment that was not chosen stays open, though it is due earlier."""
         chosen = self.lines(self.invoice | self.own) + self.lines(self.parts, True)
         self.assert_refused("has changed", self.pay_lines, 1049, chosen)
-        self.assert_refused("has changed", self.pay_lines, 1050, [*chosen, 1])
+        self.assert_refused("have changed", self.pay_lines, 1050, [*chosen, 1])
         tx = self.pay_lines(1050, chosen)
         self.assertEqual(tx.outcome, "succeeded")
         self.assertEqual(
@@ -391,9 +391,9 @@ class TestOwe(PortalPaymentCommon):
     def test_other_instalments_and_strangers(self):
         chosen = self.lines(self.own)
         self.authenticate("ip_stranger", "ip_stranger")
-        self.assert_refused("has changed", self.pay_lines, 10, chosen)
+        self.assert_refused("have changed", self.pay_lines, 10, chosen)
         for wrong in ([], "1", [True], [str(chosen[0])]):
-            self.assert_refused("hoose|has changed", self.pay_lines, 10, wrong)
+            self.assert_refused("hoose|have changed", self.pay_lines, 10, wrong)
 
 
 @tagged("post_install", "-at_install")
