@@ -8,6 +8,7 @@ As `crash_lanes.py`, with the lines of runs as jobs of OCA's queue, by its own r
 
 from crash_lanes import LaneCrashRun
 from crash_run import main
+from lib.charge_runs import run_lanes
 from lib.queue_world import QueueWorld, wait_for_end, wait_for_jobs
 
 # A thousand jobs may be left.
@@ -21,6 +22,7 @@ class QueueCrashRun(LaneCrashRun):
         return QueueWorld()
 
     def _end_run(self, run_id):
+        run_lanes(self.world, *self.lanes[:1])  # It hands over what no lane did yet.
         wait_for_end(self.world, run_id, LONGEST_END)
 
     def _finish(self):
