@@ -78,7 +78,7 @@ class AccountAutoPay(models.Model):
         :rtype: account.auto.pay
         """
         # In superuser mode: it decides also where people may not read it.
-        return self.sudo().search(
+        return self.sudo().search_fetch(
             [("partner_id", "in", partners.ids), ("company_id", "=", company.id)]
         )
 
@@ -93,12 +93,11 @@ class AccountAutoPay(models.Model):
         customers = partners.sudo().commercial_partner_id
         rows = {row.partner_id: row for row in self._find(customers, company)}
         none = self.sudo().browse()
-        default = company.sudo().auto_pay
         permissions = {}
         for customer in customers:
             row = rows.get(customer, none)
             permissions[customer] = Permission(
-                row.state == "on" if row else default,
+                row.state == "on" if row else company.sudo().auto_pay,
                 row.limit if row else None,
                 row.notice_days,
                 row,

@@ -35,7 +35,9 @@ class AccountCollection(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        row = self.sudo()  # The schedule's work is nobody's to do by hand.
+        # In superuser mode: the schedule's work is nobody's to do by hand. Each step
+        # reads the row anew, and with it all that belongs to it.
+        row = self.sudo().with_prefetch()
         attempts = row.env["payment.transaction"]
         try:
             attempt = row._run_due()

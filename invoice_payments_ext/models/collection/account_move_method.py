@@ -50,7 +50,8 @@ class AccountMove(models.Model):
         # In superuser mode: the staff may use them, also those of another company.
         tokens_sudo = self.env["payment.token"].sudo()
         owners = self._get_payment_method_owners()
-        return tokens_sudo.search([("partner_id", "in", owners.ids)]).union(
+        domain = [("partner_id", "in", owners.ids)]
+        return tokens_sudo.search_fetch(domain).union(
             *(token.sudo() for token in question.tokens.values())
         )
 

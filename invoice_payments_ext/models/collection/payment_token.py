@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.tools import SQL
@@ -15,6 +16,23 @@ BUDGET = ((timedelta(days=1), 10), (timedelta(days=30), 20))
 # An attempt that was declined counts, and one that may be.
 COUNTED_OUTCOMES = (*UNRESOLVED_OUTCOMES, "pending", "declined")
 ANSWERED_OUTCOMES = ("succeeded", "authorized", "declined")
+
+
+class Trial(NamedTuple):
+    """How a saved method was tried, on whichever invoice.
+
+    :param list times: When it was tried, of the time that counts, the latest first.
+    :param datetime not_before: The latest time before which the bank wants no other.
+    :param str outcome: That of the last charge which the bank answered.
+    :param str decline_class: The class of its decline.
+    :param datetime answered_on: When that was.
+    """
+
+    times: list | None = None
+    not_before: datetime | None = None
+    outcome: str | None = None
+    decline_class: str | None = None
+    answered_on: datetime | None = None
 
 
 class PaymentToken(models.Model):
@@ -48,81 +66,71 @@ class PaymentToken(models.Model):
     def _get_trial_verdicts(self):
         """Say which of these methods are not to be tried now, on any invoice.
 
-        To be called in superuser mode. Two queries for all.
+        To be called in superuser mode. One query for all.
 
         :return: For the ids of those methods, why.
         :rtype: dict[int, Verdict]
         """
         verdicts = {}
         now = fields.Datetime.now()
-        last = self._get_last_answers()
-        for token_id, times, not_before in self._get_tries(now):
-            if not_before and not_before > now:
-                verdicts[token_id] = Verdict("not_before", not_before=not_before)
-            elif free_from := self._get_free_from(times, now):
-                verdicts[token_id] = Verdict("budget", not_before=free_from)
+        trials = self._get_trials(now)
         for token in self:
-            outcome, decline_class, answered_on = last.get(token.id, (None,) * 3)
+            trial = trials.get(token.id, Trial())
+            if trial.not_before and trial.not_before > now:
+                verdicts[token.id] = Verdict("not_before", not_before=trial.not_before)
+            elif free_from := self._get_free_from(trial.times or [], now):
+                verdicts[token.id] = Verdict("budget", not_before=free_from)
+            answered_on = trial.answered_on
             if token.renewed_on and answered_on and token.renewed_on > answered_on:
                 continue
             if reason := token._get_refused_reason():
                 verdicts[token.id] = Verdict("never", reason)
-            elif outcome == "declined" and decline_class in ("never", "ask_customer"):
-                verdicts[token.id] = Verdict(decline_class)
+            elif trial.outcome == "declined" and (
+                trial.decline_class in ("never", "ask_customer")
+            ):
+                verdicts[token.id] = Verdict(trial.decline_class)
         return verdicts
 
-    def _get_last_answers(self):
-        """Return the last answer of the bank to a charge of each of these methods.
+    def _get_trials(self, now):
+        """Return how these methods were tried lately, and the bank's last answer.
 
-        :return: For each id that has one, its outcome, class of decline and time.
-        :rtype: dict[int, tuple]
+        :param datetime.datetime now: The end of the time that counts, in UTC.
+        :return: By the id of each method.
+        :rtype: dict[int, Trial]
         """
+        if not self:
+            return {}
         self.env["payment.transaction"].flush_model()
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT DISTINCT ON (token_id)
-                       token_id, outcome, decline_class, last_state_change
-                  FROM payment_transaction
-                 WHERE token_id = ANY(%s)
-                   AND outcome = ANY(%s)
-                   AND operation IN ('offline', 'online_token')
-                   AND source_transaction_id IS NULL
-                 ORDER BY token_id, id DESC
+                SELECT token.id, tried.times, tried.not_before,
+                       answer.outcome, answer.decline_class, answer.last_state_change
+                  FROM unnest(%(ids)s::int[]) AS token (id)
+            CROSS JOIN LATERAL (
+                       SELECT array_agg(create_date ORDER BY create_date DESC) AS times,
+                              max(decline_not_before) AS not_before
+                         FROM payment_transaction
+                        WHERE token_id = token.id AND outcome = ANY(%(counted)s)
+                          AND create_date > %(since)s AND %(is_charge)s) AS tried
+             LEFT JOIN LATERAL (
+                       SELECT outcome, decline_class, last_state_change
+                         FROM payment_transaction
+                        WHERE token_id = token.id AND outcome = ANY(%(answered)s)
+                          AND %(is_charge)s
+                     ORDER BY id DESC LIMIT 1) AS answer ON TRUE
                 """,
-                self.ids,
-                list(ANSWERED_OUTCOMES),
+                ids=self.ids,
+                counted=list(COUNTED_OUTCOMES),
+                answered=list(ANSWERED_OUTCOMES),
+                since=now - max(period for period, _count in BUDGET),
+                is_charge=SQL(
+                    "operation IN ('offline', 'online_token')"
+                    " AND source_transaction_id IS NULL"
+                ),
             )
         )
-        return {token_id: tuple(values) for token_id, *values in rows}
-
-    def _get_tries(self, now):
-        """Return when each of these methods was tried, the latest first.
-
-        :param datetime.datetime now: The end of the time that counts, in UTC.
-        :return: For each that was, its id, the times, and the latest time before which
-                 the bank wants no other.
-        :rtype: list[tuple]
-        """
-        return self.env.execute_query(
-            SQL(
-                """
-                SELECT token_id,
-                       array_agg(create_date ORDER BY create_date DESC),
-                       max(decline_not_before)
-                  FROM payment_transaction
-                 WHERE token_id = ANY(%s)
-                   AND outcome = ANY(%s)
-                   AND operation IN ('offline', 'online_token')
-                   AND source_transaction_id IS NULL
-                   AND create_date > %s
-                 GROUP BY token_id
-                """,
-                self.ids,
-                list(COUNTED_OUTCOMES),
-                now - max(period for period, _count in BUDGET),
-            )
-        )
+        return {token_id: Trial(*values) for token_id, *values in rows}
 
     def _get_free_from(self, times, now):
         """Return from when a method may be tried again by the rules of the schemes.

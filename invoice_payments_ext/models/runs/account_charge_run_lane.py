@@ -60,11 +60,8 @@ class AccountChargeRunLine(models.Model):
         :return: The line; none where no line can be taken now.
         :rtype: account.charge.run.line
         """
-        line = self._in_short_step(lambda: self._claim(line_id))
-        if not line:
-            return line
-        provider = line.token_id.sudo().provider_id
-        wait = provider._take_turn() if provider else 0.0
+        line, paced_provider = self._in_short_step(lambda: self._claim(line_id))
+        wait = paced_provider._take_turn() if paced_provider else 0.0
         if wait > LONGEST_WAIT:
             line._release(wait)
             return self.browse()
@@ -76,19 +73,24 @@ class AccountChargeRunLine(models.Model):
         """Claim the next line, or the one with this id, if it can be taken now.
 
         :param int line_id: The id of the line that a job is for.
-        :return: The line; none where none can be taken.
-        :rtype: account.charge.run.line
+        :return: The line, none where none can be taken; and its provider, as superuser,
+                 where the number of requests a second is limited.
+        :rtype: tuple[account.charge.run.line, payment.provider]
         """
+        providers_sudo = self.env["payment.provider"].sudo()
         self.env.flush_all()
         stale = self.env["payment.transaction"]._get_stale_delay().total_seconds()
         self.env.cr.execute(
             SQL(
                 """
                 WITH next AS (
-                    SELECT line.id, pace.level
+                    SELECT line.id, pace.level,
+                           CASE WHEN provider.charges_per_second > 0
+                                THEN provider.id END AS provider_id
                       FROM account_charge_run_line line
                       JOIN account_charge_run run ON run.id = line.run_id
                  LEFT JOIN payment_token token ON token.id = line.token_id
+                 LEFT JOIN payment_provider provider ON provider.id = token.provider_id
                  LEFT JOIN payment_provider_pace pace
                         ON pace.provider_id = token.provider_id
                      WHERE run.state = 'running'
@@ -106,7 +108,7 @@ class AccountChargeRunLine(models.Model):
                    SET state = 'working', claimed_on = %(now)s, claimed_by = %(by)s
                   FROM next
                  WHERE line.id = next.id
-             RETURNING line.id, next.level
+             RETURNING line.id, next.level, next.provider_id
                 """,
                 now=NOW,
                 stale=SQL("%s * interval '1 second'", stale),
@@ -118,11 +120,11 @@ class AccountChargeRunLine(models.Model):
         )
         row = self.env.cr.fetchone()
         if not row:
-            return self.browse()
-        line_id, level = row
+            return self.browse(), providers_sudo
+        line_id, level, provider_id = row
         line = self.browse(line_id).with_context(provider_pace_level=level or 0)
         line.invalidate_recordset()
-        return line
+        return line, providers_sudo.browse(provider_id or ())
 
     def _release(self, seconds):
         """Let another lane take this line later: nothing was done with it."""

@@ -157,13 +157,15 @@ class AccountChargeRunLine(models.Model):
 
         The line is given back only if nothing was carried out.
         """
+        was_slow = self.env.context.get("provider_pace_level")
+        if not overload.is_seen and not was_slow:
+            return
         attempt = self.transaction_id
         provider = attempt.provider_id
-        if not overload.is_seen:
-            if attempt and self.env.context.get("provider_pace_level"):
-                provider._speed_up()
-            return
         if not provider:
+            return
+        if not overload.is_seen:
+            provider._speed_up()
             return
         until = provider._slow_down(overload.retry_after)
         was_not_sent = (

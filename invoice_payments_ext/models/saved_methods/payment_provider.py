@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS
@@ -98,7 +98,26 @@ class PaymentProvider(models.Model):
             document.currency_id.id,
             any(self.mapped("available_country_ids"))
             and document.partner_id.country_id.id,
-            any(self.mapped("maximum_amount")) and amount,
+            self._get_exceeded(document, amount),
             any(provider.code == "credit_balance" for provider in self)
             and document.partner_id.id,
+        )
+
+    def _get_exceeded(self, document, amount):
+        """Return the ids of these providers whose largest amount is exceeded.
+
+        :param document: See :meth:`_find_serving`.
+        :param float amount: See :meth:`_find_serving`.
+        :rtype: tuple[int]
+        """
+        limited = self.filtered("maximum_amount")
+        if not limited:
+            return ()
+        company, currency = document.company_id.sudo(), document.currency_id
+        today = fields.Date.context_today(self)
+        asked = currency._convert(amount, company.currency_id, company, today)
+        return tuple(
+            provider.id
+            for provider in limited
+            if currency.compare_amounts(provider.maximum_amount, asked) < 0
         )

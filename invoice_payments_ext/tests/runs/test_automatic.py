@@ -2,10 +2,14 @@
 
 from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..collection.common_collection import CollectionCommon
+
+# The statements of a step of the schedule beside those of its charge.
+MAX_QUERIES = 25
 
 
 @tagged("post_install", "-at_install")
@@ -84,3 +88,38 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(line.result, "done")
         self.assertTrue(line.note)
         self.assertFalse(self.gateway.requests)
+
+    # === FIGURES === #
+
+    def test_queries_of_a_line(self):
+        """A step of the schedule takes few more than its charge, and all as many.
+
+        The steps of the plan and the lines of the invoice are read at once.
+        """
+        line = Command.create({"name": "Work", "price_unit": 10.0, "tax_ids": False})
+        self.make_invoice(200)
+        self.make_invoice(invoice_line_ids=[line] * 10)
+        lines = self.env["account.charge.run.line"].sudo()
+        self._keep()
+        lines._make_due_lines()
+        lines._take()._work()  # Fills the caches of the registry.
+        alone = self.make_invoice(150, invoice_date_due="2026-02-15")
+        alone = alone.with_env(self.env(user=self.accountant))
+        figures = [
+            self.count_queries(work)
+            for work in (
+                lambda: alone.charge(self.token.id, idempotency_key="alone"),
+                lambda: lines._take()._work(),
+                lambda: lines._take()._work(),
+            )
+        ]
+        self.assertEqual(self.get_run().line_ids.mapped("result"), ["succeeded"] * 3)
+        self.assertLessEqual(figures[1] - figures[0], MAX_QUERIES, figures)
+        self.assertLessEqual(abs(figures[2] - figures[1]), 1, figures)
+
+    def count_queries(self, work):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        work()
+        return self.env.cr.sql_log_count - before
