@@ -31,7 +31,8 @@ class AccountChargeRunLine(models.Model):
     @api.model
     def _hand_to_queue(self):
         """Make jobs of the lines that are ready, in batches. Commits."""
-        self._declare_job()
+        # Committed before the first job: all workers keep the function's id in mind.
+        self._in_short_step(self._declare_job)
         while lines := self._in_short_step(self._take_for_queue):
             for line in lines:
                 code = line.token_id.provider_id.code or "none"
@@ -85,6 +86,14 @@ class AccountChargeRunLine(models.Model):
         function = functions.search([("name", "=", name)], limit=1)
         if not function:
             model = self.env["ir.model"]._get(self._name)
+            # Of lanes that begin at once, one declares it, and the others try again.
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE ir_model SET write_date = write_date WHERE id = %s",
+                    model.id,
+                ),
+                log_exceptions=False,
+            )
             function = functions.create(
                 {"model_id": model.id, "method": JOB_METHOD, "allow_commit": True}
             )
