@@ -5,6 +5,9 @@ from . import account_credit_balance_adjust
 from . import account_credit_balance_pay_out
 from . import account_credit_balance_statement
 from . import account_credit_note_create
+from . import account_credit_note_create_line
+from . import account_credit_note_create_payment
+from . import account_credit_note_create_preview
 from . import account_customer_statement
 from . import account_payment_approval_reject
 from . import account_payment_create
