@@ -74,8 +74,7 @@ class PaymentFinish(Controller):
             {
                 "tx": tx_sudo,
                 "access_token": access_token,
-                "may_start_again": tx_sudo._may_be_ended()
-                or tx_sudo._may_be_paid_again(),
+                "may_start_again": tx_sudo._may_be_started_again(),
                 "page_name": "payment",
                 **values,
             },

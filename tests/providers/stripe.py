@@ -125,7 +125,7 @@ class Stripe(Api):
 
     def cancel(self, _request, wish, intent_id):
         charge = self.find(intent_id)
-        if charge.status == "waiting":
+        if charge.status in ("waiting", *ERRORS):
             return self.present_intent(self.settle(charge, "canceled"))
         left = self.get_capturable(charge)
         if not left or wish.outcome == "declined":

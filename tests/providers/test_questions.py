@@ -88,6 +88,28 @@ def test_card_that_the_customer_has_to_confirm_in_a_form(make_cell):
     cell.expect_agreement()
 
 
+def test_card_that_the_customer_failed_to_confirm(make_cell):
+    """The form may be open elsewhere: the declined payment ends before a new one."""
+    cell = make_cell("stripe")
+    cell.api.wish(outcome="waiting")
+    cell.charge()
+    cell.api.settle(cell.operation, "action")
+    cell.api.wish(kind="void", failure="reset", when="before")
+    assert "asked=1" in _start_again(cell)
+    cell.expect("declined")
+    assert cell.operation.status == "action"
+    cell.shop.query(
+        "UPDATE payment_transaction SET asked_on = asked_on - INTERVAL '1 minute'"
+        " WHERE id = %s",
+        cell.attempt["id"],
+    )
+    assert f"/my/invoices/{cell.invoice_id}?" in _start_again(cell)
+    cell.expect("declined")
+    assert cell.operation.status == "canceled"  # Nobody can confirm it any more.
+    cell.expect_paid(0)
+    cell.expect_agreement()
+
+
 def test_card_that_was_confirmed_in_the_meantime(make_cell):
     cell = make_cell("stripe")
     cell.api.wish(outcome="waiting")

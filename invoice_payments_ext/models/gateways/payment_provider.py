@@ -7,6 +7,7 @@ from odoo import fields, models
 from odoo.tools import date_utils
 
 from ..attempts.payment_provider import get_transport_error
+from ..states import UNSUCCESSFUL_OUTCOMES
 
 _logger = logging.getLogger(__name__)
 
@@ -78,20 +79,23 @@ class PaymentProvider(models.Model):
         return self._get_clear_word(name, transaction)
 
     def _may_end_payment(self, transaction):
-        """Tell if a payment waits for the customer, and the gateway can end it.
+        """Tell if a customer may confirm a payment, and the gateway can end it.
 
         A provider overrides this and :meth:`_end_payment` when customers confirm in a
         form on our pages, into which nothing leads back.
 
-        :param payment.transaction transaction: One that is unknown or pending.
+        :param payment.transaction transaction: One that is unknown or pending, or came
+                                                to nothing here: a form that is open
+                                                elsewhere may confirm that one, too.
         :rtype: bool
         """
+        if self.code not in END_METHODS or not transaction.provider_reference:
+            return False
         # Of cards, the outcome is known at once, unless the customer has to confirm.
         method = transaction.payment_method_id
         return (
-            self.code in END_METHODS
-            and bool(transaction.provider_reference)
-            and (method.primary_payment_method_id or method).code == "card"
+            transaction.outcome in UNSUCCESSFUL_OUTCOMES
+            or (method.primary_payment_method_id or method).code == "card"
         )
 
     def _end_payment(self, transaction):
@@ -101,7 +105,7 @@ class PaymentProvider(models.Model):
 
         :param payment.transaction transaction: See :meth:`_may_end_payment`.
         :return: The payment data in the form that `_process` takes, of the outcome that
-                 it has now; None if the gateway did not end it.
+                 it has now: only a cancelled one has ended. None if it is not clear.
         :rtype: dict or None
         """
         name = END_METHODS.get(self.code)

@@ -15,10 +15,17 @@ class PaymentTransaction(models.Model):
     """Payments that the customer has to confirm in a form of ours, as 3-D Secure.
 
     Nothing leads back into such a form. So the payment ends at the provider first, and
-    the customer starts it again.
+    the customer starts it again. A declined one ends there too: a form that is open
+    elsewhere could still confirm it, beside the new payment.
     """
 
     _inherit = "payment.transaction"
+
+    ended_on = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="When the provider said that nobody can confirm this payment any more.",
+    )
 
     # === BUSINESS METHODS === #
 
@@ -34,13 +41,14 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         now = fields.Datetime.now()
-        if self._may_be_ended() and not (
+        if self._may_be_started_again() and not (
             self.asked_on and now - self.asked_on < ASKED_BY_CUSTOMER_AFTER
         ):
-            self._ask_for_person()
-            if self._may_be_ended():
+            if self.outcome in RESOLVABLE_OUTCOMES:
+                self._ask_for_person()
+            if self._has_to_be_ended():
                 self._end_for_customer()
-        if not self._may_be_paid_again():
+        if not self._may_be_paid_again() or self._has_to_be_ended():
             return ""
         invoice = self.invoice_ids
         amount = invoice.amount_residual
@@ -62,11 +70,18 @@ class PaymentTransaction(models.Model):
         """Ask the gateway to end this payment, and apply its word, on a locked row."""
         if not self.try_lock_for_update(allow_referencing=True):
             return
-        if not self._may_be_ended():
+        if not self._has_to_be_ended():
             return
         payment_data = self.provider_id._end_payment(self)
         if payment_data:
+            told = self._probe(lambda tx: tx._apply_updates(payment_data))
             self._process(self.provider_code, payment_data)
+            # It may be declined here, and cancelled there.
+            if (
+                told.get_state()[0] == "cancel"
+                and self.outcome in UNSUCCESSFUL_OUTCOMES
+            ):
+                self.ended_on = fields.Datetime.now()
         self._keep_word(payment_data or None)
 
     # === GETTERS === #
@@ -80,10 +95,18 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        is_needed = self._may_be_ended() or (
-            self.decline_class == "needs_customer" and self._may_be_paid_again()
+        is_needed = self._may_be_started_again() and (
+            self.outcome in RESOLVABLE_OUTCOMES
+            or self.decline_class == "needs_customer"
         )
         return self._get_own_page_url() if is_needed else ""
+
+    def _may_be_started_again(self):
+        """Tell if the customer may try to start this again: it may have to end first.
+
+        :rtype: bool
+        """
+        return self._may_be_ended() or self._may_be_paid_again()
 
     def _may_be_ended(self):
         """Tell if this waits for the customer, and the provider can end it.
@@ -94,6 +117,18 @@ class PaymentTransaction(models.Model):
             self.outcome in RESOLVABLE_OUTCOMES
             and self._is_of_one_invoice()
             and self.invoice_ids.state == "posted"
+            and self.provider_id._may_end_payment(self)
+        )
+
+    def _has_to_be_ended(self):
+        """Tell if somebody may still confirm this at the provider, which can end it.
+
+        :rtype: bool
+        """
+        return self._may_be_ended() or (
+            self.outcome in UNSUCCESSFUL_OUTCOMES
+            and not self.ended_on
+            and self._is_of_one_invoice()
             and self.provider_id._may_end_payment(self)
         )
 

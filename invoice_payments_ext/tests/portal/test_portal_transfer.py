@@ -168,6 +168,11 @@ class TestPortalStartAgain(PortalPaymentCommon):
         self.env.invalidate_all()
         return answer.headers["Location"]
 
+    def make_time_pass(self):
+        """A click soon after another one does not ask the provider."""
+        self.tx.sudo().asked_on -= timedelta(minutes=1)
+        self._keep()
+
     def test_it_ends_at_the_provider_before_it_is_started_again(self):
         self.assertEqual(self.url_open(f"{self.url}x").status_code, 404)
         self.assertIn("Pay now", self.url_open(self.url).text)
@@ -208,11 +213,35 @@ class TestPortalStartAgain(PortalPaymentCommon):
             self.assertIn("could not be ended", self.url_open(location).text)
             self.assertEqual((self.tx.outcome, self.requests), ("pending", requests))
         self.ended = "done"  # It was confirmed in the meantime.
-        self.tx.sudo().asked_on -= timedelta(minutes=1)
-        self._keep()
+        self.make_time_pass()
         self.assertIn("asked=1", self.start_again())
         self.assertEqual(self.tx.outcome, "succeeded")
         self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_declined_payment_ends_at_the_provider_before_a_new_one(self):
+        """A form that is open elsewhere could still confirm it beside the new one."""
+        self.asked, self.ended = "error", None
+        location = self.start_again()
+        self.assertIn("could not be ended", self.url_open(location).text)
+        self.assertEqual((self.tx.outcome, self.requests), ("declined", ["ask", "end"]))
+        for self.ended in ("pending", "error"):  # It can go on there.
+            self.make_time_pass()
+            self.assertIn("asked=1", self.start_again())
+            self.assertEqual((self.tx.outcome, self.tx.ended_on), ("declined", False))
+        self.ended = "cancel"
+        self.make_time_pass()
+        self.assertIn(f"/my/invoices/{self.invoice.id}?", self.start_again())
+        self.assertTrue(self.tx.ended_on)
+        self.requests.clear()
+        self.assertIn(f"/my/invoices/{self.invoice.id}?", self.start_again())
+        self.assertFalse(self.requests, "it is known that it ended")
+
+    def test_declined_payment_that_was_paid_after_all(self):
+        self.asked, self.ended = "error", "done"
+        self.assertIn("asked=1", self.start_again())
+        self.assertEqual((self.tx.outcome, self.tx.ended_on), ("succeeded", False))
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertIn("nothing left to finish", self.url_open(self.url).text)
 
     def test_declined_because_the_customer_has_to_confirm(self):
         self.start_again()
@@ -232,7 +261,7 @@ class TestPortalStartAgain(PortalPaymentCommon):
         self.assertIn("your bank asks you to confirm", page)
         location = self.start_again(declined._get_finish_url())
         self.assertIn("amount=600.0", location)
-        self.assertEqual(len(self.requests), 2)
+        self.assertEqual(self.requests, ["ask", "end", "end"])
         declined.with_user(self.accountant).mail_finish_link()
         mail = self.env["mail.mail"].sudo().search([], order="id desc", limit=1)
         self.assertIn("Finish the payment", mail.body_html)
