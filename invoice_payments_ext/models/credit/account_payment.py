@@ -175,8 +175,8 @@ class AccountPayment(models.Model):
         if invoice:
             lines = self._get_receivable_lines()
             paid = sum(
-                partial.credit_amount_currency
-                for partial in self._get_undoable_partials(invoice)
+                undoable
+                for partial, undoable in self._get_undoable_parts(invoice)
                 if partial.debit_move_id.move_id == invoice
             )
             unallocated = -sum(lines.mapped("amount_residual_currency"))

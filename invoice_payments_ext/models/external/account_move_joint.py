@@ -1,4 +1,4 @@
-from odoo import Command, models
+from odoo import Command, api, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS, prepare_dialog
@@ -224,24 +224,37 @@ class AccountMove(models.Model):
         return payment
 
     def _match_joint_payment(self, payment, planned):
-        """Match a payment with the parts of these invoices, oldest due first."""
+        """Match a payment with the parts of these invoices, in their order.
+
+        The part that is matched last is the first to be undone, by a refund as by money
+        that is taken back. Within an invoice, the instalment due first is paid first.
+        """
         money = payment._get_receivable_lines()
         currency = self.currency_id
-        in_full, vals_list = [], []
+        partials = self.env["account.partial.reconcile"]
+        in_full = []
         for invoice, part in planned.items():
             lines = invoice._get_open_receivable_lines(money.account_id)
             due = sum(lines.mapped("amount_residual_currency"))
             if not currency.compare_amounts(due, part):
                 in_full.append(lines | money)
                 continue
+            self._reconcile_in_full(in_full)
+            in_full, vals_list = [], []
             for line in lines.sorted(lambda line: (line.date_maturity, line.id)):
                 taken = min(part, line.amount_residual_currency)
                 if currency.compare_amounts(taken, 0) > 0:
                     vals_list.append(self._prepare_partial_vals(line, money, taken))
                     part = currency.round(part - taken)
-        partials = self.env["account.partial.reconcile"]._create_computed(vals_list)
+            partials |= partials._create_computed(vals_list)
         partials._create_tax_cash_basis_moves()
-        self.env["account.move.line"]._reconcile_plan(in_full)
+        self._reconcile_in_full(in_full)
+
+    @api.model
+    def _reconcile_in_full(self, plan):
+        """Reconcile all that can be of each group of lines, together."""
+        if plan:
+            self.env["account.move.line"]._reconcile_plan(plan)
 
     # === GETTERS === #
 

@@ -1,6 +1,7 @@
 from odoo import api, models
 
 from ...tools import OURS
+from ..states import POSTED_STATES
 
 
 class AccountPayment(models.Model):
@@ -14,7 +15,8 @@ class AccountPayment(models.Model):
         """Return the parts that a refund of this amount undoes.
 
         The unallocated part of the payment goes first, then the part that paid the
-        chosen invoice, then the part that was allocated last.
+        chosen invoice, then the part that was allocated last. What was given back for
+        a credit note of an invoice is not undone there once more.
 
         :param float amount: The amount in the payment's currency.
         :param account.move invoice: The invoice to begin with.
@@ -31,10 +33,10 @@ class AccountPayment(models.Model):
         )
         left = self.currency_id.round(amount - unallocated)
         parts = []
-        for partial in self._get_undoable_partials(invoice):
+        for partial, undoable in self._get_undoable_parts(invoice):
             if self.currency_id.compare_amounts(left, 0) <= 0:
                 break
-            undone = min(left, partial.credit_amount_currency)
+            undone = min(left, undoable)
             line = partial.debit_move_id
             applied = line.currency_id.round(
                 partial.debit_amount_currency * undone / partial.credit_amount_currency
@@ -43,8 +45,13 @@ class AccountPayment(models.Model):
             left = self.currency_id.round(left - undone)
         return self.currency_id.round(unallocated), parts, left
 
-    def _get_undoable_partials(self, invoice=None):
-        """Return the reconciliations of this payment, the first to undo first."""
+    def _get_undoable_parts(self, invoice=None):
+        """Return the reconciliations of this payment, the first to undo first.
+
+        :return: Each with the part of it that was not given back, in the payment's
+                 currency.
+        :rtype: list[tuple]
+        """
         partials = self._get_receivable_lines().matched_debit_ids.filtered(
             lambda partial: (
                 partial.debit_move_id.payment_id.payment_type != "outbound"
@@ -53,10 +60,41 @@ class AccountPayment(models.Model):
                 and partial.debit_amount_currency
             )
         )
-        return partials.sorted(
+        partials = partials.sorted(
             lambda partial: (partial.debit_move_id.move_id == invoice, partial.id),
             reverse=True,
         )
+        given_back = self._get_given_back_for_credit_notes()
+        parts = []
+        for partial in partials:
+            move, amount = partial.debit_move_id.move_id, partial.credit_amount_currency
+            gone = min(given_back.get(move, 0.0), amount)
+            if gone:
+                given_back[move] -= gone
+            undoable = self.currency_id.round(amount - gone)
+            if self.currency_id.compare_amounts(undoable, 0) > 0:
+                parts.append((partial, undoable))
+        return parts
+
+    def _get_given_back_for_credit_notes(self):
+        """Return what refunds of this payment paid out for credit notes.
+
+        The invoice stays matched with this payment: its credit note took the refund.
+
+        :return: By invoice, the amount in the payment's currency.
+        :rtype: dict
+        """
+        refunds = self.sudo().refund_payment_ids.filtered(
+            lambda refund: refund.state in POSTED_STATES
+        )
+        amounts = {}
+        for partial in refunds.move_id.line_ids.matched_credit_ids:
+            credit_note = partial.credit_move_id.move_id
+            invoice = credit_note.reversed_entry_id.sudo(self.env.su)
+            if invoice and credit_note.move_type == "out_refund":
+                amounts.setdefault(invoice, 0.0)
+                amounts[invoice] += partial.debit_amount_currency
+        return amounts
 
     @api.model
     def _group_by_invoice(self, parts):
@@ -96,7 +134,7 @@ class AccountPayment(models.Model):
         )
         if is_direct and to_credit:
             return applied, to_credit, None
-        return applied, to_credit, self._reopen([partial for partial, *_rest in parts])
+        return applied, to_credit, self._reopen(parts)
 
     def _allocate_refund(self, refund, reason, undone, credit_note=None):
         """Reconcile a posted refund, and keep the allocations that it undoes.
@@ -195,17 +233,24 @@ class AccountPayment(models.Model):
             )
         return credit_notes
 
-    def _reopen(self, partials):
+    def _reopen(self, parts):
         """Undo these reconciliations of this payment.
 
-        :return: The lines of the entries that it paid.
-        :rtype: list
+        :param list[tuple] parts: See :meth:`_plan_refund`.
+        :return: The lines of the entries that it paid, each with the amount in its
+                 currency that this payment still pays.
+        :rtype: list[tuple]
         """
         # Values that depend on the reconciled invoices are computed once, at the end:
         # the ORM would search for them with each change.
         self = self.with_context(nothing_reconciled_yet=OURS)
-        reopened = [partial.debit_move_id for partial in partials]
-        partials = self.env["account.partial.reconcile"].union(*partials)
+        reopened = []
+        for partial, _move, applied in parts:
+            line = partial.debit_move_id
+            kept = line.currency_id.round(partial.debit_amount_currency - applied)
+            reopened.append((line, kept))
+        partials = self.env["account.partial.reconcile"]
+        partials = partials.union(*(partial for partial, *_rest in parts))
         # Odoo deletes it after them, and would first compute values that depend on
         # them, most of which change again.
         partials.full_reconcile_id.unlink()
@@ -236,18 +281,34 @@ class AccountPayment(models.Model):
         self = self.with_context(nothing_reconciled_yet=OURS)
         lines = self._get_receivable_lines()
         refund_lines = refund._get_receivable_lines()
-        self._fetch_reconciled((lines | refund_lines).union(*reopened))
-        self._reconcile_in_order(
-            [
-                lines | refund_lines,
-                # The rest of the payment stays where it was; the first to be
-                # reopened is the last to get something back.
-                *(lines | line for line in reversed(reopened)),
-            ]
-        )
-        moves = self.env["account.move"].union(*(line.move_id for line in reopened))
+        lines_reopened = lines.browse().union(*(line for line, _kept in reopened))
+        self._fetch_reconciled(lines | refund_lines | lines_reopened)
+        self._match_rest(reopened, [lines | refund_lines])
+        moves = lines_reopened.move_id
         payments = self | moves._get_reconciled_payments() | moves.matched_payment_ids
         self.env.add_to_compute(payments._fields["state"], payments)
+
+    def _match_rest(self, reopened, plan):
+        """Reconcile the rest of this payment with the invoices that it was undone of.
+
+        :param list[tuple] reopened: The result of :meth:`_reopen`.
+        :param list plan: The lines to reconcile before, as Odoo takes them.
+        """
+        lines = self._get_receivable_lines()
+        # The rest stays where it was; the first to be reopened is the last to get
+        # something back.
+        rests = [(line, kept) for line, kept in reversed(reopened) if kept]
+        if len(rests) < 2 or any(
+            line.currency_id != lines.currency_id for line, _kept in rests
+        ):
+            others = [line for line, kept in reversed(reopened) if not kept]
+            wanted = [line for line, _kept in rests] + others
+            self._reconcile_in_order([*plan, *(lines | line for line in wanted)])
+            return
+        self._reconcile_in_order(plan)
+        for line, kept in rests:
+            open_lines = lines.filtered(lambda each: not each.reconciled)
+            self.env["account.move"]._reconcile_part(line, open_lines, kept)
 
     def _keep_allocations(self, parts):
         """Store which invoices this refund concerns, and tell their open forms.

@@ -40,7 +40,8 @@ class AccountPayment(models.Model):
             ]
         )
         opposite._post(soft=False)
-        for allocation in self.refund_allocation_ids.sorted("id"):
+        # The invoice that was reopened first was allocated last, and is so again.
+        for allocation in self.refund_allocation_ids.sorted("id", reverse=True):
             self._allocate_source_again(allocation)
         # A refund that pays out credit has a way of its own to put it back.
         credit = counterparts.origin_payment_id.filtered("is_from_credit")

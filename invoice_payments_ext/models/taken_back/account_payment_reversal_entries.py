@@ -121,7 +121,7 @@ class AccountPaymentReversal(models.Model):
         self.env["account.move"]._reconcile_part(
             taking._get_receivable_lines(), lines, held
         )
-        payment._reconcile_in_order([lines | line for line in reversed(reopened)])
+        payment._match_rest(reopened, [])
         taking._keep_allocations(
             [(move, amount, None) for move, amount in applied.items()]
         )

@@ -1,1 +1,7 @@
-from . import test_hard_cases, test_late_failures, test_messages, test_taken_back
+from . import (
+    test_hard_cases,
+    test_late_failures,
+    test_messages,
+    test_several_invoices,
+    test_taken_back,
+)
