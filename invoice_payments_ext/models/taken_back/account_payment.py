@@ -56,6 +56,7 @@ class AccountPayment(models.Model):
         self._check_company_selected()
         if self._find_taken_back(provider_reference):
             return
+        self._check_reference_unused(provider_reference)
         if blocked := self._get_not_taken_back_reason():
             raise UserError(blocked)
         moves = self.env["account.move"]
@@ -68,6 +69,32 @@ class AccountPayment(models.Model):
         if fee:
             moves._check_amount(fee, self.currency_id)
         self._get_taken_back_date(date)
+
+    def _check_reference_unused(self, provider_reference):
+        """Check that an id of the provider is not that of another payment's record.
+
+        :raise UserError: Naming the other payment.
+        """
+        if not provider_reference:
+            return
+        provider_sudo = self.sudo().payment_transaction_id.provider_id
+        other_sudo = self.env["account.payment.reversal"].sudo()
+        other_sudo = other_sudo.search(
+            [
+                ("company_id", "=", self.company_id.id),
+                ("provider_id", "=", provider_sudo.id),
+                ("provider_reference", "=", provider_reference),
+            ],
+            limit=1,
+        )
+        if other_sudo:
+            raise UserError(
+                self.env._(
+                    "%(reference)s is recorded already, as taken back of %(payment)s.",
+                    reference=provider_reference,
+                    payment=other_sudo.payment_id.display_name,
+                )
+            )
 
     def _get_not_taken_back_reason(self):
         """Say why nothing of this payment can be taken back; empty if something can.
@@ -273,6 +300,7 @@ class AccountPayment(models.Model):
     def _find_taken_back(self, provider_reference):
         """Return the record with a reference of the provider, if it is known.
 
+        :return: One for each of these payments at most.
         :rtype: account.payment.reversal
         """
         reversals = self.env["account.payment.reversal"]
@@ -280,7 +308,7 @@ class AccountPayment(models.Model):
             return reversals
         return self.payment_reversal_ids.filtered(
             lambda reversal: reversal.provider_reference == provider_reference
-        )[:1]
+        )
 
     # === GETTERS === #
 

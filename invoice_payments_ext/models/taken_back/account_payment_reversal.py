@@ -80,7 +80,8 @@ class AccountPaymentReversal(models.Model):
         string="Provider's Reference",
         readonly=True,
         copy=False,
-        help="The provider's own id. It is recorded once.",
+        help="The provider's own id. It is recorded once for each payment: a dispute "
+        "of an authorization that was captured in parts takes money of several.",
     )
     reason_code = fields.Char(readonly=True)
     reason_class = fields.Selection(
@@ -134,7 +135,7 @@ class AccountPaymentReversal(models.Model):
     gateway_url = fields.Char(string="At the Provider", readonly=True)
 
     _provider_reference_uniq = models.UniqueIndex(
-        "(company_id, coalesce(provider_id, 0), provider_reference) "
+        "(company_id, coalesce(provider_id, 0), provider_reference, payment_id) "
         "WHERE provider_reference IS NOT NULL",
         "This was taken back once, and is recorded already.",
     )
@@ -180,26 +181,28 @@ class AccountPaymentReversal(models.Model):
         :raise UserError: Naming the state that it has.
         """
         self._check_company_selected()
-        if self.state not in STATES[state].sources:
-            words = dict(self._fields["state"]._description_selection(self.env))
-            raise UserError(
-                self.env._(
-                    "%(name)s is %(state)s: it cannot become %(wanted)s.",
-                    name=self.display_name,
-                    state=words[self.state].lower(),
-                    wanted=words[state].lower(),
+        for reversal in self._get_all_of_dispute():
+            if reversal.state not in STATES[state].sources:
+                words = dict(self._fields["state"]._description_selection(self.env))
+                raise UserError(
+                    self.env._(
+                        "%(name)s is %(state)s: it cannot become %(wanted)s.",
+                        name=reversal.display_name,
+                        state=words[reversal.state].lower(),
+                        wanted=words[state].lower(),
+                    )
                 )
-            )
-        if self.is_by_bank and STATES[state].money != STATES[self.state].money:
-            raise UserError(
-                self.env._(
-                    "%s is booked by a line of a bank statement: match the line by "
-                    "which the money came back with the payment.",
-                    self.display_name,
+            is_moved = STATES[state].money != STATES[reversal.state].money
+            if reversal.is_by_bank and is_moved:
+                raise UserError(
+                    self.env._(
+                        "%s is booked by a line of a bank statement: match the line by "
+                        "which the money came back with the payment.",
+                        reversal.display_name,
+                    )
                 )
-            )
-        if date:
-            self.sudo().payment_id._get_taken_back_date(date)
+            if date:
+                reversal.sudo().payment_id._get_taken_back_date(date)
 
     # === ACTION METHODS === #
 
@@ -269,9 +272,9 @@ class AccountPaymentReversal(models.Model):
 
     def _lock_payment(self, **_arguments):
         """Lock the payment, and before it the balances and invoices that it paid."""
-        payments = self.payment_id.sudo()
-        payments._lock_to_take_back()
-        self.invalidate_recordset()
+        reversals = self._get_all_of_dispute()
+        reversals.payment_id.sudo()._lock_to_take_back()
+        reversals.invalidate_recordset()
 
     def _carry_out_win(self, date, note):
         return self._carry_out("won", date, note)
@@ -287,10 +290,11 @@ class AccountPaymentReversal(models.Model):
 
         :return: This record.
         """
-        if note:
-            self.sudo()._message_log(body=note)
         # The entries are not the staff's to write otherwise.
-        self.sudo()._set_state(state, date)
+        for reversal_sudo in self._get_all_of_dispute().sudo():
+            if note:
+                reversal_sudo._message_log(body=note)
+            reversal_sudo._set_state(state, date)
         return self
 
     def _set_state(self, state, date=None):
@@ -330,6 +334,23 @@ class AccountPaymentReversal(models.Model):
             self.sudo().transaction_id._keep_return_code(code)
 
     # === GETTERS === #
+
+    def _get_all_of_dispute(self):
+        """Return this record, and those of the other captures of its authorization.
+
+        The provider decides on all of them at once.
+
+        :rtype: account.payment.reversal
+        """
+        if not self.provider_id or not self.provider_reference:
+            return self
+        return self | self.search(
+            [
+                ("company_id", "=", self.company_id.id),
+                ("provider_id", "=", self.provider_id.id),
+                ("provider_reference", "=", self.provider_reference),
+            ]
+        )
 
     def _filter_withdrawn(self):
         """Return those of these whose money is not at the company."""

@@ -37,44 +37,42 @@ class PaymentProvider(models.Model):
             `reason_class`, `reason`, `fee`, `fee_currency` (that of the amount if not
             given), `gateway_url` and `mode` (`live` or `test`, that of the provider if
             not given).
-        :return: The record; none if the payment is not known, or of the other mode.
+        :return: The record, one for each payment of an authorization that was captured
+                 in parts; none if no payment is known, or it is of the other mode.
         :rtype: account.payment.reversal
         """
         self.ensure_one()
-        payment = self.sudo()._find_taken_back_payment(data)
-        if not payment:
+        payments = self.sudo()._find_taken_back_payments(data)
+        if not payments:
             _logger.warning(
                 "%s took money back of a payment that is not known: %s",
                 self.code,
                 data.get("payment_reference") or data.get("reference"),
             )
             return self.env["account.payment.reversal"]
-        if self._is_message_of_other_mode(payment.payment_transaction_id, data):
+        if any(
+            self._is_message_of_other_mode(tx, data)
+            for tx in payments.payment_transaction_id
+        ):
             _logger.warning(
                 "%s took back money of %s, but in the other mode",
                 self.code,
-                payment.name,
+                payments.mapped("name"),
             )
             return self.env["account.payment.reversal"]
-        payment = payment.with_company(payment.company_id)
-        payment._lock_to_take_back()
-        reversal = payment._find_taken_back(data["reference"])
-        if reversal:
-            self._correct_reversal(reversal, data)
+        payments = payments.with_company(payments.company_id)
+        payments._lock_to_take_back()
+        reversals = payments._find_taken_back(data["reference"])
+        if reversals:
+            for reversal in reversals:
+                self._correct_reversal(reversal, data)
         elif data["state"] == "cancelled":
-            return reversal  # It was never here.
-        elif not data.get("amount") and not payment._get_takeable_amount():
-            _logger.warning("Nothing is left to take back of %s", payment.name)
-            return reversal
+            return reversals  # It was never here.
         else:
-            reversal = self._create_reversal(payment, data)
-        if data.get("fee") and not reversal.fee_move_id:
-            day = payment._get_taken_back_booking_date(data.get("date"))
-            code = data.get("fee_currency") or data.get("currency")
-            fee = self._convert_taken_back(payment, data["fee"], code, day)
-            if not payment.currency_id.is_zero(fee):
-                reversal._book_fee(fee, day)
-        return reversal
+            reversals = self._create_reversals(payments, data)
+        if data.get("fee") and reversals and not reversals.fee_move_id:
+            self._book_fee_of_message(reversals[:1], data)
+        return reversals
 
     @api.model
     def _is_message_of_other_mode(self, transaction_sudo, data):
@@ -90,9 +88,12 @@ class PaymentProvider(models.Model):
             return mode != own
         return bool(transaction_sudo) and transaction_sudo._is_of_other_mode()
 
-    def _find_taken_back_payment(self, data):
-        """Return the payment that a message is about, booked if it was not yet.
+    def _find_taken_back_payments(self, data):
+        """Return the payments that a message is about, booked if they were not yet.
 
+        A message on an authorization is about all that was captured of it.
+
+        :return: The payments, the one that was booked last first.
         :rtype: account.payment
         """
         transactions = self.env["payment.transaction"]
@@ -106,40 +107,92 @@ class PaymentProvider(models.Model):
                 ]
             )
         tx = tx.sudo()
+        # A capture that has no id of its own at the provider goes by that of the whole.
+        tx |= tx.source_transaction_id.filtered(
+            lambda whole: (
+                whole.provider_reference
+                and whole.provider_reference in tx.mapped("provider_reference")
+            )
+        )
         # An authorization that was captured in parts has no payment of its own.
         tx |= tx._get_captures()
         for done in tx.filtered(lambda each: each.state == "done"):
             if not done.payment_id:
                 done._post_process()
-        return tx.payment_id.sorted(
-            lambda payment: payment._get_takeable_amount(), reverse=True
-        )[:1]
+        return tx.payment_id.sorted("id", reverse=True)
 
-    def _create_reversal(self, payment, data):
+    def _create_reversals(self, payments, data):
         """Record one that was not known; see :meth:`_process_reversal`.
 
         If it was won before anything was heard of it, no entry is needed.
 
+        :return: A record for each payment of which something is taken.
         :rtype: account.payment.reversal
         """
-        day = payment._get_taken_back_booking_date(data.get("date"))
-        amount = payment._get_takeable_amount()
-        if data.get("amount"):
-            # It did leave, also where the payment was given back before.
-            amount = self._convert_taken_back(
-                payment, data["amount"], data.get("currency"), day
+        reversals = self.env["account.payment.reversal"]
+        named = data.get("amount") or 0.0
+        parts = self._spread_taken_back(payments, data)
+        total, left = sum(parts.values()), named
+        for payment, amount in parts.items():
+            # Together they are what the provider named.
+            is_last = payment == list(parts)[-1]
+            gateway_amount = left if is_last else named * amount / total
+            if currency := self._get_message_currency(data.get("currency")):
+                gateway_amount = currency.round(gateway_amount)
+            left -= gateway_amount
+            reversals |= payment._record_taken_back(
+                data["state"],
+                data.get("date"),
+                kind=data["kind"],
+                amount=amount,
+                gateway_amount=gateway_amount,
+                gateway_currency=data.get("currency"),
+                provider_reference=data["reference"],
+                last_message_on=data.get("sent_on"),
+                **{name: data[name] for name in CORRECTED_FACTS if data.get(name)},
             )
-        return payment._record_taken_back(
-            data["state"],
-            data.get("date"),
-            kind=data["kind"],
-            amount=amount,
-            gateway_amount=data.get("amount") or 0.0,
-            gateway_currency=data.get("currency"),
-            provider_reference=data["reference"],
-            last_message_on=data.get("sent_on"),
-            **{name: data[name] for name in CORRECTED_FACTS if data.get(name)},
-        )
+        return reversals
+
+    def _spread_taken_back(self, payments, data):
+        """Spread the amount of a message over the captures of one authorization.
+
+        The money that was captured last goes first, as it is with refunds.
+
+        :param account.payment payments: The locked payments, the last one first.
+        :return: By payment, what is taken of it, in its currency.
+        :rtype: dict[account.payment, float]
+        """
+        takeable = {payment: payment._get_takeable_amount() for payment in payments}
+        first = payments[:1]
+        currency = first.currency_id
+        left = sum(takeable.values())
+        if data.get("amount"):
+            day = first._get_taken_back_booking_date(data.get("date"))
+            left = self._convert_taken_back(
+                first, data["amount"], data.get("currency"), day
+            )
+        parts = {}
+        for payment, amount in takeable.items():
+            part = currency.round(min(left, amount))
+            if currency.compare_amounts(part, 0) > 0:
+                parts[payment] = part
+                left = currency.round(left - part)
+        if currency.compare_amounts(left, 0) > 0:
+            # It did leave, also where the payment was given back before.
+            payment = next(iter(parts), first)
+            parts[payment] = currency.round(parts.get(payment, 0.0) + left)
+        if not parts:
+            _logger.warning("Nothing is left to take back of %s", payments.ids)
+        return parts
+
+    def _book_fee_of_message(self, reversal, data):
+        """Book the fee that a message names, once."""
+        payment = reversal.payment_id
+        day = payment._get_taken_back_booking_date(data.get("date"))
+        code = data.get("fee_currency") or data.get("currency")
+        fee = self._convert_taken_back(payment, data["fee"], code, day)
+        if not payment.currency_id.is_zero(fee):
+            reversal._book_fee(fee, day)
 
     def _correct_reversal(self, reversal, data):
         """Apply a message to a record that is known, unless a later one was applied."""

@@ -12,12 +12,12 @@ DAY = timedelta(days=1)
 
 # Money taken back by the provider's id, in the currency in which the provider named it.
 TAKEN_BACK = """
-    SELECT reversal.provider_reference AS reference, reversal.transaction_id AS id,
-           reversal.opened_on AS date,
-           COALESCE(named.id, reversal.currency_id) AS currency_id,
-           CASE WHEN reversal.state NOT IN %(withdrawn)s THEN 0
-                WHEN named.id IS NULL THEN -reversal.amount
-                ELSE -reversal.gateway_amount END AS amount
+    SELECT reversal.provider_reference AS reference,
+           min(reversal.transaction_id) AS id, min(reversal.opened_on) AS date,
+           max(COALESCE(named.id, reversal.currency_id)) AS currency_id,
+           sum(CASE WHEN reversal.state NOT IN %(withdrawn)s THEN 0
+                    WHEN named.id IS NULL THEN -reversal.amount
+                    ELSE -reversal.gateway_amount END) AS amount
       FROM account_payment_reversal reversal
       JOIN payment_transaction tx ON tx.id = reversal.transaction_id
  LEFT JOIN res_currency named
@@ -27,6 +27,7 @@ TAKEN_BACK = """
        AND reversal.kind != 'late_failure'
        AND COALESCE(tx.provider_mode, %(mode)s) = %(mode)s
        AND (%(condition)s)
+  GROUP BY reversal.provider_reference
 """
 
 

@@ -1,4 +1,5 @@
 from . import (
+    test_captured_in_parts,
     test_hard_cases,
     test_late_failures,
     test_messages,
