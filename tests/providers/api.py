@@ -141,6 +141,7 @@ class Api:
         self.record_path = record_path
         self.operations = {}
         self.requests = []  # Pairs of kind and request.
+        self.sent = []  # The webhooks, in their order.
         self.wishes = []
         self.answers = {}  # By idempotency key.
         self.shop_url = ""
@@ -400,6 +401,13 @@ class Api:
         return [self.send(webhook) for webhook in webhooks * times]
 
     def send(self, webhook):
+        """Send a webhook, as often as it takes, and remember it.
+
+        :return: The HTTP status of the last answer.
+        :rtype: int
+        """
+        with self.lock:
+            self.sent.append(webhook)
         for _ in range(WEBHOOK_TRIES):
             answer = requests.post(
                 f"{self.shop_url}{webhook.path}",

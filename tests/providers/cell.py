@@ -12,6 +12,7 @@ class Cell:
         self.shop = shop
         self.api = api
         self.mark = shop.referee.mark(api)
+        self.first_told = len(api.sent)
         self.manual = False
         self.invoice_ids = []
         self.invoice_id = self.token_id = self.attempt_id = None  # The last ones.
@@ -188,6 +189,21 @@ class Cell:
         answers = [self.api.send(webhook) for webhook in webhooks]
         assert set(answers) <= {200}, f"the webhooks were answered with {answers}"
         self.run_resolver()
+
+    def tell_all_again(self):
+        """Send every webhook of the cell again, and once more in reversed order.
+
+        Neither costs an entry, an outcome or a word to anybody.
+        """
+        self.expect_agreement()
+        told = self.api.sent[self.first_told :]
+        assert told, "the provider told nothing"
+        before = self.shop.referee.read_all(self.mark)
+        for webhooks in (told, told[::-1]):
+            self.send(webhooks)
+            after = self.shop.referee.read_all(self.mark)
+            assert after == before, f"after {len(webhooks)} webhooks that came again"
+        self.expect_agreement()
 
     def run_resolver(self):
         """Run the scheduled action, if the cell has left something for it."""

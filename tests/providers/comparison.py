@@ -11,6 +11,18 @@ MONEY = Decimal("0.01")
 MOVES = {"charge": 1, "capture": 1, "refund": -1}
 TAKEN_BACK = {"dispute": -1, "reinstatement": 1}
 FEES = {"fee": -1}
+# What a notification that comes again must not add to.
+COUNTED = (
+    "account_move",
+    "account_move_line",
+    "account_partial_reconcile",
+    "account_payment",
+    "account_payment_reversal",
+    "mail_activity",
+    "mail_mail",
+    "mail_message",
+    "payment_transaction",
+)
 
 
 class Comparison(Referee):
@@ -43,6 +55,34 @@ class Comparison(Referee):
             **last,
             "operations": set(api.operations),
         }
+
+    def read_all(self, mark):
+        """Return what a notification must not change if it comes a second time.
+
+        :return: The number of records of each kind, the attempts of the cell, and the
+                 balance of each account, with what is open of it.
+        :rtype: dict
+        """
+        [found] = self._query(
+            "SELECT "
+            + ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in COUNTED)
+        )
+        found["attempts"] = self._query(
+            """
+            SELECT id, state, outcome, amount, payment_id, provider_reference
+              FROM payment_transaction WHERE id > %s ORDER BY id
+            """,
+            mark["attempt"],
+        )
+        found["accounts"] = self._query(
+            """
+            SELECT account_id, sum(balance) AS balance,
+                   sum(amount_residual) AS amount_residual
+              FROM account_move_line WHERE parent_state = 'posted'
+          GROUP BY account_id ORDER BY account_id
+            """
+        )
+        return found
 
     def find_general(self):
         """Return the ways in which the books as a whole contradict themselves."""

@@ -5,7 +5,10 @@ CONFIGURE has an extract of it: :func:`format_extract` writes that, and a test c
 
 import textwrap
 
-from . import scenarios_taken_back  # noqa: F401  It adds scenarios.
+from . import (  # noqa: F401  They add scenarios.
+    scenarios_taken_back,
+    scenarios_told_again,
+)
 from .apis import APIS
 from .scenarios import SCENARIOS, get_gap
 

@@ -84,7 +84,13 @@ class PaymentTransaction(models.Model):
 
         When our request was not answered, the gateway's notification may come first: it
         is about the same money, which would be refunded twice in the books.
+
+        A module finds two records by the gateway's id where an authorization shares it
+        with its capture. They are one payment, which the authorization stands for.
         """
+        root = self - self.filtered("source_transaction_id")
+        if len(self) > 1 and len(root) == 1:
+            return root._create_child_transaction(amount, is_refund, **values)
         if is_refund and "request_state" not in values:
             self._lock_family()
             if known := self._find_reported_refund(
