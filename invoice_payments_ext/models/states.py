@@ -165,6 +165,8 @@ STATE_BY_PAYMENT = {
     "rejected": "rejected",
 }
 STATE_BY_ENTRY = {"draft": "draft", "cancel": "canceled"}
+# Further states of a payment: recorded by mistake, and money that was taken back.
+PAYMENT_STATES = (*dict.fromkeys(STATE_BY_PAYMENT.values()), "mistaken", "lost")
 
 
 def get_outcome(state, request_state, is_announcement=False):

@@ -71,7 +71,13 @@ from .promises import test_promise, test_promise_portal
 from .refunds import test_entry_buttons, test_refund, test_refund_dialog
 from .runs import test_automatic, test_charge_run, test_lanes
 from .saved_methods import test_portal_tokens
-from .section import test_bus, test_collection_banner, test_rows, test_waiting
+from .section import (
+    test_bus,
+    test_collection_banner,
+    test_payment_state,
+    test_rows,
+    test_waiting,
+)
 from .statement import test_statement, test_statement_portal
 from .taken_back import (
     test_hard_cases,

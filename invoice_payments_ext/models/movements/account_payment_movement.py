@@ -183,6 +183,7 @@ class AccountPaymentMovement(models.Model):
             "invoice_ids",
             "is_matched",
             "is_taken_back",
+            "mistake_reason",
             "move_id",
             "payment_channel",
             "payment_transaction_id",

@@ -229,7 +229,12 @@ class AccountPaymentMovement(models.Model):
             external_kind=SQL("payment.external_kind"),
             journal_id=SQL("payment.journal_id"),
             outcome=SQL(
-                "CASE WHEN %s THEN 'succeeded' ELSE payment.state END", is_posted
+                """
+                CASE WHEN %s THEN 'succeeded'
+                     WHEN payment.mistake_reason IS NOT NULL THEN 'mistaken'
+                     ELSE payment.state END
+                """,
+                is_posted,
             ),
             reason=SQL("payment.memo"),
             reference=SQL("COALESCE(payment.payment_reference, payment.name)"),

@@ -10,5 +10,6 @@ from . import account_move_rows
 from . import account_move_taken_back
 from . import account_move_waiting
 from . import account_partial_reconcile
+from . import account_payment
 from . import ir_websocket
 from . import res_partner

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..states import OTHER_STATES, STATE_BY_ENTRY, STATE_BY_PAYMENT, STATES
 from .row import Row
@@ -251,14 +251,20 @@ class AccountMove(models.Model):
                 "undone": env._("Application undone"),
                 "taken_back": env._("Taken back"),
             },
-            "state": {
-                **dict(
-                    env["payment.transaction"]
-                    ._fields["outcome"]
-                    ._description_selection(env)
-                ),
-                **{name: env._(state.label) for name, state in OTHER_STATES.items()},
-            },
+            "state": self._get_state_labels(),
+        }
+
+    @api.model
+    def _get_state_labels(self):
+        """Return the words for the states of rows, which the payments show too.
+
+        :rtype: dict[str, str]
+        """
+        env = self.env
+        outcome = env["payment.transaction"]._fields["outcome"]
+        return {
+            **dict(outcome._description_selection(env)),
+            **{name: env._(state.label) for name, state in OTHER_STATES.items()},
         }
 
     def _add_row_labels(self, rows):
