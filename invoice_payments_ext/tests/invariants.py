@@ -16,6 +16,11 @@ def check_invariants(test, invoices, late_confirmation=False):
     invoices.env.flush_all()
     invoices.env.invalidate_all()
     applied_by_invoice = {}
+    test.assertEqual(
+        invoices.sudo()._get_amounts_in_flight(),
+        {move: move._get_amount_in_flight() for move in invoices.sudo()},
+        "the list and the section say different amounts in flight",
+    )
     for invoice in invoices.sudo():
         currency = invoice.currency_id
         rows = invoice.get_payment_rows() if invoice.state == "posted" else []

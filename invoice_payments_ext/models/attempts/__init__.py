@@ -1,5 +1,6 @@
 from . import account_move
 from . import account_move_due
+from . import account_move_in_flight
 from . import account_move_prepaid
 from . import account_payment
 from . import payment_method

@@ -8,9 +8,9 @@ from .payment_transaction import NO_TRIES
 
 
 class AccountMove(models.Model):
-    """Columns of the list of invoices: the last attempt, and the requests that wait.
+    """Columns of the list of invoices: attempts, amounts in flight, and requests.
 
-    Two queries for a page, however many invoices are on it.
+    Three queries for a page, however many invoices are on it.
     """
 
     _inherit = "account.move"
@@ -24,11 +24,18 @@ class AccountMove(models.Model):
         help="The outcome of the latest attempt through a provider.",
     )
     has_attempt_in_flight = fields.Boolean(
-        string="In Flight",
+        string="Attempt in Flight",
         compute="_compute_last_attempt",
         compute_sudo=True,
         search="_search_has_attempt_in_flight",
         help="An attempt may still bring money, or its outcome is unknown.",
+    )
+    amount_in_flight = fields.Monetary(
+        string="In Flight",
+        compute="_compute_amount_in_flight",
+        compute_sudo=True,
+        help="The amount that attempts may still bring, and money that came and is not "
+        "booked yet.",
     )
     has_waiting_approval = fields.Boolean(
         string="Waits for Approval",
@@ -67,6 +74,10 @@ class AccountMove(models.Model):
             outcome, in_flight = found.get(move._origin.id, (False, False))
             move.last_attempt_outcome = outcome
             move.has_attempt_in_flight = in_flight
+
+    def _compute_amount_in_flight(self):
+        for move, amount in self._get_amounts_in_flight().items():
+            move.amount_in_flight = amount
 
     def _compute_has_waiting_approval(self):
         waiting = {

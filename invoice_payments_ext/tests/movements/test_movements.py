@@ -434,6 +434,7 @@ class TestMovements(CreditCommon):
         names = (
             "last_attempt_outcome",
             "has_attempt_in_flight",
+            "amount_in_flight",
             "has_waiting_approval",
         )
         self.start_attempt("error", amount=10)
@@ -452,7 +453,7 @@ class TestMovements(CreditCommon):
         def count(moves):
             self.env.flush_all()
             self.env.invalidate_all()
-            moves.mapped("name")
+            moves.mapped("currency_id.name")  # As any list of invoices does.
             before = self.env.cr.sql_log_count
             for name in names:
                 moves.mapped(name)
@@ -465,6 +466,9 @@ class TestMovements(CreditCommon):
             ["declined", "succeeded", "pending", False],
         )
         self.assertEqual(moves.filtered("has_attempt_in_flight"), held)
+        self.assertEqual(
+            moves.mapped("amount_in_flight"), [100.0 * (move == held) for move in moves]
+        )
         search = self.env["account.move"].with_user(self.accountant).search
         scope = ("id", "in", moves.ids)
         for domain, expected in (
