@@ -35,11 +35,17 @@ class AccountMove(models.Model):
     def _judge_permission(self, question):
         """Charge nothing automatically that the customer does not permit.
 
+        Of the permission, the largest amount counts also where a person charges many
+        at once: nobody looks at each of them. One invoice is charged by a person who
+        knows it, and may have asked.
+
         :param Question question: What is asked, with its amounts.
         :rtype: dict[account.move, Verdict]
         """
-        if not question.is_automatic:
+        is_for_one = not (question.is_automatic or question.is_run)
+        if is_for_one or question.kind == "external":
             return {}
+        get_refusal = "_get_refusal_of" if question.is_automatic else "_get_excess_of"
         verdicts = {}
         for company, moves in self.grouped("company_id").items():
             permissions = self.env["account.auto.pay"]._get_permissions(
@@ -48,7 +54,7 @@ class AccountMove(models.Model):
             for move in moves:
                 permission = permissions[move.commercial_partner_id.sudo()]
                 # In superuser mode: the words name the customer.
-                code, words = move.sudo()._get_refusal_of(
+                code, words = getattr(move.sudo(), get_refusal)(
                     permission, question.get_rest(move)
                 )
                 if code:
@@ -143,17 +149,24 @@ class AccountMove(models.Model):
         """
         if self.auto_pay_excluded:
             return "excluded", self.env._("It is not to be charged automatically.")
-        customer = self.commercial_partner_id.display_name
         if not permission.is_on:
             return "permission_off", self.env._(
-                "%s does not permit automatic charges.", customer
+                "%s does not permit automatic charges.",
+                self.commercial_partner_id.display_name,
             )
+        return self._get_excess_of(permission, amount)
+
+    def _get_excess_of(self, permission, amount):
+        """Say that an amount is above the permitted one; see `_get_auto_pay_refusal`.
+
+        :rtype: tuple[str, str]
+        """
         currency = self.company_id.currency_id
         asked = self._from_own_currency(currency, amount)
         if permission.limit and currency.compare_amounts(asked, permission.limit) > 0:
             return "above_permitted", self.env._(
                 "%(customer)s permits automatic charges up to %(limit)s.",
-                customer=customer,
+                customer=self.commercial_partner_id.display_name,
                 limit=currency.format(permission.limit),
             )
         return "", ""

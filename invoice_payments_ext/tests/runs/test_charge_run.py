@@ -86,6 +86,34 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
         self.assertEqual(invoice.amount_residual, 0.0)
 
+    def test_largest_permitted_amount_holds_in_runs(self):
+        """No run charges more than the customer permits, nor after a change of mind."""
+        below, at_limit, later = self.invoices
+        self.permit(below, 99.99)
+        self.permit(at_limit, 100)
+        external = self.propose(below, "external")
+        self.assertEqual(external.line_ids.mapped("state"), ["proposed"])
+        for kind in ("charge", "retry"):
+            with self.subTest(kind):
+                line = self.propose(below, kind).line_ids
+                self.assertEqual(
+                    (line.state, line.reason_code), ("skipped", "above_permitted")
+                )
+                self.assertIn("up to $\xa099.99", line.note)
+        run = self.start(at_limit | later)
+        self.permit(later, 50)
+        self._keep()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded", "skipped"])
+        self.assertEqual(self.line_of(run, later).reason_code, "above_permitted")
+        # A person who charges this one alone may have asked.
+        below.charge(below._get_default_token().id)
+        self.assertEqual(below.amount_residual, 0)
+
+    def permit(self, invoice, limit):
+        partner = invoice.partner_id.with_user(self.accountant)
+        partner.set_auto_pay(True, note="By phone", limit=limit)
+
     def test_rights_and_companies(self):
         for user in (
             self.make_user("ip_run_reader", "account.group_account_readonly"),
