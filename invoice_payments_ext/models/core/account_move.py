@@ -4,6 +4,7 @@ from odoo import models
 from odoo.exceptions import LockError, UserError
 
 from ...tools import OURS, without_defaults
+from .told_later import ToldLater
 
 # The fields of an entry that rooms keep to: whether it is posted, whose it is, when it
 # is due, and whether it may be charged automatically.
@@ -151,7 +152,18 @@ class AccountMove(models.Model):
             ) from error
 
     def _notify_payments_changed(self):
-        """Let the open forms of these invoices read their payments again."""
+        """Follow that payments of these invoices changed."""
+        self._tell_open_forms()
+
+    def _tell_open_forms(self):
+        """Let the open forms of these invoices read their payments again.
+
+        Whoever changes many holds that back: see `ToldLater`.
+        """
+        later = self.env.context.get("forms_told_later")
+        if isinstance(later, ToldLater):
+            later.ids.update(self.ids)
+            return
         for invoice in self:
             self.env["bus.bus"]._sendone(
                 invoice, "invoice_payments_ext/changed", {"move_id": invoice.id}

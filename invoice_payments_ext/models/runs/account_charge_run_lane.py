@@ -5,6 +5,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..core.told_later import ToldLater
 from .payment_provider import NOW
 
 # Lanes want the same rows often, and each conflict lets one of them go on.
@@ -37,18 +38,33 @@ class AccountChargeRunLine(models.Model):
             cron._commit_progress(remaining=0)
             return
         cron._commit_progress(remaining=self.search_count(self._get_open_domain()))
-        worked, run = 0, self.run_id
-        while line := self._take():
+        worked, run, later = 0, self.run_id, ToldLater()
+        holding = self.with_context(forms_told_later=later)
+        while line := holding._take():
             line._work()
             worked += 1
             if run and line.run_id != run:
                 run._end_finished()
             run = line.run_id
+            if later.is_due():
+                self._tell(later)
             if not worked % REPORTED_EACH and not cron._commit_progress(REPORTED_EACH):
+                self._tell(later)
                 return
         run._end_finished()
+        self._tell(later)
         self._wake_for_later()
         cron._commit_progress(worked % REPORTED_EACH, remaining=0)
+
+    @api.model
+    def _tell(self, later):
+        """Tell the open forms of invoices what was held back. Commits.
+
+        :param ToldLater later: What was held back.
+        """
+        if move_ids := later.take():
+            self.env["account.move"].browse(move_ids)._tell_open_forms()
+            self.env["payment.transaction"]._commit_step("told")
 
     def _take(self, line_id=None):
         """Claim the next line, and wait for the turn of its provider. Commits.

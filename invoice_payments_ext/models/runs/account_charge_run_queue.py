@@ -1,6 +1,7 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..core.told_later import ToldLater
 from .payment_provider import NOW
 
 # Where the job queue is installed, so many lines are handed to it at once.
@@ -108,8 +109,10 @@ class AccountChargeRunLine(models.Model):
         self.ensure_one()
         if not self.exists():
             return
-        if line := self._take(self.id):
+        later = ToldLater()
+        if line := self.with_context(forms_told_later=later)._take(self.id):
             line._work()
+            self._tell(later)
         self.env.invalidate_all()
         if self.run_id.state == "running" and self.state in ("ready", "working"):
             self._retry_job()

@@ -230,6 +230,48 @@ class TestLanes(ChargeRunCommon):
 
     # === FIGURES === #
 
+    def listen(self):
+        """Return the list of what open forms are told from now on.
+
+        Each is an invoice, and how many requests the gateway has got by then.
+        """
+        told = []
+
+        def send(_bus, target, kind, _message):
+            if kind == "invoice_payments_ext/changed":
+                told.append((target.id, len(self.gateway.requests)))
+
+        patcher = patch.object(self.env.registry["bus.bus"], "_sendone", send)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        return told
+
+    def test_open_forms_are_told_together(self):
+        """A run of many sends no message for each commit of each line."""
+        lines = self.start().line_ids
+        told = self.listen()
+        self.run_lane()
+        self.assertEqual(set(lines.mapped("result")), {"succeeded"})
+        self.assertEqual(
+            sorted(told),
+            [(move_id, len(lines)) for move_id in sorted(self.invoices.ids)],
+        )
+
+    def test_open_forms_are_told_within_seconds(self):
+        self.start()
+        told = self.listen()
+        with patch(
+            "odoo.addons.invoice_payments_ext.models.core.told_later.HELD_FOR", 0
+        ):
+            self.run_lane()
+        self.assertEqual([count for _invoice, count in told], [1, 2, 3])
+
+    def test_job_tells_open_forms_once(self):
+        line = self.start(self.invoices[:1]).line_ids
+        told = self.listen()
+        line.sudo()._work_as_job()
+        self.assertEqual(told, [(self.invoices[:1].id, 1)])
+
     def test_queries_of_a_line(self):
         """A line takes few more than the charge alone, and each takes as many.
 
