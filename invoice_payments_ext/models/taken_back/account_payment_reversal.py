@@ -1,3 +1,5 @@
+from datetime import datetime, time
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -103,6 +105,12 @@ class AccountPaymentReversal(models.Model):
     )
     last_message_on = fields.Datetime(
         readonly=True, help="When the provider sent the message that counts now."
+    )
+    decided_on = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="When somebody decided what became of the money. What the provider said "
+        "before that changes nothing.",
     )
     fee_amount = fields.Monetary(string="Fee", readonly=True)
     fee_move_id = fields.Many2one(
@@ -291,9 +299,12 @@ class AccountPaymentReversal(models.Model):
         :return: This record.
         """
         # The entries are not the staff's to write otherwise.
+        now = fields.Datetime.now()
+        day = fields.Date.to_date(date) or now.date()
         for reversal_sudo in self._get_all_of_dispute().sudo():
             if note:
                 reversal_sudo._message_log(body=note)
+            reversal_sudo.decided_on = min(now, datetime.combine(day, time.max))
             reversal_sudo._set_state(state, date)
         return self
 

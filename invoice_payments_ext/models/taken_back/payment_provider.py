@@ -1,11 +1,12 @@
 import importlib
 import logging
+from datetime import datetime, time
 
-from odoo import api, models
+from odoo import api, fields, models
 
 from odoo.addons.payment.utils import to_major_currency_units
 
-from .reversal_states import STATES
+from .reversal_states import STATES, WITHDRAWN
 
 _logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class PaymentProvider(models.Model):
         payments = payments.with_company(payments.company_id)
         payments._lock_to_take_back()
         reversals = payments._find_taken_back(data["reference"])
+        reversals = reversals or self._name_reported(payments, data)
         if reversals:
             for reversal in reversals:
                 self._correct_reversal(reversal, data)
@@ -198,8 +200,12 @@ class PaymentProvider(models.Model):
         """Apply a message to a record that is known, unless a later one was applied."""
         sent_on, last = data.get("sent_on"), reversal.last_message_on
         before, after = STATES[reversal.state], STATES[data["state"]]
-        is_late = after.rank < before.rank or bool(sent_on and last and sent_on < last)
-        if is_late:
+        said_on, decided_on = self._get_said_on(data), reversal.decided_on
+        if (
+            after.rank < before.rank
+            or (sent_on and last and sent_on < last)
+            or (said_on and decided_on and said_on < decided_on)
+        ):
             return
         facts = {
             name: data[name]
@@ -213,6 +219,73 @@ class PaymentProvider(models.Model):
             reversal._keep_return_reason()
         if data["state"] != reversal.state:
             reversal._set_state(data["state"], data.get("date"))
+
+    def _name_reported(self, payments, data):
+        """Give the provider's id to what a person reported without it.
+
+        It is the same case, also after somebody decided it: the same kind and amount.
+
+        :return: The record, one for each payment; none if nobody reported it.
+        :rtype: account.payment.reversal
+        """
+        reported = payments.payment_reversal_ids.filtered(
+            lambda reversal: (
+                not reversal.provider_reference
+                and reversal.kind == data["kind"]
+                and not self._is_another_case(reversal, data)
+            )
+        ).sorted(lambda reversal: (reversal.state not in WITHDRAWN, reversal.id))
+        if data.get("amount"):
+            first, currency = payments[:1], payments.currency_id
+            day = first._get_taken_back_booking_date(data.get("date"))
+            amount = self._convert_taken_back(
+                first, data["amount"], data.get("currency"), day
+            )
+            groups = [*reported, reported]
+            same = next(
+                (
+                    each
+                    for each in groups
+                    if not currency.compare_amounts(sum(each.mapped("amount")), amount)
+                    and len(each) == len(each.payment_id)
+                ),
+                reported.browse(),
+            )
+        else:
+            same = reported if len(reported) == 1 else reported.browse()
+        for reversal in same:
+            reversal.write(
+                {
+                    "provider_reference": data["reference"],
+                    "gateway_amount": data.get("amount", 0.0) if len(same) == 1 else 0,
+                    "gateway_currency": data.get("currency"),
+                }
+            )
+        return same
+
+    @api.model
+    def _is_another_case(self, reversal, data):
+        """Tell if a message opens another case than one that is over already.
+
+        :param account.payment.reversal reversal: One without the provider's id.
+        :rtype: bool
+        """
+        if reversal.is_undecided or reversal.state in WITHDRAWN:
+            return False
+        said_on = self._get_said_on(data)
+        is_later = not said_on or not reversal.decided_on
+        is_later = is_later or said_on > reversal.decided_on
+        return STATES[data["state"]].rank < STATES[reversal.state].rank and is_later
+
+    @api.model
+    def _get_said_on(self, data):
+        """Return the moment of a message, or the begin of its day; none if unknown.
+
+        :rtype: datetime.datetime or None
+        """
+        if data.get("sent_on") or not data.get("date"):
+            return data.get("sent_on")
+        return datetime.combine(fields.Date.to_date(data["date"]), time.min)
 
     def _convert_taken_back(self, payment, amount, code, day):
         """Return an amount of a message in the currency of the payment.

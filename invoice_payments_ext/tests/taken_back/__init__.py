@@ -3,6 +3,7 @@ from . import (
     test_hard_cases,
     test_late_failures,
     test_messages,
+    test_reported_by_hand,
     test_several_invoices,
     test_taken_back,
 )

@@ -87,7 +87,7 @@ class TestProviderTells(TakenBackCommon):
         self.assertNotRegex(told, "(?i)MD07|returned|died")
         reversal.cancel()
         self.assertFalse(token._get_refused_reason())
-        told = {"kind": "returned_debit", "amount": 10, "reference": "ach"}
+        told = {"kind": "returned_debit", "amount": 11, "reference": "ach"}
         self.tell("lost", **told)
         self.assertFalse(token.refused_transaction_id)
         self.tell("lost", **told, reason_code="R07")  # The reason comes later.
