@@ -81,6 +81,7 @@ SECONDS = {
     "TestCreditNoteTaxes": 8,
     "TestSequences": 25,
     "TestStatesInUse": 6,
+    "test_all_at_once": 40,
     "test_browser": 4,
     "test_localstripe": 8,
     "test_model_order": 40,
