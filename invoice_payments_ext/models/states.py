@@ -199,6 +199,7 @@ EXPECTED_OUTCOMES = _select(lambda state: state.phase == EXPECTED)
 PENDING_OUTCOMES = ("pending", *EXPECTED_OUTCOMES)
 # A person may say its outcome.
 RESOLVABLE_OUTCOMES = ("unknown", "pending")
+FINAL_OUTCOMES = _select(lambda state: state.is_final)
 UNSUCCESSFUL_OUTCOMES = _select(lambda state: state.is_unsuccessful)
 POSTED_STATES = tuple(
     name for name, state in STATE_BY_PAYMENT.items() if STATES[state].money_moved

@@ -2,6 +2,8 @@
 
 from unittest.mock import patch
 
+from freezegun import freeze_time
+
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -88,6 +90,41 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(line.result, "done")
         self.assertTrue(line.note)
         self.assertFalse(self.gateway.requests)
+
+    # === THE PURGE === #
+
+    def test_old_lines_are_removed_and_their_attempts_kept(self):
+        """Those whose attempt is final, of the schedule only, with their numbers."""
+        invoices = [self.make_invoice(amount) for amount in (200, 300)]
+        self.gateway.answers = ["done", "error", "pending"]
+        self.run_lane()
+        run, attempts = self.get_run(), self.get_run().line_ids.transaction_id
+        self.gateway.answers = ["done"]
+        by_person = self.make_invoice(400).propose_charge_run()
+        by_person.confirm()
+        self.run_lane()
+        self.assertEqual(by_person.line_ids.mapped("result"), ["succeeded"])
+        (run | by_person).sudo().write({"state": "done", "run_date": "2026-01-15"})
+        lines = self.env["account.charge.run.line"].sudo()
+        for day, left in (("2027-02-19", 3), ("2027-02-20", 1)):
+            with freeze_time(day):
+                lines._gc_automatic_lines()
+            self.env.invalidate_all()
+            self.assertEqual(len(run.line_ids), left, day)
+        self.assertEqual(run.line_ids.move_id, invoices[1].sudo())
+        self.assertEqual(run.line_ids.result, "pending")
+        self.assertEqual(len(attempts.exists()), 3)
+        self.assertEqual(by_person.line_ids.mapped("result"), ["succeeded"])
+        [note] = run.message_ids.filtered(lambda note: "removed" in (note.body or ""))
+        self.assertIn("Succeeded: 1, Declined: 1", note.body)
+        # What was pending ended: it goes the next night.
+        self.gateway.notify(run.line_ids.transaction_id, "done")
+        self.run_resolver()
+        with freeze_time("2027-02-20"):
+            lines._gc_automatic_lines()
+        self.env.invalidate_all()
+        self.assertFalse(run.line_ids)
+        self.assertEqual(len(self.gateway.requests), 4)
 
     # === FIGURES === #
 
