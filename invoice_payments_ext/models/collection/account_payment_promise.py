@@ -102,6 +102,33 @@ class AccountPaymentPromise(models.Model):
             idempotency_key=key,
         )
 
+    def _get_words_for(self, state, facts):
+        """Say as well that the method was not charged on the promised day.
+
+        The customer agreed to that day: it is not made up for on another one.
+        """
+        words = super()._get_words_for(state, facts)
+        if state != "broken" or not self.token_id or self._was_charged_on_its_day():
+            return words
+        return self.env._(
+            "%(words)s The payment method that the customer agreed to was not charged "
+            "on that day.",
+            words=words,
+        )
+
+    def _was_charged_on_its_day(self):
+        """Tell if a charge of the method left, from the promised day on.
+
+        :rtype: bool
+        """
+        begin = get_moment(self.date, 0.0, self.company_id._get_own_zone())
+        return any(
+            attempt.token_id == self.token_id.sudo()
+            and attempt.request_sent_on
+            and attempt.request_sent_on >= begin
+            for attempt in self.invoice_ids.sudo().transaction_ids
+        )
+
     def _tell_not_charged(self, invoice, reason):
         """Say on the invoice, once a day, why the promised charge was not made."""
         body = self.env._("The promised charge was not made. %s", reason)

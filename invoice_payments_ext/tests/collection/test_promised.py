@@ -47,6 +47,46 @@ class TestPromised(CollectionCommon):
         self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
         self.assertEqual(self.promise.state, "open")
 
+    def test_prepared_and_not_sent_goes_on_that_day(self):
+        """A server that dies before it is sent loses an hour, and not the day."""
+        with self.stopped_before_sending():
+            self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [])
+        self.assertEqual(self.invoice.sudo().transaction_ids.outcome, "ready")
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
+        self.assertEqual(self.charge_at("2026-01-20 16:00:00"), [300])
+        self.assertEqual(len(self.invoice.sudo().transaction_ids), 1)
+
+    def test_cancelled_before_it_was_sent_is_made_again(self):
+        with self.stopped_before_sending():
+            self.charge_at("2026-01-20 14:00:00")
+        self.now = datetime(2026, 1, 20, 14, 30)
+        self.run_resolver()
+        self.assertEqual(self.invoice.sudo().transaction_ids.outcome, "canceled")
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
+        self.assertEqual(self.charge_at("2026-01-20 16:00:00"), [300])
+
+    def test_day_that_was_missed_is_told_and_not_made_up_for(self):
+        """The customer agreed to one day: a person has to ask for another one."""
+        with self.stopped_before_sending():
+            self.charge_at("2026-01-20 14:00:00")
+        self.assertEqual(self.charge_at("2026-01-21 14:00:00"), [])
+        self.assertEqual(self.decide(), "broken")
+        self.assertIn("was not charged on that day", self.get_tasks().note)
+        self.run_resolver()
+        self.assertEqual(self.invoice.sudo().transaction_ids.outcome, "canceled")
+
+    def test_broken_after_a_decline_is_not_told_as_missed(self):
+        self.gateway.answers = ["error"]
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300])
+        self.now = datetime(2026, 1, 21, 14)
+        self.assertEqual(self.decide(), "broken")
+        self.assertNotIn("was not charged", self.get_tasks().note)
+
+    def decide(self):
+        self.env["account.payment.promise"].sudo()._cron_decide_promises()
+        self.env.invalidate_all()
+        return self.promise.state
+
     def test_only_what_is_left_and_not_after_it_was_withdrawn(self):
         other = self.make_invoice(50)
         second = other.promise_to_pay(
