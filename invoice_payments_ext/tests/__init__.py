@@ -48,6 +48,7 @@ from .credit import (
     test_credit_portal,
     test_credit_report,
     test_credit_statement,
+    test_credit_strangers,
     test_money_to_credit,
     test_pay_out,
 )

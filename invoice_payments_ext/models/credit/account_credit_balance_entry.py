@@ -170,6 +170,7 @@ class AccountCreditBalanceEntry(models.Model):
         )
         undone = lines.filtered(lambda line: line.move_id.state != "posted")
         undone.move_id._check_can_be_undone("unpost")
+        (lines - undone).move_id._check_may_enter_credit()
         (lines - undone).move_id._check_reversed_within()
         owners = {
             **{line: latest[line].balance_id._get_owner() for line in undone},

@@ -1,5 +1,8 @@
 from odoo import models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
+
+from ...tools import OURS
+from .credit_entry_details import CreditEntryDetails
 
 # With another value, a posted journal item would belong to another balance, or to none.
 HOLDER_FIELDS = ("partner_id", "company_id", "currency_id")
@@ -34,6 +37,38 @@ class AccountMove(models.Model):
                         move.display_name,
                     )
                 )
+
+    def _check_may_enter_credit(self):
+        """Check that these entries may change credit balances, also in superuser mode.
+
+        Other modules book so for users who may not record payments: the Point of Sale
+        books its tills. A till on the credit journal would give credit to anybody.
+
+        :raise UserError: If one is a bank or cash transaction in a credit journal.
+        :raise AccessError: If no door of this addon posts them, and the user is not of
+                            the level *Record and charge*.
+        """
+        for move in self:
+            if move.statement_line_id and move.journal_id.is_credit_balance:
+                raise UserError(
+                    self.env._(
+                        "%(journal)s keeps the credit of customers: no money comes or "
+                        "goes there, so it has no bank or cash transaction. Choose "
+                        "another journal.",
+                        journal=move.journal_id.display_name,
+                    )
+                )
+        is_ours = self.env.context.get("booked_by_door") is OURS or isinstance(
+            self.env.context.get("credit_entry"), CreditEntryDetails
+        )
+        if self and not is_ours and (reason := self._get_record_level_reason()):
+            raise AccessError(
+                self.env._(
+                    "%(entry)s would change the credit of a customer. %(reason)s",
+                    entry=self[0].display_name,
+                    reason=reason,
+                )
+            )
 
     def _get_reversal_blockers(self, way):
         """Name the entries that undo, now or later, the credit that these booked."""
