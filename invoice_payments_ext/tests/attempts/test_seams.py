@@ -458,6 +458,21 @@ class TestSeams(InvoicePaymentsCommon):
         cron.ir_actions_server_id.sudo().run()
         self.assertEqual(attempt.outcome, "unknown")
 
+    def test_money_is_booked_before_gateways_are_asked(self):
+        """They may take all the time that the schedule has."""
+        self.start_attempt(RuntimeError("cut"))
+        asked = self._answer_with(None)
+        confirmed = self.make_portal_transaction(
+            "pending", invoice_ids=[(6, 0, self.make_invoice().ids)]
+        )
+        self.gateway.notify(confirmed, "done")
+        self.patch(
+            self.env.registry["ir.cron"], "_commit_progress", lambda *_a, **_k: 0
+        )
+        self.run_resolver()
+        self.assertTrue(confirmed.payment_id)
+        self.assertFalse(asked)
+
     def test_a_confirmation_wakes_the_resolver(self):
         cron = self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")
         attempt = self.start_attempt("pending")
