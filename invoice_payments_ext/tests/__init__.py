@@ -86,5 +86,5 @@ from .taken_back import (
     test_messages,
     test_taken_back,
 )
-from .tie_out import test_gateway_check, test_tie_out
+from .tie_out import test_gateway_check, test_planted_faults, test_tie_out
 from .write_offs import test_write_off
