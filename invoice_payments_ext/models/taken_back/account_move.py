@@ -64,14 +64,41 @@ class AccountMove(models.Model):
         if not self.statement_line_id:
             return
         for partial in partials.sudo():
-            line, payment = partial.debit_move_id, partial.credit_move_id.payment_id
-            if (
-                line.move_id.statement_line_id
-                and payment.payment_type == "inbound"
+            line, came = partial.debit_move_id, partial.credit_move_id
+            payment = came.payment_id
+            if not line.move_id.statement_line_id:
+                continue
+            if not payment and came.move_id.statement_line_id:
+                line.move_id._tell_taken_back_without_payment(came.move_id)
+            elif (
+                payment.payment_type == "inbound"
                 and payment._is_taken_by(line)
                 and payment._get_untold_taken_back() > 0
             ):
                 payment._schedule_taken_back_by_bank(line.move_id)
+
+    def _tell_taken_back_without_payment(self, came):
+        """Tell people that the bank took back what another line of it had brought.
+
+        No payment was recorded, so there is nothing to report: the matching alone says
+        what the invoice owes. Which invoice that was is known to whoever matched it.
+
+        :param account.move came: The entry of the line that brought the money.
+        """
+        self.ensure_one()
+        reversals = self.env["account.payment.reversal"]
+        self.activity_schedule(
+            "mail.mail_activity_data_todo",
+            summary=self.env._("Taken back by the bank"),
+            note=self.env._(
+                "%(line)s takes money of %(came)s back. No payment was recorded for "
+                "it: the invoice that it paid is open again, tell %(customer)s.",
+                line=self._get_html_link(),
+                came=came._get_html_link(),
+                customer=came.partner_id.name or self.env._("the customer"),
+            ),
+            user_id=reversals._get_responsible(self).id,
+        )
 
     # === GETTERS === #
 

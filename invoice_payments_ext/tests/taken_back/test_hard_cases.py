@@ -184,3 +184,39 @@ class TestHardCases(TakenBackCommon):
         self.assertFalse(reversal.entry_ids)
         self.assertEqual(self.owed()[0], 400)
         self.assertEqual(payment._get_refundable_amount(), 600)
+
+    def test_taken_of_a_line_that_paid_without_a_payment(self):
+        """The line itself paid the invoice: it is open again, and a person is told."""
+        invoice = self.make_invoice(400).sudo()
+        account = self.payment.sudo().destination_account_id
+        owed = invoice.line_ids.filtered(lambda line: line.account_id == account)
+        came, taken = self.env["account.bank.statement.line"].create(
+            [
+                {
+                    "journal_id": self.company_data["default_journal_bank"].id,
+                    "payment_ref": name,
+                    "amount": amount,
+                    "date": self.payment.date,
+                    "partner_id": self.partner.id,
+                }
+                for name, amount in (("Transfer", 400), ("Return", -400))
+            ]
+        )
+        suspense = []
+        for line in (came, taken):
+            _liquidity, other, _others = line._seek_for_lines()
+            other.account_id = account
+            suspense.append(other)
+        (suspense[0] | owed).reconcile()
+        self._keep()
+        self.assertEqual(self.owed(invoice)[0], 0)
+        [row] = self.rows(invoice).values()
+        self.assertEqual((row["kind"], row["amount"]), ("bank", 400))
+        owed.matched_credit_ids.unlink()
+        (suspense[0] | suspense[1]).reconcile()
+        self._keep()
+        self.assertEqual(self.owed(invoice), (400, "not_paid"))
+        self.assertFalse(self.rows(invoice))
+        [task] = taken.move_id.activity_ids
+        self.assertEqual(task.summary, "Taken back by the bank")
+        self.assertIn(f'data-oe-id="{came.move_id.id}"', task.note)
