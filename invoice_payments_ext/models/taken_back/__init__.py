@@ -3,6 +3,7 @@ from . import account_payment
 from . import account_payment_opposite
 from . import account_payment_reversal
 from . import account_payment_reversal_entries
+from . import account_payment_reversal_fee
 from . import account_payment_reversal_telling
 from . import ir_http
 from . import payment_provider

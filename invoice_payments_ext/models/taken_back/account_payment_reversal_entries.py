@@ -184,43 +184,41 @@ class AccountPaymentReversal(models.Model):
         if self.currency_id.compare_amounts(open_amount, 0) > 0:
             self._tell_not_covered(open_amount)
 
-    # === BUSINESS METHODS - FEE === #
-
-    def _book_fee(self, amount, date):
-        """Book the fee of the provider.
-
-        :param float amount: The amount in the currency of the payment.
-        """
-        self.fee_amount = amount
-        self.fee_move_id = self._book_entry(
-            date, amount, self.company_id._get_provider_fee_account()
-        )
-
-    def _return_fee(self, date):
-        """Book that the provider gave its fee back."""
-        fee = self.fee_move_id
-        if not fee or fee._get_undoing_entry():
-            return
-        opposite = fee.with_context(undone_by_door=OURS)._reverse_moves(
-            [{"date": date, "ref": fee.ref, "payment_reversal_id": self.id}]
-        )
-        opposite._post(soft=False)
-
     # === BUSINESS METHODS - HELPERS === #
 
-    def _book_entry(self, date, amount, account):
+    def _book_entry(self, date, amount, account, taxes=None):
         """Book an amount from the payment's receipts to another account.
 
         :param account.account account: The account of the debit.
+        :param account.tax taxes: The taxes that the amount includes.
+        :return: The posted entry.
+        :rtype: account.move
+        """
+        balance = self.currency_id._convert(
+            amount, self.company_id.currency_id, self.company_id, date
+        )
+        debits = [(account, amount, balance, {"tax_ids": [Command.clear()]})]
+        if taxes:
+            debits = self._split_taxes(account, amount, balance, taxes)
+        receipts = self.payment_id.outstanding_account_id
+        credit = (receipts, -amount, -balance, {"tax_ids": [Command.clear()]})
+        return self._book_lines(date, [*debits, credit])
+
+    def _book_lines(self, date, lines, **values):
+        """Book these lines, as they are.
+
+        :param list[tuple] lines: For each its account, the amount in the currency of
+                                  the payment and in that of the company, and further
+                                  values.
+        :param values: Further values of the entry.
         :return: The posted entry.
         :rtype: account.move
         """
         payment = self.payment_id
-        balance = self.currency_id._convert(
-            amount, self.company_id.currency_id, self.company_id, date
-        )
         label = self._get_entry_label()
-        entry = self.env["account.move"].create(
+        # The amounts are exact already: Odoo would compute the taxes from the base.
+        entry = self.env["account.move"].with_context(skip_invoice_sync=True)
+        entry = entry.create(
             {
                 "move_type": "entry",
                 "journal_id": payment.journal_id.id,
@@ -235,18 +233,16 @@ class AccountPaymentReversal(models.Model):
                             "account_id": each.id,
                             "partner_id": payment.partner_id.id,
                             "currency_id": self.currency_id.id,
-                            "amount_currency": sign * amount,
-                            "balance": sign * balance,
-                            "tax_ids": [Command.clear()],
+                            "amount_currency": line_amount,
+                            "balance": line_balance,
+                            **vals,
                         }
                     )
-                    for each, sign in (
-                        (account, 1),
-                        (payment.outstanding_account_id, -1),
-                    )
+                    for each, line_amount, line_balance, vals in lines
                 ],
+                **values,
             }
-        )
+        ).with_env(self.env)
         entry._post(soft=False)
         return entry
 

@@ -1,5 +1,6 @@
 from . import (
     test_captured_in_parts,
+    test_fee_taxes,
     test_hard_cases,
     test_late_failures,
     test_messages,
