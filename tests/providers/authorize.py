@@ -19,6 +19,8 @@ SUCCESS = {
     "message": [{"code": "I00001", "text": "Successful."}],
 }
 NOT_FOUND = ("16", "The transaction cannot be found.")
+# Each is a transaction of its own, in the batch of its day.
+TAKEN_BACK = {"dispute": "chargeback", "reinstatement": "chargebackReversal"}
 RESPONSE_CODES = {"declined": "2", "pending": "4"}
 DECLINED = [{"errorCode": "2", "errorText": "This transaction has been declined."}]
 
@@ -173,21 +175,27 @@ class Authorize(Api):
                 "responseCode": int(RESPONSE_CODES.get(operation.status, "1")),
                 "authAmount": operation.amount / self.minor_units,
                 "settleAmount": operation.amount / self.minor_units,
-                "invoiceNumber": (operation.reference or "")[:20],
-                "order": {"description": operation.reference},
+                "invoiceNumber": (self._get_reference(operation) or "")[:20],
+                "order": {"description": self._get_reference(operation)},
                 "payment": {"creditCard": {"cardNumber": "XXXX4242"}},
             },
             "messages": SUCCESS,
         }
+
+    def _get_reference(self, operation):
+        """Return the merchant's reference; of money taken back, that of its charge."""
+        if operation.kind in TAKEN_BACK:
+            return self.operations[operation.parent].reference
+        return operation.reference
 
     def _list(self, settled):
         """Return the transactions of the one batch, or those not settled yet."""
         rows = [
             self._present_details(row)["transaction"]
             for row in reversed(self.operations.values())
-            if row.kind in ("charge", "refund")
+            if row.kind in ("charge", "refund", *TAKEN_BACK)
             and not row.data.get("is_void")
-            and bool(row.data.get("settled")) == settled
+            and bool(row.data.get("settled") or row.kind in TAKEN_BACK) == settled
         ]
         keys = (
             "transId",
@@ -200,6 +208,8 @@ class Authorize(Api):
         return {"messages": SUCCESS, "transactions": transactions}
 
     def _get_status(self, operation):
+        if operation.kind in TAKEN_BACK:
+            return TAKEN_BACK[operation.kind]
         if operation.status == "declined":
             return "declined"
         if operation.status == "pending":

@@ -358,6 +358,49 @@ def test_tie_out_of_disputes_with_a_provider(make_cell, code):
     cell.expect_agreement()
 
 
+def test_tie_out_of_chargebacks_with_authorize(make_cell):
+    """It sends no word of them: the tie-out finds them, and a person reports them."""
+    cell = make_cell("authorize")
+    cell.charge()
+    cell.api.end_day()
+    taken = cell.api.dispute(cell.operation, 3000)
+    assert _tie_out(cell) == ("done", {("taken_back", taken.id)})
+    [task] = cell.shop.query(
+        """
+        SELECT activity.summary FROM mail_activity AS activity
+          JOIN payment_gateway_check AS checked ON checked.id = activity.res_id
+         WHERE activity.res_model = 'payment.gateway.check'
+           AND checked.provider_id = %s
+        """,
+        cell.shop.facts["providers"]["authorize"]["provider_id"],
+    )
+    assert task["summary"]
+    reversal_id = cell.shop.report_taken_back(
+        cell.payment_id, kind="dispute", amount=30.0, provider_reference=taken.id
+    )
+    assert _tie_out(cell) == ("done", set())
+    cell.api.close_dispute(taken, "won")
+    assert _tie_out(cell) == ("done", {("state", taken.id)})
+    cell.shop.accountant.call("account.payment.reversal", "win", [reversal_id])
+    assert _tie_out(cell) == ("done", set())
+    cell.expect_agreement()
+
+
+def test_lost_answer_of_a_charge_that_was_charged_back(make_cell):
+    """The chargeback has our reference, too, and is no second charge."""
+    cell = make_cell("authorize")
+    cell.api.wish(failure="reset")
+    cell.charge()
+    cell.expect("unknown")
+    cell.api.end_day()
+    cell.api.dispute(cell.operation)
+    cell.run_resolver()
+    cell.expect("succeeded")
+    cell.shop.report_taken_back(cell.payment_id, kind="returned_debit")
+    cell.expect_paid(0)
+    cell.expect_agreement()
+
+
 def test_provider_that_cannot_be_asked_for_a_list(make_cell):
     cell = make_cell("adyen")
     assert _tie_out(cell) == ("impossible", set())

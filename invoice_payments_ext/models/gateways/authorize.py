@@ -33,6 +33,10 @@ AUTHORIZE_AUTHORIZED = "authorizedPendingCapture"
 AUTHORIZE_CAPTURED = ("capturedPendingSettlement", "settledSuccessfully")
 AUTHORIZE_VOIDED = ("voided", "expired")
 AUTHORIZE_REFUNDED = ("refundPendingSettlement", "refundSettledSuccessfully")
+# Each is a transaction of its own, which names the payment: an eCheck that came back, a
+# card payment that was charged back, and the end of a dispute that was won.
+AUTHORIZE_TAKEN = ("returnedItem", "chargeback")
+AUTHORIZE_GIVEN_BACK = "chargebackReversal"
 # The reason codes by their words: the module keeps only these.
 # https://developer.authorize.net/api/reference/responseCodes.html
 AUTHORIZE_CODES = {
@@ -114,7 +118,8 @@ class PaymentProvider(models.Model):
             row["transId"]
             for row in self._list_authorize_transactions(transaction)
             if row.get("invoiceNumber") == transaction.reference[:20]
-            and row["transactionStatus"] not in AUTHORIZE_REFUNDED
+            and row["transactionStatus"]
+            not in (*AUTHORIZE_REFUNDED, *AUTHORIZE_TAKEN, AUTHORIZE_GIVEN_BACK)
         ]
 
     def _find_authorize_refund(self, transaction, reference):
@@ -187,18 +192,33 @@ class PaymentProvider(models.Model):
                 "getTransactionListRequest", {"batchId": batch_id}
             )
 
-    def _list_authorize_batches(self, since):
-        """Return the ids of the batches that were settled since a time."""
-        until = min(fields.Datetime.now(), since + AUTHORIZE_PERIOD)
-        batches = self._ask_authorize(
-            "getSettledBatchListRequest",
-            {
-                "includeStatistics": False,
-                "firstSettlementDate": f"{since:%Y-%m-%dT%H:%M:%SZ}",
-                "lastSettlementDate": f"{until:%Y-%m-%dT%H:%M:%SZ}",
-            },
-        )
-        return [batch["batchId"] for batch in batches.get("batchList") or ()]
+    def _list_authorize_batches(self, since, until=None):
+        """Return the ids of the batches that were settled since a time, newest first.
+
+        :param datetime.datetime since: The beginning.
+        :param datetime.datetime until: The end of the period in which the transactions
+                                        were made, which are settled days later; only
+                                        the first list is read if not given.
+        """
+        now = fields.Datetime.now()
+        end = min(now, (until or since) + AUTHORIZE_PERIOD)
+        ids = []
+        while True:
+            last = min(since + AUTHORIZE_PERIOD, end)
+            batches = self._ask_authorize(
+                "getSettledBatchListRequest",
+                {
+                    "includeStatistics": False,
+                    "firstSettlementDate": f"{since:%Y-%m-%dT%H:%M:%SZ}",
+                    "lastSettlementDate": f"{last:%Y-%m-%dT%H:%M:%SZ}",
+                },
+            )
+            found = batches.get("batchList") or []
+            found.sort(key=lambda row: row.get("settlementTimeUTC") or "")
+            ids += [row["batchId"] for row in found if row["batchId"] not in ids]
+            if last >= end:
+                return ids[::-1]
+            since = last
 
     def _list_authorize_pages(self, operation, data):
         """Read a list of transactions, the newest first.
@@ -246,10 +266,13 @@ class PaymentProvider(models.Model):
     # === MOVEMENTS === #
 
     def _list_authorize_movements(self, since, until, cursor):
-        """List the unsettled ones, then one batch a page; see `_list_movements`."""
+        """List the unsettled ones, then one batch a page; see `_list_movements`.
+
+        The newest ones are first: the end of a dispute stands for its beginning.
+        """
         if not cursor:
             rows = self._list_authorize_pages("getUnsettledTransactionListRequest", {})
-            batches = self._list_authorize_batches(since)
+            batches = self._list_authorize_batches(since, until)
         else:
             batch_id, *batches = cursor["batches"]
             rows = self._list_authorize_pages(
@@ -260,23 +283,52 @@ class PaymentProvider(models.Model):
             for row in rows
             if row["transactionStatus"] not in AUTHORIZE_UNDECIDED
         ]
-        inside = [row for row in movements if since <= row["date"] <= until]
-        return inside, {"batches": batches} if batches else None
+        inside = {
+            row["reference"]: row
+            for row in reversed(movements)
+            if since <= row["date"] <= until
+        }
+        return list(inside.values()), {"batches": batches} if batches else None
 
     def _prepare_authorize_movement(self, row):
         """Return a transaction as a movement."""
         status = row["transactionStatus"]
+        reference = row["transId"]
         amount = 0.0
         if status in AUTHORIZE_CAPTURED:
             amount = abs(float(row["settleAmount"]))
-        elif status in AUTHORIZE_REFUNDED:
+        elif status in (*AUTHORIZE_REFUNDED, *AUTHORIZE_TAKEN):
             amount = -abs(float(row["settleAmount"]))
+        elif status == AUTHORIZE_GIVEN_BACK:
+            reference = self._find_authorize_chargeback(row) or reference
+        is_taken_back = status in (*AUTHORIZE_TAKEN, AUTHORIZE_GIVEN_BACK)
         date = datetime.fromisoformat(row["submitTimeUTC"].replace("Z", "+00:00"))
         return {
-            "reference": row["transId"],
+            "kind": "taken_back" if is_taken_back else "payment",
+            "reference": reference,
             "own_reference": row.get("invoiceNumber"),
             "amount": amount,
             "currency": self.available_currency_ids[:1].name,
             "state": status,
             "date": date.replace(tzinfo=None, microsecond=0),
         }
+
+    def _find_authorize_chargeback(self, row):
+        """Return the id of the dispute that a transaction ends, if one is booked.
+
+        It names the payment or the dispute.
+
+        :param dict row: A transaction of a list, which lacks that name.
+        :rtype: str or None
+        """
+        named = self._get_authorize_details(row["transId"]).get("refTransId")
+        booked = named and self.env["account.payment.reversal"].search(
+            [
+                ("provider_id", "=", self.id),
+                ("provider_reference", "!=", False),
+                "|",
+                ("provider_reference", "=", named),
+                ("transaction_id.provider_reference", "=", named),
+            ]
+        )
+        return booked.provider_reference if booked and len(booked) == 1 else None
