@@ -179,6 +179,20 @@ def read_razorpay(event):
     }
 
 
+def read_mollie_event(event):
+    """Return the payment that an event `chargeback.…` of Mollie names.
+
+    The event is of Mollie's newer webhooks, with the chargeback within, or as it is:
+    https://docs.mollie.com/reference/chargebacks-api-webhooks
+
+    :param dict event: The message.
+    :return: The id of the payment; none if the message is about something else.
+    :rtype: str or None
+    """
+    entity = (event.get("_embedded") or {}).get("entity") or event
+    return entity.get("paymentId") if entity.get("resource") == "chargeback" else None
+
+
 def read_mollie(payment):
     """Read the chargebacks of a payment that was asked of Mollie.
 

@@ -2,7 +2,6 @@ import importlib
 import logging
 
 from odoo import api, models
-from odoo.exceptions import ValidationError
 
 from . import messages
 
@@ -113,23 +112,25 @@ class PaymentProvider(models.Model):
     def _read_mollie_message(self, request):
         """Ask Mollie for the chargebacks of a payment that its message names.
 
-        The message says nothing else, and has no signature.
+        The message is an id, or an event of Mollie's newer webhooks, of which the
+        module knows nothing. It is never believed, so that no signature is needed. If
+        Mollie cannot be asked, the error lets it send the message again.
         """
         payment_id = request.get_http_params().get("id")
-        tx = self._find_message_transaction(
-            "mollie", {"payment_references": [payment_id]}
-        )
+        is_event = not payment_id and request.httprequest.is_json
+        if is_event:
+            payment_id = messages.read_mollie_event(request.get_json_data())
+        answer = "" if is_event else None
+        references = {"payment_references": [payment_id]}
+        tx = payment_id and self._find_message_transaction("mollie", references)
         if not tx or tx.state != "done":
-            return
-        try:
-            payment = tx.provider_id._send_api_request(
-                "GET", f"/payments/{payment_id}", params={"embed": "chargebacks"}
-            )
-        except ValidationError:
-            _logger.exception("The chargebacks of %s could not be read", tx.reference)
-            return
+            return answer
+        payment = tx.provider_id._send_api_request(
+            "GET", f"/payments/{payment_id}", params={"embed": "chargebacks"}
+        )
         for data in messages.read_mollie(payment):
             tx._process_taken_back_message(data)
+        return answer
 
     # === GETTERS === #
 

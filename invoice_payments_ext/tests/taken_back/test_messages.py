@@ -1,7 +1,7 @@
 from datetime import date, datetime
 from unittest.mock import Mock
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import BaseCase, tagged
 
 from ...models.taken_back import messages
@@ -244,6 +244,20 @@ class TestMessages(BaseCase):
         self.assertEqual(messages.read_mollie(payment)[0]["state"], "won")
         self.assertEqual(messages.read_mollie({"id": "tr_1"}), [])
 
+    def test_mollie_events(self):
+        chargeback = {"resource": "chargeback", "id": "chb_1", "paymentId": "tr_1"}
+        event = {
+            "resource": "event",
+            "type": "chargeback.received",
+            "entityId": "chb_1",
+            "_embedded": {"entity": chargeback},
+        }
+        read = messages.read_mollie_event
+        self.assertEqual([read(chargeback), read(event)], ["tr_1", "tr_1"])
+        event["_embedded"]["entity"] = {"resource": "payment-link", "paymentId": "tr_1"}
+        self.assertIsNone(read(event))
+        self.assertIsNone(read({"resource": "event", "type": "chargeback.received"}))
+
     def test_razorpay(self):
         dispute = {
             "id": "disp_1",
@@ -281,3 +295,63 @@ class TestRequests(TakenBackCommon):
         self.assertIsNone(self.request("/web/login", {}))
         content = {"type": "charge.refunded", "data": {"object": {}}}
         self.assertIsNone(self.request("/payment/stripe/webhook", content))
+
+    def tell_of_mollie(self, params, event=None):
+        """Let a message of Mollie come, of which the payment is `tr_1`."""
+        request = Mock()
+        request.httprequest.path = "/payment/mollie/webhook"
+        request.httprequest.is_json = event is not None
+        request.get_http_params = lambda: params
+        request.get_json_data = lambda: event
+        providers = self.env["payment.provider"].sudo()
+        return providers._read_taken_back_request(request)
+
+    def test_mollie_is_asked_for_a_chargeback(self):
+        """By an id and by an event, which name the same one and are not believed."""
+        tx = self.payment.sudo().payment_transaction_id
+        asked = []
+        chargeback = {
+            "id": "chb_1",
+            "amount": {"value": "40.00", "currency": tx.currency_id.name},
+            "createdAt": "2026-02-01T10:00:00+00:00",
+        }
+        payment = {"id": "tr_1", "_embedded": {"chargebacks": [chargeback]}}
+        entity = {"resource": "chargeback", "paymentId": "tr_1", "amount": {}}
+        event = {"resource": "event", "_embedded": {"entity": entity}}
+
+        def find(providers, code, data, *_arguments):
+            is_known = code == "mollie" and data["payment_references"] == ["tr_1"]
+            return tx if is_known else providers.env["payment.transaction"]
+
+        def ask(_provider, method, endpoint, **values):
+            asked.append((method, endpoint, values["params"]))
+            if isinstance(payment, Exception):
+                raise payment
+            return payment
+
+        model = self.env.registry["payment.provider"]
+        self.patch(model, "_find_message_transaction", find)
+        self.patch(model, "_send_api_request", ask)
+        self.assertEqual(self.tell_of_mollie({}, {**event, "_embedded": {}}), "")
+        self.assertFalse(asked)
+        self.assertEqual(self.tell_of_mollie({}, event), "")
+        self.assertEqual(asked, [("GET", "/payments/tr_1", {"embed": "chargebacks"})])
+        reversal = tx.payment_id.payment_reversal_ids
+        self.assertEqual((reversal.amount, reversal.state), (40.0, "open"))
+        self.assertIsNone(self.tell_of_mollie({"id": "tr_1"}))
+        self.assertEqual(tx.payment_id.payment_reversal_ids, reversal)
+        chargeback["reversedAt"] = "2026-02-03T00:00:00+00:00"
+        self.assertEqual(self.tell_of_mollie({}, entity), "")
+        self.assertEqual(reversal.state, "won")
+
+    def test_mollie_sends_again_what_could_not_be_read(self):
+        tx = self.payment.sudo().payment_transaction_id
+        model = self.env.registry["payment.provider"]
+        self.patch(model, "_find_message_transaction", lambda *_arguments: tx)
+        with self.assertRaisesRegex(ValidationError, "refuses"):
+            self.patch(model, "_send_api_request", self.refuse)
+            self.tell_of_mollie({"id": "tr_1"})
+
+    @staticmethod
+    def refuse(*_arguments, **_values):
+        raise ValidationError("Mollie refuses")
