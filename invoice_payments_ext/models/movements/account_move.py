@@ -30,9 +30,9 @@ class AccountMove(models.Model):
         search="_search_has_attempt_in_flight",
         help="An attempt may still bring money, or its outcome is unknown.",
     )
-    amount_in_flight = fields.Monetary(
+    in_flight_amount = fields.Monetary(
         string="In Flight",
-        compute="_compute_amount_in_flight",
+        compute="_compute_in_flight_amount",
         compute_sudo=True,
         help="The amount that attempts may still bring, and money that came and is not "
         "booked yet.",
@@ -75,9 +75,9 @@ class AccountMove(models.Model):
             move.last_attempt_outcome = outcome
             move.has_attempt_in_flight = in_flight
 
-    def _compute_amount_in_flight(self):
+    def _compute_in_flight_amount(self):
         for move, amount in self._get_amounts_in_flight().items():
-            move.amount_in_flight = amount
+            move.in_flight_amount = amount
 
     def _compute_has_waiting_approval(self):
         waiting = {

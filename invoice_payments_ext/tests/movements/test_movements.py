@@ -434,7 +434,7 @@ class TestMovements(CreditCommon):
         names = (
             "last_attempt_outcome",
             "has_attempt_in_flight",
-            "amount_in_flight",
+            "in_flight_amount",
             "has_waiting_approval",
         )
         self.start_attempt("error", amount=10)
@@ -467,7 +467,7 @@ class TestMovements(CreditCommon):
         )
         self.assertEqual(moves.filtered("has_attempt_in_flight"), held)
         self.assertEqual(
-            moves.mapped("amount_in_flight"), [100.0 * (move == held) for move in moves]
+            moves.mapped("in_flight_amount"), [100.0 * (move == held) for move in moves]
         )
         search = self.env["account.move"].with_user(self.accountant).search
         scope = ("id", "in", moves.ids)
