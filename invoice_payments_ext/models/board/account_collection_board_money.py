@@ -120,12 +120,14 @@ class AccountCollectionBoard(models.AbstractModel):
 
         :param Source source: The records.
         :param Sum wanted: Which of them, and the field that is summed up.
-        :return: The totals by day, and those by the names of journal and method.
+        :return: The totals by day, and those by the kind of an external payment, or
+                 else by the names of journal and method.
         :rtype: tuple[dict[datetime.date, Total], dict[tuple, Total]]
         """
         keys = [["date:day"]]
         if source == PAYMENTS:
-            keys.append(["journal_id.name", "payment_method_line_id.name"])
+            names = ["journal_id.name", "payment_method_line_id.name"]
+            keys.append(["external_kind", *names])
         groups = self.env[source.model]._read_grouping_sets(
             wanted.domain,
             [[*key, source.currency] for key in keys],
@@ -134,24 +136,30 @@ class AccountCollectionBoard(models.AbstractModel):
         by_day, by_method = {}, {}
         for day, owner, count, amount in groups[0]:
             by_day.setdefault(day, Total()).add(get_currency(owner), count, amount)
-        for journal, method, owner, count, amount in groups[1] if groups[1:] else ():
-            total = by_method.setdefault((journal, method), Total())
+        for kind, *names, owner, count, amount in groups[1] if groups[1:] else ():
+            # Cash is cash, in whatever journal it was received.
+            key = (kind, "", "") if kind else (False, *names)
+            total = by_method.setdefault(key, Total())
             total.add(get_currency(owner), count, amount)
         return by_day, by_method
 
-    def _prepare_method(self, converter, wanted, journal, method, total):
-        """Return the bar of a payment method of a journal.
+    def _prepare_method(self, converter, wanted, kind, journal, method, total):
+        """Return the bar of a kind of external payment, or of a method of a journal.
 
-        Both are told by their names: so companies share a bar, and no name is read.
+        Journals and methods are told by their names: so companies share a bar, and no
+        name is read.
 
         :rtype: dict
         """
-        own = Domain("journal_id.name", "=", journal) & (
-            Domain("payment_method_line_id.name", "=", method)
-            if method
-            else Domain("payment_method_line_id", "=", False)
-        )
-        label = " · ".join(dict.fromkeys(filter(None, (journal, method))))
+        own = Domain("external_kind", "=", kind)
+        label = self.env["account.move"]._get_external_kind_label(kind)
+        if not kind:
+            own &= Domain("journal_id.name", "=", journal) & (
+                Domain("payment_method_line_id.name", "=", method)
+                if method
+                else Domain("payment_method_line_id", "=", False)
+            )
+            label = " · ".join(dict.fromkeys(filter(None, (journal, method))))
         own = Sum(wanted.domain & own, wanted.field)
         return self._prepare_figure(converter, label, PAYMENTS, own, total)
 

@@ -252,6 +252,37 @@ class TestBoard(BoardCommon):
         self.assertEqual(methods["Matched with the bank"], 70)
         self.assertListsFit(board)
 
+    def test_external_payments_by_their_kind(self):
+        other = self.env["account.journal"].create(
+            {
+                "name": "Second till",
+                "code": "CSH9",
+                "type": "cash",
+                "company_id": self.company.id,
+            }
+        )
+        record = self.invoice.record_external_payment
+        for kind, amount in (
+            ("cash", 1),
+            ("cheque", 4),
+            ("transfer", 8),
+            ("terminal", 16),
+            ("other", 32),
+        ):
+            record(amount, date="2026-03-02", external_kind=kind)
+        record(2, date="2026-03-02", external_kind="cash", journal_id=other.id)
+        record(64, date="2026-03-02")  # Nobody said how it came.
+        record(128, date="2026-02-28", external_kind="cash")  # In another month.
+        self.charge(200)
+        self._keep()
+        board = self.get_board()
+        methods = self.get_bars(board, "methods")
+        kinds = ("Cash", "Cheque", "Bank transfer", "Card terminal", "Other")
+        self.assertEqual([methods.pop(kind) for kind in kinds], [3, 4, 8, 16, 32])
+        self.assertEqual(sorted(methods.values()), [64, 200])
+        self.assertEqual(board["figures"]["payments"]["amount"], 327)
+        self.assertListsFit(board)
+
     def match_bank_line(self, amount, day):
         """Match money on a bank statement with the invoice, without a payment."""
         receivable = self.company_data["default_account_receivable"].with_env(self.env)
