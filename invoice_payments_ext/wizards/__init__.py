@@ -3,6 +3,7 @@ from . import account_collection_halt
 from . import account_collection_start
 from . import account_credit_balance_adjust
 from . import account_credit_balance_pay_out
+from . import account_statement_period_mixin
 from . import account_credit_balance_statement
 from . import account_credit_note_create
 from . import account_credit_note_create_line

@@ -8,7 +8,7 @@ class AccountCreditBalanceStatement(models.TransientModel):
     """The dialog that prints the statement of a credit balance, or sends it."""
 
     _name = "account.credit.balance.statement"
-    _inherit = "payment.dialog.mixin"
+    _inherit = "account.statement.period.mixin"
     _description = "Credit Statement Dialog"
 
     balance_id = fields.Many2one(
@@ -16,22 +16,6 @@ class AccountCreditBalanceStatement(models.TransientModel):
     )
     partner_id = fields.Many2one(related="balance_id.partner_id")
     currency_id = fields.Many2one(related="balance_id.currency_id")
-    date_from = fields.Date(
-        string="From",
-        required=True,
-        compute="_compute_period",
-        store=True,
-        precompute=True,
-        readonly=False,
-    )
-    date_to = fields.Date(
-        string="To",
-        required=True,
-        compute="_compute_period",
-        store=True,
-        precompute=True,
-        readonly=False,
-    )
     opening_balance = fields.Monetary(compute="_compute_balances")
     closing_balance = fields.Monetary(compute="_compute_balances")
 
@@ -39,8 +23,7 @@ class AccountCreditBalanceStatement(models.TransientModel):
 
     @api.depends("balance_id")
     def _compute_period(self):
-        for dialog in self:
-            dialog.date_from, dialog.date_to = dialog.balance_id._get_statement_period()
+        return super()._compute_period()
 
     @api.depends("balance_id", "date_from", "date_to")
     def _compute_balances(self):
@@ -65,17 +48,13 @@ class AccountCreditBalanceStatement(models.TransientModel):
         """
         self.ensure_one()
         self.balance_id.check_access("read")
-        date_from, date_to = self.balance_id._get_statement_period(
-            self.date_from, self.date_to
-        )
         report = self.env.ref("invoice_payments_ext.action_report_credit_statement")
         return {
             **report.report_action(
                 self.balance_id,
                 data={
                     "balance_ids": self.balance_id.ids,
-                    "date_from": fields.Date.to_string(date_from),
-                    "date_to": fields.Date.to_string(date_to),
+                    **self._get_period_to_print(),
                 },
             ),
             "close_on_report_download": True,
@@ -97,3 +76,8 @@ class AccountCreditBalanceStatement(models.TransientModel):
                 "The statement of %s is on its way.", self.partner_id.display_name
             ),
         )
+
+    # === GETTERS === #
+
+    def _complete_period(self, date_from=None, date_to=None):
+        return self.balance_id._get_statement_period(date_from, date_to)

@@ -8,7 +8,7 @@ class AccountCustomerStatement(models.TransientModel):
     """The dialog that prints statements of account, or sends them."""
 
     _name = "account.customer.statement"
-    _inherit = "payment.dialog.mixin"
+    _inherit = "account.statement.period.mixin"
     _description = "Statement of Account Dialog"
 
     partner_ids = fields.Many2many(
@@ -21,22 +21,6 @@ class AccountCustomerStatement(models.TransientModel):
         default=lambda self: self.env.company,
         domain="[('id', 'in', allowed_company_ids)]",
     )
-    date_from = fields.Date(
-        string="From",
-        required=True,
-        compute="_compute_period",
-        store=True,
-        precompute=True,
-        readonly=False,
-    )
-    date_to = fields.Date(
-        string="To",
-        required=True,
-        compute="_compute_period",
-        store=True,
-        precompute=True,
-        readonly=False,
-    )
     balance = fields.Char(compute="_compute_balance")
     left_out = fields.Char(
         compute="_compute_left_out",
@@ -47,10 +31,7 @@ class AccountCustomerStatement(models.TransientModel):
 
     @api.depends("company_id")
     def _compute_period(self):
-        for dialog in self:
-            dialog.date_from, dialog.date_to = dialog.partner_ids._get_statement_period(
-                dialog.company_id
-            )
+        return super()._compute_period()
 
     @api.depends("partner_ids", "company_id", "date_from", "date_to")
     def _compute_balance(self):
@@ -90,14 +71,7 @@ class AccountCustomerStatement(models.TransientModel):
         self.ensure_one()
         partners = self.partner_ids
         partners._check_statement_access(self.company_id)
-        date_from, date_to = partners._get_statement_period(
-            self.company_id, self.date_from, self.date_to
-        )
-        period = {
-            "company_id": self.company_id.id,
-            "date_from": fields.Date.to_string(date_from),
-            "date_to": fields.Date.to_string(date_to),
-        }
+        period = {"company_id": self.company_id.id, **self._get_period_to_print()}
         report = self.env.ref("invoice_payments_ext.action_report_customer_statement")
         context = {f"statement_{name}": value for name, value in period.items()}
         return {
@@ -136,6 +110,13 @@ class AccountCustomerStatement(models.TransientModel):
             self.env._("Statement of account"),
             message,
             "warning" if left_out else "success",
+        )
+
+    # === GETTERS === #
+
+    def _complete_period(self, date_from=None, date_to=None):
+        return self.partner_ids._get_statement_period(
+            self.company_id, date_from, date_to
         )
 
     def _name_some(self, partners):
