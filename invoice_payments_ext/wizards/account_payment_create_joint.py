@@ -42,6 +42,7 @@ class AccountPaymentCreateJoint(models.TransientModel):
         help="The part of the amount that pays none of the invoices.",
     )
     has_rest = fields.Boolean(compute="_compute_rest")
+    has_discount = fields.Boolean(compute="_compute_has_discount")
     keep_rest = fields.Boolean(
         string="Keep the rest as credit",
         help="The part of the amount that pays none of the invoices is kept on the "
@@ -71,17 +72,16 @@ class AccountPaymentCreateJoint(models.TransientModel):
 
     @api.depends("move_ids")
     def _compute_amount(self):
-        """Propose the amounts that are due of all the invoices."""
+        """Propose the amounts that settle all the invoices."""
         for dialog in self:
-            dialog.amount = sum(
-                invoice._get_chargeable_amount() for invoice in dialog._get_invoices()
-            )
+            parts = dialog._get_invoices()._spread_amount(date=dialog.date)
+            dialog.amount = sum(parts.values())
 
     @api.depends("move_ids")
     def _compute_line_ids(self):
         for dialog in self:
             invoices = dialog._get_invoices()
-            parts = invoices._spread_amount()
+            parts = invoices._spread_amount(date=dialog.date)
             dialog.line_ids = [
                 Command.clear(),
                 *(
@@ -97,9 +97,24 @@ class AccountPaymentCreateJoint(models.TransientModel):
     @api.onchange("amount")
     def _onchange_amount(self):
         """Spread the amount again: the instalments that were due first come first."""
-        parts = self._get_invoices()._spread_amount(self.amount)
+        parts = self._get_invoices()._spread_amount(self.amount, self.date)
         for line in self.line_ids:
             line.amount = parts.get(line.move_id._origin, 0.0)
+
+    @api.onchange("date")
+    def _onchange_date(self):
+        """Keep the parts, but for those that settle an invoice with its discount."""
+        for line in self.line_ids:
+            invoice = line.move_id._origin
+            if invoice.invoice_payment_term_id.early_discount:
+                currency, full = line.currency_id, line.chargeable_amount
+                offered = full - invoice._get_discount_of_terms()
+                if not all(
+                    currency.compare_amounts(line.amount, each)
+                    for each in (full, offered)
+                ):
+                    settling = full - invoice._get_discount(self.date)
+                    line.amount = currency.round(settling)
 
     @api.depends("amount", "line_ids.amount")
     def _compute_rest(self):
@@ -108,6 +123,11 @@ class AccountPaymentCreateJoint(models.TransientModel):
             parts = sum(dialog.line_ids.mapped("amount"))
             dialog.rest = currency.round(dialog.amount - parts)
             dialog.has_rest = currency.compare_amounts(dialog.rest, 0) > 0
+
+    @api.depends("line_ids.discount")
+    def _compute_has_discount(self):
+        for dialog in self:
+            dialog.has_discount = any(dialog.line_ids.mapped("discount"))
 
     def _compute_method_options(self):
         for dialog in self:
@@ -167,7 +187,6 @@ class AccountPaymentCreateJoint(models.TransientModel):
 
     def _describe_invoices(self):
         """Say how many invoices are paid, and where the rest goes."""
-        currency = self.currency_id
         paid = [line for line in self.line_ids if line.amount]
         settled = [line for line in paid if not line.left]
         yield self.env._(
@@ -179,21 +198,36 @@ class AccountPaymentCreateJoint(models.TransientModel):
         if self.has_rest:
             yield self.env._(
                 "%(rest)s are kept on the credit balance of %(customer)s.",
-                rest=currency.format(self.rest),
+                rest=self.currency_id.format(self.rest),
                 customer=self.partner_id.display_name,
             )
-        date = self.date or fields.Date.context_today(self)
-        discounted = self._get_invoices().filtered(
-            lambda invoice: invoice._is_eligible_for_early_payment_discount(
-                currency, date
-            )
-        )
-        if discounted:
-            yield self.env._(
-                "The early-payment discount of %s is not granted here: record its "
-                "payment on the invoice.",
-                ", ".join(discounted.mapped("name")),
-            )
+        yield from self._describe_discounts(paid)
+
+    def _describe_discounts(self, paid):
+        """Say which invoices get their early-payment discount, and which do not.
+
+        :param list paid: The lines that get a part.
+        """
+        currency = self.currency_id
+        for line in paid:
+            discount = line.move_id._origin._get_discount(self.date)
+            values = {
+                "discount": currency.format(discount),
+                "invoice": line.move_id.name,
+                "part": currency.format(line.chargeable_amount - discount),
+            }
+            if line.discount:
+                yield self.env._(
+                    "The early-payment discount of %(discount)s on %(invoice)s is "
+                    "granted.",
+                    **values,
+                )
+            elif discount:
+                yield self.env._(
+                    "No early-payment discount is granted on %(invoice)s: for that, it "
+                    "is paid with exactly %(part)s.",
+                    **values,
+                )
 
     # === ACTION METHODS === #
 
@@ -249,6 +283,10 @@ class AccountPaymentCreateJointLine(models.TransientModel):
         string="To pay", compute="_compute_chargeable_amount"
     )
     amount = fields.Monetary(string="Paid now")
+    discount = fields.Monetary(
+        compute="_compute_left",
+        help="The early-payment discount that is granted with this part.",
+    )
     left = fields.Monetary(string="Remains", compute="_compute_left")
 
     # === COMPUTE METHODS === #
@@ -261,8 +299,13 @@ class AccountPaymentCreateJointLine(models.TransientModel):
                 invoice._get_chargeable_amount() if invoice else 0.0
             )
 
-    @api.depends("move_id", "amount")
+    @api.depends("move_id", "amount", "dialog_id.date")
     def _compute_left(self):
         for line in self:
-            left = line.move_id.amount_residual - line.amount
+            parts = {line.move_id._origin: line.amount} if line.move_id else {}
+            discounts = parts and line.move_id._get_discounts_covered(
+                parts, line.dialog_id.date
+            )
+            line.discount = sum(discounts.values()) if discounts else 0.0
+            left = line.move_id.amount_residual - line.amount - line.discount
             line.left = line.currency_id.round(left) if line.currency_id else left

@@ -1,4 +1,5 @@
 from . import account_move
+from . import account_move_discount
 from . import account_move_due
 from . import account_move_in_flight
 from . import account_move_prepaid

@@ -31,6 +31,11 @@ class PaymentTransactionShare(models.Model):
     amount = fields.Monetary(
         readonly=True, help="How much of the attempt's money this invoice gets."
     )
+    discount_amount = fields.Monetary(
+        string="Early-payment discount",
+        readonly=True,
+        help="What this invoice gets off besides the money, if that settles it.",
+    )
     holds_invoice = fields.Boolean(
         readonly=True,
         help="While set, no other attempt can be started on this invoice. It follows "

@@ -24,16 +24,21 @@ class PaymentTransaction(models.Model):
     def _prepare_shares(self, amounts, is_held=False):
         """Return the values of the shares of a new attempt.
 
+        An invoice that gets its discounted amount gets the early-payment discount too.
+
         :param dict amounts: By invoice, how much of the money it gets.
         :param bool is_held: Whether the attempt holds the invoices.
         :return: Commands for `share_ids`.
         :rtype: list
         """
+        moves = self.env["account.move"]
+        discounts = moves._get_discounts_covered(amounts) if len(amounts) > 1 else {}
         return [
             Command.create(
                 {
                     "invoice_id": invoice.id,
                     "amount": amount,
+                    "discount_amount": discounts.get(invoice, 0.0),
                     "holds_invoice": is_held,
                 }
             )
@@ -88,7 +93,9 @@ class PaymentTransaction(models.Model):
             return amount
         if shares := self.share_ids:
             own = shares.filtered(lambda share: share.invoice_id == invoice)
-            return min(amount, sum(own.mapped("amount")))
+            is_whole = self.currency_id.compare_amounts(amount, own.amount) >= 0
+            # The discount comes with the money: it is not to be paid beside it.
+            return own.amount + own.discount_amount if is_whole else amount
         return min(
             amount,
             invoice._from_own_currency(self.currency_id, invoice.amount_residual),
@@ -108,6 +115,8 @@ class PaymentTransaction(models.Model):
         method_line = provider.journal_id.inbound_payment_method_line_ids.filtered(
             lambda line: line.payment_provider_id == provider
         )
+        given = self._divide_by_shares()
+        discounts = self._get_discounts_granted(given)
         payment = self.env["account.payment"].create(
             {
                 "amount": self.amount,
@@ -122,21 +131,24 @@ class PaymentTransaction(models.Model):
                 "memo": f"{self.reference} - {self.provider_reference or ''}",
                 "invoice_ids": [Command.set(invoices.ids)],
                 "destination_account_id": invoices[:1]._get_receivable_account().id,
+                "write_off_line_vals": invoices._prepare_discount_lines(
+                    discounts, fields.Date.context_today(self)
+                ),
                 **values,
             }
         )
         payment.action_post()
         self.payment_id = payment
-        self._give_shares(payment)
+        self._give_shares(payment, given, discounts)
         return payment
 
-    def _give_shares(self, payment):
-        """Reconcile a payment with each invoice, up to its share.
+    def _divide_by_shares(self):
+        """Divide the money of this attempt by the shares of its invoices.
 
-        The part that an invoice does not need any more stays open on the payment, for
-        the customer. Captures of one authorization go on where the last one ended.
+        Captures of one authorization go on where the last one ended.
 
-        :param account.payment payment: The posted payment of this attempt.
+        :return: By share, the amount in the currency of the attempt.
+        :rtype: dict[payment.transaction.share, float]
         """
         root = self._get_root()
         others = (
@@ -146,11 +158,55 @@ class PaymentTransaction(models.Model):
             tx.amount for tx in others - self if tx.payment_id.state in POSTED_STATES
         )
         left = self.amount
+        amounts = {}
         for share in root.share_ids:
             before = min(given, share.amount)
-            amount = min(self.currency_id.round(share.amount - before), left)
+            amounts[share] = min(self.currency_id.round(share.amount - before), left)
             given -= before
-            left = self.currency_id.round(left - amount)
+            left = self.currency_id.round(left - amounts[share])
+        return amounts
+
+    def _get_discounts_granted(self, amounts):
+        """Return the discounts that are booked with the money of this attempt.
+
+        What was promised when the customer paid holds, however late the answer comes.
+        Announced money has to come in time. Whoever paid the invoice in the meantime,
+        be it in part, took the discount away.
+
+        :param dict amounts: See :meth:`_divide_by_shares`.
+        :return: By invoice, its discount.
+        :rtype: dict[account.move, float]
+        """
+        is_late_possible = self.provider_id._announces_only()
+        day = fields.Date.context_today(self) if is_late_possible else None
+        discounts = {}
+        for share, amount in amounts.items():
+            invoice, discount = share.invoice_id, share.discount_amount
+            if (
+                discount
+                and invoice.state == "posted"
+                and not self.currency_id.compare_amounts(amount, share.amount)
+                and invoice._is_eligible_for_early_payment_discount(
+                    self.currency_id, day
+                )
+                and not self.currency_id.compare_amounts(
+                    discount, invoice._get_discount_of_terms()
+                )
+            ):
+                discounts[invoice] = discount
+        return discounts
+
+    def _give_shares(self, payment, amounts, discounts):
+        """Reconcile a payment with each invoice, up to its share and its discount.
+
+        The part that an invoice does not need any more stays open on the payment, for
+        the customer.
+
+        :param account.payment payment: The posted payment of this attempt.
+        :param dict amounts: See :meth:`_divide_by_shares`.
+        :param dict discounts: By invoice, the discount that the payment books.
+        """
+        for share, amount in amounts.items():
             invoice = share.invoice_id
             if invoice.state != "posted":
                 continue
@@ -159,5 +215,5 @@ class PaymentTransaction(models.Model):
                 payment._get_receivable_lines().filtered(
                     lambda line: not line.reconciled
                 ),
-                amount,
+                self.currency_id.round(amount + discounts.get(invoice, 0.0)),
             )

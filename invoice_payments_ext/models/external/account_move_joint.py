@@ -122,14 +122,16 @@ class AccountMove(models.Model):
         """Record one payment that was received for several invoices of a customer.
 
         The invoices are of one customer, company, currency and receivable account, and
-        the journal takes their currency. No early-payment discount is granted. All of
-        it is recorded, or nothing. Does not commit.
+        the journal takes their currency. The early-payment discount is granted for each
+        invoice whose part is the discounted amount of that date. All of it is recorded,
+        or nothing. Does not commit.
 
         :param float amount: The amount that was received; the sum of the parts if not
                              given.
         :param list parts: The part of each invoice, as dictionaries with an
                            `invoice_id` and an `amount`. If not given, the amount pays
-                           the instalments that were due first.
+                           the instalments that were due first, less the discount
+                           where it is enough to settle the invoice.
         :param str external_kind: How it came.
         :param int journal_id: See :meth:`record_external_payment`.
         :param int payment_method_line_id: An incoming method of the journal.
@@ -168,9 +170,11 @@ class AccountMove(models.Model):
         self[:1]._lock_to_record(excess, **arguments)
         self._lock_for_payment()
 
-    def _get_joint_amount(self, parts=None, **_arguments):
+    def _get_joint_amount(self, parts=None, **arguments):
         """Return the sum of the parts, or of all that can be paid."""
-        amounts = self._read_parts(parts) if parts else self._spread_amount()
+        amounts = self._plan_joint_parts(
+            None, parts, self._get_external_values(**arguments)
+        )
         return self.currency_id.round(sum(amounts.values()))
 
     def _check_joint_payment(self, amount, parts=None, excess=None, **arguments):
@@ -188,7 +192,7 @@ class AccountMove(models.Model):
                 )
             )
         self._check_amount(amount, self.currency_id)
-        planned = self._read_parts(parts) if parts else self._spread_amount(amount)
+        planned = self._plan_joint_parts(amount, parts, values)
         if not planned:
             self[:1]._check_payment_amount(amount)
             raise UserError(self.env._("No invoice is paid with this amount."))
@@ -198,9 +202,10 @@ class AccountMove(models.Model):
         self, amount, parts=None, excess=None, notify=False, **arguments
     ):
         """Record the payment that was checked, on locked invoices."""
-        planned = self._read_parts(parts) if parts else self._spread_amount(amount)
-        paid = self.browse().union(*planned)
         values = self._get_external_values(**arguments)
+        planned = self._plan_joint_parts(amount, parts, values)
+        paid = self.browse().union(*planned)
+        discounts = self._get_discounts_covered(planned, values["date"])
         vals = paid[:1]._prepare_external_payment_vals(planned[paid[:1]], values)
         payment = (
             self.env["account.payment"]
@@ -211,11 +216,16 @@ class AccountMove(models.Model):
                     "amount": amount,
                     "memo": values["memo"] or ", ".join(paid.mapped("name")),
                     "invoice_ids": [Command.set(paid.ids)],
+                    "write_off_line_vals": self._prepare_discount_lines(
+                        discounts, values["date"]
+                    ),
                 }
             )
         )
         payment.action_post()
         payment = payment.with_env(self.env)
+        for invoice, discount in discounts.items():
+            planned[invoice] = self.currency_id.round(planned[invoice] + discount)
         self._match_joint_payment(payment, planned)
         if excess:
             getattr(self, EXCESS_METHODS[excess].keep)(payment)
@@ -287,10 +297,24 @@ class AccountMove(models.Model):
             amounts[invoice] = row["amount"] or 0.0
         return {invoice: part for invoice, part in amounts.items() if part}
 
-    def _spread_amount(self, amount=None):
+    def _plan_joint_parts(self, amount, parts, values):
+        """Return the part of each invoice: those given, or the amount spread.
+
+        :param dict values: The result of :meth:`_get_external_values`.
+        :rtype: dict[account.move, float]
+        """
+        if parts:
+            return self._read_parts(parts)
+        return self._spread_amount(amount, values["date"])
+
+    def _spread_amount(self, amount=None, date=None):
         """Spread an amount over the instalments of these, those due first before.
 
+        Where it is enough to settle an invoice with its early-payment discount, the
+        invoice gets that and no more.
+
         :param float amount: The amount; all that can be paid if not given.
+        :param date date: The day on which it was received; today if not given.
         :return: By invoice its part, as far as it gets one.
         :rtype: dict[account.move, float]
         """
@@ -304,6 +328,9 @@ class AccountMove(models.Model):
             invoice = line.move_id
             currency = invoice.currency_id
             part = min(left, line.amount_residual_currency, chargeable[invoice])
+            settling = line.amount_residual_currency - invoice._get_discount(date)
+            if currency.compare_amounts(part, settling) > 0:
+                part = currency.round(settling)
             if currency.compare_amounts(part, 0) > 0:
                 parts[invoice] = currency.round(parts.get(invoice, 0.0) + part)
                 chargeable[invoice] = currency.round(chargeable[invoice] - part)

@@ -115,6 +115,22 @@ class AccountPayment(models.Model):
             or f"{payment_sudo.journal_id.name} ({method_line.name})"
         )
 
+    def _get_early_discount(self):
+        """Return the early-payment discounts that this payment books.
+
+        They are what it takes off the invoices and is no money.
+
+        :return: The amount in the payment's currency; zero if there is none.
+        :rtype: float
+        """
+        self.ensure_one()
+        account = self.company_id.account_journal_early_pay_discount_loss_account_id
+        lines = self.move_id.line_ids
+        if not account or account not in lines.account_id:
+            return 0.0
+        off = -sum(self._get_receivable_lines().mapped("amount_currency"))
+        return max(self.currency_id.round(off - self.amount), 0.0)
+
     def _get_mail_recipients(self):
         """Return who is told of this payment by mail.
 

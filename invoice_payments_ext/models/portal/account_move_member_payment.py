@@ -148,10 +148,11 @@ class AccountMove(models.Model):
         is_shared = owed_line_ids or len(self) > 1
         shares = self._get_owed_shares(owed_line_ids) if is_shared else None
         self._check_member_payment(amount, partner, link_amount, tab, shares)
-        from_credit = 0.0
         if use_credit:
-            self._check_credit_goes_first(amount, provider, balance, credit_shown)
-            from_credit = balance.amount
+            self._check_credit_goes_first(
+                amount, provider, balance, credit_shown, shares
+            )
+        from_credit = balance.amount if use_credit else 0.0
         rest = currency.round(amount - from_credit)
         provider._check_compatible(company, partner, rest, currency)
         self._check_bookable_by(provider)
@@ -181,7 +182,8 @@ class AccountMove(models.Model):
     def _prepare_member_shares(self, shares, from_credit, is_held):
         """Return the values of the shares of a payment that credit pays a part of.
 
-        The credit pays the invoices due last, and the method the rest.
+        The credit pays the invoices due last, and the method the rest: also those with
+        an early-payment discount, which is for one payment.
 
         :param dict shares: By invoice, how much of it is paid in all.
         :param float from_credit: How much the credit pays of all.
@@ -192,6 +194,8 @@ class AccountMove(models.Model):
         by_method = dict(shares)
         by_credit = dict.fromkeys(shares, 0.0)
         for invoice in reversed(list(shares)):
+            if invoice._has_discount_now():
+                continue
             part = min(shares[invoice], from_credit)
             from_credit = invoice.currency_id.round(from_credit - part)
             by_credit[invoice] = part
@@ -202,11 +206,14 @@ class AccountMove(models.Model):
             command[2]["credit_amount"] = part
         return commands
 
-    def _check_credit_goes_first(self, amount, provider, balance, shown=None):
+    def _check_credit_goes_first(
+        self, amount, provider, balance, shown=None, shares=None
+    ):
         """Check that a locked credit balance can pay a part of an amount.
 
         :param float shown: How much the member was told: the card pays the rest, and
                             no more than that.
+        :param dict shares: By invoice, how much of it is paid, if there are several.
         """
         if not balance or self.currency_id.is_zero(balance.amount):
             raise UserError(self.env._("There is no credit to be used."))
@@ -231,15 +238,23 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("Your credit pays all of it: choose it as the method.")
             )
-        for invoice in self:
-            if invoice._has_discount_now():
-                raise UserError(
-                    self.env._(
-                        "The early-payment discount of %s is for one payment: pay "
-                        "without using credit first.",
-                        invoice.name,
-                    )
+        discounted = self.filtered(lambda invoice: invoice._has_discount_now())
+        for_others = sum(
+            share
+            for invoice, share in (shares or {}).items()
+            if invoice not in discounted
+        )
+        if (
+            discounted
+            and self.currency_id.compare_amounts(balance.amount, for_others) > 0
+        ):
+            raise UserError(
+                self.env._(
+                    "The early-payment discount of %s is for one payment: pay "
+                    "without using credit first.",
+                    ", ".join(discounted.mapped("name")),
                 )
+            )
 
     def _get_member_payment_values(self, link_amount=0.0):
         """Return the amounts that the payment form offers on this invoice.

@@ -14,10 +14,11 @@ class AccountMove(models.Model):
 
         :param dict owed: The debts to one company in one currency; see
                           :meth:`_get_owed`.
-        :return: For each its `line_id`, `invoice`, `label`, `due`, `amount`,
-                 `is_overdue`, `is_chosen` (all that is due is, at first), the day
-                 for which it is `promised`, and `reason` why it cannot be chosen, with
-                 a `pay_alone` where the invoice is paid on its own page.
+        :return: For each its `line_id`, `invoice`, `label`, `due`, `amount` to be paid
+                 now, the `discount` that is taken off already, `is_overdue`,
+                 `is_chosen` (all that is due is, at first), the day for which it is
+                 `promised`, and `reason` why it cannot be chosen, with a `pay_alone`
+                 where the invoice is paid on its own page.
         :rtype: list[dict]
         """
         account = self.browse()._get_receivable_account()
@@ -45,7 +46,8 @@ class AccountMove(models.Model):
                     if is_part
                     else "",
                     "due": owed_line.line.date_maturity,
-                    "amount": owed_line.amount or owed_line.residual,
+                    "amount": owed_line.settling or owed_line.residual,
+                    "discount": owed_line.discount,
                     "is_overdue": owed_line.is_overdue,
                     "promised": promises[invoice].date if invoice in promises else None,
                     "is_chosen": owed_line.is_due and not reason,
@@ -68,8 +70,6 @@ class AccountMove(models.Model):
             if invoice_sudo._is_being_paid():
                 return self.env._("Being processed"), False
             return self.env._("Not to be paid online"), False
-        if invoice_sudo._has_discount_now():
-            return self.env._("With an early-payment discount: paid on its own"), True
         if invoice_sudo._get_receivable_account() != account:
             return self.env._("Paid on its own"), True
         return "", False

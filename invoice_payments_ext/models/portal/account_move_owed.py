@@ -11,8 +11,15 @@ class OwedLine(NamedTuple):
     count: int
     residual: float  # The rest of it.
     amount: float  # The same less the money in flight: it can be paid now.
+    discount: float  # The early-payment discount for who pays that today.
     is_overdue: bool
     is_due: bool  # Overdue, or to be paid today.
+
+    @property
+    def settling(self):
+        """What is charged for it today."""
+        currency = self.line.move_id.currency_id
+        return currency.round(self.amount - self.discount)
 
     @property
     def order(self):
@@ -92,6 +99,8 @@ class AccountMove(models.Model):
         terms = invoice_sudo.line_ids.filtered(
             lambda line: line.display_type == "payment_term"
         ).sorted(lambda line: (line.date_maturity or today, line.id))
+        # There is one only where an invoice has one instalment and nothing was paid.
+        discount = invoice_sudo._get_discount() if not in_flight else 0.0
         owed = []
         for number, line in enumerate(terms, 1):
             residual = line.amount_residual_currency
@@ -107,6 +116,7 @@ class AccountMove(models.Model):
                     count=len(terms),
                     residual=residual,
                     amount=self.currency_id.round(residual - going),
+                    discount=discount,
                     is_overdue=bool(due and due < today),
                     is_due=bool(due and due <= today),
                 )
@@ -126,6 +136,8 @@ class AccountMove(models.Model):
     def _get_owed_shares(self, line_ids=None):
         """Return how much of each of these invoices is paid at once.
 
+        An early-payment discount is taken off.
+
         :param list[int] line_ids: The chosen instalments; the overdue ones if not
                                    given. The money pays the first due ones first.
         :return: By invoice, the first due first.
@@ -142,9 +154,7 @@ class AccountMove(models.Model):
         for line in chosen:
             invoice = line.line.move_id.with_env(self.env)
             before = shares.get(invoice, 0.0)
-            shares[invoice] = invoice.currency_id.round(before + line.amount)
-        if len(self) == 1 and chosen == lines:
-            return {self: self._get_default_payment_amount()}
+            shares[invoice] = invoice.currency_id.round(before + line.settling)
         return shares
 
     # === GETTERS === #
@@ -170,13 +180,6 @@ class AccountMove(models.Model):
         """
         if len(self) < 2:
             return ""
-        for invoice in self:
-            if invoice._has_discount_now():
-                return self.env._(
-                    "The early-payment discount of %s is for one payment: pay that "
-                    "invoice on its own.",
-                    invoice.name,
-                )
         if len({invoice._get_receivable_account() for invoice in self}) > 1:
             return self.env._(
                 "%s are booked on different accounts: pay them one by one.",

@@ -197,12 +197,29 @@ class AccountMove(models.Model):
             self.id,
         )
 
+    def _get_discount_column(self):
+        """Return what a payment takes off besides its money, if that is a discount."""
+        # In superuser mode: it is a setting of the accounting.
+        company_sudo = self.company_id.sudo()
+        return SQL(
+            """
+            (SELECT -sum(line.amount_currency) - payment.amount
+               FROM account_move_line line
+              WHERE line.move_id = payment.move_id
+                AND line.account_id = payment.destination_account_id
+                AND EXISTS (SELECT FROM account_move_line off
+                             WHERE off.move_id = payment.move_id
+                               AND off.account_id = %s)) AS discount
+            """,
+            company_sudo.account_journal_early_pay_discount_loss_account_id.id,
+        )
+
     def _query_payments(self, entries, transactions):
         """Read the payments behind the entries and attempts, and those never posted."""
         for name in ("payment", "refund.allocation", "payment.reversal"):
             self.env[f"account.{name}"].flush_model()
-        rows = (*entries.values(), *transactions.values())
-        payment_ids = {row["payment_id"] for row in rows}
+        found = (*entries.values(), *transactions.values())
+        ids = tuple({row["payment_id"] for row in found} - {None})
         rows = self.env.execute_query_dict(
             SQL(
                 """
@@ -218,13 +235,12 @@ class AccountMove(models.Model):
                      WHERE part.invoice_id = %(move_id)s
                 )
                 SELECT payment.id, payment.name, payment.state, payment.amount,
-                       payment.currency_id, payment.date, payment.memo,
+                       payment.currency_id, payment.date, payment.memo, payment.move_id,
                        payment.payment_reference, payment.payment_type,
                        payment.payment_transaction_id, payment.source_payment_id,
-                       payment.move_id, payment.create_date, payment.is_taken_back,
-                       payment.journal_id, payment.external_kind, author.name AS author,
-                       %(journal)s AS journal, journal.type AS journal_type,
-                       method_line.name AS method,
+                       payment.create_date, payment.is_taken_back, payment.journal_id,
+                       author.name AS author, journal.type AS journal_type,
+                       %(journal)s AS journal, method_line.name AS method,
                        CASE WHEN method.code = 'manual' AND method_line.name IN (
                                 SELECT value FROM jsonb_each_text(method.name)
                             ) THEN '' ELSE method_line.name END AS own_method_name,
@@ -233,11 +249,11 @@ class AccountMove(models.Model):
                          WHERE line.move_id = payment.move_id
                            AND line.account_id = payment.destination_account_id)
                            AS unallocated,
-                       (SELECT taken.amount FROM (%(taken_back)s) taken
+                       (SELECT amount FROM (%(taken_back)s) taken
                          WHERE taken.id = payment.id) AS taken_back,
                        EXISTS (SELECT FROM account_payment_reversal reversal
                                 WHERE payment_id = payment.id) AS has_reversals,
-                       %(of_record)s
+                       payment.external_kind, %(discount)s, %(of_record)s
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
@@ -252,7 +268,8 @@ class AccountMove(models.Model):
                 journal=self.env["account.journal"]._field_to_sql("journal", "name"),
                 taken_back=TAKEN_BACK,
                 of_record=OF_RECORD,
-                payment_ids=tuple(payment_ids - {None}) or (0,),
+                discount=self._get_discount_column(),
+                payment_ids=ids or (0,),
                 move_id=self.id,
             )
         )

@@ -19,3 +19,19 @@ class AccountMove(models.Model):
                 payment["journal"] = " · ".join(dict.fromkeys(words))
                 payment["method"] = payment["own_method_name"]
         return payments
+
+    def _add_discount_words(self, memo, payment):
+        """Say behind a memo what a payment takes off besides its money.
+
+        :param str memo: The memo; it may be empty.
+        :param dict payment: The payment, as it was read; empty if there is none.
+        :rtype: str
+        """
+        discount = payment.get("discount")
+        if not discount or not self.invoice_payment_term_id.early_discount:
+            return memo
+        currency = self.env["res.currency"].browse(payment["currency_id"])
+        words = self.env._(
+            "Early-payment discount of %s", currency.format(float(discount))
+        )
+        return " · ".join(filter(None, [memo, words]))

@@ -60,7 +60,9 @@ class AccountMove(models.Model):
             method=f"{tx['method']} •••• {details}" if details else tx["method"],
             provider=tx["provider"],
             provider_code=tx["provider_code"],
-            memo=tx["memo"] or self._get_share_words(tx),
+            memo=self._add_discount_words(
+                tx["memo"] or self._get_share_words(tx), payment
+            ),
             reference=tx["reference"],
             time=tx["create_date"],
             provider_reference=tx["provider_reference"],
@@ -113,7 +115,7 @@ class AccountMove(models.Model):
                 journal_type=payment["journal_type"],
                 own_method_name=payment["own_method_name"],
                 external_kind=payment["external_kind"] or "",
-                memo=payment["memo"],
+                memo=self._add_discount_words(payment["memo"], payment),
                 reference=payment["payment_reference"] or payment["name"],
                 time=payment["create_date"],
                 payment_name=payment["name"],

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from lxml.html import fromstring
 from psycopg2.errors import UniqueViolation
 
-from odoo import fields, http
+from odoo import Command, fields, http
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -387,6 +387,116 @@ class TestOwe(PortalPaymentCommon):
         self.pay_lines(50, chosen, by=self.credit_provider)
         self.assertEqual(self.residuals(), [1000, 40, 0])
         self.assertEqual(self.held(), 50)
+
+    def make_discounted(self, amount=200):
+        """Return an invoice with 10 % off until tomorrow, and its instalment."""
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "10 % at once",
+                "early_discount": True,
+                "discount_percentage": 10,
+                "discount_days": 1,
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 100, "nb_days": 30}
+                    )
+                ],
+            }
+        )
+        invoice = self.make_invoice(
+            amount, invoice_date=False, invoice_payment_term_id=term.id
+        )
+        return invoice, self.lines(invoice)
+
+    def test_discount_in_one_payment(self):
+        """What is shown is charged, and the discount is booked beside it."""
+        early, [line_id] = self.make_discounted()
+        self.all_invoices |= early
+        owed = self.owed()
+        self.assertEqual((owed["total"], owed["due"]), (1290, 1040))
+        page = self.open_owe()
+        [tick] = page.xpath(f"//input[@value='{line_id}']")
+        self.assertEqual(float(tick.get("data-amount")), 180)
+        self.assertFalse(tick.get("disabled"))
+        [words] = self.read_parts(page, "o_owe_discount")
+        self.assertIn("20.00", words)
+        chosen = [line_id, *self.lines(self.own)]
+        self.assert_refused("has changed", self.pay_lines, 210, chosen)
+        tx = self.pay_lines(190, chosen)
+        self.assertEqual(tx.outcome, "succeeded")
+        self.assertEqual(self.residuals(), [1000, 80, 0, 0])
+        self.assertEqual(tx.payment_id._get_early_discount(), 20)
+        self.assertEqual(
+            [(share.amount, share.discount_amount) for share in tx.share_ids],
+            [(10, 0), (180, 20)],
+        )
+        self.assertTrue(tx.payment_id.is_reconciled)
+        [row] = early.get_payment_rows()
+        self.assertEqual((row["amount"], row["amount_applied"]), (190, 200))
+        self.assertIn("Early-payment discount", row["memo"])
+        check_invariants(self, self.all_invoices)
+
+    def test_discount_of_a_late_answer(self):
+        """It was promised when the member paid; the answer may come later."""
+        early, [line_id] = self.make_discounted()
+        self.all_invoices |= early
+        self.gateway.answers = ["pending"]
+        tx = self.pay_lines(190, [line_id, *self.lines(self.own)])
+        self._keep()
+        self.assertEqual(early._get_chargeable_amount(), 0)
+        check_invariants(self, self.all_invoices)
+        yesterday = fields.Date.context_today(tx) - timedelta(days=1)
+        early.sudo().line_ids.filtered("discount_date").discount_date = yesterday
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.residuals(), [1000, 80, 0, 0])
+        check_invariants(self, self.all_invoices)
+
+    def test_no_discount_where_others_paid_meanwhile(self):
+        early, [line_id] = self.make_discounted()
+        self.all_invoices |= early
+        self.gateway.answers = ["pending"]
+        tx = self.pay_lines(190, [line_id, *self.lines(self.own)])
+        cash = self.env["account.payment"].sudo()
+        cash = cash.create({"amount": 5, "partner_id": early.partner_id.id})
+        cash.action_post()
+        (
+            cash._get_receivable_lines() | early.sudo()._get_open_receivable_lines()
+        ).reconcile()
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual(self.residuals(), [1000, 80, 0, 15])
+        self.assertEqual(tx.payment_id._get_early_discount(), 0)
+
+    def test_discount_and_credit(self):
+        """Credit alone grants it; first, credit pays only the other invoices."""
+        early, [line_id] = self.make_discounted()
+        self.all_invoices |= early
+        chosen = [line_id, *self.lines(self.own)]
+        self.give_credit(11)
+        self.assert_refused(
+            "early-payment discount",
+            self.pay_lines,
+            190,
+            chosen,
+            use_credit=True,
+            credit_shown=11,
+        )
+        self.give_credit(-1)
+        tx = self.pay_lines(190, chosen, use_credit=True, credit_shown=10)
+        self.assertEqual(
+            [(each.amount, each.credit_amount) for each in tx.share_ids],
+            [(0, 10), (180, 0)],
+        )
+        self.assertEqual(self.residuals(), [1000, 80, 0, 0])
+        other, lines = self.make_discounted(100)
+        self.all_invoices |= other
+        self.give_credit(500)
+        self.pay_lines(
+            130, [*lines, *self.lines(self.parts, True)], by=self.credit_provider
+        )
+        self.assertEqual(self.residuals(), [1000, 40, 0, 0, 0])
+        self.assertEqual(self.held(), 370)
 
     def test_other_instalments_and_strangers(self):
         chosen = self.lines(self.own)
