@@ -46,6 +46,8 @@ def test_from_proposal_to_end(world, accountant):
     expect(lines).to_have_count(7)
     expect(lines.filter(has_text="no saved payment method")).to_have_count(1)
     expect(form).to_contain_text("without a method that can be charged: 1")
+    link = "Send a payment link to the one without a method"
+    expect(page.get_by_role("button", name=link, exact=True)).to_be_visible()
     accountant.keep_screen("charge-run-proposal-1280")
     [run] = world.query("SELECT max(id) AS id FROM account_charge_run")
     accountant.narrow()

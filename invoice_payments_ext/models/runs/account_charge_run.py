@@ -104,6 +104,10 @@ class AccountChargeRun(models.Model):
     )
     totals_by_method = fields.Char(compute="_compute_totals")
     without_method_count = fields.Integer(compute="_compute_without_method_count")
+    links_label = fields.Char(
+        compute="_compute_without_method_count",
+        help="The words of the button that mails a link; empty if nobody gets one.",
+    )
     declined_count = fields.Integer(compute="_compute_counts")
     left_count = fields.Integer(compute="_compute_counts")
     proposed_count = fields.Integer(compute="_compute_counts")
@@ -167,10 +171,11 @@ class AccountChargeRun(models.Model):
                 ],
             )
 
-    @api.depends("line_ids.reason_code")
+    @api.depends("line_ids.reason_code", "line_ids.link_sent_on")
     def _compute_without_method_count(self):
         for run in self:
             run.without_method_count = len(run._get_lines_without_method())
+            run.links_label = run._describe_links(len(run._get_lines_to_link()))
 
     # === COUNTERS === #
 
@@ -293,6 +298,18 @@ class AccountChargeRun(models.Model):
             "%(number)s customers, %(amounts)s", number=number, amounts=amounts
         )
 
+    def _describe_links(self, number):
+        """Return the words of the button that mails a link to pay.
+
+        :param int number: How many get one.
+        :rtype: str
+        """
+        if not number:
+            return ""
+        if number == 1:
+            return self.env._("Send a payment link to the one without a method")
+        return self.env._("Send a payment link to the %s without a method", number)
+
     def _describe_amounts(self, lines):
         """Return the amounts of lines in words, by currency.
 
@@ -341,6 +358,15 @@ class AccountChargeRun(models.Model):
         """
         return self.line_ids.filtered(
             lambda line: line.state == "skipped" and line.reason_code == "no_method"
+        )
+
+    def _get_lines_to_link(self):
+        """Return the lines without a method whose customers get a link to pay now.
+
+        :rtype: account.charge.run.line
+        """
+        return self._get_lines_without_method().filtered(
+            lambda line: not line.link_sent_on and line.partner_id.email
         )
 
     def _is_unsealed_draft(self, is_new):

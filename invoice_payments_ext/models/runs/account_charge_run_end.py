@@ -69,9 +69,7 @@ class AccountChargeRun(models.Model):
         self.ensure_one()
         self._check_run_rights()
         self._lock_run()
-        lines = self._get_lines_without_method().filtered(
-            lambda line: not line.link_sent_on and line.partner_id.email
-        )
+        lines = self._get_lines_to_link()
         if not lines:
             raise UserError(
                 self.env._(

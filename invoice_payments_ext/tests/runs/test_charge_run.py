@@ -323,14 +323,31 @@ class TestChargeRun(ChargeRunCommon):
         self.assertIn("'=1+1", text)
         self.assertIn("no_method", text)
         mails = self.env["mail.mail"].sudo().search_count([])
+        self.assertEqual(
+            run.links_label, "Send a payment link to the one without a method"
+        )
         run.send_payment_links()
         self.assertEqual(self.env["mail.mail"].sudo().search_count([]), mails + 1)
+        self.assertFalse(run.links_label)
         with self.assertRefused("No customer"):
             run.send_payment_links()
         found = run.line_ids.search(
             [("run_id", "=", run.id), ("result", "in", ["declined", "skipped"])]
         )
         self.assertEqual(len(found), 3)
+
+    def test_button_says_how_many_get_a_link(self):
+        """Those without an address get none, and are not counted."""
+        customers = self.make_customers(3, with_method=False)
+        customers[0].email = False
+        run = self.propose(self.invoices | self.make_invoices(customers))
+        self.assertEqual(run.without_method_count, 3)
+        self.assertEqual(
+            run.links_label, "Send a payment link to the 2 without a method"
+        )
+        mails = self.env["mail.mail"].sudo().search_count([])
+        run.send_payment_links()
+        self.assertEqual(self.env["mail.mail"].sudo().search_count([]), mails + 2)
 
     def test_stalled_run_is_told_and_goes_on(self):
         run = self.start()
