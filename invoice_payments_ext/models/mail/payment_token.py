@@ -84,17 +84,23 @@ class PaymentToken(models.Model):
         return 0 if told and told <= days else days
 
     def _filter_needed(self):
-        """Return those of these methods that would be charged.
+        """Return those of these methods that would be charged by nobody's doing.
 
-        They are the chosen or newest method of a contact that has an open invoice.
+        They are the chosen or newest method of a contact with auto-pay, or the method
+        that is charged on the day of a promise. Nobody else is told: a person who
+        charges an invoice sees that its method has expired.
 
         :rtype: payment.token
         """
-        needed = self.browse()
+        promises = self.env["account.payment.promise"].search(
+            [("state", "=", "open"), ("token_id", "in", self.ids)]
+        )
+        needed = promises.filtered(
+            lambda promise: promise.date > promise.token_id.expires_on
+        ).token_id
         for company, contacts in self._get_charged_contacts().items():
             tokens = contacts._get_tokens_for_charges(company)
-            owing = contacts._filter_to_be_charged(company)
-            for contact in owing:
+            for contact in contacts._filter_to_be_charged(company):
                 needed |= tokens[contact]
         return self & needed
 

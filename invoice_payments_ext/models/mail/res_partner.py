@@ -26,18 +26,12 @@ class ResPartner(models.Model):
         )
 
     def _filter_to_be_charged(self, company):
-        """Return those of these contacts that a company would charge.
-
-        They have an open invoice, or permit automatic charges.
+        """Return those of these contacts that permit a company automatic charges.
 
         :param res.company company: The company.
         :rtype: res.partner
         """
-        owing = self._get_open_invoices(company).partner_id
         permissions = self.env["account.auto.pay"]._get_permissions(self, company)
         return self.filtered(
-            lambda contact: (
-                contact in owing
-                or permissions[contact.commercial_partner_id.sudo()].is_on
-            )
+            lambda contact: permissions[contact.commercial_partner_id.sudo()].is_on
         )

@@ -21,6 +21,7 @@ class TestExpiry(InvoicePaymentsCommon):
     def setUp(self):
         super().setUp()
         self.partner.email = "norbert@example.com"
+        self.permit(True)
         self._keep()
 
     # === HELPERS === #
@@ -45,6 +46,11 @@ class TestExpiry(InvoicePaymentsCommon):
             self.env["payment.token"].sudo()._cron_tell_expiring()
         self.env.invalidate_all()
         return self.env["mail.mail"].search([]) - known
+
+    def permit(self, is_on):
+        customer = self.partner.with_user(self.accountant)
+        customer.set_auto_pay(is_on, note="On the phone")
+        self._keep()
 
     # === KEPT === #
 
@@ -121,11 +127,27 @@ class TestExpiry(InvoicePaymentsCommon):
             record[name] = before
         newer.sudo().active = False
         self.partner.with_company(self.company).default_payment_token_id = False
-        paid = self.invoice.sudo()
-        paid.button_draft()
-        self.assertFalse(self.tell("2026-04-20"), "Nothing is to be paid.")
-        paid.action_post()
-        self.assertTrue(self.tell("2026-04-20"))
+        self.permit(False)
+        self.assertTrue(self.invoice.amount_residual)
+        self.assertFalse(self.tell("2026-04-20"), "Without auto-pay, nobody is.")
+        self.permit(True)
+        self.invoice.record_external_payment()
+        self._keep()
+        self.assertTrue(self.tell("2026-04-20"), "The next invoice is charged to it.")
+
+    def test_a_method_that_is_charged_for_a_promise(self):
+        """The customer agreed to a day on which it has expired; auto-pay is off."""
+        self.permit(False)
+        self.token.sudo().expires_on = "2026-04-30"
+        with freeze_time("2026-04-20 09:00:00"):
+            promise = self.invoice.promise_to_pay(
+                date="2026-04-30", token_id=self.token.id, consent="On the phone"
+            )
+            self._keep()
+            self.assertFalse(self.tell("2026-04-20"), "It is valid on that day.")
+            promise.sudo().date = "2026-05-01"
+            self._keep()
+            self.assertTrue(self.tell("2026-04-20"))
 
     def test_a_broken_template_stops_no_other(self):
         self.token.sudo().expires_on = "2026-04-30"
