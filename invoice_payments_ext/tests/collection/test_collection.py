@@ -46,6 +46,19 @@ class TestCollection(CollectionCommon):
         self.run_resolver()
         self.assertEqual(self.row.state, "done")
 
+    def test_clock_that_is_moved_charges_nothing_twice(self):
+        """Set back, nothing is done again; set forward, what was missed is one."""
+        self.decline_as("try_later")
+        self.assertTrue(self.run_at())
+        next_at = self.row.next_at
+        for moment in ("2026-01-15 08:00", "2026-01-14 10:00", "2026-01-15 10:00"):
+            self.assertFalse(self.run_at(moment), moment)
+        self.assertEqual(self.row.next_at, next_at)
+        self.assertTrue(self.run_at("2026-01-21 10:00"))
+        self.assertFalse(self.run_at("2026-01-21 11:00"))
+        self.assertFalse(self.run_at("2026-01-18 10:00"))
+        self.assertEqual(len(self.gateway.requests), 2)
+
     def test_never_again_asks_the_customer(self):
         self.decline_as("never")
         tried = self.run_until_quiet()

@@ -1,5 +1,6 @@
 """The schedule's steps are lines of the automatic run of the day."""
 
+from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -90,6 +91,21 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(line.result, "done")
         self.assertTrue(line.note)
         self.assertFalse(self.gateway.requests)
+
+    def test_stolen_card_is_tried_for_one_of_thirty_invoices(self):
+        for _invoice in range(29):
+            self.make_invoice(10)
+        self.decline_as("never")
+        self.run_lane()
+        lines = self.get_run().line_ids
+        self.assertEqual(len(lines), 30)
+        self.assertEqual(len(lines.filtered("transaction_id")), 1)
+        for hours in (1, 24, 24 * 3, 24 * 5):
+            self.now += timedelta(hours=hours)
+            self.run_lane()
+        self.assertEqual(len(self.gateway.requests), 1)
+        rows = self.env["account.collection"].search([])
+        self.assertEqual(set(rows.mapped("wait_reason")), {"never"})
 
     # === THE PURGE === #
 
