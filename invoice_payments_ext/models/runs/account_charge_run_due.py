@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .results import OPEN_STEPS
+
 # The lines that the schedule makes at once.
 MAX_DUE = 1000
 # More lines than one lane carries out in a moment: the others help.
@@ -22,10 +24,7 @@ class AccountChargeRunLine(models.Model):
 
         An invoice that stands in another open run waits until that one let go of it.
         """
-        collections = self.env["account.collection"].sudo()
-        due = collections.search(
-            collections._get_due_domain(), order="next_at, id", limit=MAX_DUE
-        )
+        due = self._find_due()
         if not due:
             return
         runs = self._in_short_step(
@@ -51,6 +50,29 @@ class AccountChargeRunLine(models.Model):
         self.env.invalidate_all()
         if made > FOR_ONE_LANE:
             self._wake()
+
+    def _find_due(self):
+        """Return the next collections that are due and stand in no open run.
+
+        The others are left out here: a large run that was stopped, or takes long, would
+        fill each batch, and nothing else would be collected.
+
+        :rtype: account.collection
+        """
+        collections = self.env["account.collection"].sudo()
+        self.flush_model(["move_id", "state"])
+        query = collections._search(
+            collections._get_due_domain(), order="next_at, id", limit=MAX_DUE
+        )
+        query.add_where(
+            SQL(
+                "NOT EXISTS (SELECT FROM account_charge_run_line line"
+                " WHERE line.move_id = %s AND line.state IN %s)",
+                SQL.identifier(query.table, "move_id"),
+                OPEN_STEPS,
+            )
+        )
+        return collections.browse(query.get_result_ids())
 
     def _insert_due(self, rows):
         """Insert lines that are ready, except of invoices that stand in another run.

@@ -11,6 +11,7 @@ from odoo.tools import mute_logger
 
 from ..collection.common_collection import CollectionCommon
 
+DUE = "odoo.addons.invoice_payments_ext.models.runs.account_charge_run_due"
 # The statements of a step of the schedule beside those of its charge.
 MAX_QUERIES = 25
 
@@ -64,6 +65,23 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(run.line_ids.mapped("result"), ["succeeded"])
         self.assertEqual(len(self.gateway.requests), 1)
         self.assertEqual(self.row.state, "done")
+
+    def test_run_that_was_stopped_keeps_no_others_from_their_turn(self):
+        """Its invoices are due first, and would fill each batch of the schedule."""
+        run = self.invoice.propose_charge_run()
+        run.confirm()
+        run.stop()
+        second = self.make_invoice(200)
+        self._keep()
+        self.now += timedelta(minutes=5)
+        with patch(f"{DUE}.MAX_DUE", 1):
+            self.run_lane()
+        self.assertEqual(self.get_run().line_ids.move_id, second.sudo())
+        self.assertEqual(second.amount_residual, 0)
+        run.close()
+        self.run_lane()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(len(self.gateway.requests), 2)
 
     def test_two_lanes_make_the_run_of_the_day(self):
         """One makes it; the other, which did not see it, finds it a moment later."""
