@@ -25,6 +25,7 @@ from .collection import (
     test_collection,
     test_decision,
     test_notice,
+    test_plan_steps,
     test_promised,
     test_start,
 )

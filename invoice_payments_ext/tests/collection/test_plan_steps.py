@@ -1,0 +1,87 @@
+"""What a plan does beside charges, how it ends, and how invoices come to it."""
+
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .common_collection import CollectionCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPlanSteps(CollectionCommon):
+    def get_tasks_of(self, invoice):
+        return invoice.sudo().activity_ids.mapped("summary")
+
+    # === THE END === #
+
+    def test_how_a_plan_ends(self):
+        """Nothing, a task, a proposal to write it off, or auto-pay is off."""
+        self.decline_as("try_later")
+        ends = {
+            "nothing": [],
+            "activity": ["Collection came to its end"],
+            "write_off": ["Write off?"],
+            "auto_pay_off": [],
+        }
+        for action, tasks in ends.items():
+            with self.subTest(action):
+                self.plan.end_action = action
+                self.token.copy({"provider_ref": action})  # Of its own limits.
+                invoice = self.make_invoice(
+                    50, invoice_date=self.now.date(), invoice_date_due=self.now.date()
+                )
+                row = self.get_row(invoice)
+                self._keep()
+                self.run_until_quiet(row)
+                self.assertEqual((row.state, row.next_at), ("exhausted", False))
+                self.assertEqual(self.get_tasks_of(invoice), tasks)
+                permission = self.env["account.auto.pay"]._get_permissions(
+                    self.partner, self.company
+                )[self.partner]
+                self.assertEqual(permission.is_on, action != "auto_pay_off")
+                self.assertEqual(invoice.amount_residual, 50, "None is written off.")
+        self.assertIn("came to its end", self.partner.message_ids[:1].body)
+
+    # === STEPS === #
+
+    def test_call_after_a_class_of_decline(self):
+        """A step for one class of declines is left out after another one."""
+        call = {
+            "kind": "call",
+            "anchor": "issue",
+            "days": 2,
+            "hour": 10.0,
+            "audience": "declined",
+        }
+        self.plan.sudo().step_ids = [
+            Command.create({**call, "decline_class": "ask_customer"}),
+            Command.create({**call, "decline_class": "try_later", "hour": 11.0}),
+        ]
+        self.decline_as("try_later")
+        self.assertTrue(self.run_at())
+        self.run_at("2026-01-17 10:00")
+        self.assertEqual(self.get_tasks_of(self.invoice), [])
+        self.run_at("2026-01-17 11:00")
+        self.assertEqual(self.get_tasks_of(self.invoice), ["Call the customer"])
+        self.assertIn("1,000.00", self.get_tasks().note)
+        self.run_at("2026-01-17 12:00")
+        self.assertEqual(len(self.get_tasks()), 1)
+
+    # === WAYS OF POSTING === #
+
+    def test_posted_by_the_schedule_of_odoo(self):
+        """An invoice that Odoo posts on its date is collected as any other."""
+        draft = self.make_invoice(
+            70, post=False, auto_post="at_date", date="2026-01-15"
+        ).sudo()
+        self.assertFalse(draft.collection_ids)
+        self.env["account.move"].sudo()._autopost_draft_entries()
+        self.assertEqual(draft.state, "posted")
+        self.assertEqual(draft.collection_ids.state, "running")
+        self.assertEqual(self.gateway.requests, [])
+        self.assertEqual(self.run_at(row=draft.collection_ids).amount, 70)
+
+    def test_imported_and_posted_together(self):
+        """Several that are created and posted in one call have a record each."""
+        drafts = self.make_invoice(70, post=False) | self.make_invoice(80, post=False)
+        drafts.sudo().with_context(tracking_disable=True)._post(soft=False)
+        self.assertEqual(drafts.sudo().collection_ids.mapped("state"), ["running"] * 2)
