@@ -354,4 +354,5 @@ class TestRequests(TakenBackCommon):
 
     @staticmethod
     def refuse(*_arguments, **_values):
+        # pylint: disable-next=translation-required
         raise ValidationError("Mollie refuses")
