@@ -59,6 +59,7 @@ DOORS = (
     "record_received",
     "cancel_announced",
     "record_external_payment",
+    "undo_recording",
     "pay_as_member",
     "refund",
     "issue_credit_note",
@@ -167,6 +168,15 @@ class Sequence(RuleBasedStateMachine):
             ("state", "in", POSTED_STATES),
         )
         return found.filtered(lambda payment: payment._get_refundable_amount())
+
+    @remembered
+    def recorded(self):
+        """Return the posted payments that no provider moved."""
+        return self.find(
+            "account.payment",
+            ("state", "in", POSTED_STATES),
+            ("payment_transaction_id", "=", False),
+        )
 
     @remembered
     def credit_notes(self):
@@ -362,6 +372,13 @@ class Sequence(RuleBasedStateMachine):
             amount=self.part(total, share, currency),
             excess="credit" if excess else None,
         )
+
+    @precondition(lambda self: self.recorded())
+    @rule(payment=which)
+    def undo_recording(self, payment):
+        """Take back what was recorded by mistake: received, refunded or kept."""
+        payment = self.choose(self.recorded(), payment)
+        self.do(payment.undo_recording, "A mistake")
 
     @precondition(lambda self: self.open_invoices())
     @rule(
