@@ -31,6 +31,7 @@ class AccountChargeRunLine(models.Model):
     def _run_lane(self):
         """Carry out lines until none is left or the time is over. Commits."""
         cron = self.env["ir.cron"]
+        self._end_left()
         self._make_due_lines()
         if self._has_queue():
             self._hand_to_queue()

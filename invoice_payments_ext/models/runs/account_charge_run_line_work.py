@@ -1,8 +1,9 @@
 import logging
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from ..collection.reasons import CHARGE, CREDIT, REASONS
@@ -152,6 +153,31 @@ class AccountChargeRunLine(models.Model):
             self._skip("no_right" if is_right_missing else "refused", words)
             self._commit()
 
+    @api.model
+    def _end_left(self):
+        """End the lines of closed runs that were given back, or left by a killed lane.
+
+        Nothing is charged any more. Without it, their invoices would stand in an open
+        run for ever, and be left out of all others. Commits if there are any.
+        """
+        if self.search_count(self._get_left_domain(), limit=1):
+            self._in_short_step(self._end_left_lines)
+
+    def _end_left_lines(self):
+        """Let each of these lines follow its attempt, or skip it."""
+        for line in self.search(self._get_left_domain()).try_lock_for_update():
+            if attempt := line._find_attempt():
+                line.write(
+                    {
+                        "state": "attempted",
+                        "transaction_id": attempt.id,
+                        "note": False,
+                        "done_on": fields.Datetime.now(),
+                    }
+                )
+            else:
+                line._skip("stopped", self.env._("The run was closed."))
+
     def _follow_pace(self, overload):
         """Slow the provider down that was too busy, or let it go faster again.
 
@@ -188,6 +214,19 @@ class AccountChargeRunLine(models.Model):
         self.env["payment.transaction"]._commit_step("worked")
 
     # === GETTERS === #
+
+    @api.model
+    def _get_left_domain(self):
+        """Return the domain of the lines that nobody takes any more; see `_end_left`.
+
+        :rtype: Domain
+        """
+        stale = self.env["payment.transaction"]._get_stale_delay()
+        return Domain("run_id.state", "=", "done") & (
+            Domain("state", "=", "ready")
+            | Domain("state", "=", "working")
+            & Domain("claimed_on", "<", fields.Datetime.now() - stale)
+        )
 
     def _get_invoice_of_person(self):
         """Return this line's invoice as the person of the run sees it.

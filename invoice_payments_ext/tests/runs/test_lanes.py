@@ -114,6 +114,35 @@ class TestLanes(ChargeRunCommon):
         self.assertEqual(len(self.gateway.requests), 3)
         self.assertEqual(run.state, "done")
 
+    def test_closed_run_lets_go_of_lines_that_were_left(self):
+        """Killed lanes and lines that are given back late block no invoice for ever."""
+        run = self.start()
+        first, second, third = run.line_ids
+        self.take()
+        self.take()
+        with self.stopped_before_sending():
+            second.sudo()._work()
+        second.sudo().state = "working"
+        self.take()
+        run.stop()
+        run.close()
+        third.sudo()._give_back("Somebody was at it")  # Its lane saw none of that.
+        self.run_lane()
+        self.assertEqual(first.state, "working", "Its lane may be alive.")
+        self.age(first | second)
+        self.run_lane()
+        self.assertEqual(
+            [(line.state, line.reason_code) for line in run.line_ids],
+            [("skipped", "stopped"), ("attempted", False), ("skipped", "stopped")],
+        )
+        self.assertEqual(self.gateway.requests, [], "Nothing is charged any more.")
+        self.run_resolver()
+        self.assertEqual(second.result, "failed")
+        again = self.start()
+        self.run_lane()
+        self.assertEqual(self.results(again), ["succeeded"] * 3)
+        self.assertEqual(len(self.gateway.requests), 3)
+
     def test_line_that_was_carried_out_twice_is_one_request(self):
         run = self.start(self.invoices[:1])
         line = self.take()
