@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.fields import Domain
 from odoo.tools import format_date, format_datetime
 
 from ...tools import prepare_dialog, prepare_notification
@@ -11,6 +12,7 @@ TONES = {
     "waiting": "info",
     "method": "warning",
     "promised": "info",
+    "in_run": "info",
     "paused": "secondary",
     "stopped": "secondary",
     "exhausted": "danger",
@@ -60,6 +62,8 @@ class AccountMove(models.Model):
             return row.state
         if promise:
             return "promised"
+        if self._get_open_run(row):
+            return "in_run"
         if row.wait_reason in METHOD_REASONS:
             return "method"
         if row.state == "exhausted":
@@ -68,6 +72,18 @@ class AccountMove(models.Model):
         # The distance to the try before is a part of the plan.
         is_waiting = row.wait_reason and row.wait_reason != "not_before"
         return "next" if is_planned and not is_waiting else "waiting"
+
+    def _get_open_run(self, row):
+        """Return the run of a person that keeps the schedule from what is due.
+
+        :param account.collection row: The record of the collection; may be empty.
+        :rtype: account.charge.run
+        """
+        lines = self.env["account.charge.run.line"].sudo()
+        if row.next_at and row.next_at <= fields.Datetime.now():
+            domain = lines._get_open_domain() & Domain("move_id", "=", self.id)
+            lines = lines.search(domain, limit=1)
+        return lines.run_id.filtered(lambda run: run.kind != "automatic")
 
     # === WORDS === #
 
@@ -80,6 +96,8 @@ class AccountMove(models.Model):
         match status:
             case "promised":
                 return self._get_promise_words(promise)
+            case "in_run":
+                return self._get_run_words(self._get_open_run(row))
             case "paused" if row.paused_until:
                 words = self.env._(
                     "Auto-pay is paused until %s.",
@@ -145,6 +163,21 @@ class AccountMove(models.Model):
             method=token.display_name,
             number=row.tries + 1,
             count=max(len(charges), row.tries + 1),
+        )
+
+    def _get_run_words(self, run):
+        """Return the sentence about a run of a person that the schedule waits for.
+
+        :rtype: str
+        """
+        if run.state == "stopped":
+            return self.env._(
+                "Auto-pay waits: the invoice stands in %s, which was stopped. Resume "
+                "or close it.",
+                run.name,
+            )
+        return self.env._(
+            "Auto-pay waits: the invoice stands in %s, which charges it.", run.name
         )
 
     def _get_promise_words(self, promise):

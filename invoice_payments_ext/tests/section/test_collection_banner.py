@@ -34,6 +34,21 @@ class TestCollectionBanner(CollectionCommon):
             self.names(self.banner(self.supervisor)), ["pause", "now", "stop"]
         )
 
+    def test_run_that_is_waited_for(self):
+        """The schedule leaves out what stands in a person's run, and says so."""
+        run = self.invoice.propose_charge_run()
+        self.assertIn(
+            "in a moment", self.banner()["words"], "A proposal holds nothing."
+        )
+        run.confirm()
+        banner = self.banner()
+        self.assertEqual((banner["status"], banner["tone"]), ("in_run", "info"))
+        self.assertIn(f"stands in {run.name}, which charges it", banner["words"])
+        run.stop()
+        self.assertIn("Resume or close it", self.banner()["words"])
+        run.close()
+        self.assertIn("in a moment", self.banner()["words"])
+
     def test_states_in_words(self):
         for status, words, change in (
             ("paused", r"paused until 02/01/2026\. Holiday\.", self.pause),
