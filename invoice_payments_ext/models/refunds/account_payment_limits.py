@@ -313,11 +313,8 @@ class AccountPayment(models.Model):
             return self.env._(
                 "The journal entry of %s is not posted: nothing can be refunded.", name
             )
-        if reversed_reason := self._get_reversed_reason():
-            return reversed_reason
-        for blocker in REFUND_BLOCKERS:
-            if reason := getattr(self, blocker)():
-                return reason
+        if held_back := self._get_held_back_reason():
+            return held_back
         if self.is_from_credit and to != "credit":
             return self.env._(
                 "%s was paid from the credit balance: it goes back there.", name
@@ -334,6 +331,11 @@ class AccountPayment(models.Model):
         if to == "original":
             return self._get_gateway_blocked_reason(amount, is_of_credit)
         return ""
+
+    def _get_held_back_reason(self):
+        """Say why this payment is not given back now; empty if nothing hinders it."""
+        reasons = (getattr(self, name)() for name in REFUND_BLOCKERS)
+        return self._get_reversed_reason() or next(filter(None, reasons), "")
 
     def _get_reversed_reason(self):
         """Name the entry that reverses this payment, now or later; empty if none."""

@@ -35,8 +35,8 @@ class PaymentTransaction(models.Model):
             )
         if self.payment_id:
             self.payment_id._lock_with_invoices()
-            if reversed_reason := self.payment_id._get_reversed_reason():
-                raise UserError(reversed_reason)
+            if held_back := self.payment_id._get_held_back_reason():
+                raise UserError(held_back)
         else:
             self._lock_attempt()
         refundable = self._get_refundable_amount()
