@@ -88,13 +88,28 @@ class AccountPaymentReversal(models.Model):
 
     def _end_tasks(self):
         """End the tasks about this record, which a new state has no use for."""
+        self._get_tasks().action_feedback()
+
+    def _follow_respond_by(self):
+        """Let the task to answer be due when the provider says now."""
+        if self.is_undecided and self.respond_by:
+            tasks = self._get_tasks()
+            tasks.filtered(
+                lambda task: task.date_deadline != self.respond_by
+            ).date_deadline = self.respond_by
+
+    def _get_tasks(self):
+        """Return the open tasks about this record.
+
+        :rtype: mail.activity
+        """
         record = self.invoice_ids[:1] or self.payment_id
-        record.activity_ids.filtered(
+        return record.activity_ids.filtered(
             lambda activity: (
                 f'data-oe-id="{self.id}"' in (activity.note or "")
                 and self._name in activity.note
             )
-        ).action_feedback()
+        )
 
     def _get_responsible(self, record, maker=None):
         """Return the person in charge of an invoice or a payment.

@@ -113,6 +113,8 @@ def read_stripe(event):
         "currency": (dispute.get("currency") or "").upper(),
         "minor_fee": sum(move["fee"] for move in fees),
         "fee_currency": (fees[0].get("currency") or "").upper() if fees else "",
+        # Together with that of the withdrawal.
+        "is_fee_returned": bool(fees) and not sum(move["fee"] for move in fees),
         "date": read_day(event.get("created")),
         "sent_on": read_moment(event.get("created")),
         "respond_by": read_day((dispute.get("evidence_details") or {}).get("due_by")),

@@ -36,8 +36,8 @@ class PaymentProvider(models.Model):
             `reversal_states`; and if they are known `amount` and `currency` (its code),
             `date`, `respond_by`, `sent_on` (a datetime in UTC), `reason_code`,
             `reason_class`, `reason`, `fee`, `fee_currency` (that of the amount if not
-            given), `gateway_url` and `mode` (`live` or `test`, that of the provider if
-            not given).
+            given), `is_fee_returned`, `gateway_url` and `mode` (`live` or `test`, that
+            of the provider if not given).
         :return: The record, one for each payment of an authorization that was captured
                  in parts; none if no payment is known, or it is of the other mode.
         :rtype: account.payment.reversal
@@ -66,14 +66,19 @@ class PaymentProvider(models.Model):
         reversals = payments._find_taken_back(data["reference"])
         reversals = reversals or self._name_reported(payments, data)
         if reversals:
+            parts = self._get_withdrawn_parts(payments, reversals, data)
             for reversal in reversals:
-                self._correct_reversal(reversal, data)
+                self._correct_reversal(
+                    reversal, data, parts.get(reversal.payment_id, {})
+                )
         elif data["state"] == "cancelled":
             return reversals  # It was never here.
         else:
             reversals = self._create_reversals(payments, data)
         if data.get("fee") and reversals and not reversals.fee_move_id:
             self._book_fee_of_message(reversals[:1], data)
+        if data.get("is_fee_returned") and reversals.fee_move_id:
+            self._return_fee_of_message(reversals, data)
         return reversals
 
     @api.model
@@ -132,28 +137,54 @@ class PaymentProvider(models.Model):
         :rtype: account.payment.reversal
         """
         reversals = self.env["account.payment.reversal"]
-        named = data.get("amount") or 0.0
-        parts = self._spread_taken_back(payments, data)
-        total, left = sum(parts.values()), named
-        for payment, amount in parts.items():
-            # Together they are what the provider named.
-            is_last = payment == list(parts)[-1]
-            gateway_amount = left if is_last else named * amount / total
-            if currency := self._get_message_currency(data.get("currency")):
-                gateway_amount = currency.round(gateway_amount)
-            left -= gateway_amount
+        for payment, amounts in self._prepare_amounts(payments, data).items():
             reversals |= payment._record_taken_back(
                 data["state"],
                 data.get("date"),
                 kind=data["kind"],
-                amount=amount,
-                gateway_amount=gateway_amount,
-                gateway_currency=data.get("currency"),
+                **amounts,
                 provider_reference=data["reference"],
                 last_message_on=data.get("sent_on"),
                 **{name: data[name] for name in CORRECTED_FACTS if data.get(name)},
             )
         return reversals
+
+    def _prepare_amounts(self, payments, data):
+        """Return the amounts of the records of a message.
+
+        :return: By payment the values, which together are what the provider named.
+        :rtype: dict[account.payment, dict]
+        """
+        parts = self._spread_taken_back(payments, data)
+        currency = self._get_message_currency(data.get("currency"))
+        left = named = data.get("amount") or 0.0
+        values = {}
+        for payment, amount in parts.items():
+            is_last = len(values) == len(parts) - 1
+            part = left if is_last else named * amount / sum(parts.values())
+            part = currency.round(part) if currency else part
+            left -= part
+            values[payment] = {
+                "amount": amount,
+                "gateway_amount": part,
+                "gateway_currency": data.get("currency"),
+            }
+        return values
+
+    def _get_withdrawn_parts(self, payments, reversals, data):
+        """Return the amounts of a case that takes money only now.
+
+        While the bank only asks, it names the whole payment; what it withdraws then may
+        be less.
+
+        :return: By payment the values of its record; nothing if none changes.
+        :rtype: dict[account.payment, dict]
+        """
+        if set(reversals.mapped("state")) != {"inquiry"} or not data.get("amount"):
+            return {}
+        values = self._prepare_amounts(payments, data)
+        is_same = set(values) == set(reversals.payment_id)
+        return values if is_same else {}
 
     def _spread_taken_back(self, payments, data):
         """Spread the amount of a message over the captures of one authorization.
@@ -196,8 +227,11 @@ class PaymentProvider(models.Model):
         if not payment.currency_id.is_zero(fee):
             reversal._book_fee(fee, day)
 
-    def _correct_reversal(self, reversal, data):
-        """Apply a message to a record that is known, unless a later one was applied."""
+    def _correct_reversal(self, reversal, data, amounts):
+        """Apply a message to a record that is known, unless a later one was applied.
+
+        :param dict amounts: The values of the amounts, if the money leaves only now.
+        """
         sent_on, last = data.get("sent_on"), reversal.last_message_on
         before, after = STATES[reversal.state], STATES[data["state"]]
         said_on, decided_on = self._get_said_on(data), reversal.decided_on
@@ -208,17 +242,27 @@ class PaymentProvider(models.Model):
         ):
             return
         facts = {
-            name: data[name]
-            for name in CORRECTED_FACTS
-            if data.get(name) and data[name] != reversal[name]
+            name: value
+            for name, value in (
+                *((name, data.get(name)) for name in CORRECTED_FACTS),
+                *amounts.items(),
+            )
+            if value and value != reversal[name]
         }
         if sent_on:
             facts["last_message_on"] = sent_on
         if facts:
             reversal.write(facts)
             reversal._keep_return_reason()
+            reversal._follow_respond_by()
         if data["state"] != reversal.state:
             reversal._set_state(data["state"], data.get("date"))
+
+    def _return_fee_of_message(self, reversals, data):
+        """Book that the provider gave its fee back, as some do when a case is won."""
+        for reversal in reversals.filtered("fee_move_id"):
+            payment = reversal.payment_id
+            reversal._return_fee(payment._get_taken_back_booking_date(data.get("date")))
 
     def _name_reported(self, payments, data):
         """Give the provider's id to what a person reported without it.

@@ -21,7 +21,10 @@ class AccountPaymentTieOut(models.AbstractModel):
                    CASE WHEN reversal.state IN %s AND reversal.is_by_bank IS NOT TRUE
                         THEN reversal.amount ELSE 0 END
                    + CASE WHEN reversal.fee_move_id IS NOT NULL
-                           AND reversal.state != 'cancelled'
+                           AND NOT EXISTS (
+                               SELECT FROM account_move undone
+                                WHERE undone.reversed_entry_id = reversal.fee_move_id
+                                  AND undone.state = 'posted')
                           THEN reversal.fee_amount ELSE 0 END AS expected,
                    coalesce((SELECT -sum(line.amount_currency)
                       FROM account_move move

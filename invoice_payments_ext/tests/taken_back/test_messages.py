@@ -56,6 +56,37 @@ class TestProviderTells(TakenBackCommon):
         self.assertFalse(reversal.sudo().entry_ids)
         self.assertFalse(self.tell("cancelled", reference="dp_2"))
 
+    def test_less_is_withdrawn_than_was_asked_about(self):
+        reversal = self.tell("inquiry", amount=100, respond_by=date(2030, 1, 2))
+        self.tell("open", amount=60.01, respond_by=date(2030, 1, 9))
+        self.assertEqual(self.booked(reversal), [{"X": 60.01, "O": -60.01}])
+        self.assertEqual(reversal.sudo().gateway_amount, 60.01)
+        # Another amount of the same case is no news, once the money left.
+        self.tell("lost", amount=70)
+        self.assertEqual(reversal.amount, 60.01)
+        self.assertEqual(self.owed()[0], 60.01)
+
+    def test_the_last_day_to_answer_is_put_off(self):
+        for day in (2, 9, 5):
+            self.tell("open", amount=100, respond_by=date(2030, 1, day))
+        [task] = self.invoice.sudo().activity_ids
+        self.assertEqual(task.date_deadline, date(2030, 1, 5))
+
+    def test_a_fee_that_came_back(self):
+        """Some providers give it back when a case is won, and say so more than once."""
+        self.tell("open", amount=100, fee=15)
+        for _twice in range(2):
+            self.tell("won", amount=100, is_fee_returned=True)
+        sums = self.ledger_sums()
+        self.assertEqual((sums["O"], sums["X"], sums["F"]), (1000, 0, 0))
+
+    def test_odoos_own_refund_of_what_is_disputed(self):
+        self.tell("open", amount=100)
+        tx = self.payment.sudo().payment_transaction_id
+        with self.assertRefused("is disputed"):
+            tx._refund(10)
+        self.assertFalse(tx.child_transaction_ids)
+
     def test_messages_of_the_other_mode_change_nothing(self):
         """The provider is in test mode; each message names its mode, or none."""
         tx = self.payment.sudo().payment_transaction_id
@@ -179,6 +210,10 @@ class TestMessages(BaseCase):
         self.assertEqual(data["reason_code"], "10.4")
         dispute["balance_transactions"] = []
         self.assertEqual(messages.read_stripe(event)["state"], "inquiry")
+        self.assertFalse(data["is_fee_returned"])
+        moves = [{"amount": -10000, "fee": 2000}, {"amount": 10000, "fee": -2000}]
+        dispute["balance_transactions"] = moves
+        self.assertTrue(messages.read_stripe(event)["is_fee_returned"])
         for status, state in (
             ("warning_needs_response", "inquiry"),
             ("warning_closed", "cancelled"),
