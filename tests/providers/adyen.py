@@ -18,6 +18,7 @@ RESULTS = {
     "succeeded": {"resultCode": "Authorised"},
     "authorized": {"resultCode": "Authorised"},
     "pending": {"resultCode": "Pending"},
+    "strange": {"resultCode": "PartiallyAuthorised"},
     "declined": {
         "resultCode": "Refused",
         "refusalReason": "Not enough balance",

@@ -46,8 +46,8 @@ class Operation:
     amount: int  # In minor units, as the provider counts them.
     currency: str
     reference: str | None  # The merchant's, if the request or the charge has it.
-    # 'succeeded', 'authorized', 'pending', 'declined', 'canceled', or 'action': the
-    # customer must do something.
+    # 'succeeded', 'authorized', 'pending', 'declined', 'canceled', 'strange': a word
+    # that the module does not know, or 'action': the customer must do something.
     status: str
     parent: str | None = None  # The id of the charge, for the other kinds.
     by_merchant: bool = True  # False: somebody made it in the provider's own pages.

@@ -21,7 +21,7 @@ SUCCESS = {
 NOT_FOUND = ("16", "The transaction cannot be found.")
 # Each is a transaction of its own, in the batch of its day.
 TAKEN_BACK = {"dispute": "chargeback", "reinstatement": "chargebackReversal"}
-RESPONSE_CODES = {"declined": "2", "pending": "4"}
+RESPONSE_CODES = {"declined": "2", "pending": "4", "strange": "5"}
 DECLINED = [{"errorCode": "2", "errorText": "This transaction has been declined."}]
 
 
@@ -214,6 +214,8 @@ class Authorize(Api):
             return "declined"
         if operation.status == "pending":
             return "FDSPendingReview"
+        if operation.status == "strange":
+            return "authorizedPendingRelease"
         if operation.kind == "refund":
             return "refundPendingSettlement"
         if operation.data.get("voided"):

@@ -11,6 +11,7 @@ STATUSES = {
     "pending": "pending",
     "action": "pending",
     "declined": "failed",
+    "strange": "in-review",
 }
 
 

@@ -12,6 +12,7 @@ STATUSES = {
     "pending": ("in_process", "pending_contingency"),
     "declined": ("rejected", "cc_rejected_insufficient_amount"),
     "canceled": ("cancelled", "expired"),
+    "strange": ("in_review", "in_review"),
 }
 # The details of a payment that is charged back.
 DISPUTE_DETAILS = {"open": "in_process", "lost": "settled", "won": "reimbursed"}

@@ -17,6 +17,7 @@ STATUSES = {
     "authorized": "authorized",
     "pending": "created",
     "declined": "failed",
+    "strange": "in_review",
 }
 REFUND_STATUSES = {"succeeded": "processed", "pending": "pending", "declined": "failed"}
 EVENTS = {

@@ -136,6 +136,22 @@ def charge_pending_declined(cell):
     cell.expect_paid(0)
 
 
+@scenario("charge with a state that the module does not know")
+def charge_of_strange_state(cell):
+    """It is not declined: the money may have moved, and nobody is to charge again."""
+    cell.api.wish(outcome="strange")
+    cell.charge()
+    cell.expect("unknown")
+    cell.expect_told("")
+    cell.expect_paid(0)
+    cell.run_resolver()
+    cell.expect("unknown")
+    cell.learn(cell.operation)
+    cell.expect("succeeded")
+    cell.expect_paid(100)
+    cell.expect_moved("charge", 100)
+
+
 @scenario("charge needs the customer", "actions")
 def charge_needs_customer(cell):
     """Nothing is charged without the customer, who is asked, or may still finish it."""

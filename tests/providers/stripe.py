@@ -17,6 +17,7 @@ STATUSES = {
     "declined": "requires_payment_method",
     "action": "requires_payment_method",
     "canceled": "canceled",
+    "strange": "requires_review",
 }
 REFUND_STATUSES = {**STATUSES, "pending": "pending", "declined": "failed"}
 EVENTS = {

@@ -17,6 +17,7 @@ STATUSES = {
     "action": ("AUTHORIZATION_REQUESTED", 51, "payment.authorization_requested"),
     "declined": ("REJECTED", 2, "payment.rejected"),
     "canceled": ("CANCELLED", 6, "payment.cancelled"),
+    "strange": ("PENDING_COMPLETION", 55, "payment.pending_completion"),
 }
 
 

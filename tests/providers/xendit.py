@@ -5,7 +5,7 @@ import base64
 from .api import NO_CAPTURES_OR_REFUNDS, Api
 
 SECRET_KEY = "xnd_development_1"
-STATUSES = {"succeeded": "CAPTURED", "declined": "FAILED"}
+STATUSES = {"succeeded": "CAPTURED", "declined": "FAILED", "strange": "IN_REVIEW"}
 
 
 class Xendit(Api):

@@ -19,8 +19,9 @@ AMOUNT_READINGS = {
     "worldline": "_read_worldline_amount",
 }
 
-# The providers whose answer to a charge names no amount: the module reads the payment.
-AMOUNT_IS_READ = ("razorpay",)
+# The providers whose answer to a charge names no amount, so that the module reads the
+# payment: the method that looks at what was read first. It gets the payment.
+AMOUNT_IS_READ = {"razorpay": "_read_state"}
 
 
 class PaymentTransaction(models.Model):
@@ -56,7 +57,8 @@ class PaymentTransaction(models.Model):
         """Compare the amount of a payment that is read while an answer is applied.
 
         :param result: The answer of the gateway.
-        :raise AnswerContradictedError: If another amount moved than was asked for.
+        :raise AnswerContradictedError: If another amount moved than was asked for, or
+                                        its state is unclear.
         """
         applied = self.env.context.get("answer_applied")
         if (
@@ -65,6 +67,7 @@ class PaymentTransaction(models.Model):
             or self.provider_code not in AMOUNT_IS_READ
         ):
             return
+        getattr(self, AMOUNT_IS_READ[self.provider_code])(result)
         reading = self.with_context(amount_compared=None, answer_applied=None)
         compared = reading._probe(lambda tx: tx._validate_amount(result))
         state, message = compared.get_state()

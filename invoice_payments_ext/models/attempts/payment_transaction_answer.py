@@ -27,8 +27,12 @@ SETTERS = {
 # Where a provider's module misreads an answer, by its code: the method that reads it
 # first. It gets the payment data and says whether it set the outcome.
 READINGS = {
+    "adyen": "_read_state",
     "authorize": "_read_authorize_answer",
+    "flutterwave": "_read_state",
     "mercado_pago": "_read_mercado_pago_answer",
+    "razorpay": "_read_state",
+    "stripe": "_read_state",
     "worldline": "_read_worldline_answer",
 }
 

@@ -1,6 +1,8 @@
+import importlib
+
 from odoo import models
 
-from ..attempts.gateway_answer import NotSentError
+from ..attempts.gateway_answer import AnswerContradictedError, NotSentError
 
 # Sources: Authorize.Net's API reference, "Transaction Response Codes" and "Refund a
 # Transaction" (a payment can be refunded once it is settled, and voided before);
@@ -9,13 +11,70 @@ AUTHORIZE_APPROVED = "1"
 AUTHORIZE_DECLINED = "2"
 AUTHORIZE_ERROR = "3"
 AUTHORIZE_UNSUCCESSFUL = "The transaction was unsuccessful."  # Code E00027.
+AUTHORIZE_HELD = "4"  # For a review: pending.
 AUTHORIZE_UNSETTLED = ("authorizedPendingCapture", "capturedPendingSettlement")
+
+# The states of a payment that a module knows, by the code of the provider: its constant
+# with their words, and the way to the word in the payment data.
+KNOWN_STATES = {
+    "adyen": ("RESULT_CODES_MAPPING", lambda data: data.get("resultCode")),
+    "flutterwave": (
+        "PAYMENT_STATUS_MAPPING",
+        lambda data: (data.get("status") or "").lower(),
+    ),
+    "mercado_pago": ("TRANSACTION_STATUS_MAPPING", lambda data: data.get("status")),
+    "razorpay": ("PAYMENT_STATUS_MAPPING", lambda data: data.get("status")),
+    "stripe": (
+        "STATUS_MAPPING",
+        lambda data: (data.get("payment_intent") or data.get("refund") or {}).get(
+            "status"
+        ),
+    ),
+    "worldline": (
+        "PAYMENT_STATUS_MAPPING",
+        lambda data: (data.get("paymentResult", data).get("payment") or {}).get(
+            "status"
+        ),
+    ),
+}
 
 
 class PaymentTransaction(models.Model):
     """Answers of gateways that Odoo's modules take for something else."""
 
     _inherit = "payment.transaction"
+
+    # === ALL GATEWAYS === #
+
+    def _read_state(self, payment_data):
+        """Leave a state to a person that the module does not know.
+
+        The module calls it an error, which reads as if nothing had been charged.
+
+        :param dict payment_data: The payment data of the module.
+        :return: False: the module reads all other states.
+        :rtype: bool
+        :raise AnswerContradictedError: If the state is none that the module knows.
+        """
+        constant, get_word = KNOWN_STATES.get(self.provider_code, (None, dict))
+        if word := constant and get_word(payment_data):
+            # The module is installed where a provider has its code.
+            path = f"odoo.addons.payment_{self.provider_code}.const"
+            known = getattr(importlib.import_module(path), constant)
+            if not any(word in words for words in known.values()):
+                self._refuse_state(word)
+        return False
+
+    def _refuse_state(self, word):
+        """Leave the outcome to a person.
+
+        :param str word: The word of the gateway.
+        :raise AnswerContradictedError: Always.
+        """
+        message = self.env._(
+            "The provider says '%s', which is neither a success nor a decline.", word
+        )
+        raise AnswerContradictedError(message, None)
 
     # === AUTHORIZE.NET === #
 
@@ -45,6 +104,8 @@ class PaymentTransaction(models.Model):
         elif code == AUTHORIZE_ERROR and text:
             self._set_error(text)
             self.request_state = "not_sent"
+        elif code and code not in (AUTHORIZE_APPROVED, AUTHORIZE_ERROR, AUTHORIZE_HELD):
+            self._refuse_state(code)
         else:
             return False
         return True
@@ -93,7 +154,7 @@ class PaymentTransaction(models.Model):
         payment = payment_data.get("paymentResult", payment_data).get("payment", {})
         is_token = self.operation in ("online_token", "offline")
         if payment.get("status") != "AUTHORIZATION_REQUESTED" or not is_token:
-            return False
+            return self._read_state(payment_data)
         self.provider_reference = payment.get("id", "").rsplit("_", 1)[0]
         self._set_pending()
         return True
@@ -119,7 +180,9 @@ class PaymentTransaction(models.Model):
         :return: Whether the outcome is left as it is.
         :rtype: bool
         """
-        return self.state == "done" and payment_data.get("status") == "charged_back"
+        if self.state == "done" and payment_data.get("status") == "charged_back":
+            return True
+        return self._read_state(payment_data)
 
     # === STRIPE === #
 
