@@ -25,26 +25,15 @@ class AccountCollectionBoard(models.AbstractModel):
 
     # === GETTERS === #
 
-    def _get_charges_domain(self):
-        """Return the domain of the attempts to charge: not refunds, not credit spent.
-
-        :rtype: Domain
-        """
-        credit = self.env["payment.transaction"]._get_credit_method_id()
-        return (
-            self._get_selected_domain()
-            & Domain("operation", "not in", ("refund", "validation"))
-            & Domain("source_transaction_id", "=", False)
-            & Domain("payment_method_id", "!=", credit)
-        )
-
     def _get_decided_domain(self, month):
         """Return the domain of the charges that were answered in a month.
 
         :param Period month: The month.
         :rtype: Domain
         """
-        return self._get_charges_domain() & self._get_since_domain(month)
+        charges = self.env["payment.transaction"]._get_charges_domain()
+        selected = self._get_selected_domain()
+        return selected & charges & self._get_since_domain(month)
 
     def _get_since_domain(self, month):
         """Return the domain of the attempts whose outcome came since a month began.

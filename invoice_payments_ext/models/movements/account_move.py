@@ -4,7 +4,6 @@ from odoo.tools import SQL
 
 from ..states import IN_FLIGHT_OUTCOMES, OUTCOMES
 from .movement_words import WAITING_FOR_APPROVAL
-from .payment_transaction import NO_TRIES
 
 
 class AccountMove(models.Model):
@@ -49,8 +48,9 @@ class AccountMove(models.Model):
 
     def _compute_last_attempt(self):
         found = {}
+        attempts = self.env["payment.transaction"]
         if self.ids:
-            self.env["payment.transaction"].flush_model()
+            attempts.flush_model()
             found = {
                 move_id: (outcome, in_flight)
                 for move_id, outcome, in_flight in self.env.execute_query(
@@ -66,7 +66,7 @@ class AccountMove(models.Model):
                         """,
                         ids=tuple(self.ids),
                         in_flight=IN_FLIGHT_OUTCOMES,
-                        is_try=self._get_try_condition(SQL("tx")),
+                        is_try=attempts._get_try_condition("tx"),
                     )
                 )
             }
@@ -97,6 +97,7 @@ class AccountMove(models.Model):
         if operator != "in":
             return NotImplemented
         outcomes = tuple(outcome for outcome in value if outcome)
+        attempts = self.env["payment.transaction"]
         domain = Domain.FALSE
         if outcomes:
             domain = Domain(
@@ -113,7 +114,7 @@ class AccountMove(models.Model):
                                AND later.id > tx.id AND %s)
                         """,
                         outcomes,
-                        self._get_try_condition(SQL("later")),
+                        attempts._get_try_condition("later"),
                     )
                 ),
             )
@@ -148,7 +149,8 @@ class AccountMove(models.Model):
         :param SQL condition: On the attempt `tx`.
         :rtype: SQL
         """
-        self.env["payment.transaction"].flush_model()
+        attempts = self.env["payment.transaction"]
+        attempts.flush_model()
         return SQL(
             """
             (SELECT rel.invoice_id
@@ -156,20 +158,6 @@ class AccountMove(models.Model):
                JOIN account_invoice_transaction_rel rel ON rel.transaction_id = tx.id
               WHERE %s AND %s)
             """,
-            self._get_try_condition(SQL("tx")),
+            attempts._get_try_condition("tx"),
             condition,
-        )
-
-    @api.model
-    def _get_try_condition(self, table):
-        """Return the condition that a transaction asks for the money of its invoices.
-
-        :param SQL table: The name of its table in the query.
-        :rtype: SQL
-        """
-        return SQL(
-            "%(table)s.outcome != 'draft' AND %(table)s.operation NOT IN %(others)s "
-            "AND %(table)s.source_transaction_id IS NULL",
-            table=table,
-            others=NO_TRIES,
         )

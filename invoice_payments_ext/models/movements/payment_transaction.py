@@ -2,9 +2,6 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists, create_column, table_exists
 
-# Attempts that ask for no new money.
-NO_TRIES = ("refund", "validation")
-
 
 class PaymentTransaction(models.Model):
     """The channel of an attempt, and which try for its invoice it is."""
@@ -19,7 +16,7 @@ class PaymentTransaction(models.Model):
         copy=False,
         aggregator=None,
         help="Which attempt for the invoice it is. A form of payment that was only "
-        "opened, a capture and a refund are none.",
+        "opened, a capture, a refund and credit that is spent are none.",
     )
 
     movement_date = fields.Date(
@@ -76,12 +73,11 @@ class PaymentTransaction(models.Model):
                               FROM account_invoice_transaction_rel
                           GROUP BY transaction_id) rel
                         ON rel.transaction_id = tx.id
-                     WHERE tx.outcome != 'draft' AND tx.operation NOT IN %s
-                       AND tx.source_transaction_id IS NULL
+                     WHERE %s
                   ) tried
                  WHERE tried.id = tx.id
                 """,
-                NO_TRIES,
+                self._get_try_condition("tx"),
             )
         )
 
@@ -121,8 +117,7 @@ class PaymentTransaction(models.Model):
     def _compute_attempt_number(self):
         """Number the attempts of an invoice in the order in which they became real."""
         for tx in self:
-            is_try = tx.operation not in NO_TRIES and not tx.source_transaction_id
-            if not is_try or tx.outcome == "draft":
+            if not tx._is_try():
                 tx.attempt_number = 0
             elif not tx.attempt_number:
                 # Those of all people, also those that the user may not see.

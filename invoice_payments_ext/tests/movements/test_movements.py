@@ -7,8 +7,10 @@ from lxml.etree import fromstring
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.fields import Command
+from odoo.modules.migration import load_script
 from odoo.service.model import call_kw
 from odoo.tests import tagged
+from odoo.tools import file_path
 
 from ...models.movements import payment_channel_mixin
 from ...models.runs.overload import Overload
@@ -320,6 +322,45 @@ class TestMovements(CreditCommon):
         program = SimpleNamespace(httprequest=call)
         with patch.object(payment_channel_mixin, "request", program):
             self.assertEqual(channels["staff"]._get_present_channel(), "api")
+
+    def test_credit_that_is_spent_is_no_try(self):
+        """The board, the list of payments and that of invoices count the same tries."""
+        provider = self.env["payment.provider"].sudo()
+        provider = provider.search(
+            [("code", "=", "credit_balance"), ("company_id", "=", self.company.id)]
+        )
+        method = "invoice_payments_ext.payment_method_credit_balance"
+        spent = self.make_portal_transaction(
+            provider_id=provider.id, payment_method_id=self.env.ref(method).id
+        ).sudo()
+        spent._set_error("Somebody else spent it.")
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual((spent.outcome, spent.attempt_number), ("declined", 0))
+        self.assertFalse(self.invoice.last_attempt_outcome)
+        charge = self.start_attempt("done", amount=10).sudo()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(charge.attempt_number, 1)
+        self.assertTrue(charge.is_first_try)
+        self.assertEqual(self.invoice.last_attempt_outcome, "succeeded")
+        attempts = spent | charge
+        charges = attempts.search(
+            [("id", "in", attempts.ids), *attempts._get_charges_domain()]
+        )
+        self.assertEqual(charges, charge)
+        self.assertEqual(attempts.filtered(lambda tx: tx._is_charge()), charge)
+        attempts.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET attempt_number = id - %s + 1 "
+            "WHERE id IN %s",
+            [spent.id, tuple(attempts.ids)],
+        )
+        self.env.invalidate_all()
+        path = "invoice_payments_ext/migrations/19.0.1.11.0/post-tries.py"
+        load_script(file_path(path), "post_tries").migrate(self.env.cr, "19.0.1.10.0")
+        self.env.invalidate_all()
+        self.assertEqual(attempts.mapped("attempt_number"), [0, charge.id - spent.id])
 
     def test_attempts_of_earlier_versions(self):
         """What is filled in for them is what is kept of new ones."""
