@@ -3,6 +3,7 @@ from . import account_move
 from . import account_payment
 from . import account_payment_movement
 from . import account_payment_movement_actions
+from . import account_payment_movement_invoices
 from . import account_payment_movement_money
 from . import account_payment_movement_query
 from . import account_payment_movement_records

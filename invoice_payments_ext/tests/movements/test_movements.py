@@ -469,6 +469,50 @@ class TestMovements(CreditCommon):
         [values] = row.export_data(["kind", "reason", "amount_moved"])["datas"]
         self.assertEqual(values, ["Online payment", "Card declined", 0.0])
 
+    def test_each_of_several_invoices_is_named(self):
+        other, third = self.make_invoice(50.0), self.make_invoice(70.0)
+        both = self.invoice | other
+        tx = self.make_portal_transaction(
+            "done", amount=1050.0, invoice_ids=[Command.set(both.ids)]
+        )
+        joint = (third | self.make_invoice(30.0)).record_joint_payment()
+        self.refund(tx.payment_id, 20.0)
+        self.gateway.answers = ["done"]
+        self.make_invoice(10.0).charge(self.token.id)
+        rows = self.movements()
+        by_attempt = rows.filtered(lambda row: row.transaction_id in tx.sudo())
+        refund = rows.filtered(lambda row: row.kind == "refund")
+        by_joint = rows.filtered(lambda row: row.payment_id == joint)
+        self.assertEqual(by_attempt.invoice_ids, both)
+        self.assertEqual(refund.invoice_ids, both)
+        self.assertEqual(by_joint.invoice_ids, joint.invoice_ids)
+        self.assertEqual(len(by_joint.invoice_ids), 2)
+        for invoice, expected in (
+            (self.invoice, by_attempt | refund),
+            (other, by_attempt | refund),
+            (third, by_joint),
+        ):
+            with self.subTest(invoice.name):
+                for domain in (
+                    ("invoice_ids", "in", invoice.ids),
+                    ("invoice_ids", "=", invoice.id),
+                    ("invoice_ids", "ilike", invoice.name),
+                ):
+                    found = self.movements(domain)
+                    self.assertEqual(set(found.ids) & set(rows.ids), set(expected.ids))
+        without = self.movements(("invoice_ids", "=", False))
+        self.assertEqual(without.mapped("kind"), ["credit"])  # The customer's first.
+
+        def count(records):
+            self.env.invalidate_all()
+            records.mapped("source")
+            before = self.env.cr.sql_log_count
+            records.mapped("invoice_ids")
+            return self.env.cr.sql_log_count - before
+
+        count(rows)
+        self.assertLessEqual(count(rows), 2)
+
     # === THE LIST OF INVOICES === #
 
     def test_columns_of_invoices_take_few_queries(self):
