@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .results import OPEN_STEPS
@@ -55,14 +56,19 @@ class AccountChargeRunLine(models.Model):
         """Return the next collections that are due and stand in no open run.
 
         The others are left out here: a large run that was stopped, or takes long, would
-        fill each batch, and nothing else would be collected.
+        fill each batch, and nothing else would be collected. Where a person stopped the
+        run of a day, nothing is due until it is resumed or closed.
 
         :rtype: account.collection
         """
         collections = self.env["account.collection"].sudo()
         self.flush_model(["move_id", "state"])
+        stopped = self.run_id._find_stopped_automatic()
         query = collections._search(
-            collections._get_due_domain(), order="next_at, id", limit=MAX_DUE
+            collections._get_due_domain()
+            & Domain("company_id", "not in", stopped.company_id.ids),
+            order="next_at, id",
+            limit=MAX_DUE,
         )
         query.add_where(
             SQL(

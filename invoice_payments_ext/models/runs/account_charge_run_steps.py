@@ -1,6 +1,7 @@
 import psycopg2.errors
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ...tools import TryAgainError
@@ -129,6 +130,17 @@ class AccountChargeRun(models.Model):
         return Giving(self, company, company.currency_id, self.user_id.partner_id)
 
     @api.model
+    def _find_stopped_automatic(self, company=None):
+        """Return the runs of the schedule that a person stopped.
+
+        :param res.company company: The company; any if not given.
+        :rtype: account.charge.run
+        """
+        domain = Domain("kind", "=", "automatic") & Domain("state", "=", "stopped")
+        if company:
+            domain &= Domain("company_id", "=", company.id)
+        return self.search(domain)
+
     def _get_automatic_run(self, company):
         """Return the automatic run of this day; it is made where there is none.
 
@@ -143,7 +155,7 @@ class AccountChargeRun(models.Model):
             ("run_date", "=", day),
         ]
         if run := self.search(domain, limit=1):
-            if run.state != "running":
+            if run.state == "done":
                 run.write({"state": "running", "ended_on": False})
             return run
         now = fields.Datetime.now()

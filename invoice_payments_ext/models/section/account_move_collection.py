@@ -74,16 +74,22 @@ class AccountMove(models.Model):
         return "next" if is_planned and not is_waiting else "waiting"
 
     def _get_open_run(self, row):
-        """Return the run of a person that keeps the schedule from what is due.
+        """Return the run that keeps the schedule from what is due.
+
+        It is a run of a person in which the invoice stands, or one of the schedule that
+        a person stopped.
 
         :param account.collection row: The record of the collection; may be empty.
         :rtype: account.charge.run
         """
         lines = self.env["account.charge.run.line"].sudo()
-        if row.next_at and row.next_at <= fields.Datetime.now():
-            domain = lines._get_open_domain() & Domain("move_id", "=", self.id)
-            lines = lines.search(domain, limit=1)
-        return lines.run_id.filtered(lambda run: run.kind != "automatic")
+        if not row.next_at or row.next_at > fields.Datetime.now():
+            return lines.run_id
+        domain = lines._get_open_domain() & Domain("move_id", "=", self.id)
+        run = lines.search(domain, limit=1).run_id
+        if run.kind and run.kind != "automatic":
+            return run
+        return run._find_stopped_automatic(self.company_id)[:1]
 
     # === WORDS === #
 
@@ -166,15 +172,13 @@ class AccountMove(models.Model):
         )
 
     def _get_run_words(self, run):
-        """Return the sentence about a run of a person that the schedule waits for.
+        """Return the sentence about a run that the schedule waits for.
 
         :rtype: str
         """
         if run.state == "stopped":
             return self.env._(
-                "Auto-pay waits: the invoice stands in %s, which was stopped. Resume "
-                "or close it.",
-                run.name,
+                "Auto-pay waits: %s was stopped. Resume or close it.", run.name
             )
         return self.env._(
             "Auto-pay waits: the invoice stands in %s, which charges it.", run.name

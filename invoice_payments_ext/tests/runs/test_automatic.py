@@ -83,6 +83,31 @@ class TestAutomatic(CollectionCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
         self.assertEqual(len(self.gateway.requests), 2)
 
+    def test_person_stops_the_schedule(self):
+        """What is due later, also on another day, waits until the run is resumed."""
+        self.run_lane()
+        run = self.get_run().with_user(self.accountant)
+        second = self.make_invoice(200)
+        self._keep()
+        self.env["account.charge.run.line"].sudo()._make_due_lines()
+        self.env.invalidate_all()
+        run.stop()
+        third = self.make_invoice(300)
+        for days in (0, 1):
+            self.now += timedelta(days=days)
+            self.run_lane()
+        self.assertEqual((run.state, len(run.line_ids)), ("stopped", 2))
+        self.assertEqual(self.get_run(), run.sudo())
+        self.assertEqual(len(self.gateway.requests), 1, "Nothing else is charged.")
+        for invoice in (second, third):
+            words = invoice.get_payment_section()["collection"]["words"]
+            self.assertIn(f"{run.name} was stopped", words)
+        run.resume()
+        self.run_lane()
+        self.run_lane()
+        self.assertEqual((second + third).mapped("amount_residual"), [0, 0])
+        self.assertEqual(len(self.gateway.requests), 3)
+
     def test_two_lanes_make_the_run_of_the_day(self):
         """One makes it; the other, which did not see it, finds it a moment later."""
         self.run_lane()
