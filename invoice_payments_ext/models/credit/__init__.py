@@ -4,6 +4,7 @@ from . import account_credit_balance_entry_rebuild
 from . import account_chart_template
 from . import account_credit_balance_pay_out
 from . import account_credit_balance_statement
+from . import account_journal
 from . import account_move_application
 from . import account_move_destinations
 from . import account_move_excess
