@@ -136,6 +136,8 @@ def test_nothing_keeps_people_out(member, world, invoice_id):
         "/my/invoices",
         "/my/payments",
         "/my/credit",
+        "/my/owe",
+        "/my/statement",
         "/my/payment_method",
         f"/my/invoices/{invoice_id}",
         f"/my/invoices/{paid_id}",
