@@ -20,6 +20,27 @@ class TestLateFailures(TakenBackCommon):
         mails = self.env["mail.mail"].search([("subject", "like", "was returned")])
         self.assertEqual(len(mails), 1)
 
+    def test_everything_says_that_it_succeeded_and_was_taken_back(self):
+        """No list says of one payment that it was declined and that it succeeded."""
+        tx = self.payment.sudo().payment_transaction_id
+        self.gateway.notify(tx, "error")
+        self._keep()
+        self.assertEqual((tx.outcome, tx.decline_class), ("succeeded", False))
+        [row] = self.invoice.get_payment_rows()
+        self.assertEqual((row["state_label"], row["reason"]), ("Succeeded", ""))
+        [part] = row["refunds"]
+        self.assertEqual((part["kind_label"], part["amount"]), ("Taken back", 1000))
+        [row] = self.invoice._get_portal_payment_rows()
+        self.assertEqual(row["state"], "succeeded")
+        [part] = row["refunds"]
+        self.assertEqual((part["title"], part["state"]), ("Failed later", "returned"))
+        movements = self.env["account.payment.movement"].sudo()
+        movements = movements.search([("payment_id", "=", self.payment.id)])
+        self.assertEqual(
+            sorted(movements.mapped(lambda row: (row.kind, row.outcome))),
+            [("attempt", "succeeded"), ("taken_back", "lost")],
+        )
+
     def test_only_what_is_left_fails_late(self):
         self.refund(self.payment, 300)
         tx = self.payment.sudo().payment_transaction_id
