@@ -24,6 +24,12 @@ class PaymentAttemptReceived(models.TransientModel):
     amount = fields.Monetary(
         compute="_compute_amount", store=True, readonly=False, required=True
     )
+    is_rest_expected = fields.Boolean(
+        string="The rest is still expected",
+        help="Only a part came: the payment stays announced with the rest. If it is "
+        "not set, the payment is closed.",
+    )
+    is_part = fields.Boolean(compute="_compute_is_part")
     date = fields.Date(
         string="Date received", default=fields.Date.context_today, required=True
     )
@@ -59,6 +65,18 @@ class PaymentAttemptReceived(models.TransientModel):
                 )
                 dialog.amount = min(dialog.announced_amount, payable)
 
+    @api.depends("amount", "announced_amount")
+    def _compute_is_part(self):
+        """Ask for the rest where there is one."""
+        for dialog in self:
+            invoices = dialog.transaction_id._get_attempt_invoices()
+            currency = dialog.currency_id
+            dialog.is_part = bool(
+                len(invoices) == 1
+                and currency == dialog.transaction_id.currency_id
+                and currency.compare_amounts(dialog.amount, dialog.announced_amount) < 0
+            )
+
     # === ACTION METHODS === #
 
     def action_record(self):
@@ -75,6 +93,7 @@ class PaymentAttemptReceived(models.TransientModel):
             reference=self.reference,
             external_kind=self.external_kind,
             idempotency_key=self.idempotency_key,
+            is_rest_expected=self.is_part and self.is_rest_expected,
         )
         return prepare_notification(
             self.env._("Payment recorded"),

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 
 from ..core.door import Door
 from ..states import EXPECTED_OUTCOMES, POSTED_STATES
+from .announced_part import AnnouncedPart
 
 CANCEL_ANNOUNCED = Door(
     "payment.transaction.cancel_announced",
@@ -111,7 +112,8 @@ class PaymentTransaction(models.Model):
     def _close_met_announcement(self, entries, amounts):
         """Close this announced payment if money that was matched now stands for it.
 
-        That is money of the same amount, or money that leaves less to be paid.
+        That is money of the amount that is expected, or money that leaves less to be
+        paid. A part that is recorded for it leaves the rest announced.
 
         :param account.move entries: The entries that were matched with its invoices.
         :param dict amounts: By entry the matched amount, in the currency of this.
@@ -119,10 +121,14 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
         """
         self.ensure_one()
+        part = self.env.context.get("announced_part")
+        if isinstance(part, AnnouncedPart) and part.attempt_id == self.id:
+            return
+        expected = self._get_expected_amount()
         is_same = entries.filtered(
             lambda entry: (
                 entry._is_money_of_customer()
-                and not self.currency_id.compare_amounts(amounts[entry], self.amount)
+                and not self.currency_id.compare_amounts(amounts[entry], expected)
             )
         )[:1]
         if is_same:
@@ -133,7 +139,7 @@ class PaymentTransaction(models.Model):
             invoice._from_own_currency(self.currency_id, invoice.amount_residual)
             for invoice in self.invoice_ids
         )
-        if self.currency_id.compare_amounts(remaining, self.amount) < 0:
+        if self.currency_id.compare_amounts(remaining, expected) < 0:
             self._close_announced(
                 self.env._(
                     "%(entries)s left less to be paid: %(remaining)s.",
@@ -155,6 +161,19 @@ class PaymentTransaction(models.Model):
         outside.announced_transaction_id = self
         # Credit may have been chosen to pay the rest.
         self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
+
+    def _get_expected_amount(self):
+        """Return what is still expected of this attempt: its amount less what came.
+
+        :return: The amount in the currency of the attempt, zero at the least.
+        :rtype: float
+        """
+        self.ensure_one()
+        came = self._get_standing_payments().filtered(
+            lambda payment: payment.currency_id == self.currency_id
+        )
+        left = self.amount - sum(came.mapped("amount"))
+        return max(self.currency_id.round(left), 0.0)
 
     def _get_standing_payments(self):
         """Return the posted payments that stand for the money of this attempt.

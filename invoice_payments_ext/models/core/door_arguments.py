@@ -130,6 +130,7 @@ ARGUMENTS = {
     "external_kind": Argument(TEXT, _lt("The kind of external payment")),
     "fee": Argument(NUMBER, _lt("The fee")),
     "invoice_id": Argument(ID, _lt("The invoice"), "account.move"),
+    "is_rest_expected": Argument(TRUTH, _lt("Whether the rest is expected")),
     "journal_id": Argument(ID, _lt("The journal"), "account.journal"),
     "kind": Argument(TEXT, _lt("The kind")),
     "line_id": Argument(ID, _lt("The line"), "account.move.line"),

@@ -156,8 +156,14 @@ class AccountPaymentMovement(models.Model):
                        WHERE part.source_transaction_id = tx.id
                          AND part.operation != 'refund'
                          AND part.outcome IN ('succeeded', 'canceled')), 0)
+                 WHEN tx.outcome = 'announced' THEN GREATEST(tx.amount - COALESCE((
+                      SELECT sum(came.amount) FROM account_payment came
+                       WHERE came.announced_transaction_id = tx.id
+                         AND came.currency_id = tx.currency_id
+                         AND came.state IN %(posted)s), 0), 0)
                  ELSE tx.amount END
-            """
+            """,
+            posted=POSTED_STATES,
         )
         # The rate of the books, except where another amount was recorded. A subquery
         # is made for other currencies only; a join would be for all.

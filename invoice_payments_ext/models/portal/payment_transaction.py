@@ -98,7 +98,9 @@ class PaymentTransaction(models.Model):
                     "reference": tx.reference,
                     "method": tx._get_portal_method(),
                     "date": fields.Date.to_date(tx.create_date),
-                    "amount": tx.amount,
+                    "amount": tx._get_expected_amount()
+                    if tx.outcome in EXPECTED_OUTCOMES
+                    else tx.amount,
                     "currency": tx.currency_id,
                     "invoices": tx._get_attempt_invoices()._filter_of_customer(
                         tx.partner_id

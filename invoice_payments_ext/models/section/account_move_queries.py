@@ -4,7 +4,7 @@ from odoo.tools import SQL
 from ..mistakes.record_facts import OF_RECORD
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 from ..refunds.taken_back import TAKEN_BACK
-from ..states import PENDING_OUTCOMES
+from ..states import PENDING_OUTCOMES, POSTED_STATES
 
 
 class AccountMove(models.Model):
@@ -192,9 +192,14 @@ class AccountMove(models.Model):
               WHERE rel.transaction_id = tx.id) AS invoice_count,
             (SELECT share.amount FROM payment_transaction_share share
               WHERE share.transaction_id = tx.id
-                AND share.invoice_id = %s) AS share_amount
+                AND share.invoice_id = %s) AS share_amount,
+            (SELECT COALESCE(sum(part.amount), 0) FROM account_payment part
+              WHERE part.announced_transaction_id = tx.id
+                AND part.currency_id = tx.currency_id
+                AND part.state IN %s) AS amount_received
             """,
             self.id,
+            POSTED_STATES,
         )
 
     def _get_discount_column(self):

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..states import STATE_BY_ENTRY
+from ..states import EXPECTED_OUTCOMES, STATE_BY_ENTRY
 
 
 class AccountMove(models.Model):
@@ -103,14 +103,23 @@ class AccountMove(models.Model):
         is_part = tx["invoice_count"] > 1 and tx["share_amount"] is not None
         if is_part and tx["outcome"] != "succeeded":
             return float(tx["share_amount"])
+        if tx["outcome"] in EXPECTED_OUTCOMES:
+            # A part of it may have come.
+            return max(float(tx["amount"] - tx["amount_received"]), 0.0)
         return abs(tx["amount"])
 
     @api.model
     def _get_share_words(self, tx):
         """Say that an attempt is for several invoices, and how much of it for this."""
+        currency = self.env["res.currency"].browse(tx["currency_id"])
+        if tx["amount_received"] and tx["outcome"] in EXPECTED_OUTCOMES:
+            return self.env._(
+                "%(received)s of %(amount)s came",
+                received=currency.format(float(tx["amount_received"])),
+                amount=currency.format(abs(tx["amount"])),
+            )
         if tx["invoice_count"] < 2 or tx["share_amount"] is None:
             return tx["memo"]
-        currency = self.env["res.currency"].browse(tx["currency_id"])
         return self.env._(
             "%(share)s of %(amount)s for %(count)s invoices",
             share=currency.format(float(tx["share_amount"])),

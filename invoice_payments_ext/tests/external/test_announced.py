@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo.tests import Form, tagged
 
 from ..common import InvoicePaymentsCommon
+from ..invariants import check_invariants
 
 
 @tagged("post_install", "-at_install")
@@ -155,6 +156,80 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
         dialog.action_record()  # A second click is the same request.
         self.assertEqual(self.invoice.sudo().matched_payment_ids, payment)
+
+    def record_part(self, amount, **values):
+        return self.announced.record_received(
+            amount=amount, is_rest_expected=True, **values
+        )
+
+    def test_part_came_and_the_rest_is_expected(self):
+        """The attempt keeps its amount; what came is taken off what is expected."""
+        self.record_part(400)
+        self.assertEqual((self.tx.outcome, self.tx.amount), ("announced", 1000))
+        self.assertEqual(self.invoice.amount_residual, 600)
+        row = self.rows()[f"tx-{self.tx.id}"]
+        self.assertEqual((row["state"], row["amount"]), ("announced", 600))
+        self.assertIn("400.00 of", row["memo"])
+        movements = self.env["account.payment.movement"].sudo()
+        movement = movements.search([("transaction_id", "=", self.tx.id)])
+        self.assertEqual(
+            (movement.outcome, movement.amount_attempted), ("announced", 600)
+        )
+        [portal_row] = self.tx._prepare_portal_rows()
+        self.assertEqual(portal_row["amount"], 600)
+        action = self.announced.action_record_received()
+        dialogs = self.env[action["res_model"]].with_user(self.accountant)
+        form = Form(dialogs.with_context(**action["context"]))
+        self.assertEqual((form.amount, form.is_part), (600, False))
+        form.amount = 100
+        self.assertTrue(form.is_part)
+        form.is_rest_expected = True
+        form.save().action_record()
+        self.assertEqual(self.rows()[f"tx-{self.tx.id}"]["amount"], 500)
+        self.announced.record_received()
+        self.assert_closed("the money came")
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(
+            sorted(self.tx.standing_payment_ids.mapped("amount")), [100, 400, 500]
+        )
+        check_invariants(self, self.invoice)
+
+    def test_part_came_and_no_rest_is_expected(self):
+        self.announced.record_received(amount=400)
+        self.assert_closed("the money came")
+        self.assertEqual(self.invoice.amount_residual, 600)
+
+    def test_rest_that_is_expected_ends_as_the_whole(self):
+        self.record_part(400)
+        self.invoice.record_external_payment(600)
+        self.assert_closed("stands for it")
+        self.tx._set_done()
+        self.tx.sudo()._post_process()
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_part_that_is_taken_away_is_expected_again(self):
+        payment = self.record_part(400)
+        payment.sudo().action_draft()
+        payment.sudo().action_cancel()
+        self.assertEqual(self.rows()[f"tx-{self.tx.id}"]["amount"], 1000)
+
+    def test_parts_that_are_refused(self):
+        euro = self.make_currency_journal()
+        for amount, values, message in (
+            (1000, {}, "Nothing more is expected"),
+            (1200, {}, "Nothing more is expected"),
+            (0, {}, "above zero"),
+            (400, {"journal_id": euro.id}, "Only a part in"),
+        ):
+            with self.subTest(message), self.assertRefused(message):
+                self.record_part(amount, **values)
+        other = self.make_invoice(500)
+        several = self.announce(1500, self.invoice | other)
+        with self.assertRefused("was for several invoices"):
+            several.with_user(self.accountant).record_received(
+                amount=100, is_rest_expected=True
+            )
+        self.assertEqual(self.invoice.amount_residual, 1000)
 
     def test_late_confirmation_is_not_booked_twice(self):
         payment = self.announced.record_received()
