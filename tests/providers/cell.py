@@ -270,9 +270,9 @@ class Cell:
             SELECT reversal.state, reversal.amount, reversal.fee_amount
               FROM account_payment_reversal AS reversal
               JOIN account_payment AS payment ON payment.id = reversal.payment_id
-             WHERE payment.payment_transaction_id = %s ORDER BY reversal.id
+             WHERE payment.payment_transaction_id IN %s ORDER BY reversal.id
             """,
-            self.attempt_id,
+            (self.attempt_id, *(row["id"] for row in self.children)),
         )
         found = [(row["state"], row["amount"]) for row in rows]
         assert found == list(expected), f"{found} was taken back, not {expected}"

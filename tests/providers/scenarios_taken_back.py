@@ -107,3 +107,17 @@ def failed_refund_out_of_order(cell):
     cell.expect_paid(100)
     cell.send(old)
     cell.expect_paid(100)
+
+
+@scenario("capture disputed, and lost", "captures", "disputes")
+def disputed_capture(cell):
+    """The dispute names the authorization, and is about what was captured of it."""
+    cell.authorize()
+    cell.capture()
+    cell.api.end_day()
+    operation = cell.api.dispute(cell.operation)
+    cell.tell(operation, times=2)
+    cell.expect_paid(100)
+    cell.tell(cell.api.close_dispute(operation, "lost"), times=2)
+    cell.expect_paid(0)
+    cell.expect_reversals(("lost", 100))
