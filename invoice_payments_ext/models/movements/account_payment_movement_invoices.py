@@ -38,12 +38,13 @@ class AccountPaymentMovement(models.Model):
     _inherit = "account.payment.movement"
 
     invoice_ids = fields.Many2many(
-        string="Invoices",
+        string="All Invoices",
         comodel_name="account.move",
         compute="_compute_invoice_ids",
         search="_search_invoice_ids",
         help="All the invoices that it is about, as far as the user may read them.",
     )
+    invoice_names = fields.Char(string="Invoices", compute="_compute_invoice_names")
 
     # === COMPUTE METHODS === #
 
@@ -69,6 +70,13 @@ class AccountPaymentMovement(models.Model):
         for row in self:
             row.invoice_ids = readable.filtered(
                 lambda move, ids=found[row.id]: move.id in ids
+            )
+
+    @api.depends("invoice_ids")
+    def _compute_invoice_names(self):
+        for row in self:
+            row.invoice_names = ", ".join(
+                move.name or move.display_name for move in row.invoice_ids
             )
 
     # === SEARCH METHODS === #

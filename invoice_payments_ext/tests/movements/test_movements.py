@@ -485,6 +485,7 @@ class TestMovements(CreditCommon):
         by_joint = rows.filtered(lambda row: row.payment_id == joint)
         self.assertEqual(by_attempt.invoice_ids, both)
         self.assertEqual(refund.invoice_ids, both)
+        self.assertEqual(by_attempt.invoice_names, f"{self.invoice.name}, {other.name}")
         self.assertEqual(by_joint.invoice_ids, joint.invoice_ids)
         self.assertEqual(len(by_joint.invoice_ids), 2)
         for invoice, expected in (
