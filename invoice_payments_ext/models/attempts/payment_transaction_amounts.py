@@ -97,6 +97,8 @@ class PaymentTransaction(models.Model):
         """
         if self.state == "done":
             _logger.warning("%s: %s", self.reference, message)
+            if not named:  # No amount that a person has resolved already.
+                self._log_message_on_linked_documents(message)
             return
         if reported := abs(named or 0.0):
             message = self.env._(

@@ -1,9 +1,11 @@
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ...models.gateways import payment_provider as gateways
+from ...models.gateways.payment_transaction_readings import KNOWN_STATES
 from ...models.gateways.payment_transaction_refunds import REFUND_LISTS
 from ..common import InvoicePaymentsCommon
 
@@ -68,6 +70,24 @@ class TestTold(InvoicePaymentsCommon):
         self.assertEqual((tx.outcome, tx.provider_reference), ("pending", "30660"))
         captured = {"payment": {**payment, "status": "CAPTURED"}}
         self.assertFalse(tx._read_worldline_answer(captured))
+
+    def test_state_that_the_module_does_not_know(self):
+        """It does not take back a charge that succeeded: a person is told."""
+        tx = self.invoice.charge(self.token.id).sudo()
+        transactions = self.env.registry["payment.transaction"]
+        self.patch(transactions, "_apply_updates", transactions._read_state)
+        known = Mock(STATES={"done": ("captured",), "error": ("failed",)})
+        with (
+            patch.dict(KNOWN_STATES, {"none": ("STATES", lambda data: data["word"])}),
+            patch("importlib.import_module", return_value=known),
+            mute_logger("odoo.addons.invoice_payments_ext.models.attempts"),
+        ):
+            self.assertFalse(tx._read_state({"word": "failed"}))
+            self.assertFalse(tx._read_state({"word": None}))
+            tx._apply("none", {"word": "REVERSED"})
+        self.assertEqual((tx.outcome, tx.state), ("succeeded", "done"))
+        self.assertFalse(tx.payment_id.payment_reversal_ids)
+        self.assertIn("'REVERSED'", self.invoice.message_ids[0].body)
 
     def test_references_that_mercado_pago_gives_back(self):
         transactions = self.env["payment.transaction"]
