@@ -203,6 +203,9 @@ class TestStatement(CreditCommon):
         )
         self.assertAlmostEqual(in_company, own + theirs, 2)
         self.assertEqual(list(blocks), ["USD", "EUR"])
+        later = self.get_blocks(date_from="2026-02-01")["EUR"]
+        self.assertEqual(later["opening_balance"], foreign.amount_residual)
+        self.assertFalse(later["lines"])
         page = self.render(date_from="2026-01-01", date_to="2099-12-31")
         for text in ("Amounts in EUR", "Amounts in USD", "Settled in another currency"):
             self.assertIn(text, page)
