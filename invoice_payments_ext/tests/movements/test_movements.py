@@ -357,7 +357,7 @@ class TestMovements(CreditCommon):
             [spent.id, tuple(attempts.ids)],
         )
         self.env.invalidate_all()
-        path = "invoice_payments_ext/migrations/19.0.1.11.0/post-tries.py"
+        path = "invoice_payments_ext/migrations/19.0.1.12.0/post-tries.py"
         load_script(file_path(path), "post_tries").migrate(self.env.cr, "19.0.1.10.0")
         self.env.invalidate_all()
         self.assertEqual(attempts.mapped("attempt_number"), [0, charge.id - spent.id])
