@@ -84,13 +84,9 @@ class PaymentTransaction(models.Model):
 
         When our request was not answered, the gateway's notification may come first: it
         is about the same money, which would be refunded twice in the books.
-
-        A module finds two records by the gateway's id where an authorization shares it
-        with its capture. They are one payment, which the authorization stands for.
         """
-        root = self - self.filtered("source_transaction_id")
-        if len(self) > 1 and len(root) == 1:
-            return root._create_child_transaction(amount, is_refund, **values)
+        if is_refund and len(self) > 1:
+            self = self._choose_refunded()
         if is_refund and "request_state" not in values:
             self._lock_family()
             if known := self._find_reported_refund(
@@ -101,6 +97,17 @@ class PaymentTransaction(models.Model):
             # The money goes back without it, and Odoo wants none that is archived.
             values = {"token_id": False, **values}
         return super()._create_child_transaction(amount, is_refund=is_refund, **values)
+
+    def _choose_refunded(self):
+        """Return the one of these that a gateway's refund is about.
+
+        A module finds an authorization and its captures by the same id of the gateway.
+        The refund is that of the whole; its booking finds the payment of the captures.
+
+        :rtype: payment.transaction
+        """
+        roots = self.browse().union(*(tx._get_root() for tx in self))
+        return roots if len(roots) == 1 else self
 
     def _find_reported_refund(self, amount, provider_reference):
         """Return the known refund that a notification of the gateway is about.

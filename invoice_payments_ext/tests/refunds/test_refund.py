@@ -429,6 +429,20 @@ class TestRefundFromElsewhere(RefundCommon):
         self.run_resolver()
         self.assertEqual(payment._get_refundable_amount(), 700)
 
+    def test_reported_by_an_id_that_a_capture_shares_with_its_authorization(self):
+        """Razorpay gives both the id of the payment: its module finds both by it."""
+        attempt = self.start_attempt("authorized").sudo()
+        self.gateway.answers = ["done"]
+        family = attempt | attempt.capture()
+        for amount, reference in ((300, "rfnd_1"), (100.01, "rfnd_2")) * 2:
+            refund = family._create_child_transaction(
+                amount, is_refund=True, provider_reference=reference
+            )
+            refund._set_done()
+            self.run_resolver()
+        self.assertEqual(len(family._get_family()._filter_refunds()), 2)
+        self.assertEqual(self.invoice.amount_residual, 400.01)
+
     def test_reported_on_an_authorization_that_was_captured_in_parts(self):
         attempt = self.start_attempt("authorized").sudo()
         self.gateway.answers = ["done"]
