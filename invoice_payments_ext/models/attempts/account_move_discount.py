@@ -1,4 +1,8 @@
-from odoo import fields, models
+from itertools import chain
+
+from odoo import api, fields, models
+
+from ...tools import OURS
 
 
 class AccountMove(models.Model):
@@ -12,6 +16,25 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_invoice_counterpart_amls_for_early_payment_discount(
+        self, aml_values_list, open_balance
+    ):
+        """Return each line as a kind of its own where an attempt is booked.
+
+        Odoo's booking of a payment online keeps the first line of each kind. With
+        several taxes or accounts, the invoice would not be settled.
+        """
+        found = super()._get_invoice_counterpart_amls_for_early_payment_discount(
+            aml_values_list, open_balance
+        )
+        if self.env.context.get("booked_by_door") is not OURS:
+            return found
+        return {
+            str(number): [vals]
+            for number, vals in enumerate(chain.from_iterable(found.values()))
+        }
 
     def _get_discount(self, date=None):
         """Return the early-payment discount for who settles this invoice on a day.

@@ -22,11 +22,11 @@ class TestJointDiscount(CreditCommon):
         self.invoices = self.early | self.plain
         self._keep()
 
-    def _make_taxed(self, computation, taxes, amount=83.33):
+    def _make_taxed(self, computation, taxes, amount=83.33, invoice_date="2026-01-15"):
         line = {"name": "Service", "price_unit": amount}
         return self._make_discounted_invoice(
             computation,
-            invoice_date="2026-01-15",
+            invoice_date=invoice_date,
             invoice_line_ids=[
                 Command.create({**line, "tax_ids": [Command.set(tax.ids)]})
                 for tax in taxes
@@ -133,6 +133,23 @@ class TestJointDiscount(CreditCommon):
                     )
                     self.assertEqual(joint.amount_residual, 0.0)
                     self.assertTrue(payment.is_reconciled)
+
+    def test_charge_books_what_an_external_payment_books(self):
+        """Odoo's own booking of a payment online keeps one line of each kind."""
+        for computation in COMPUTATIONS:
+            for amount in (83.33, 0.29):
+                with self.subTest(f"{computation}, {amount}"):
+                    taxed = (computation, self.tax_sale_a | self.tax_sale_b, amount)
+                    alone = self._make_taxed(*taxed, False).record_external_payment()
+                    charged = self._make_taxed(*taxed, False)
+                    self.gateway.answers = ["done"]
+                    tx = charged.charge(self.token.id).sudo()
+                    self.assertEqual(tx.amount, alone.amount)
+                    self.assertEqual(
+                        self._read_booked(tx.payment_id), self._read_booked(alone)
+                    )
+                    self.assertEqual(charged.amount_residual, 0.0)
+                    self.assertTrue(tx.payment_id.is_reconciled)
 
     def test_two_discounts_and_a_foreign_currency(self):
         euro = self.make_currency("EUR")
