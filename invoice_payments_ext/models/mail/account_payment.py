@@ -78,7 +78,9 @@ class AccountPayment(models.Model):
         """Return the memo if it is meant for the customer; else an empty text.
 
         That of a refund, or of credit that was paid out, is the reason that the staff
-        gave. That of a payment online begins with the references at the provider.
+        gave. That of a payment online begins with the references at the provider. That
+        of a payment for several invoices may be the list of their numbers, which the
+        receipt has already.
 
         :rtype: str
         """
@@ -86,6 +88,9 @@ class AccountPayment(models.Model):
         payment_sudo = self.sudo()  # Customers print receipts too.
         memo = self.memo or ""
         if payment_sudo.source_payment_id or self.is_from_credit:
+            return ""
+        numbers = payment_sudo.invoice_ids.mapped("name")
+        if len(numbers) > 1 and set(memo.split(", ")) == set(numbers):
             return ""
         transaction_sudo = payment_sudo.payment_transaction_id
         if transaction_sudo and transaction_sudo.reference in memo:

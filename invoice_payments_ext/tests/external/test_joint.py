@@ -58,6 +58,11 @@ class TestJoint(CreditCommon):
         self.assertEqual(self._left(), [250.0, 0.0, 100.0])
         self.assertEqual(payment.reconciled_invoice_ids, self.parts | self.late)
         self.assertEqual(self._applied(self.late, payment), 50.0)
+        # The numbers are on the receipt already, a note of the staff is not.
+        self.assertIn(self.late.name, payment.memo)
+        self.assertEqual(payment._get_receipt_memo(), "")
+        payment.memo = "Thank you"
+        self.assertEqual(payment._get_receipt_memo(), "Thank you")
         self.assertEqual(self._applied(self.parts, payment), 50.0)
         payment = (self.late | self.last).record_joint_payment()
         self.assertEqual(payment.amount, 350.0)
