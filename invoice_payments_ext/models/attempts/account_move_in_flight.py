@@ -41,7 +41,8 @@ AMOUNTS_IN_FLIGHT = """
                                           THEN COALESCE(shares.own, 0)
                                           ELSE attempt.amount END)),
            bool_or(attempt.currency_id != move.currency_id
-                   OR (rel.number > 1 AND shares.number = 0))
+                   OR (rel.number > 1 AND shares.number = 0)
+                   OR shares.discount > 0)
       FROM attempt
       JOIN account_move move ON move.id = attempt.invoice_id
 CROSS JOIN LATERAL (
@@ -49,7 +50,8 @@ CROSS JOIN LATERAL (
              WHERE transaction_id = attempt.id) rel
 CROSS JOIN LATERAL (
             SELECT count(*) AS number,
-                   sum(amount) FILTER (WHERE invoice_id = attempt.invoice_id) AS own
+                   sum(amount) FILTER (WHERE invoice_id = attempt.invoice_id) AS own,
+                   sum(discount_amount) AS discount
               FROM payment_transaction_share
              WHERE transaction_id = attempt.id) shares
      WHERE attempt.amount != 0
@@ -65,8 +67,9 @@ class AccountMove(models.Model):
     def _get_amounts_in_flight(self):
         """Return what attempts may still bring to each of these invoices.
 
-        One query, except for an attempt in another currency than its invoice, or one
-        for several invoices without shares: those invoices are computed one by one.
+        One query, except for an attempt in another currency than its invoice, and one
+        for several invoices without shares or with an early-payment discount: those
+        invoices are computed one by one.
 
         :return: The amounts in the invoices' currencies; see `_get_amount_in_flight`.
         :rtype: dict[account.move, float]
