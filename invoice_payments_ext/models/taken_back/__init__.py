@@ -1,5 +1,6 @@
 from . import account_move
 from . import account_payment
+from . import account_payment_checks
 from . import account_payment_opposite
 from . import account_payment_reversal
 from . import account_payment_reversal_entries

@@ -116,4 +116,6 @@ class TestTakenBack(TakenBackCommon):
         self.assertEqual(self.report(amount=10, idempotency_key="once"), keyed)
         first = self.report(amount=20, provider_reference="chb_1")
         self.assertEqual(self.report(provider_reference="chb_1"), first)
+        with self.assertRaisesRegex(UserError, "the same, with the reference chb_1"):
+            self.report(amount=20)
         self.assertEqual(len(self.payment.sudo().payment_reversal_ids), 2)
