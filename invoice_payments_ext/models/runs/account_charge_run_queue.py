@@ -34,17 +34,27 @@ class AccountChargeRunLine(models.Model):
         """Make jobs of the lines that are ready, in batches. Commits."""
         # Committed before the first job: all workers keep the function's id in mind.
         self._in_short_step(self._declare_job)
-        while lines := self._in_short_step(self._take_for_queue):
-            for line in lines:
-                code = line.token_id.provider_id.code or "none"
-                line.with_delay(
-                    channel=f"root.payments.{code}",
-                    identity_key=f"charge_run/{line.run_id.id}/{line.id}",
-                    description=f"{line.run_id.name}: {line.move_id.display_name}",
-                    max_retries=0,
-                )._work_as_job()
-            self._commit()
+        while self._in_short_step(self._make_jobs):
             self.env.invalidate_all()
+
+    def _make_jobs(self):
+        """Make jobs of the next lines and mark them, in one database transaction.
+
+        So a killed server leaves no line that is marked and has no job.
+
+        :return: Those lines.
+        :rtype: account.charge.run.line
+        """
+        lines = self._take_for_queue()
+        for line in lines:
+            code = line.token_id.provider_id.code or "none"
+            line.with_delay(
+                channel=f"root.payments.{code}",
+                identity_key=f"charge_run/{line.run_id.id}/{line.id}",
+                description=f"{line.run_id.name}: {line.move_id.display_name}",
+                max_retries=0,
+            )._work_as_job()
+        return lines
 
     def _take_for_queue(self):
         """Mark the next lines as handed over.
