@@ -1,4 +1,4 @@
-from odoo import Command, api, models
+from odoo import Command, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS, prepare_dialog
@@ -241,6 +241,7 @@ class AccountMove(models.Model):
         """
         money = payment._get_receivable_lines()
         currency = self.currency_id
+        move_lines = self.env["account.move.line"]
         partials = self.env["account.partial.reconcile"]
         in_full = []
         for invoice, part in planned.items():
@@ -249,7 +250,7 @@ class AccountMove(models.Model):
             if not currency.compare_amounts(due, part):
                 in_full.append(lines | money)
                 continue
-            self._reconcile_in_full(in_full)
+            move_lines._reconcile_plan(in_full)
             in_full, vals_list = [], []
             for line in lines.sorted(lambda line: (line.date_maturity, line.id)):
                 taken = min(part, line.amount_residual_currency)
@@ -258,13 +259,7 @@ class AccountMove(models.Model):
                     part = currency.round(part - taken)
             partials |= partials._create_computed(vals_list)
         partials._create_tax_cash_basis_moves()
-        self._reconcile_in_full(in_full)
-
-    @api.model
-    def _reconcile_in_full(self, plan):
-        """Reconcile all that can be of each group of lines, together."""
-        if plan:
-            self.env["account.move.line"]._reconcile_plan(plan)
+        move_lines._reconcile_plan(in_full)
 
     # === GETTERS === #
 

@@ -37,6 +37,7 @@ AUTHORIZE_REFUNDED = ("refundPendingSettlement", "refundSettledSuccessfully")
 # card payment that was charged back, and the end of a dispute that was won.
 AUTHORIZE_TAKEN = ("returnedItem", "chargeback")
 AUTHORIZE_GIVEN_BACK = "chargebackReversal"
+AUTHORIZE_DISPUTED = (*AUTHORIZE_TAKEN, AUTHORIZE_GIVEN_BACK)
 # The reason codes by their words: the module keeps only these.
 # https://developer.authorize.net/api/reference/responseCodes.html
 AUTHORIZE_CODES = {
@@ -119,7 +120,7 @@ class PaymentProvider(models.Model):
             for row in self._list_authorize_transactions(transaction)
             if row.get("invoiceNumber") == transaction.reference[:20]
             and row["transactionStatus"]
-            not in (*AUTHORIZE_REFUNDED, *AUTHORIZE_TAKEN, AUTHORIZE_GIVEN_BACK)
+            not in (*AUTHORIZE_REFUNDED, *AUTHORIZE_DISPUTED)
         ]
 
     def _find_authorize_refund(self, transaction, reference):
@@ -301,7 +302,7 @@ class PaymentProvider(models.Model):
             amount = -abs(float(row["settleAmount"]))
         elif status == AUTHORIZE_GIVEN_BACK:
             reference = self._find_authorize_chargeback(row) or reference
-        is_taken_back = status in (*AUTHORIZE_TAKEN, AUTHORIZE_GIVEN_BACK)
+        is_taken_back = status in AUTHORIZE_DISPUTED
         date = datetime.fromisoformat(row["submitTimeUTC"].replace("Z", "+00:00"))
         return {
             "kind": "taken_back" if is_taken_back else "payment",

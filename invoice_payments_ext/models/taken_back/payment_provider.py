@@ -200,10 +200,7 @@ class PaymentProvider(models.Model):
         currency = first.currency_id
         left = sum(takeable.values())
         if data.get("amount"):
-            day = first._get_taken_back_booking_date(data.get("date"))
-            left = self._convert_taken_back(
-                first, data["amount"], data.get("currency"), day
-            )
+            left = self._get_amount_of_message(first, data)
         parts = {}
         for payment, amount in takeable.items():
             part = currency.round(min(left, amount))
@@ -280,11 +277,8 @@ class PaymentProvider(models.Model):
             )
         ).sorted(lambda reversal: (reversal.state not in WITHDRAWN, reversal.id))
         if data.get("amount"):
-            first, currency = payments[:1], payments.currency_id
-            day = first._get_taken_back_booking_date(data.get("date"))
-            amount = self._convert_taken_back(
-                first, data["amount"], data.get("currency"), day
-            )
+            currency = payments.currency_id
+            amount = self._get_amount_of_message(payments[:1], data)
             groups = [*reported, reported]
             same = next(
                 (
@@ -330,6 +324,16 @@ class PaymentProvider(models.Model):
         if data.get("sent_on") or not data.get("date"):
             return data.get("sent_on")
         return datetime.combine(fields.Date.to_date(data["date"]), time.min)
+
+    def _get_amount_of_message(self, payment, data):
+        """Return the amount that a message names, in the currency of the payment.
+
+        :rtype: float
+        """
+        day = payment._get_taken_back_booking_date(data.get("date"))
+        return self._convert_taken_back(
+            payment, data["amount"], data.get("currency"), day
+        )
 
     def _convert_taken_back(self, payment, amount, code, day):
         """Return an amount of a message in the currency of the payment.
