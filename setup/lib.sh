@@ -227,7 +227,7 @@ relink_into() { # ROOT
 
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.10 python3; do
+  for candidate in ${PYTHON:-} /usr/bin/python3 python3.11 python3.12 python3.13 python3.10 python3; do
     command -v "$candidate" >/dev/null || continue
     "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
       2>/dev/null && {

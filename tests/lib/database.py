@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import threading
 import time
 from contextlib import closing, contextmanager
 
@@ -25,11 +26,40 @@ def connect(database):
 def query(database, statement, *values):
     """Return the rows of a statement as dictionaries."""
     with closing(connect(database)) as connection:
-        with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-            cursor.execute(statement, values)
-            return (
-                [dict(row) for row in cursor.fetchall()] if cursor.description else []
-            )
+        return _execute(connection, statement, values)
+
+
+class Reader:
+    """Reads one database often: each thread keeps its connection.
+
+    A new connection knows nothing of the tables yet. Its first statement costs
+    PostgreSQL twenty times as much as the next one.
+    """
+
+    def __init__(self, database):
+        self.database = database
+        self._kept = threading.local()
+
+    def query(self, statement, *values):
+        """Return the rows of a statement as dictionaries."""
+        try:
+            return _execute(self._connect(), statement, values)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            # A test ended all connections meanwhile, or replaced the database.
+            self._kept.connection.close()
+            return _execute(self._connect(), statement, values)
+
+    def _connect(self):
+        connection = getattr(self._kept, "connection", None)
+        if not connection or connection.closed:
+            connection = self._kept.connection = connect(self.database)
+        return connection
+
+
+def _execute(connection, statement, values):
+    with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+        cursor.execute(statement, values)
+        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
 
 def exists(database):

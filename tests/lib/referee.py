@@ -12,7 +12,7 @@ class Referee:
     codes = ("test_gateway",)  # Of the providers whose attempts are looked at.
 
     def __init__(self, name, gateway):
-        self.database = name
+        self._query = database.Reader(name).query
         self.gateway = gateway
         # References of refunds that a test wants the gateway to refuse.
         self.expected_over_refunds = set()
@@ -281,6 +281,3 @@ class Referee:
             """
         ):
             yield f"balance {row['id']}: {row['amount']}, history {row['history']}"
-
-    def _query(self, statement, *values):
-        return database.query(self.database, statement, *values)

@@ -42,6 +42,7 @@ class World:
 
     def __init__(self, template, name=None, options=()):
         self.database = name or f"{settings.PREFIX}_world_{os.getpid()}_{next(_names)}"
+        self.query = database.Reader(self.database).query
         self.template = template
         self.options = options
         self.gateway = Gateway()
@@ -65,8 +66,7 @@ class World:
             log_path=Path(self.folder.name) / "odoo.log",
             options=self.options,
         )
-        database.query(
-            self.database,
+        self.query(
             "UPDATE payment_provider SET test_gateway_url = %s WHERE code = %s",
             self.gateway.url,
             "test_gateway",
@@ -610,9 +610,6 @@ class World:
     def get_invoice(self, invoice_id):
         [row] = self.query("SELECT * FROM account_move WHERE id = %s", invoice_id)
         return row
-
-    def query(self, statement, *values):
-        return database.query(self.database, statement, *values)
 
 
 def _get_id(result):
