@@ -1,6 +1,7 @@
 """Servers are killed while credit moves; gateway, books and balance agree then."""
 
 import pytest
+from lib.replay import ONE_OF_EACH_STEP
 from lib.rpc import RpcError
 
 pytest_plugins = ["lib.fixtures"]
@@ -98,7 +99,7 @@ def test_pay_out_resolver_finds_out(world, charged, partner_id, pay_out, boundar
     assert world.gateway.get_refunded(charged.reference) == HELD
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("boundary", ("before-prepared", *ONE_OF_EACH_STEP))
 def test_pay_out_is_repeated(world, charged, partner_id, pay_out, boundary):
     """The client asks again, with its key: the same attempt goes on, no second one."""
     values = {
@@ -139,7 +140,7 @@ def test_pay_out_comes_back_once(world, charged, partner_id, pay_out, point):
 # === ISSUED, PAID FROM CREDIT AND CHARGED === #
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("boundary", ("before-prepared", *ONE_OF_EACH_STEP))
 def test_issue_and_charge_the_rest(world, boundary):
     """The draft stays one, or credit paid a part and one attempt is for the rest."""
     invoice_id, token_id = world.make_draft_case()

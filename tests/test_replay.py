@@ -5,7 +5,13 @@ gateway again with it.
 """
 
 import pytest
-from lib.replay import NEVER_RECEIVED, POINTS, assert_edited, edit_repeatedly
+from lib.replay import (
+    NEVER_RECEIVED,
+    ONE_OF_EACH_STEP,
+    POINTS,
+    assert_edited,
+    edit_repeatedly,
+)
 from lib.rpc import RpcError
 
 pytest_plugins = ["lib.fixtures"]
@@ -20,8 +26,13 @@ def assert_sent_once(world, invoice_id, point):
     world.referee.assert_agree()
 
 
-@pytest.mark.parametrize("with_key", [True, False], ids=["key", "no_key"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point, with_key",
+    [
+        *((point, True) for point in POINTS),
+        *((point, False) for point in ONE_OF_EACH_STEP),
+    ],
+)
 def test_charge(world, point, with_key):
     """A charge: with an idempotency key, as the dialog and the API, and without."""
     invoice_id, token_id = world.make_case()

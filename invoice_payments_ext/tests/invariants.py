@@ -1,6 +1,10 @@
 """The invariants of the design, checked after each scenario by this one helper."""
 
+import hashlib
 from collections import defaultdict
+from unittest.mock import patch
+
+from odoo.api import Environment
 
 from odoo.addons.invoice_payments_ext.models.states import IN_FLIGHT_OUTCOMES
 
@@ -63,11 +67,31 @@ def check_tie_out(test, late_confirmation=False):
 
     :param bool late_confirmation: See :func:`check_invariants`.
     """
-    found = test.env["account.payment.tie.out"].sudo().check()
+    found = find_with_kept_plans(test.env)
     test.assertFalse(
         [row for row in found if not (late_confirmation and _is_late(test, row))],
         "the books do not tie out",
     )
+
+
+def find_with_kept_plans(env):
+    """Return what the tie-out finds in all companies.
+
+    It runs after each test, over a few records: three quarters of its time are the
+    planning of the same statements. PostgreSQL keeps these plans in its connection.
+    """
+    with patch.object(Environment, "execute_query_dict", _execute_prepared):
+        return env["account.payment.tie.out"].sudo().check()
+
+
+def _execute_prepared(env, query):
+    statement = env.cr.mogrify(query.code, query.params).decode()
+    name = f"kept_{hashlib.sha1(statement.encode()).hexdigest()}"
+    env.cr.execute("SELECT 1 FROM pg_prepared_statements WHERE name = %s", [name])
+    if not env.cr.fetchone():
+        env.cr.execute(f"PREPARE {name} AS {statement}")
+    env.cr.execute(f"EXECUTE {name}")
+    return env.cr.dictfetchall()
 
 
 def _is_late(test, row):

@@ -17,6 +17,9 @@ POINTS = {
     "before-settled": "succeeded",
     "after-settled": "succeeded",
 }
+# All doors go through the same steps. One of them is tried at every point, the others
+# where another step begins.
+ONE_OF_EACH_STEP = ("after-prepared", "during-send", "after-answer", "before-settled")
 # The points after which the resolver finds that the gateway received nothing.
 NEVER_RECEIVED = ("after-sent", "during-send")
 
