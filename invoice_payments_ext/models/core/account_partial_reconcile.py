@@ -10,6 +10,7 @@ from ...tools import OURS
 AFTER_MATCHING = (
     "_close_met_announcements",
     "_offer_taken_back_by_bank",
+    "_offer_taken_back_of_receipts",
     "_recheck_promises",
     "_follow_matching",
     "_end_matched_tasks",

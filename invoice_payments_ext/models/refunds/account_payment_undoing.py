@@ -138,11 +138,65 @@ class AccountPayment(models.Model):
         payment_sudo = self.sudo()  # The entries may be another one's to see.
         if payment_sudo.journal_id.is_credit_balance:
             return 0.0  # Credit is given back by the entries of its own history.
-        partials = payment_sudo._get_receivable_lines().matched_debit_ids
-        taken = partials.filtered(
-            lambda partial: payment_sudo._is_taken_by(partial.debit_move_id)
+        taken = payment_sudo._get_taken_by_entry()
+        for entry, amount in payment_sudo._get_taken_of_receipts().items():
+            taken[entry] = max(taken.get(entry, 0.0), amount)
+        return sum(taken.values())
+
+    def _get_taken_by_entry(self):
+        """Return what others took of this payment on the account of the customer.
+
+        :return: By entry, the amount in the payment's currency.
+        :rtype: dict[account.move, float]
+        """
+        amounts = {}
+        for partial in self._get_receivable_lines().matched_debit_ids:
+            entry = partial.debit_move_id.move_id
+            if self._is_taken_by(partial.debit_move_id):
+                amount = amounts.get(entry, 0.0) + partial.credit_amount_currency
+                amounts[entry] = amount
+        return amounts
+
+    def _get_taken_of_receipts(self):
+        """Return what others took of this payment on the account of its receipts.
+
+        Such an entry credits the receipts, is matched there with this payment, and lets
+        the customer owe the amount again. Whether that debt is matched with this
+        payment as well decides nothing: the money is gone.
+
+        :return: By entry, the amount in the payment's currency.
+        :rtype: dict[account.move, float]
+        """
+        amounts = {}
+        receipts = self.move_id.line_ids.filtered(
+            lambda line: line.account_id == self.outstanding_account_id
         )
-        return sum(taken.mapped("credit_amount_currency"))
+        for partial in receipts.matched_credit_ids:
+            entry = partial.credit_move_id.move_id
+            if self._is_returned_by(entry):
+                amount = amounts.get(entry, 0.0) + partial.debit_amount_currency
+                amounts[entry] = amount
+        return amounts
+
+    def _is_returned_by(self, entry):
+        """Tell if an entry lets the customer of this payment owe an amount again.
+
+        :param account.move entry: An entry that credits the account of the receipts.
+        """
+        self.ensure_one()
+        owner = self.partner_id.commercial_partner_id
+        return (
+            entry.move_type == "entry"
+            and entry.state == "posted"
+            and not entry.origin_payment_id
+            and entry.reversed_entry_id != self.move_id
+            and any(
+                line.balance > 0
+                and line.account_id == self.destination_account_id
+                and line.partner_id.commercial_partner_id == owner
+                for line in entry.line_ids
+            )
+        )
 
     def _is_taken_by(self, line):
         """Tell if a journal item took this money, and is not a debt that it paid.

@@ -4,10 +4,14 @@ from odoo.tools import SQL
 
 # By a payment's id, the amount in its currency that is matched with money that went
 # out: on a bank statement, by an entry, or by a payment that names no source. An
-# amount that is matched with a debt is still held.
+# amount that is matched with a debt is still held. An entry may be matched on the
+# account of the customer, on that of the receipts, or on both: it counts once.
 TAKEN_BACK = SQL(
     """
-    SELECT payment.id, sum(part.credit_amount_currency) AS amount
+    SELECT id, sum(amount) AS amount FROM (
+    SELECT id, max(amount) AS amount FROM (
+    SELECT payment.id, entry.id AS entry_id,
+           sum(part.credit_amount_currency) AS amount
       FROM account_payment payment
       JOIN account_move_line own
         ON own.move_id = payment.move_id
@@ -33,6 +37,32 @@ TAKEN_BACK = SQL(
                              IN ('asset_cash', 'liability_credit_card')
                              OR account.id = payment.outstanding_account_id))
             END
-  GROUP BY payment.id
+  GROUP BY payment.id, entry.id
+ UNION ALL
+    SELECT payment.id, entry.id AS entry_id,
+           sum(part.debit_amount_currency) AS amount
+      FROM account_payment payment
+      JOIN res_partner customer ON customer.id = payment.partner_id
+      JOIN account_move_line own
+        ON own.move_id = payment.move_id
+       AND own.account_id = payment.outstanding_account_id
+      JOIN account_partial_reconcile part ON part.debit_move_id = own.id
+      JOIN account_move_line taking ON taking.id = part.credit_move_id
+       AND taking.parent_state = 'posted'
+      JOIN account_move entry ON entry.id = taking.move_id
+       AND entry.move_type = 'entry' AND entry.origin_payment_id IS NULL
+       AND entry.reversed_entry_id IS DISTINCT FROM payment.move_id
+     WHERE payment.payment_type = 'inbound'
+       AND NOT EXISTS (SELECT FROM res_company company
+                        WHERE company.credit_balance_journal_id = payment.journal_id)
+       AND EXISTS (
+           SELECT FROM account_move_line side
+             JOIN res_partner owner ON owner.id = side.partner_id
+            WHERE side.move_id = entry.id AND side.balance > 0
+              AND side.account_id = payment.destination_account_id
+              AND owner.commercial_partner_id = customer.commercial_partner_id)
+  GROUP BY payment.id, entry.id
+    ) of_entry GROUP BY id, entry_id
+    ) taken GROUP BY id
     """
 )

@@ -179,6 +179,8 @@ class AccountPayment(models.Model):
                 **vals,
             }
         )
+        if reversal.is_by_bank:
+            self._match_returns_of_receipts()
         reversal._follow_state(date)
         if reversal.is_by_bank:
             self._end_taken_back_by_bank()

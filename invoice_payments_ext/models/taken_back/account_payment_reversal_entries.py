@@ -36,6 +36,11 @@ class AccountPaymentReversal(models.Model):
             self._park(date)
         elif wanted == TAKEN and not self._is_taken():
             self._take(date)
+        receipts = self.payment_id.outstanding_account_id
+        money = self.parking_move_id | self.taking_payment_id.move_id
+        money.line_ids.filtered(
+            lambda line: line.account_id == receipts and line.balance < 0
+        )._match_returned()
 
     def _get_wanted_money(self):
         """Return where the money is to stand, by the state and the company's setting.

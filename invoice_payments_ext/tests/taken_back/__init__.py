@@ -1,4 +1,5 @@
 from . import (
+    test_by_the_bank,
     test_captured_in_parts,
     test_fee_taxes,
     test_hard_cases,
