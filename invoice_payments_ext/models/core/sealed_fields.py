@@ -111,6 +111,7 @@ SEALED_FIELDS = {
         "refund_allocation_ids": Seal(Rule.NEVER, _REFUND),
         "payment_reversal_id": Seal(Rule.NEVER, _TAKEN_BACK),
         "is_return_told": Seal(Rule.NEVER, _TAKEN_BACK),
+        "reversal_fee_reference": Seal(Rule.NEVER, _TAKEN_BACK),
         "taken_back_ids": Seal(Rule.NEVER, _TAKEN_BACK),
         "payment_promise_id": Seal(Rule.NEVER, _PROMISE),
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),

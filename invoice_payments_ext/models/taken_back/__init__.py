@@ -11,6 +11,7 @@ from . import account_payment_reversal_fee
 from . import account_payment_reversal_telling
 from . import ir_http
 from . import payment_provider
+from . import payment_provider_fees
 from . import payment_provider_messages
 from . import payment_transaction
 from . import payment_transaction_charged_back

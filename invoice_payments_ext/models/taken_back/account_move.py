@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from ...tools import OURS
+from ...tools import OURS, SELDOM_READ
 
 
 class AccountMove(models.Model):
@@ -15,6 +15,12 @@ class AccountMove(models.Model):
         copy=False,
         index="btree_not_null",
         help="The record of the money taken back that this entry books.",
+    )
+    reversal_fee_reference = fields.Char(
+        string="Provider's Reference of the Fee",
+        readonly=True,
+        copy=False,
+        prefetch=SELDOM_READ,
     )
     taken_back_ids = fields.Many2many(
         string="Money Taken Back",

@@ -112,7 +112,10 @@ class AccountPaymentReversal(models.Model):
         help="When somebody decided what became of the money. What the provider said "
         "before that changes nothing.",
     )
-    fee_amount = fields.Monetary(string="Fee", readonly=True)
+    fee_amount = fields.Monetary(
+        string="Fee", readonly=True, help="All fees, also those that came back."
+    )
+    fee_returned_amount = fields.Monetary(string="Fee Given Back", readonly=True)
     fee_move_id = fields.Many2one(
         string="Entry of the Fee", comodel_name="account.move", readonly=True
     )

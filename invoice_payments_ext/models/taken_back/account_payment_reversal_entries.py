@@ -42,6 +42,32 @@ class AccountPaymentReversal(models.Model):
             lambda line: line.account_id == receipts and line.balance < 0
         )._match_returned()
 
+    def _hold_withdrawn(self, date):
+        """Put withdrawn money back, as another amount of it is to be withdrawn.
+
+        :param datetime.date date: The day of the entries; today if not given.
+        :return: Whether it was withdrawn.
+        :rtype: bool
+        """
+        date = self.payment_id._get_taken_back_booking_date(date)
+        is_taken, is_parked = self._is_taken(), bool(self.parking_move_id)
+        if is_taken:
+            self.taking_payment_id._undo_by_opposite_entry(
+                date, self._get_entry_label(), self
+            )
+        if is_parked:
+            self._unpark(date)
+        return is_taken or is_parked
+
+    def _follow_amount(self, date):
+        """Book the amount, which the provider changed.
+
+        :param datetime.date date: The day of the entries; today if not given.
+        """
+        self._move_money(self.payment_id._get_taken_back_booking_date(date))
+        moves = self.taking_payment_id.refund_allocation_ids.invoice_id
+        (self.invoice_ids | moves)._notify_payments_changed()
+
     def _get_wanted_money(self):
         """Return where the money is to stand, by the state and the company's setting.
 

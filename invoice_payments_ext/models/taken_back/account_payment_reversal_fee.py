@@ -12,22 +12,49 @@ class AccountPaymentReversal(models.Model):
 
     _inherit = "account.payment.reversal"
 
-    def _book_fee(self, amount, date):
-        """Book the fee of the provider.
+    def _book_fee(self, amount, date, reference=None):
+        """Book a fee of the provider.
 
-        :param float amount: The amount in the currency of the payment, taxes included.
+        :param float amount: The amount in the currency of the payment, taxes included;
+                             below zero for a part that came back.
+        :param str reference: The provider's id of the fee.
         """
         account = self.company_id._get_provider_fee_account()
-        self.fee_amount = amount
-        self.fee_move_id = self._book_entry(
-            date, amount, account, self._get_fee_taxes(account)
-        )
+        entry = self._book_entry(date, amount, account, self._get_fee_taxes(account))
+        entry.reversal_fee_reference = reference
+        self.fee_amount = self.currency_id.round(self.fee_amount + amount)
+        self.fee_move_id = self.fee_move_id or entry
 
     def _return_fee(self, date):
-        """Book that the provider gave its fee back, with its taxes."""
-        fee = self.fee_move_id
-        if not fee or fee._get_undoing_entry():
-            return
+        """Book that the provider gave its fees back, with their taxes."""
+        for fee in self._get_fee_entries():
+            if not fee._get_undoing_entry():
+                self._return_fee_entry(fee, date)
+
+    def _return_told_fee(self, references, date, reference):
+        """Book that the provider gave a fee back, if it is one of these, once.
+
+        :param list[str] references: The provider's ids of fees of this amount.
+        :param str reference: The provider's id of what it gave back.
+        :return: Whether one of these was given back, now or before.
+        :rtype: bool
+        """
+        for fee in self._get_fee_entries():
+            if fee.reversal_fee_reference not in references:
+                continue
+            returned = fee._get_undoing_entry() or self._return_fee_entry(fee, date)
+            if not returned.reversal_fee_reference:
+                returned.reversal_fee_reference = reference
+                return True
+        return False
+
+    def _return_fee_entry(self, fee, date):
+        """Book the opposite of the entry of a fee.
+
+        :param account.move fee: The entry.
+        :return: The opposite entry.
+        :rtype: account.move
+        """
         # To the cent: Odoo's own reversal computes the taxes anew from the base.
         is_storno = self.company_id.account_storno
         lines = [
@@ -46,9 +73,34 @@ class AccountPaymentReversal(models.Model):
             )
             for line in fee.line_ids
         ]
-        self.with_context(undone_by_door=OURS)._book_lines(
-            date, lines, ref=fee.ref, reversed_entry_id=fee.id
+        receipts = self.payment_id.outstanding_account_id
+        amount = -sum(
+            line.amount_currency for line in fee.line_ids if line.account_id == receipts
         )
+        self.fee_returned_amount = self.currency_id.round(
+            self.fee_returned_amount + amount
+        )
+        return (
+            self.with_context(undone_by_door=OURS)
+            ._book_lines(date, lines, ref=fee.ref, reversed_entry_id=fee.id)
+            .with_env(self.env)
+        )
+
+    def _get_fee_entries(self):
+        """Return the entries of fees, without those by which they came back.
+
+        :rtype: account.move
+        """
+        named = self.entry_ids.filtered("reversal_fee_reference")
+        fees = (self.fee_move_id | named).sorted("id")
+        return fees.filtered(lambda entry: not entry.reversed_entry_id)
+
+    def _get_told_fees(self):
+        """Return the provider's ids of the fees that are booked, or that came back.
+
+        :rtype: list[str]
+        """
+        return self.entry_ids.mapped("reversal_fee_reference")
 
     def _get_fee_taxes(self, account):
         """Return the default purchase taxes of the account of fees.

@@ -71,6 +71,28 @@ class AccountPaymentReversal(models.Model):
             ),
         )
 
+    def _tell_amount_unbooked(self, amount, code):
+        """Tell a person, once, of another amount that the books cannot follow.
+
+        :param float amount: The amount that the provider names.
+        :param str code: The currency of the amount.
+        """
+        summary = self.env._("The provider took another amount")
+        if summary in self._get_tasks().mapped("summary"):
+            return
+        self._schedule_task(
+            self.invoice_ids[:1] or self.payment_id,
+            summary,
+            self.env._(
+                "%(name)s has %(booked)s, and the provider now says that it took "
+                "%(amount)s %(currency)s of all captures together. Correct it by hand.",
+                name=self._get_html_link(),
+                booked=self.currency_id.format(self.amount),
+                amount=amount,
+                currency=code or self.currency_id.name,
+            ),
+        )
+
     def _schedule_task(self, record, summary, note, deadline=None, cause=None):
         """Give the person in charge of the payment a task.
 

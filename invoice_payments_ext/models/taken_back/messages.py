@@ -103,18 +103,26 @@ def read_stripe(event):
     reason = dispute.get("reason") or ""
     is_return = reason in STRIPE_RETURNS
     folder = "" if event.get("livemode") else "test/"
-    fees = [move for move in moves if move.get("fee")]
+    code = (dispute.get("currency") or "").lower()
+    withdrawn = -sum(move.get("amount", 0) for move in moves)
+    is_exact = withdrawn > 0 and {move.get("currency") for move in moves} == {code}
     return {
         "payment_references": [dispute.get("payment_intent"), dispute.get("charge")],
         "reference": dispute["id"],
         "kind": "returned_debit" if is_return else "dispute",
         "state": "lost" if is_return and state == "open" else state,
-        "minor": dispute.get("amount"),
-        "currency": (dispute.get("currency") or "").upper(),
-        "minor_fee": sum(move["fee"] for move in fees),
-        "fee_currency": (fees[0].get("currency") or "").upper() if fees else "",
-        # Together with that of the withdrawal.
-        "is_fee_returned": bool(fees) and not sum(move["fee"] for move in fees),
+        "minor": withdrawn if is_exact else dispute.get("amount"),
+        "is_withdrawn_amount": is_exact,
+        "currency": code.upper(),
+        "minor_fees": [
+            (
+                move.get("id") or f"{dispute['id']} {number}",
+                move["fee"],
+                (move.get("currency") or "").upper(),
+            )
+            for number, move in enumerate(moves)
+            if move.get("fee")
+        ],
         "date": read_day(event.get("created")),
         "sent_on": read_moment(event.get("created")),
         "respond_by": read_day((dispute.get("evidence_details") or {}).get("due_by")),
@@ -145,6 +153,7 @@ def read_adyen(item, live=None):
         "kind": "returned_debit" if is_return else "dispute",
         "state": "lost" if is_return and state == "open" else state,
         "minor": amount.get("value"),
+        "is_withdrawn_amount": True,
         "currency": amount.get("currency"),
         "date": day and day.date(),
         "sent_on": day,
@@ -171,6 +180,7 @@ def read_razorpay(event):
         "kind": "dispute",
         "state": state,
         "minor": dispute.get("amount_deducted") or dispute.get("amount"),
+        "is_withdrawn_amount": bool(dispute.get("amount_deducted")),
         "currency": dispute.get("currency"),
         "date": read_day(event.get("created_at") or dispute.get("created_at")),
         "sent_on": read_moment(event.get("created_at")),

@@ -35,9 +35,10 @@ class PaymentProvider(models.Model):
             provider's id of the dispute or return; `kind` and `state`, see
             `reversal_states`; and if they are known `amount` and `currency` (its code),
             `date`, `respond_by`, `sent_on` (a datetime in UTC), `reason_code`,
-            `reason_class`, `reason`, `fee`, `fee_currency` (that of the amount if not
-            given), `is_fee_returned`, `gateway_url` and `mode` (`live` or `test`, that
-            of the provider if not given).
+            `reason_class`, `reason`, `gateway_url`, `mode` (`live` or `test`, that of
+            the provider if not given), `is_withdrawn_amount` (whether `amount` is what
+            the provider holds by now, also where it said another one before), and the
+            fees, see :meth:`_follow_fees`.
         :return: The record, one for each payment of an authorization that was captured
                  in parts; none if no payment is known, or it is of the other mode.
         :rtype: account.payment.reversal
@@ -67,18 +68,22 @@ class PaymentProvider(models.Model):
         reversals = reversals or self._name_reported(payments, data)
         if reversals:
             parts = self._get_withdrawn_parts(payments, reversals, data)
-            for reversal in reversals:
+            applied = [
                 self._correct_reversal(
-                    reversal, data, parts.get(reversal.payment_id, {})
+                    reversal, data, parts.pop(reversal.payment_id, {})
                 )
+                for reversal in reversals
+            ]
+            if parts and all(applied):
+                # Of captures of which nothing was withdrawn before.
+                reversals |= self._create_reversals(parts, data)
         elif data["state"] == "cancelled":
             return reversals  # It was never here.
         else:
-            reversals = self._create_reversals(payments, data)
-        if data.get("fee") and reversals and not reversals.fee_move_id:
-            self._book_fee_of_message(reversals[:1], data)
-        if data.get("is_fee_returned") and reversals.fee_move_id:
-            self._return_fee_of_message(reversals, data)
+            parts = self._prepare_amounts(payments, data)
+            reversals = self._create_reversals(parts, data)
+        if reversals:
+            self._follow_fees(reversals, data)
         return reversals
 
     @api.model
@@ -128,16 +133,17 @@ class PaymentProvider(models.Model):
                 done._post_process()
         return tx.payment_id.sorted("id", reverse=True)
 
-    def _create_reversals(self, payments, data):
+    def _create_reversals(self, parts, data):
         """Record one that was not known; see :meth:`_process_reversal`.
 
         If it was won before anything was heard of it, no entry is needed.
 
+        :param dict parts: By payment the amounts, see :meth:`_prepare_amounts`.
         :return: A record for each payment of which something is taken.
         :rtype: account.payment.reversal
         """
         reversals = self.env["account.payment.reversal"]
-        for payment, amounts in self._prepare_amounts(payments, data).items():
+        for payment, amounts in parts.items():
             reversals |= payment._record_taken_back(
                 data["state"],
                 data.get("date"),
@@ -149,13 +155,15 @@ class PaymentProvider(models.Model):
             )
         return reversals
 
-    def _prepare_amounts(self, payments, data):
+    def _prepare_amounts(self, payments, data, reversals=None):
         """Return the amounts of the records of a message.
 
+        :param account.payment.reversal reversals: The records, if they are known: what
+                                                   they took is theirs to take.
         :return: By payment the values, which together are what the provider named.
         :rtype: dict[account.payment, dict]
         """
-        parts = self._spread_taken_back(payments, data)
+        parts = self._spread_taken_back(payments, data, reversals)
         currency = self._get_message_currency(data.get("currency"))
         left = named = data.get("amount") or 0.0
         values = {}
@@ -172,21 +180,29 @@ class PaymentProvider(models.Model):
         return values
 
     def _get_withdrawn_parts(self, payments, reversals, data):
-        """Return the amounts of a case that takes money only now.
+        """Return the amounts of a case that takes money only now, once more, or anew.
 
         While the bank only asks, it names the whole payment; what it withdraws then may
-        be less.
+        be less. After a case was won, it may take another amount. Another amount of
+        money that left already counts only where the provider is known to say so.
 
         :return: By payment the values of its record; nothing if none changes.
         :rtype: dict[account.payment, dict]
         """
-        if set(reversals.mapped("state")) != {"inquiry"} or not data.get("amount"):
+        is_inquiry = set(reversals.mapped("state")) == {"inquiry"}
+        is_taken_now = data["state"] in WITHDRAWN and (
+            data.get("is_withdrawn_amount") or not reversals._filter_withdrawn()
+        )
+        if not data.get("amount") or not (is_inquiry or is_taken_now):
             return {}
-        values = self._prepare_amounts(payments, data)
-        is_same = set(values) == set(reversals.payment_id)
-        return values if is_same else {}
+        values = self._prepare_amounts(payments, data, reversals)
+        if reversals.payment_id <= self.env["account.payment"].union(*values):
+            return values
+        for reversal in reversals:
+            reversal._tell_amount_unbooked(data["amount"], data.get("currency"))
+        return {}
 
-    def _spread_taken_back(self, payments, data):
+    def _spread_taken_back(self, payments, data, reversals):
         """Spread the amount of a message over the captures of one authorization.
 
         The money that was captured last goes first, as it is with refunds.
@@ -196,6 +212,8 @@ class PaymentProvider(models.Model):
         :rtype: dict[account.payment, float]
         """
         takeable = {payment: payment._get_takeable_amount() for payment in payments}
+        for reversal in reversals._filter_withdrawn() if reversals else ():
+            takeable[reversal.payment_id] += reversal.amount
         first = payments[:1]
         currency = first.currency_id
         left = sum(takeable.values())
@@ -215,19 +233,12 @@ class PaymentProvider(models.Model):
             _logger.warning("Nothing is left to take back of %s", payments.ids)
         return parts
 
-    def _book_fee_of_message(self, reversal, data):
-        """Book the fee that a message names, once."""
-        payment = reversal.payment_id
-        day = payment._get_taken_back_booking_date(data.get("date"))
-        code = data.get("fee_currency") or data.get("currency")
-        fee = self._convert_taken_back(payment, data["fee"], code, day)
-        if not payment.currency_id.is_zero(fee):
-            reversal._book_fee(fee, day)
-
     def _correct_reversal(self, reversal, data, amounts):
         """Apply a message to a record that is known, unless a later one was applied.
 
         :param dict amounts: The values of the amounts, if the money leaves only now.
+        :return: Whether it was applied.
+        :rtype: bool
         """
         sent_on, last = data.get("sent_on"), reversal.last_message_on
         before, after = STATES[reversal.state], STATES[data["state"]]
@@ -237,7 +248,9 @@ class PaymentProvider(models.Model):
             or (sent_on and last and sent_on < last)
             or (said_on and decided_on and said_on < decided_on)
         ):
-            return
+            return False
+        if reversal.is_by_bank:
+            amounts = {}  # The line of the bank statement says it.
         facts = {
             name: value
             for name, value in (
@@ -248,18 +261,18 @@ class PaymentProvider(models.Model):
         }
         if sent_on:
             facts["last_message_on"] = sent_on
+        is_other_amount = "amount" in facts and reversal._hold_withdrawn(
+            data.get("date")
+        )
         if facts:
             reversal.write(facts)
             reversal._keep_return_reason()
             reversal._follow_respond_by()
         if data["state"] != reversal.state:
             reversal._set_state(data["state"], data.get("date"))
-
-    def _return_fee_of_message(self, reversals, data):
-        """Book that the provider gave its fee back, as some do when a case is won."""
-        for reversal in reversals.filtered("fee_move_id"):
-            payment = reversal.payment_id
-            reversal._return_fee(payment._get_taken_back_booking_date(data.get("date")))
+        elif is_other_amount:
+            reversal._follow_amount(data.get("date"))
+        return True
 
     def _name_reported(self, payments, data):
         """Give the provider's id to what a person reported without it.

@@ -177,10 +177,15 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         provider = self.provider_id
         values = {**data, "transaction": self}
-        for name in ("amount", "fee"):
-            key = "minor" if name == "amount" else "minor_fee"
-            if data.get(key):
-                code = data.get("fee_currency") if name == "fee" else None
-                code = code or data.get("currency") or self.currency_id.name
-                values[name] = provider._to_major_units(data[key], code)
+        own = data.get("currency") or self.currency_id.name
+        if data.get("minor"):
+            values["amount"] = provider._to_major_units(data["minor"], own)
+        values["fees"] = [
+            {
+                "reference": reference,
+                "amount": provider._to_major_units(minor, code or own),
+                "currency": code or own,
+            }
+            for reference, minor, code in data.get("minor_fees") or ()
+        ]
         return provider._process_reversal(values)

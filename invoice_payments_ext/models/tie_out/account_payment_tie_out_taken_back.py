@@ -20,12 +20,15 @@ class AccountPaymentTieOut(models.AbstractModel):
             SELECT reversal.id, reversal.company_id, reversal.currency_id,
                    CASE WHEN reversal.state IN %s AND reversal.is_by_bank IS NOT TRUE
                         THEN reversal.amount ELSE 0 END
-                   + CASE WHEN reversal.fee_move_id IS NOT NULL
-                           AND NOT EXISTS (
+                   + CASE -- A fee that came back before that amount was kept.
+                          WHEN coalesce(reversal.fee_returned_amount, 0) = 0
+                           AND EXISTS (
                                SELECT FROM account_move undone
                                 WHERE undone.reversed_entry_id = reversal.fee_move_id
-                                  AND undone.state = 'posted')
-                          THEN reversal.fee_amount ELSE 0 END AS expected,
+                                  AND undone.state = 'posted') THEN 0
+                          ELSE coalesce(reversal.fee_amount, 0)
+                             - coalesce(reversal.fee_returned_amount, 0)
+                     END AS expected,
                    coalesce((SELECT -sum(line.amount_currency)
                       FROM account_move move
                       JOIN account_move_line line ON line.move_id = move.id

@@ -5,6 +5,7 @@ from . import (
     test_hard_cases,
     test_late_failures,
     test_messages,
+    test_other_amounts,
     test_reported_by_hand,
     test_several_invoices,
     test_taken_back,

@@ -76,6 +76,25 @@ class TestCapturedInParts(TakenBackCommon):
         rest = self.tell_whole("lost", "dp_3", amount=45)
         self.assertEqual(self.taken(rest), {(self.first, 45, "lost")})
 
+    def test_another_amount_takes_of_more_captures(self):
+        values = {"is_withdrawn_amount": True}
+        reversals = self.tell_whole("open", amount=30, **values)
+        self.assertEqual(self.taken(reversals), {(self.last, 30, "open")})
+        reversals = self.tell_whole("open", amount=50.02, **values)
+        self.assertEqual(
+            self.taken(reversals),
+            {(self.last, 40.01, "open"), (self.first, 10.01, "open")},
+        )
+        self.assertEqual(self.ledger_sums()["X"], 50.02)
+        reversals = self.tell_whole("lost", amount=100.01, **values)
+        self.assertEqual(self.ledger_sums()["X"], 0)
+        self.assertEqual(self.owed(self.split), (100.01, "not_paid"))
+        # Less than the last capture: nothing of the first one is left in the case.
+        self.tell_whole("lost", amount=20, **values)
+        self.assertEqual(self.owed(self.split), (100.01, "not_paid"))
+        tasks = self.split.sudo().activity_ids.mapped("summary")
+        self.assertEqual(tasks.count("The provider took another amount"), 2)
+
     def test_people_decide_on_all_of_it(self):
         reversals = self.tell_whole("open")
         one = reversals[:1].with_user(self.supervisor)

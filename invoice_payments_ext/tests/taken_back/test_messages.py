@@ -204,16 +204,24 @@ class TestMessages(BaseCase):
         self.assertEqual(
             (data["state"], data["minor"], data["currency"]), ("open", 10000, "EUR")
         )
-        self.assertEqual((data["minor_fee"], data["fee_currency"]), (2000, "USD"))
+        self.assertEqual(data["minor_fees"], [("dp_1 0", 2000, "USD")])
+        self.assertFalse(data["is_withdrawn_amount"])
         self.assertEqual(data["respond_by"], date(2026, 3, 1))
         self.assertEqual(data["sent_on"], datetime(2026, 2, 1))
         self.assertEqual(data["reason_code"], "10.4")
         dispute["balance_transactions"] = []
         self.assertEqual(messages.read_stripe(event)["state"], "inquiry")
-        self.assertFalse(data["is_fee_returned"])
-        moves = [{"amount": -10000, "fee": 2000}, {"amount": 10000, "fee": -2000}]
+        moves = [
+            {"id": f"txn_{amount}", "amount": amount, "fee": fee, "currency": "eur"}
+            for amount, fee in ((-10000, 2000), (9000, -2000))
+        ]
         dispute["balance_transactions"] = moves
-        self.assertTrue(messages.read_stripe(event)["is_fee_returned"])
+        data = messages.read_stripe(event)
+        self.assertEqual((data["minor"], data["is_withdrawn_amount"]), (1000, True))
+        self.assertEqual(
+            data["minor_fees"],
+            [("txn_-10000", 2000, "EUR"), ("txn_9000", -2000, "EUR")],
+        )
         for status, state in (
             ("warning_needs_response", "inquiry"),
             ("warning_closed", "cancelled"),
