@@ -151,6 +151,8 @@ class Adyen(Api):
     def build_webhooks(self, operation):
         charge = self.operations[operation.parent or operation.id]
         event = EVENTS.get(operation.kind) or DISPUTE_EVENTS[operation.data["state"]]
+        first = operation.data.get("first")
+        event = "SECOND_CHARGEBACK" if first else event
         success = operation.status in ("succeeded", "authorized")
         if operation.status == "pending":
             return  # Nothing is sent before it is decided.
@@ -161,7 +163,7 @@ class Adyen(Api):
         item = {
             "eventCode": event,
             "success": "true" if success else "false",
-            "pspReference": operation.id,
+            "pspReference": first or operation.id,
             "merchantAccountCode": MERCHANT,
             # Of a modification in the Customer Area: that of the payment.
             "merchantReference": operation.reference or charge.reference,

@@ -30,6 +30,7 @@ WEBHOOK_TRIES = 3
 
 # The features that four of the modules do not have, for `not_offered` of their fakes.
 NO_CAPTURES_OR_REFUNDS = {
+    "failed captures": "the module captures nothing",
     "captures": "the module neither authorizes without a capture nor captures",
     "refunds": "the module has no refunds: they are made in the provider's own pages",
 }
@@ -286,8 +287,12 @@ class Api:
     def settle(self, operation, status):
         """Give an operation another status, as time brings it."""
         with self.lock:
-            # The money of a refund that had succeeded left, and is back.
-            was_done = operation.status == "succeeded" and operation.kind == "refund"
+            # The money of a refund that had succeeded left, and is back; that of a
+            # capture came, and is gone.
+            was_done = operation.status == "succeeded" and operation.kind in (
+                "refund",
+                "capture",
+            )
             operation.data["came_back"] = was_done and status in DEAD
             operation.status = status
             self._write(operation)
@@ -381,6 +386,18 @@ class Api:
         if state == "won":
             self.add("reinstatement", dispute.amount, None, parent=charge)
         return dispute
+
+    def dispute_again(self, dispute, amount):
+        """Take money once more of a dispute that was won, with another fee.
+
+        :param int amount: In minor units.
+        :return: The operation; its messages have the id of the first one.
+        :rtype: Operation
+        """
+        charge = self.operations[dispute.parent]
+        again = self.dispute(charge, amount)
+        again.data.update(state="lost", first=dispute.id)
+        return again
 
     # === WEBHOOKS === #
 

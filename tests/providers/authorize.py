@@ -43,7 +43,9 @@ class Authorize(Api):
         "partial refunds": "the module refunds all of a charge",
         "pending refunds": "the API decides on refunds at once",
         "late failures": "the module takes no webhooks",
+        "failed captures": "a capture is decided at once",
         "disputes": "the module takes no webhooks",
+        "second disputes": "the module takes no webhooks",
     }
 
     def get_kind(self, kind, request):

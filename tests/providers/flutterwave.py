@@ -38,6 +38,7 @@ class Flutterwave(Api):
     }
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
+        "second disputes": "its notifications of disputes are not read",
         "disputes": "its notifications of disputes are not read: a person reports them",
         "reads": "the module reads nothing after a charge",
     }

@@ -41,6 +41,7 @@ class MercadoPago(Api):
     token_values = {"provider_ref": "8987269652", "mercado_pago_customer_id": "cus-1"}
     not_offered = {
         "partial disputes": "a payment that is charged back names no amount",
+        "second disputes": "a payment that is charged back names no amount",
         **NO_CAPTURES_OR_REFUNDS,
         "reads": "the module reads nothing after a charge",
         "actions": "the module does not ask for 3-D Secure",

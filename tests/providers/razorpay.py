@@ -56,6 +56,8 @@ class Razorpay(Api):
         "actions": "the API has no authentication of saved methods",
         "partial captures": "the API captures all of an authorization",
         "voids": "the API voids nothing: an authorization runs out",
+        "failed captures": "a capture is decided at once",
+        "second disputes": "a dispute that was won is over",
     }
 
     def __init__(self, record_path):

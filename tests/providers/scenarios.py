@@ -19,6 +19,7 @@ FEATURES = (
     "pending",  # The outcome of a charge may come later.
     "captures",
     "partial captures",
+    "failed captures",  # A capture may fail after it succeeded.
     "voids",
     "refunds",
     "partial refunds",
@@ -26,6 +27,7 @@ FEATURES = (
     "late failures",  # A refund may fail after it succeeded.
     "disputes",  # The provider tells of money that the customer's bank takes back.
     "partial disputes",  # It tells the amount.
+    "second disputes",  # Money that was won can be taken once more, of any amount.
 )
 # Errors that have nothing to do with the customer's card.
 REFUSALS = ("401", "403", "404", "409", "429")

@@ -121,3 +121,71 @@ def disputed_capture(cell):
     cell.tell(cell.api.close_dispute(operation, "lost"), times=2)
     cell.expect_paid(0)
     cell.expect_reversals(("lost", 100))
+
+
+@scenario("charge disputed, won, and lost over another amount", "second disputes")
+def disputed_again(cell):
+    """The bank takes the money once more, another amount, with another fee."""
+    cell.charge()
+    operation = cell.api.dispute(cell.operation, 80 * cell.api.minor_units)
+    old = list(cell.api.build_webhooks(operation))
+    cell.tell(operation, times=2)
+    cell.tell(cell.api.close_dispute(operation, "won"), times=2)
+    cell.expect_paid(100)
+    again = cell.api.dispute_again(operation, 6_050 * cell.api.minor_units // 100)
+    cell.tell(again, times=2)
+    cell.expect_paid(39.5)
+    cell.send(old)
+    cell.expect_paid(39.5)
+
+
+@scenario("capture done, then failed, and captured again", "failed captures")
+def capture_failed_and_made_again(cell):
+    """It is captured again in the provider's pages; the first success is told late."""
+    cell.authorize()
+    cell.capture()
+    first = cell.get_last("capture")
+    old = list(cell.api.build_webhooks(first))
+    cell.tell(cell.api.settle(first, "declined"), times=2)
+    cell.expect_paid(0)
+    cell.expect_reversals(("lost", 100))
+    cell.send(old)
+    cell.expect_paid(0)
+    again = cell.api.make_in_dashboard("capture", cell.operation)
+    cell.tell(again, times=2)
+    cell.expect_paid(100)
+    cell.tell(first)
+    cell.send(old)
+    cell.expect_paid(100)
+    cell.expect_reversals(("lost", 100))
+
+
+@scenario("capture told as failed before it was told as done", "failed captures")
+def capture_failure_first(cell):
+    cell.authorize()
+    cell.act("capture")
+    capture = cell.api.settle(cell.get_last("capture"), "succeeded")
+    old = list(cell.api.build_webhooks(capture))
+    capture.data["came_back"] = False
+    capture.status = "declined"
+    cell.tell(capture, times=2)
+    cell.send(old)
+    cell.expect_paid(0)
+    cell.expect_reversals()
+    cell.capture()
+    cell.expect_paid(100)
+
+
+@scenario("capture of a part done, then failed, and captured again", "failed captures")
+def part_failed_and_made_again(cell):
+    cell.authorize()
+    cell.capture(amount=60.0)
+    first = cell.get_last("capture")
+    old = list(cell.api.build_webhooks(first))
+    cell.tell(cell.api.settle(first, "declined"), times=2)
+    cell.expect_paid(0)
+    amount = 60 * cell.api.minor_units
+    cell.tell(cell.api.make_in_dashboard("capture", cell.operation, amount), times=2)
+    cell.send(old)
+    cell.expect_paid(60)
+    cell.expect_reversals(("lost", 60))

@@ -69,6 +69,7 @@ class Stripe(Api):
     not_offered = {
         "reads": "the module reads nothing after a charge",
         "partial captures": "the module captures all of an authorization",
+        "failed captures": "a capture is decided at once",
     }
 
     def make_error(self, status):
@@ -236,13 +237,13 @@ class Stripe(Api):
         }
 
     def _present_dispute(self, operation):
+        first = self.operations[operation.data.get("first", operation.id)]
+        moves = self._list_moves(operation)
         state = operation.data["state"]
-        fee = {"fee": self.dispute_fee, "currency": operation.currency.lower()}
-        moves = [{"amount": -operation.amount, **fee}]
-        if state == "won":  # The fee stays.
-            moves.append({"amount": operation.amount, **fee, "fee": 0})
+        if first != operation:
+            moves = [*self._list_moves(first), *moves]
         return {
-            "id": operation.id,
+            "id": first.id,
             "object": "dispute",
             "created": int(operation.made_at),
             "amount": operation.amount,
@@ -254,6 +255,21 @@ class Stripe(Api):
             "balance_transactions": moves,
             "evidence_details": {"due_by": int(time.time()) + 7 * 24 * 3600},
         }
+
+    def _list_moves(self, operation):
+        """Return the balance transactions of a dispute; its fee stays."""
+        amounts = [(-operation.amount, self.dispute_fee)]
+        if operation.data["state"] == "won":
+            amounts.append((operation.amount, 0))
+        return [
+            {
+                "id": f"txn_{operation.id}_{number}",
+                "amount": amount,
+                "fee": fee,
+                "currency": operation.currency.lower(),
+            }
+            for number, (amount, fee) in enumerate(amounts)
+        ]
 
     @staticmethod
     def _present_method(method_id):

@@ -39,6 +39,7 @@ class Worldline(Api):
     token_values = {"provider_ref": "8e6ab5a2-6d4c-4ab0-a4d5-000000000001"}
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
+        "second disputes": "its notifications of disputes are not read",
         "disputes": "its notifications of disputes are not read: a person reports them",
         "reads": "the module reads nothing after a charge",
     }

@@ -28,6 +28,7 @@ class Xendit(Api):
     answers_questions = False
     not_offered = {
         **NO_CAPTURES_OR_REFUNDS,
+        "second disputes": "its notifications of disputes are not read",
         "disputes": "its notifications of disputes are not read: a person reports them",
         "reads": "the module reads nothing after a charge",
         "pending": "a card charge is decided at once",

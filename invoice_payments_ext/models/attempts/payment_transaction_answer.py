@@ -27,7 +27,7 @@ SETTERS = {
 # Where a provider's module misreads an answer, by its code: the method that reads it
 # first. It gets the payment data and says whether it set the outcome.
 READINGS = {
-    "adyen": "_read_state",
+    "adyen": "_read_adyen_answer",
     "authorize": "_read_authorize_answer",
     "flutterwave": "_read_state",
     "mercado_pago": "_read_mercado_pago_answer",

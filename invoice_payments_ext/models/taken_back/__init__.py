@@ -15,4 +15,5 @@ from . import payment_provider_fees
 from . import payment_provider_messages
 from . import payment_transaction
 from . import payment_transaction_charged_back
+from . import payment_transaction_failed_capture
 from . import res_company
