@@ -2,7 +2,7 @@
 
 import pytest
 
-from .apis import APIS
+from .apis import APIS, ONLINE_APIS
 from .cell import Cell
 from .shop import Shop
 
@@ -10,7 +10,7 @@ from .shop import Shop
 @pytest.fixture(scope="session")
 def shop():
     """Return a company that all cells share: starting its server takes seconds."""
-    shop = Shop(APIS)
+    shop = Shop((*APIS, *ONLINE_APIS))
     try:
         yield shop.start()
     finally:
@@ -22,9 +22,9 @@ def make_cell(shop):
     """Return a method that begins a cell of the table; the cell is then ended."""
     cells = []
 
-    def make(code):
+    def make(code, cls=Cell):
         shop.ensure_running()
-        cells.append(Cell(shop, shop.apis[code]))
+        cells.append(cls(shop, shop.apis[code]))
         return cells[-1]
 
     yield make

@@ -63,6 +63,25 @@ def dispute_out_of_order(cell):
     cell.expect_reversals(("lost", 100))
 
 
+@scenario("charge disputed before its success was told", "disputes", "pending")
+def disputed_before_it_came(cell):
+    """The provider is asked, or sends the message again: nothing is dropped."""
+    cell.api.wish(outcome="pending")
+    cell.charge()
+    cell.expect("pending")
+    cell.api.settle(cell.operation, "succeeded")
+    operation = cell.api.dispute(cell.operation)
+    answers = cell.api.deliver(operation)
+    if set(answers) != {200}:
+        cell.tell(cell.operation)
+        cell.tell(operation)
+    cell.run_resolver()
+    cell.expect("succeeded")
+    cell.expect_reversals(("open", 100))
+    cell.tell(cell.api.close_dispute(operation, "lost"), times=2)
+    cell.expect_paid(0)
+
+
 @scenario("charge disputed, told twice at once", "disputes")
 def dispute_told_at_once(cell):
     """Two notifications of the beginning come at once, and two of the result."""

@@ -151,12 +151,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict[payment.transaction.share, float]
         """
         root = self._get_root()
-        others = (
-            root.child_transaction_ids - root.child_transaction_ids._filter_refunds()
-        )
-        given = sum(
-            tx.amount for tx in others - self if tx.payment_id.state in POSTED_STATES
-        )
+        given = sum(self._get_parts_booked_before().mapped("amount"))
         left = self.amount
         amounts = {}
         for share in root.share_ids:
@@ -165,6 +160,15 @@ class PaymentTransaction(models.Model):
             given -= before
             left = self.currency_id.round(left - amounts[share])
         return amounts
+
+    def _get_parts_booked_before(self):
+        """Return the other captures of the authorization that gave their money.
+
+        :rtype: payment.transaction
+        """
+        parts = self._get_root().child_transaction_ids
+        others = parts - parts._filter_refunds() - self
+        return others.filtered(lambda tx: tx.payment_id.state in POSTED_STATES)
 
     def _get_discounts_granted(self, amounts):
         """Return the discounts that are booked with the money of this attempt.

@@ -174,15 +174,19 @@ class PaymentTransaction(models.Model):
     def _read_mercado_pago_answer(self, payment_data):
         """Keep a chargeback from the module, which calls it an error of the payment.
 
-        The money did come before: `_take_back_charged_back` follows.
+        The money did come before, also where nobody said so in time:
+        `_take_back_charged_back` follows.
 
         :param dict payment_data: The payment data of the module.
-        :return: Whether the outcome is left as it is.
+        :return: Whether the outcome is set, or left as it is.
         :rtype: bool
         """
-        if self.state == "done" and payment_data.get("status") == "charged_back":
-            return True
-        return self._read_state(payment_data)
+        if payment_data.get("status") != "charged_back":
+            return self._read_state(payment_data)
+        if self.state != "done":
+            self.provider_reference = payment_data.get("id")
+            self._set_done(extra_allowed_states=("error",))
+        return True
 
     # === STRIPE === #
 

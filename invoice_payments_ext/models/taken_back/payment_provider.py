@@ -67,16 +67,7 @@ class PaymentProvider(models.Model):
         reversals = payments._find_taken_back(data["reference"])
         reversals = reversals or self._name_reported(payments, data)
         if reversals:
-            parts = self._get_withdrawn_parts(payments, reversals, data)
-            applied = [
-                self._correct_reversal(
-                    reversal, data, parts.pop(reversal.payment_id, {})
-                )
-                for reversal in reversals
-            ]
-            if parts and all(applied):
-                # Of captures of which nothing was withdrawn before.
-                reversals |= self._create_reversals(parts, data)
+            reversals |= self._correct_reversals(payments, reversals, data)
         elif data["state"] == "cancelled":
             return reversals  # It was never here.
         else:
@@ -232,6 +223,19 @@ class PaymentProvider(models.Model):
         if not parts:
             _logger.warning("Nothing is left to take back of %s", payments.ids)
         return parts
+
+    def _correct_reversals(self, payments, reversals, data):
+        """Apply a message to the records that are known.
+
+        :return: New ones, of captures of which nothing was withdrawn before.
+        :rtype: account.payment.reversal
+        """
+        parts = self._get_withdrawn_parts(payments, reversals, data)
+        applied = [
+            self._correct_reversal(reversal, data, parts.pop(reversal.payment_id, {}))
+            for reversal in reversals
+        ]
+        return self._create_reversals(parts if all(applied) else {}, data)
 
     def _correct_reversal(self, reversal, data, amounts):
         """Apply a message to a record that is known, unless a later one was applied.

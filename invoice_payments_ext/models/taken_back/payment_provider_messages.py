@@ -123,12 +123,15 @@ class PaymentProvider(models.Model):
         answer = "" if is_event else None
         references = {"payment_references": [payment_id]}
         tx = payment_id and self._find_message_transaction("mollie", references)
-        if not tx or tx.state != "done":
+        if not tx:
             return answer
         payment = tx.provider_id._send_api_request(
             "GET", f"/payments/{payment_id}", params={"embed": "chargebacks"}
         )
-        for data in messages.read_mollie(payment):
+        chargebacks = messages.read_mollie(payment)
+        if chargebacks and tx.state != "done":
+            tx._process("mollie", payment)  # That it was paid was never heard.
+        for data in chargebacks:
             tx._process_taken_back_message(data)
         return answer
 

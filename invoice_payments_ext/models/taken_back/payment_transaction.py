@@ -3,6 +3,7 @@ import logging
 import psycopg2
 
 from odoo import api, models
+from odoo.exceptions import ValidationError
 
 from ...tools import OURS
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
@@ -13,6 +14,7 @@ FAILURES = ("error", "cancel")
 # With these, Odoo lets an authorization follow its captures and voids: no word of the
 # provider.
 FOLLOWING = ("authorized",)
+UNDECIDED_STATES = ("draft", "pending", "authorized")
 
 
 class PaymentTransaction(models.Model):
@@ -175,6 +177,7 @@ class PaymentTransaction(models.Model):
         :rtype: account.payment.reversal
         """
         self.ensure_one()
+        self._learn_that_it_came()
         provider = self.provider_id
         values = {**data, "transaction": self}
         own = data.get("currency") or self.currency_id.name
@@ -189,3 +192,24 @@ class PaymentTransaction(models.Model):
             for reference, minor, code in data.get("minor_fees") or ()
         ]
         return provider._process_reversal(values)
+
+    def _learn_that_it_came(self):
+        """Learn first that money came, if only its taking back was told so far.
+
+        Messages come out of order, and some never. The provider is asked; where it does
+        not say, it is to send the message again.
+
+        :raise ValidationError: If it is not known that the money came.
+        """
+        if self.state == "done" or self._get_captures():
+            return
+        said = self._fetch_outcome()
+        if said:
+            self._process(self.provider_code, said)
+        if self.state in UNDECIDED_STATES and not self._get_captures():
+            raise ValidationError(
+                self.env._(
+                    "Money of %s was taken back, but that it came is not known yet.",
+                    self.reference,
+                )
+            )

@@ -85,6 +85,11 @@ class PaymentTransaction(models.Model):
         again._set_done()
         return True
 
+    def _get_parts_booked_before(self):
+        """A capture that failed gives its share to the next one."""
+        parts = super()._get_parts_booked_before()
+        return parts.filtered(lambda tx: not tx._failed_late())
+
     def _failed_late(self):
         """Tell if this charge succeeded, and failed after that.
 

@@ -109,3 +109,42 @@ class TestLateFailures(TakenBackCommon):
         # It is paid out in another way.
         self.refund(self.payment, 200, to="outside", credit_note_id=credit_note.id)
         self.assertEqual(credit_note.amount_residual, 0)
+
+    def test_a_capture_for_several_invoices_is_made_again(self):
+        """It gives each invoice its share once more: the first one failed."""
+        invoices = self.make_invoice(60.01) | self.make_invoice(39.99)
+        shares = dict(zip(invoices, (60.01, 39.99), strict=True))
+        transactions = self.env["payment.transaction"].sudo()
+        authorization = transactions.create(
+            {
+                "provider_id": self.token.sudo().provider_id.id,
+                "payment_method_id": self.token.sudo().payment_method_id.id,
+                "reference": "authorized jointly",
+                "amount": 100,
+                "currency_id": self.company.currency_id.id,
+                "partner_id": self.partner.id,
+                "invoice_ids": [(6, 0, invoices.ids)],
+                "share_ids": transactions._prepare_shares(shares),
+            }
+        )
+        authorization._set_authorized()
+        first = authorization._create_child_transaction(100, provider_reference="cap_1")
+        first._set_done()
+        first._post_process()
+        self._keep()
+        self.assertEqual([self.owed(each)[0] for each in invoices], [0, 0])
+        failed = {"eventCode": "CAPTURE_FAILED", "pspReference": "cap_1"}
+        made = {"eventCode": "CAPTURE", "resultCode": "Authorised"}
+        for data in (failed, failed, {**made, "pspReference": "cap_1"}):
+            self.assertTrue(authorization._follow_capture(data))
+            self._keep()
+            self.assertEqual([self.owed(each)[0] for each in invoices], [60.01, 39.99])
+        self.assertTrue(
+            authorization._follow_capture({**made, "pspReference": "cap_2"})
+        )
+        [again] = authorization.child_transaction_ids - first
+        again._post_process()
+        self._keep()
+        self.assertEqual((again.amount, again.provider_reference), (100, "cap_2"))
+        self.assertEqual([self.owed(each)[0] for each in invoices], [0, 0])
+        self.assertEqual(self.receivable(again.payment_id), 0)

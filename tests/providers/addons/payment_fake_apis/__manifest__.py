@@ -10,6 +10,7 @@
         "payment_authorize",
         "payment_flutterwave",
         "payment_mercado_pago",
+        "payment_mollie",
         "payment_razorpay",
         "payment_stripe",
         "payment_test_gateway",

@@ -10,6 +10,7 @@ FAKED_CODES = {
     "authorize",
     "flutterwave",
     "mercado_pago",
+    "mollie",
     "razorpay",
     "stripe",
     "worldline",
