@@ -301,6 +301,15 @@ class AccountPayment(models.Model):
         if len(rests) < 2 or any(
             line.currency_id != lines.currency_id for line, _kept in rests
         ):
+            # Odoo matches all that it can: a line of which more is open comes last.
+            rests.sort(
+                key=lambda rest: (
+                    rest[0].currency_id.compare_amounts(
+                        rest[0].amount_residual_currency, rest[1]
+                    )
+                    > 0
+                )
+            )
             others = [line for line, kept in reversed(reopened) if not kept]
             wanted = [line for line, _kept in rests] + others
             self._reconcile_in_order([*plan, *(lines | line for line in wanted)])

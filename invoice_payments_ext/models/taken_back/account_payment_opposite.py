@@ -41,7 +41,8 @@ class AccountPayment(models.Model):
         )
         opposite._post(soft=False)
         # The invoice that was reopened first was allocated last, and is so again.
-        for allocation in self.refund_allocation_ids.sorted("id", reverse=True):
+        allocations = self.refund_allocation_ids.sorted("id", reverse=True)
+        for allocation in allocations.sorted(self._is_more_open):
             self._allocate_source_again(allocation)
         # A refund that pays out credit has a way of its own to put it back.
         credit = counterparts.origin_payment_id.filtered("is_from_credit")
@@ -51,6 +52,26 @@ class AccountPayment(models.Model):
         invoices._notify_payments_changed()
         self.env.add_to_compute(invoices._fields["payment_state"], invoices)
         return opposite.with_env(self.env)
+
+    def _is_more_open(self, allocation):
+        """Tell if more of an invoice is open than this payment reopened.
+
+        In another currency, Odoo matches all that it can: such an invoice would take
+        the money of the others, and gets what is left.
+
+        :param account.refund.allocation allocation: The invoice and the amount.
+        :rtype: bool
+        """
+        invoice = allocation.invoice_id
+        account = self.source_payment_id.destination_account_id
+        owed = invoice._get_open_receivable_lines(account)
+        return (
+            owed.currency_id != self.source_payment_id.currency_id
+            and invoice.currency_id.compare_amounts(
+                sum(owed.mapped("amount_residual_currency")), allocation.amount
+            )
+            > 0
+        )
 
     def _allocate_source_again(self, allocation):
         """Match the source of this payment with an invoice that this one reopened.

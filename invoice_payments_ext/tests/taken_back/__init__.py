@@ -3,6 +3,7 @@ from . import (
     test_captured_in_parts,
     test_fee_taxes,
     test_hard_cases,
+    test_joint_currency,
     test_late_failures,
     test_messages,
     test_other_amounts,

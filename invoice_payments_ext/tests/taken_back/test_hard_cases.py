@@ -77,6 +77,37 @@ class TestHardCases(TakenBackCommon):
         self.assertEqual(self.receivable(payment), 0)
 
     def test_with_an_early_payment_discount(self):
+        invoice, payment = self.pay_with_discount()
+        reversal = self.report("returned_debit", payment=payment)
+        # The discount stays until a person takes it back.
+        self.assertEqual(self.owed(invoice)[0], 98)
+        reversal.cancel()
+        self.assertEqual(self.owed(invoice)[0], 0)
+
+    def test_a_part_with_an_early_payment_discount(self):
+        """What is taken back is owed, and no cent of the discount with it."""
+        invoice, payment = self.pay_with_discount()
+        reversal = self.report("returned_debit", payment=payment, amount=40.01)
+        self.assertEqual(self.owed(invoice)[0], 40.01)
+        self.assertEqual(self.receivable(payment), 0)
+        second = self.report("returned_debit", payment=payment)
+        self.assertEqual((second.amount, self.owed(invoice)[0]), (57.99, 98))
+        for each, left in ((reversal, 57.99), (second, 0)):
+            each.win()
+            self.assertEqual(self.owed(invoice)[0], left)
+
+    def test_who_is_told_by_mail(self):
+        """The customer, of a debit that came back, and of no dispute."""
+        told = [("recipient_ids", "in", self.partner.ids)]
+        mails = self.env["mail.mail"].search(told)
+        self.report(amount=100).lose()
+        self.assertFalse(self.env["mail.mail"].search(told) - mails)
+        self.report("returned_debit", amount=200)
+        [mail] = self.env["mail.mail"].search(told) - mails
+        self.assertIn("was returned", mail.subject)
+
+    def pay_with_discount(self):
+        """Return an invoice of 100 that was paid in time, with 98, and the payment."""
         terms = self.env["account.payment.term"].create(
             {
                 "name": "2 % in 10 days",
@@ -93,11 +124,7 @@ class TestHardCases(TakenBackCommon):
         payment = self.register_payment(invoice)
         self.assertEqual(payment.amount, 98)
         self.assertEqual(self.owed(invoice)[0], 0)
-        reversal = self.report("returned_debit", payment=payment)
-        # The discount stays until a person takes it back.
-        self.assertEqual(self.owed(invoice)[0], 98)
-        reversal.cancel()
-        self.assertEqual(self.owed(invoice)[0], 0)
+        return invoice, payment
 
     def overpay(self):
         """Return a payment of 150 for an invoice of 100: 50 are kept as credit."""
