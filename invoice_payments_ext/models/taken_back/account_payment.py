@@ -294,11 +294,12 @@ class AccountPayment(models.Model):
             start_label=self.env._("the payment"),
         )
 
-    def _get_taken_back_booking_date(self, date, is_entry=True):
+    def _get_taken_back_booking_date(self, date, is_entry=True, has_tax=False):
         """Return the day of an entry: not before the payment, nor in a locked period.
 
         :param date|str date: The day on which it happened; today if not given.
         :param bool is_entry: Whether an entry is booked on it.
+        :param bool has_tax: Whether the entry has taxes, which were declared perhaps.
         :rtype: datetime.date
         """
         date = fields.Date.to_date(date)
@@ -308,7 +309,7 @@ class AccountPayment(models.Model):
         date = max(date, self.date)
         # As Odoo does with entries that are posted in a locked period.
         if locks := self.company_id._get_violated_lock_dates(
-            date, False, self.journal_id
+            date, has_tax, self.journal_id
         ):
             date = locks[-1][0] + timedelta(days=1)
         return date

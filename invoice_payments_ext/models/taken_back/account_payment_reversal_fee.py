@@ -20,7 +20,9 @@ class AccountPaymentReversal(models.Model):
         :param str reference: The provider's id of the fee.
         """
         account = self.company_id._get_provider_fee_account()
-        entry = self._book_entry(date, amount, account, self._get_fee_taxes(account))
+        taxes = self._get_fee_taxes(account)
+        date = self.payment_id._get_taken_back_booking_date(date, has_tax=bool(taxes))
+        entry = self._book_entry(date, amount, account, taxes)
         entry.reversal_fee_reference = reference
         self.fee_amount = self.currency_id.round(self.fee_amount + amount)
         self.fee_move_id = self.fee_move_id or entry
@@ -73,6 +75,9 @@ class AccountPaymentReversal(models.Model):
             )
             for line in fee.line_ids
         ]
+        date = self.payment_id._get_taken_back_booking_date(
+            date, has_tax=bool(fee.line_ids.tax_ids)
+        )
         receipts = self.payment_id.outstanding_account_id
         amount = -sum(
             line.amount_currency for line in fee.line_ids if line.account_id == receipts

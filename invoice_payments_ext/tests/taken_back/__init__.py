@@ -5,6 +5,7 @@ from . import (
     test_hard_cases,
     test_joint_currency,
     test_late_failures,
+    test_locked_periods,
     test_messages,
     test_other_amounts,
     test_reported_by_hand,
