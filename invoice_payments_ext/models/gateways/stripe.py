@@ -207,10 +207,12 @@ class PaymentProvider(models.Model):
             moved = -row["amount"] if row["status"] == "succeeded" else 0
         is_dispute = row["object"] == "dispute"
         if is_dispute:
-            # The money moves only with a balance transaction.
+            # The money moves only with a balance transaction. They are in the currency
+            # of the account, which need not be that of the dispute.
             moves = row.get("balance_transactions") or []
-            is_withdrawn = sum(move.get("amount", 0) for move in moves) < 0
-            moved = -row["amount"] if is_withdrawn else 0
+            withdrawn = -sum(move.get("amount", 0) for move in moves)
+            is_exact = {move.get("currency") for move in moves} == {row["currency"]}
+            moved = -(withdrawn if is_exact else row["amount"]) if withdrawn > 0 else 0
         currency = self.env["res.currency"].with_context(active_test=False)
         return {
             "kind": "taken_back" if is_dispute else "payment",

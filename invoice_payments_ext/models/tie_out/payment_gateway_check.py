@@ -128,7 +128,11 @@ class PaymentGatewayCheck(models.Model):
             [
                 {
                     "provider_id": provider.id,
-                    "date_from": date_from,
+                    "date_from": self.sudo()._get_nightly_start(
+                        provider, date_from, date_to
+                    )
+                    if is_nightly
+                    else date_from,
                     "date_to": date_to,
                     "is_nightly": is_nightly,
                 }
@@ -137,6 +141,26 @@ class PaymentGatewayCheck(models.Model):
         )
         self.env.ref("invoice_payments_ext.ir_cron_check_gateways").sudo()._trigger()
         return checks_sudo.sudo(False)
+
+    @api.model
+    def _get_nightly_start(self, provider, date_from, date_to):
+        """Return the beginning of a night's period, with the nights that were missed.
+
+        A provider may have been out of reach for days, or nobody ran the schedule.
+
+        :rtype: datetime.datetime
+        """
+        nights = self.search(
+            [
+                ("provider_id", "=", provider.id),
+                ("is_nightly", "=", True),
+                ("state", "in", ("done", "failed")),
+            ],
+            order="date_to DESC",
+        )
+        done = nights.filtered(lambda night: night.state == "done")[:1]
+        missed = done.mapped("date_to") or nights.mapped("date_from")
+        return max(min([date_from, *missed]), date_to - KEPT_FOR)
 
     @api.model
     def _cron_check_gateways(self):

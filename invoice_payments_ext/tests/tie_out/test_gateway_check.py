@@ -192,6 +192,50 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         others = nightly.filtered(lambda row: row.provider_id != self.provider)
         self.assertEqual(set(others.mapped("state")) - {"impossible"}, set())
 
+    def test_nights_that_were_missed(self):
+        """Days on which the provider did not answer are made up for, once it does."""
+        self.tonight.unlink()
+        checks = self.env["payment.gateway.check"].sudo()
+        now = fields.Datetime.now()
+
+        def add(days, state, **values):
+            """Note a night that long ago, which looked three days back."""
+            return checks.create(
+                {
+                    "provider_id": self.provider.id,
+                    "date_from": now - timedelta(days=days + 3),
+                    "date_to": now - timedelta(days=days),
+                    "is_nightly": True,
+                    "state": state,
+                    **values,
+                }
+            )
+
+        def start():
+            three_days = now - timedelta(days=3)
+            return (
+                now - checks._get_nightly_start(self.provider, three_days, now)
+            ).days
+
+        self.assertEqual(start(), 3)
+        add(6, "failed")
+        self.assertEqual(start(), 9)
+        add(9, "done")
+        self.assertEqual(start(), 9)
+        add(8, "done", is_nightly=False)
+        self.assertEqual(start(), 9)
+        add(40, "done")
+        self.assertEqual(start(), 9)
+        add(5, "done")
+        self.assertEqual(start(), 5)
+        checks.search([("provider_id", "=", self.provider.id)]).unlink()
+        add(40, "failed")
+        self.assertEqual(start(), 30)
+        tonight = checks._begin(
+            self.company, now - timedelta(days=3), now, is_nightly=True
+        ).filtered(lambda night: night.provider_id == self.provider)
+        self.assertEqual((tonight.date_to - tonight.date_from).days, 30)
+
     # === TAKEN BACK, DAYS, ACCEPTING === #
 
     def take_back(self, attempt, reference, amount, state, **values):
