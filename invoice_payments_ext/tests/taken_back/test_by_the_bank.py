@@ -1,8 +1,7 @@
 from odoo import Command
 from odoo.tools import SQL
 
-from odoo.addons.invoice_payments_ext.models.refunds.taken_back import TAKEN_BACK
-
+from ...models.refunds.taken_back import TAKEN_BACK
 from ..invariants import check_tie_out
 from .common_taken_back import TakenBackCommon
 
