@@ -123,6 +123,7 @@ class PortalStatement(CustomerPortal):
             "statement_error": "",
             "currencies": request.env["res.currency"].sudo().browse,
             "pay_urls": {},
+            "processing": {},
         }
         if not company:
             return values
@@ -133,15 +134,34 @@ class PortalStatement(CustomerPortal):
             )
         except UserError as error:
             values["statement_error"] = str(error)
-            days = partner_sudo._get_statement_period(company)
+            # What was typed stays, to be put right.
+            first, last = partner_sudo._get_statement_period(company)
+            days = date_from or first, date_to or last
         else:
             values["statement"] = statements[partner_sudo.id]
             values["pay_urls"] = {
                 invoice.id: invoice._get_payment_form_url()
                 for invoice in partner_sudo._get_statement_invoices(company)
             }
+            values["processing"] = self._get_statement_processing(company)
         values["date_from"], values["date_to"] = days
         return values
+
+    def _get_statement_processing(self, company):
+        """Return the money on its way for what is open now, by currency.
+
+        The page *What you owe* calls nothing overdue for which it comes.
+
+        :rtype: dict[int, float]
+        """
+        owed = request.env["account.move"]._get_owed(request.env.user.partner_id)
+        books = company._get_statement_books()
+        amounts = {}
+        for (each, currency), values in owed.items():
+            if each in books:
+                before = amounts.get(currency.id, 0.0)
+                amounts[currency.id] = currency.round(before + values["in_flight"])
+        return amounts
 
     def _in_statement_context(self, values):
         """Return the customer in the context of a statement, in superuser mode.

@@ -27,7 +27,8 @@ class AccountMove(models.Model):
         rows = self._get_portal_payment_rows()
         return {
             "rows": rows,
-            "refund_label": self._get_portal_refund_label(rows),
+            "refund_label": self._get_portal_refund_label(rows)
+            or self._get_portal_settled_label(),
             "amount_total": self.amount_total,
             "amount_remaining": self.amount_residual,
             "amount_reserved": min(

@@ -157,6 +157,34 @@ class AccountMove(models.Model):
             shares[invoice] = invoice.currency_id.round(before + line.settling)
         return shares
 
+    # === ODOO'S OWN PAGES === #
+
+    def _get_invoice_portal_extra_values(self, custom_amount=None):
+        """Name the instalments that are to be paid, without the money on its way."""
+        values = super()._get_invoice_portal_extra_values(custom_amount)
+        if custom_amount is not None or values.get("installment_state") not in (
+            "next",
+            "overdue",
+        ):
+            return values
+        lines = self._get_owed_lines()
+        if all(line.amount == line.residual for line in lines):
+            return values
+        lines = [line for line in lines if not self.currency_id.is_zero(line.amount)]
+        overdue = [line for line in lines if line.is_overdue]
+        shown = overdue or lines[:1]
+        if not shown:
+            return {**values, "installment_state": None}
+        return {
+            **values,
+            "installment_state": "overdue" if overdue else "next",
+            "next_amount_to_pay": self.currency_id.round(
+                sum(line.amount for line in shown)
+            ),
+            "next_payment_reference": f"{self.name}-{shown[0].number}",
+            "next_due_date": shown[0].line.date_maturity,
+        }
+
     # === GETTERS === #
 
     @api.model

@@ -117,4 +117,19 @@ class AccountMove(models.Model):
             return self.env._("Refunded")
         if self.refund_status == "partially_refunded":
             return self.env._("Partially refunded")
-        return self.env._("Credited") if self.payment_state == "reversed" else ""
+        if self.payment_state == "reversed":
+            return self.env._("Credited")
+        return self.env._("Waived") if self._is_waived() else ""
+
+    def _is_waived(self):
+        """Tell if all of this invoice was written off: nobody paid anything."""
+        entries = self.write_off_entry_ids.filtered(
+            lambda entry: entry.state == "posted" and not entry._get_undoing_entry()
+        )
+        lines = entries.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+        waived = -sum(lines.mapped("amount_currency"))
+        return bool(lines) and not self.currency_id.compare_amounts(
+            waived, self.amount_total
+        )

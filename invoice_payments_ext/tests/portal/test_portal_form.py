@@ -106,6 +106,36 @@ class TestPortalForm(PortalPaymentCommon):
         pending.sudo()._post_process()
         self.assertEqual(self.invoice.amount_residual, 0)
 
+    def test_overdue_is_what_no_money_is_on_its_way_for(self):
+        """The list and the page name the same as the payment form does."""
+        self.invoice = self.make_invoice_with_instalments(900)
+        first, second = (
+            self.invoice.sudo()
+            .line_ids.filtered(lambda line: line.display_type == "payment_term")
+            .sorted("date_maturity")[:2]
+        )
+        first.date_maturity = "2026-02-01"
+        second.date_maturity = "2036-02-01"
+        left = first.amount_currency
+        self.company.portal_amount_choice = True
+        self.gateway.answers = ["pending", "pending"]
+        for part, state, shown in (
+            (100, "overdue", left - 100),
+            (left - 100, "next", second.amount_currency),
+        ):
+            self.charge(part)
+            self._keep()
+            values = self.invoice._get_invoice_portal_extra_values()
+            self.assertEqual(
+                (values["installment_state"], values["next_amount_to_pay"]),
+                (state, shown),
+            )
+            for path in (None, "/my/invoices"):
+                text = self.get_text(self.open_page(path)).replace("\xa0", " ")
+                self.assertIn(f"$ {shown:,.2f}", text, path)
+                self.assertEqual(f"$ {left:,.2f} overdue" in text, False, path)
+        self.assertIn("Next Installment", self.get_text(self.open_page()))
+
     def test_credit_that_waits_for_a_card(self):
         """It is shown to the customer only, and not asked for again."""
         self.give_credit(300)
@@ -162,9 +192,15 @@ class TestPortalForm(PortalPaymentCommon):
 
     def test_list_says_what_became_of_an_invoice(self):
         """Odoo calls each of them paid, because nothing remains."""
-        paid, refunded, partly, credited, open_again = (
-            self.make_invoice(amount) for amount in (11, 12, 13, 14, 15)
+        paid, refunded, partly, credited, open_again, waived, part_waived = (
+            self.make_invoice(amount) for amount in (11, 12, 13, 14, 15, 16, 17)
         )
+        account = self.company_data["default_account_expense"]
+        part_waived.record_external_payment(7)
+        for invoice in (waived, part_waived):
+            invoice.with_user(self.supervisor).write_off(
+                account_id=account.id, reason="Insolvent"
+            )
         for invoice in (paid, refunded, partly, open_again):
             self.charge(invoice.amount_total, invoice=invoice)
         for invoice, amount, is_credited in (
@@ -185,7 +221,15 @@ class TestPortalForm(PortalPaymentCommon):
         self.assertEqual(
             [
                 states[invoice.name]
-                for invoice in (paid, refunded, partly, credited, open_again)
+                for invoice in (
+                    paid,
+                    refunded,
+                    partly,
+                    credited,
+                    open_again,
+                    waived,
+                    part_waived,
+                )
             ],
             [
                 "Paid",
@@ -193,8 +237,17 @@ class TestPortalForm(PortalPaymentCommon):
                 "Partially refunded",
                 "Credited",
                 "Waiting for Payment",
+                "Waived",
+                "Paid",
             ],
         )
+        # The page of each says the same.
+        for invoice in (refunded, partly, credited, waived):
+            page = self.open_page(f"/my/invoices/{invoice.id}")
+            [badge] = page.xpath("//*[@name='invoice_refunded_badge']")
+            self.assertEqual(self.get_text(badge), states[invoice.name])
+            self.assertFalse(page.xpath("//*[@name='invoice_paid_badge']"))
+            self.assertNotIn("Thank you", self.get_text(page))
 
     def test_pages_have_a_name_and_a_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
@@ -216,9 +269,8 @@ class TestPortalForm(PortalPaymentCommon):
                 self.assertEqual(
                     page.findtext(".//title"), f"{title} | {self.company.name}"
                 )
-                if path != "/my/payment_method":
-                    heads = [head.text_content() for head in page.iter("h1")]
-                    self.assertEqual(heads, [title])
+                heads = [self.get_text(head) for head in page.iter("h1")]
+                self.assertEqual(heads, [title])
         for dialog in page.xpath("//*[@role='dialog']"):
             self.assertTrue(dialog.get("aria-labelledby"))
         self.member.lang = "fr_FR"

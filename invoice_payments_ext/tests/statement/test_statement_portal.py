@@ -1,3 +1,5 @@
+from lxml.html import fromstring
+
 from odoo.tests import tagged
 
 from ..portal.common_portal import PortalPaymentCommon
@@ -18,10 +20,30 @@ class TestStatementPortal(PortalPaymentCommon):
         wrong = self.url_open("/my/statement?date_from=2026-02-01&date_to=2026-01-01")
         self.assertIn('role="alert"', wrong.text)
         self.assertIn("before it begins", wrong.text)
+        typed = fromstring(wrong.text).xpath("//input[@type='date']/@value")
+        self.assertEqual(typed, ["2026-02-01", "2026-01-01"])
         home = self.url_open(
             "/my/counters", json={"params": {"counters": ["statement_count"]}}
         )
         self.assertEqual(home.json()["result"]["statement_count"], 1)
+
+    def test_money_on_its_way(self):
+        """The balance is that of the books; the page says what is coming for it."""
+        self.invoice.sudo().invoice_date_due = "2026-02-01"
+        self.company.portal_amount_choice = True
+        self._keep()
+        self.assertNotIn("o_statement_processing", self.url_open("/my/statement").text)
+        self.gateway.answers = ["pending"]
+        self.charge(300)
+        self._keep()
+        page = fromstring(self.url_open("/my/statement").text)
+        [words] = page.find_class("o_statement_processing")
+        self.assertIn("300.00", words.text_content())
+        [balance] = page.find_class("o_statement_balance")
+        self.assertIn("1,000.00", balance.text_content())
+        owe = fromstring(self.url_open("/my/owe").text)
+        [overdue] = owe.find_class("o_owe_overdue")
+        self.assertIn("700.00", overdue.text_content())
 
     def test_strangers(self):
         for login in ("ip_stranger", "ip_colleague"):
