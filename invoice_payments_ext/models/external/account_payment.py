@@ -27,8 +27,16 @@ class AccountPayment(models.Model):
 
     def _send_receipt(self):
         """Queue the receipt for the customers, in their language."""
-        template = self.env.ref("account.mail_template_data_payment_receipt")
         for payment in self:
             payment.message_post_with_source(
-                template, message_type="comment", subtype_xmlid="mail.mt_comment"
+                payment._get_receipt_template(),
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
             )
+
+    def _get_receipt_template(self):
+        """Return the template of the mail with the receipt of this payment.
+
+        :rtype: mail.template
+        """
+        return self.env.ref("account.mail_template_data_payment_receipt")

@@ -129,12 +129,19 @@ class AccountPayment(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        account = self.company_id.account_journal_early_pay_discount_loss_account_id
-        lines = self.move_id.line_ids
-        if not account or account not in lines.account_id:
+        payment = self.sudo()  # Customers print receipts too.
+        company = payment.company_id
+        account = company.account_journal_early_pay_discount_loss_account_id
+        if not account or account not in payment.move_id.line_ids.account_id:
             return 0.0
-        off = -sum(self._get_receivable_lines().mapped("amount_currency"))
-        return max(self.currency_id.round(off - self.amount), 0.0)
+        off = -sum(payment._get_receivable_lines().mapped("amount_currency"))
+        return max(payment.currency_id.round(off - payment.amount), 0.0)
+
+    def _get_receipt_template(self):
+        """Tell of a recorded payment, or refund, in the words of a charge's mail."""
+        kind = "refund" if self.payment_type == "outbound" else "receipt"
+        template = self.company_id[f"payment_{kind}_mail_template_id"]
+        return template.filtered("active") or super()._get_receipt_template()
 
     def _get_mail_recipients(self):
         """Return who is told of this payment by mail.
@@ -144,8 +151,10 @@ class AccountPayment(models.Model):
         :rtype: res.partner
         """
         self.ensure_one()
-        transaction = self.payment_transaction_id
-        return transaction._get_mail_recipients() if transaction else self.partner_id
+        if transaction := self.payment_transaction_id:
+            return transaction._get_mail_recipients()
+        contact = self._get_mail_invoices().partner_id.filtered("email")
+        return contact if len(contact) == 1 else self.partner_id
 
     def _get_mail_invoices(self):
         """Return the invoices that a mail on this payment is about.

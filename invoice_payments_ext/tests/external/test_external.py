@@ -153,7 +153,7 @@ class TestExternal(InvoicePaymentsCommon):
     def test_one_receipt_in_the_customer_s_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.partner.lang = "fr_FR"
-        template = self.env.ref("account.mail_template_data_payment_receipt")
+        template = self.env.ref("invoice_payments_ext.mail_template_payment_receipt")
         template.with_context(
             lang="fr_FR"
         ).body_html = "<p>Merci pour votre paiement</p>"

@@ -1,3 +1,5 @@
+from lxml import html
+
 from odoo import Command, fields
 from odoo.tests import Form, tagged
 
@@ -196,8 +198,40 @@ class TestJointDiscount(CreditCommon):
         dialog.save().action_record()
         self.assertEqual(self._left(), [0.0, 0.0])
         payment = self.early.reconciled_payment_ids
+        self.assertToldInFull(payment)
+
+    def assertToldInFull(self, payment):
+        """Assert that the receipt and its mail say what was paid and taken off."""
         report = self.env["ir.actions.report"]
         page = report._render_qweb_html(
             "account.action_report_payment_receipt", payment.ids
-        )[0].decode()
-        self.assertIn('name="early_discount"', page)
+        )[0]
+        receipt = self._read(page)
+        for words in (
+            "Payment Amount: $ 496.00",
+            "Early-payment discount: $ 4.00",
+            "Taken off what was owed: $ 500.00",
+        ):
+            self.assertIn(words, receipt)
+        template = self.env.ref("invoice_payments_ext.mail_template_payment_receipt")
+        mail = self._read(
+            template._render_field("body_html", payment.ids)[payment.id].encode()
+        )
+        self.assertIn("Thank you for your payment of $ 496.00", mail)
+        self.assertIn(
+            "With the early-payment discount of $ 4.00, it takes $ 500.00 off", mail
+        )
+        for text in (receipt, mail):
+            for invoice in self.invoices:
+                self.assertIn(invoice.name, text)
+
+    def test_nothing_is_told_of_a_discount_without_one(self):
+        payment = self.plain.record_external_payment(date=DAY)
+        template = self.env.ref("invoice_payments_ext.mail_template_payment_receipt")
+        mail = template._render_field("body_html", payment.ids)[payment.id]
+        self.assertNotIn("discount", mail)
+
+    def _read(self, page):
+        """Return the text of a page, with plain blanks."""
+        text = html.fromstring(page.decode()).text_content()
+        return " ".join(text.replace("\xa0", " ").split())

@@ -406,8 +406,26 @@ class TestMail(InvoicePaymentsCommon):
     def test_external_payment_is_told_when_asked_only(self):
         self.invoice.record_external_payment(amount=10.0)
         self.assertFalse(self._queue())
-        self.invoice.record_external_payment(amount=10.0, notify=True)
-        self.assertEqual(len(self._queue()), 1)
+        payment = self.invoice.record_external_payment(amount=10.0, notify=True)
+        mail = self._queue_one()
+        self.assertEqual(mail.recipient_ids, self.partner)
+        self.assertTrue(mail.subject.endswith(f"receipt for {self.invoice.name}"))
+        text = self._get_text(mail)
+        for words in ("$ 10.00", "Receipt for invoice", "$ 980.00", "See the invoice"):
+            self.assertIn(words, text)
+        for words in (payment.name, "the invoice are attached"):
+            self.assertNotIn(words, text)
+        self.assertEqual(len(mail.attachment_ids), 1)
+        payment.with_user(self.supervisor).refund(4.0, "outside", notify=True)
+        text = self._get_text(self._queue() - mail)
+        for words in ("We have refunded", "4.00", "owed again", "984.00"):
+            self.assertIn(words, text)
+        self.assertNotIn("some days", text)
+        # Where a company sends no receipt of charges, Odoo's own mail brings it.
+        self._get_company().payment_receipt_mail_template_id = False
+        known = self._queue()
+        payment = self.invoice.record_external_payment(amount=10.0, notify=True)
+        self.assertIn("Payment Receipt", (self._queue() - known).subject)
 
     # === ONCE === #
 
