@@ -1,5 +1,6 @@
 from . import account_credit_balance
 from . import account_credit_balance_entry
+from . import account_credit_balance_entry_label
 from . import account_credit_balance_entry_rebuild
 from . import account_chart_template
 from . import account_credit_balance_pay_out

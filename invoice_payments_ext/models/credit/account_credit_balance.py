@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from ...tools import OURS
 from .credit_entry_details import CreditEntryDetails
+from .entry_labels import Label
 
 # How much of the history the form of a balance shows: it may be of any length.
 LATEST_ENTRIES = 40
@@ -387,5 +388,8 @@ class AccountCreditBalance(models.Model):
             }
         )
         move.with_context(
-            credit_entry=CreditEntryDetails(entry_type="merged")
+            credit_entry=CreditEntryDetails(
+                entry_type="merged",
+                label=Label("merged", self.partner_id.display_name),
+            )
         ).action_post()

@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...tools import OURS
 from .credit_entry_details import CreditEntryDetails
+from .entry_labels import Label
 
 
 class AccountCreditBalanceEntry(models.Model):
@@ -311,20 +312,22 @@ class AccountCreditBalanceEntry(models.Model):
         made_again = not is_undone and previous.previous_entry_id
         if is_undone:
             values = {**previous._prepare_same_vals(), "entry_type": "reversal"}
-            values["label"] = self.env._("Undone: %s", previous.label)
+            values["label"] = Label("undone", previous._get_words())
         elif made_again and made_again.entry_type != "manual":
             values = made_again._prepare_same_vals()
         else:
             values = given.values if isinstance(given, CreditEntryDetails) else {}
-        return {
-            "entry_type": self._get_entry_type(move),
-            "date": line.date,
-            "move_line_id": line.id,
-            "label": self._get_label(line, invoice),
-            "invoice_id": invoice.id,
-            "user_id": self.env.uid,
-            **values,
-        }
+        return self._write_down_label(
+            {
+                "entry_type": self._get_entry_type(move),
+                "date": line.date,
+                "move_line_id": line.id,
+                "label": self._get_label(line, invoice),
+                "invoice_id": invoice.id,
+                "user_id": self.env.uid,
+                **values,
+            }
+        )
 
     def _prepare_same_vals(self):
         """Return the details that an entry which undoes or repeats this one shares.
@@ -337,6 +340,7 @@ class AccountCreditBalanceEntry(models.Model):
         return {
             "entry_type": self.entry_type,
             "label": self.label,
+            "label_words": self.label_words,
             "note": self.note,
             "invoice_id": self.invoice_id.id,
         }
@@ -349,17 +353,20 @@ class AccountCreditBalanceEntry(models.Model):
 
     @api.model
     def _get_label(self, line, invoice):
-        """Return the label for the customer, if no door of this addon gave one."""
+        """Return the label for the customer, if no door of this addon gave one.
+
+        :rtype: str or Label
+        """
         move = line.move_id
         payment = move.origin_payment_id
         if invoice and payment.payment_type == "inbound":
-            return self.env._("Applied to %s", invoice.name)
+            return Label("applied", invoice.name)
         if payment:
             return payment.memo or payment.name
         for reversed_entry in self._get_latest(
             move.reversed_entry_id._get_credit_lines()
         ).values():
-            return self.env._("Undone: %s", reversed_entry.label)
+            return Label("undone", reversed_entry._get_words())
         return line.name or move.ref or move.name
 
     @api.model

@@ -74,14 +74,16 @@ class AccountCreditBalanceEntry(models.Model):
         label = payment.name or move.name
         if invoice and payment.payment_type == "inbound":
             label = self._get_label(line, invoice)
-        return {
-            "entry_type": self._get_entry_type(move),
-            "date": line.date,
-            "move_line_id": line.id,
-            "invoice_id": invoice.id,
-            # The memo of a payment and the text of an item may be for the staff only.
-            "label": label,
-            "note": self.env._("Entered again when Invoice Payments was installed"),
-            "user_id": line.create_uid.id or self.env.uid,
-            "made_at": line.create_date,
-        }
+        return self._write_down_label(
+            {
+                "entry_type": self._get_entry_type(move),
+                "date": line.date,
+                "move_line_id": line.id,
+                "invoice_id": invoice.id,
+                # The memo of a payment and the text of an item may be for the staff.
+                "label": label,
+                "note": self.env._("Entered again when Invoice Payments was installed"),
+                "user_id": line.create_uid.id or self.env.uid,
+                "made_at": line.create_date,
+            }
+        )

@@ -5,6 +5,7 @@ from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..states import POSTED_STATES
 from .credit_entry_details import CreditEntryDetails
+from .entry_labels import Label
 
 PAY_OUT = Door(
     "account.credit.balance.pay_out",
@@ -196,7 +197,7 @@ class AccountCreditBalance(models.Model):
             booked_by_door=OURS,
             credit_entry=CreditEntryDetails(
                 entry_type="paid_out",
-                label=self.env._("Paid out"),
+                label=Label("paid_out"),
                 note=reason,
             ),
         ).create(self._prepare_pay_out_vals(amount, reason, card_payment))

@@ -186,7 +186,7 @@ class AccountCreditBalance(models.Model):
             {
                 "entry_id": entry.id,
                 "date": fields.Datetime.context_timestamp(local, entry.made_at).date(),
-                "label": entry.label,
+                "label": entry.label_shown,
                 "amount": entry.amount,
                 "balance": entry.balance_after,
             }
@@ -210,7 +210,7 @@ class AccountCreditBalance(models.Model):
         return self._prepare_history_lines(entries)
 
     def _get_history_fields(self):
-        return ["made_at", "label", "amount", "balance_after"]
+        return ["made_at", "label", "label_words", "amount", "balance_after"]
 
     def _get_statement_ends(self, date_from, date_to):
         """Return the last entries before the period and of it, in superuser mode.

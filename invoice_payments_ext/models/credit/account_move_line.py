@@ -6,6 +6,7 @@ from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
 from ...tools import OURS, prepare_notification
 from ..core.door import Door
 from .credit_entry_details import CreditEntryDetails
+from .entry_labels import Label
 
 # The change of a balance by a journal item on a credit account.
 CREDIT_FIELDS = (
@@ -234,7 +235,7 @@ class AccountMoveLine(models.Model):
                 if move.move_type == "out_refund"
                 else "overpayment",
                 invoice_id=(payment.invoice_ids[:1] or move.reversed_entry_id).id,
-                label=reason,
+                label=Label("kept", move.name),
             )
         )
         values = move._get_credit_payment_values(

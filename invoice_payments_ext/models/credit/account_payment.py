@@ -5,6 +5,7 @@ from ...tools import OURS, prepare_notification
 from ..core.door import Door
 from ..states import POSTED_STATES
 from .credit_entry_details import CreditEntryDetails
+from .entry_labels import Label
 
 UNDO_CREDIT_APPLICATION = Door(
     "account.payment.undo_credit_application",
@@ -212,17 +213,17 @@ class AccountPayment(models.Model):
         if self.is_from_credit:
             entry_type = "unapplied"
             label = (
-                self.env._("Application undone: %s", invoice.name)
+                Label("application_undone", invoice.name)
                 if invoice
-                else self.env._("Not paid out")
+                else Label("not_paid_out")
             )
         elif credit_note:
             entry_type = "credit_note"
             invoice = credit_note.reversed_entry_id
-            label = self.env._("Credit note %s", credit_note.name)
+            label = Label("credit_note", credit_note.name)
         else:
             entry_type = "refund"
-            label = self.env._("Refund of %s", self.name)
+            label = Label("refund", self.name)
         return CreditEntryDetails(
             entry_type=entry_type, label=label, note=reason, invoice_id=invoice.id
         )

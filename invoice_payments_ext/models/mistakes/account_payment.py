@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from ...tools import OURS, prepare_dialog
 from ..core.door import Door
 from ..credit.credit_entry_details import CreditEntryDetails
+from ..credit.entry_labels import Label
 
 UNDO_RECORDING = Door(
     "account.payment.undo_recording",
@@ -127,7 +128,7 @@ class AccountPayment(models.Model):
         payment_sudo = self.sudo().with_context(
             credit_entry=CreditEntryDetails(
                 entry_type="reversal",
-                label=self.env._("Undone: %s", self.memo or self.name),
+                label=Label("undone", self.memo or self.name),
                 note=reason,
             )
         )

@@ -2,6 +2,7 @@ from odoo import Command, models
 
 from ...tools import OURS
 from ..credit.credit_entry_details import CreditEntryDetails
+from ..credit.entry_labels import Label
 from ..states import POSTED_STATES
 from .reversal_states import HELD, PARKED, STATES, TAKEN
 
@@ -198,7 +199,7 @@ class AccountPaymentReversal(models.Model):
         if self.currency_id.compare_amounts(amount, 0) > 0:
             details = CreditEntryDetails(
                 entry_type="taken_back",
-                label=self.env._("Taken back: %s", payment.name),
+                label=Label("taken_back", payment.name),
                 note=self.reason or "",
             )
             taken = self.env["account.payment"].with_context(

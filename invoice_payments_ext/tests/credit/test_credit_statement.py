@@ -1,5 +1,6 @@
 import base64
 from datetime import date
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from lxml.html import fromstring
@@ -7,6 +8,7 @@ from lxml.html import fromstring
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
+from odoo.tools.translate import code_translations
 
 from .common_credit_history import CreditHistoryCommon
 
@@ -256,6 +258,51 @@ class TestCreditStatement(CreditHistoryCommon):
         paid.action_cancel()
         taken.move_id._reverse_moves()[0].action_post()
         self.assertEqual(self._balance().entry_ids[0].label, "Undone: Paid out")
+
+    def test_labels_are_in_the_language_of_who_reads_them(self):
+        """The staff books in English; the member and the statement read French."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.company.credit_applied_at_issue = False
+        payment = self.make_invoice(20).apply_credit_balance(20)
+        payment.undo_credit_application("Wrong")
+        paid = self._balance().with_user(self.supervisor).pay_out(10, "A loud man")
+        taken = paid.sudo().source_payment_id
+        paid.action_draft()
+        taken.action_draft()
+        words = {
+            "Applied to %s": "Imputé sur %s",
+            "Application undone: %s": "Imputation annulée : %s",
+            "Paid out": "Versé",
+            "Undone: %s": "Annulé : %s",
+        }
+        key = ("invoice_payments_ext", "fr_FR")
+        name = payment.invoice_ids.name
+        entries = self._balance().entry_ids[:4].sorted("id")
+        self.assertEqual(
+            entries.mapped("label"),
+            [
+                f"Applied to {name}",
+                f"Application undone: {name}",
+                "Paid out",
+                "Undone: Paid out",
+            ],
+        )
+        self.assertEqual(entries.mapped("label_shown"), entries.mapped("label"))
+        french = [
+            f"Imputé sur {name}",
+            f"Imputation annulée : {name}",
+            "Versé",
+            "Annulé : Versé",
+        ]
+        with patch.dict(code_translations.python_translations, {key: words}):
+            read = entries.with_context(lang="fr_FR")
+            self.assertEqual(read.mapped("label_shown"), french)
+            balance = self._balance().with_context(lang="fr_FR")
+            lines = balance._get_history(limit=4)
+            self.assertEqual([line["label"] for line in lines][::-1], french)
+        # What a person wrote is not translated, nor what was booked before.
+        first = self._balance().entry_ids.sorted("id")[0]
+        self.assertEqual(first.label_shown, "Goodwill")
 
     def test_print_without_lines(self):
         html = self._render(date_from="2025-01-01", date_to="2025-12-31")
