@@ -186,7 +186,7 @@ def test_unknown_is_resolved_by_a_person(accountant, world, customer):
     accountant.keep_screen("unknown")
     accountant.choose_action("Resolve")
     accountant.enter("reason", "Seen in the gateway's dashboard")
-    accountant.keep_screen("resolve")
+    accountant.keep_dialog("resolve")
     accountant.press("Confirm charged")
     accountant.expect_notification("Payment succeeded")
     # The gateway was asked first: its word counts.
@@ -283,7 +283,7 @@ def test_capture_is_confirmed_first(accountant, world, customer):
     accountant.expect_row("Authorized")
     accountant.choose_action("Capture")
     expect(accountant.page.locator(".modal")).to_contain_text("4242")
-    accountant.keep_screen("capture")
+    accountant.keep_dialog("capture")
     accountant.press("Capture")
     accountant.expect_notification("Payment succeeded")
     accountant.expect_row("Succeeded")

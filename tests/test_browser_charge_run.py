@@ -68,7 +68,7 @@ def test_from_proposal_to_end(world, accountant):
     press(accountant, "Confirm")
     dialog = page.locator(".modal .o_charge_run_confirm")
     expect(dialog).to_contain_text("5 customers, 440.00 USD")
-    accountant.keep_screen("charge-run-confirm-1280")
+    accountant.keep_dialog("charge-run-confirm")
     accountant.press("Confirm")
     expect(page.locator(".modal")).to_have_count(0)
 

@@ -77,7 +77,7 @@ def test_the_banner(accountant, world, plan):
 
     banner.get_by_role("button", name="Pause").click()
     accountant.enter("reason", "On holiday")
-    accountant.keep_screen("banner-pause-1280")
+    accountant.keep_dialog("banner-pause")
     accountant.press("Pause")
     expect(banner).to_contain_text("until somebody resumes it. On holiday.")
     keep(accountant, banner, "banner-paused")
@@ -86,10 +86,7 @@ def test_the_banner(accountant, world, plan):
 
     page.get_by_role("button", name="Promise to pay", exact=True).click()
     accountant.enter("date", (date.today() + 5 * ONE_DAY).strftime("%m/%d/%Y"))
-    accountant.keep_screen("promise-dialog-1280")
-    accountant.narrow()
-    accountant.keep_screen("promise-dialog-360")
-    page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.keep_dialog("promise-dialog")
     accountant.press("Record")
     accountant.expect_notification("Promise to pay", "The customer promised")
     expect(banner).to_contain_text(re.compile(r"The customer promised \$.100.00 by"))
@@ -138,10 +135,7 @@ def start_collection(accountant, world, invoice_ids):
     page.get_by_role("menuitem", name="Start collection…", exact=True).click()
     dialog = page.locator(".modal .o_collection_start")
     expect(dialog).to_contain_text("2 invoices are put into collection")
-    accountant.keep_screen("collection-start-1280")
-    accountant.narrow()
-    accountant.keep_screen("collection-start-360")
-    page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.keep_dialog("collection-start")
     accountant.press("Start collection")
     accountant.expect_notification("Collection started", "2 are in collection now")
     rows = world.query(

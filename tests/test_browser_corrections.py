@@ -26,10 +26,7 @@ def test_refund_a_part_to_the_card(accountant, world, paid):
     accountant.expect_preview(
         "$ 30.00 goes back to", "reopens by $ 30.00: $ 30.00 remain to be paid"
     )
-    accountant.keep_screen("refund-1280")
-    accountant.narrow()
-    accountant.keep_screen("refund-360")
-    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.keep_dialog("refund")
     accountant.press("Refund")
     assert accountant.get_clicks() == 4
     accountant.expect_notification("Refund succeeded", "$ 30.00")
@@ -76,7 +73,7 @@ def test_refund_an_external_payment_outside(accountant, world):
     accountant.enter("reason", "Recorded twice")
     accountant.enter("reference", "CHQ 7")
     accountant.expect_preview("No gateway is asked")
-    accountant.keep_screen("refund-outside")
+    accountant.keep_dialog("refund-outside")
     accountant.press("Refund")
     accountant.expect_notification("Refund recorded", "$ 100.00")
     accountant.expect_remaining("$ 100.00")
@@ -131,10 +128,7 @@ def test_write_off_and_undo(accountant, world):
     expect(dialog).to_contain_text("issue a credit note")
     accountant.enter("amount", "40")
     accountant.enter("reason", "Insolvent")
-    accountant.keep_screen("write-off-1280")
-    accountant.narrow()
-    accountant.keep_screen("write-off-360")
-    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.keep_dialog("write-off")
     accountant.page.locator(".modal footer").get_by_role(
         "button", name="Write off"
     ).click()
@@ -194,10 +188,7 @@ def test_credit_note_for_an_amount(accountant, world):
     accountant.expect_preview(
         "A credit note of $ 30.00", "$ 70.00 remain to be paid, instead of $ 100.00"
     )
-    accountant.keep_screen("credit-note-1280")
-    accountant.narrow()
-    accountant.keep_screen("credit-note-360")
-    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
+    accountant.keep_dialog("credit-note")
     accountant.press("Issue credit note")
     accountant.expect_notification("Credit note issued", "$ 30.00")
     accountant.expect_remaining("$ 70.00")
@@ -220,7 +211,7 @@ def test_credit_note_of_lines_back_to_the_card(accountant, world, paid):
     accountant.expect_preview(
         "A credit note of $ 40.00", "is paid, and stays so", "$ 40.00 goes back to"
     )
-    accountant.keep_screen("credit-note-lines-1280")
+    accountant.keep_dialog("credit-note-lines")
     accountant.press("Issue credit note")
     accountant.expect_notification("Credit note issued", "$ 40.00")
     accountant.expect_remaining("$ 0.00")

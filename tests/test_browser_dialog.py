@@ -1,7 +1,6 @@
 """An accountant pays in the one dialog: the due amount, typed amounts, a cheque."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
@@ -10,16 +9,6 @@ pytest_plugins = ["lib.fixtures", "browser.fixtures"]
 @pytest.fixture
 def customer(world):
     return world.make_customer(name="Nora Northwind")
-
-
-def find_barriers(person, selector):
-    """Return what keeps people with a disability out of a part of the page."""
-    results = Axe().run(person.page, context=selector)
-    return [
-        (each["id"], [node["html"] for node in each["nodes"]])
-        for each in results.response["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 def test_clicks_from_the_open_invoice(accountant, world, customer):
@@ -48,27 +37,18 @@ def test_clicks_from_the_open_invoice(accountant, world, customer):
     world.admin.call("payment.token", "write", [token], vals={"active": False})
     accountant.count_clicks()
     accountant.press_create()
-    accountant.choose_method("Cash")
-    amount = accountant.dialog.locator("[name=amount] input")
-    amount.focus()
+    # The amount is what a person types at once; it stays when Cash is chosen.
+    expect(accountant.dialog.locator("[name=amount] input")).to_be_focused()
     accountant.page.keyboard.press("Control+A")
     accountant.page.keyboard.type("5")
-    # It follows while it is typed.
+    accountant.choose_method("Cash")
     expect(button).to_have_text("Record $\u00a05.00")
     accountant.expect_preview("Cash, in the journal Cash", "$ 100.00 of $ 105.00")
-    accountant.keep_screen("dialog-cash-1280")
-    assert not find_barriers(accountant, ".modal-content")
+    accountant.keep_dialog("dialog-cash")
     button.click()
     accountant.expect_row("Succeeded", "Cash", "$ 5.00")
     assert accountant.get_clicks() == 3
     accountant.expect_notification("Payment recorded")
-    accountant.narrow()
-    accountant.press_create()
-    accountant.dialog.scroll_into_view_if_needed()
-    accountant.keep_screen("dialog-360")
-    # The pale labels of a form on a telephone are Odoo's own.
-    assert not find_barriers(accountant, ".o_payment_method_choice")
-    assert not find_barriers(accountant, ".o_payment_create_preview")
 
 
 def test_amounts_are_read_as_the_language_writes_them(accountant, world, customer):
@@ -95,7 +75,7 @@ def test_amounts_are_read_as_the_language_writes_them(accountant, world, custome
         expect(accountant.dialog).to_be_visible()
     accountant.keep_screen("dialog-wrong-amount")
     assert not world.get_attempts(invoice_id)
-    assert not find_barriers(accountant, ".modal-content")
+    assert not accountant.find_barriers(".modal-content")
     for typed, understood in (
         ("1,234.5", "1,234.50"),
         ("$ 12.5", "12.50"),
@@ -108,6 +88,67 @@ def test_amounts_are_read_as_the_language_writes_them(accountant, world, custome
     amount.press("Alt+q")
     accountant.expect_notification("Payment succeeded", "$ 0.50")
     accountant.expect_remaining("$ 1,999.50")
+
+
+def test_create_and_refund_by_keyboard(accountant, world, customer):
+    """No mouse: opened, chosen and confirmed, and the focus is where it was before."""
+    [invoice_id] = world.make_invoices([customer], 100)
+    token_id = world.make_token(customer, "tok_succeed", details="4242")
+    world.charge(invoice_id, token_id, amount=60)
+    accountant.open_invoice(invoice_id)
+    expect(accountant.rows).to_have_count(1)
+    accountant.count_clicks()
+    keyboard = accountant.page.keyboard
+    footer = accountant.page.locator(".modal footer")
+    # The jump spares a person the fields of Odoo's form.
+    accountant.tab_to(accountant.page.locator(".o_payments_jump"))
+    keyboard.press("Enter")
+    expect(accountant.section.locator("h3")).to_be_focused()
+    accountant.tab_to(accountant.create_button)
+    keyboard.press("Enter")
+    expect(accountant.dialog.locator("[name=amount] input")).to_be_focused()
+    keyboard.press("Control+A")
+    keyboard.type("25")
+    accountant.tab_to(accountant.dialog.get_by_role("radio", name="4242"))
+    keyboard.press("ArrowDown")
+    expect(accountant.dialog.get_by_role("radio", name="Cash")).to_be_checked()
+    expect(accountant.dialog.get_by_role("radio", name="Cash")).to_be_focused()
+    # The button of this method takes the place of the other.
+    expect(footer.locator(".btn-primary")).to_have_text("Record $\u00a025.00")
+    accountant.tab_to(footer.locator(".btn-primary"))
+    keyboard.press("Enter")
+    accountant.expect_row("Succeeded", "Cash", "$ 25.00")
+    accountant.expect_remaining("$ 15.00")
+    expect(accountant.create_button).to_be_focused()
+
+    menu = accountant.rows.nth(1).get_by_role("button", name="Actions for Card")
+    accountant.tab_to(menu)
+    keyboard.press("Enter")
+    refund = accountant.page.get_by_role("menuitem", name="Refund", exact=True)
+    accountant.arrow_to(refund)
+    keyboard.press("Enter")
+    dialog = accountant.page.locator(".modal .o_payment_refund")
+    expect(dialog.locator("[name=amount] input")).to_be_focused()
+    # Escape gives it up, and leads back.
+    keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(menu).to_be_focused()
+    keyboard.press("Enter")
+    accountant.arrow_to(refund)
+    keyboard.press("Enter")
+    expect(dialog.locator("[name=amount] input")).to_be_focused()
+    keyboard.press("Control+A")
+    keyboard.type("5")
+    accountant.tab_to(dialog.get_by_role("button", name="Goodwill"))
+    keyboard.press("Enter")
+    expect(dialog.locator("[name=reason] input")).to_have_value("Goodwill")
+    accountant.expect_preview("$ 5.00 goes back to")
+    accountant.tab_to(footer.locator(".btn-primary"))
+    keyboard.press("Enter")
+    accountant.expect_refund("Succeeded", "− $ 5.00", "Goodwill", row=1)
+    accountant.expect_remaining("$ 20.00")
+    expect(menu).to_be_focused()
+    assert accountant.get_clicks() == 0
 
 
 def test_one_cheque_for_several_invoices(accountant, world):
@@ -135,10 +176,13 @@ def test_one_cheque_for_several_invoices(accountant, world):
     expect(button).to_have_text("Record $\u00a0150.00")
     accountant.expect_preview("1 of 3 invoices are paid in full, 1 in part")
     accountant.enter("reference", "CHQ of three")
-    accountant.keep_screen("joint-1280")
-    assert not find_barriers(accountant, ".modal-content")
-    accountant.narrow()
-    accountant.keep_screen("joint-360")
+    accountant.keep_dialog("joint")
+    # The parts are changed by the keyboard, too.
+    cell = dialog.locator("td[name=amount]").nth(1)
+    accountant.tab_to(cell)
+    accountant.page.keyboard.press("Enter")
+    expect(cell.get_by_role("textbox", name="Paid now")).to_be_focused()
+    accountant.page.keyboard.type("50")
     button.click()
     accountant.expect_notification("Payment recorded", "$ 150.00", "2 invoices")
     [row] = world.query(

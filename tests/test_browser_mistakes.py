@@ -1,4 +1,4 @@
-"""An accountant corrects mistakes on the rows of an invoice, by mouse and keyboard."""
+"""An accountant corrects mistakes on the rows of an invoice."""
 
 from playwright.sync_api import expect
 
@@ -6,15 +6,6 @@ pytest_plugins = ["lib.fixtures", "browser.fixtures"]
 
 AT_DESK = {"width": 1280, "height": 800}
 LONG_MEMO = "Thank you for the lessons of Norbert and his sister. " * 4
-
-
-def get_focus(accountant):
-    return accountant.page.evaluate(
-        """() => {
-            const {activeElement} = document;
-            return activeElement.getAttribute("aria-label") || activeElement.innerText;
-        }"""
-    )
 
 
 def expect_focus(accountant, text):
@@ -62,8 +53,7 @@ def test_recorded_by_mistake(accountant, world):
     dialog = accountant.page.locator(".modal .o_payment_undo_recording")
     expect(dialog).to_contain_text("is open again by $ 60.00")
     expect(dialog).to_contain_text("No money moves")
-    accountant.keep_screen("mistake-1280")
-    assert not accountant.find_barriers(".modal")
+    accountant.keep_dialog("mistake")
     # Back closes the dialog, and stays on the invoice.
     accountant.page.go_back()
     expect(dialog).to_have_count(0)
@@ -110,37 +100,16 @@ def test_many_rows_and_a_quick_reason(accountant, world):
     accountant.narrow()
     accountant.keep_section("section-many-360")
     accountant.page.set_viewport_size({"width": 1280, "height": 1200})
-    # By the keyboard alone, from the menu of the row.
-    charged.locator(".o_payment_main .o_payment_menu button").focus()
-    keyboard = accountant.page.keyboard
-    keyboard.press("Enter")
-    expect(accountant.page.get_by_role("menuitem", name="Refund")).to_be_visible()
-    for _number in range(10):
-        if get_focus(accountant) == "Refund":
-            break
-        keyboard.press("ArrowDown")
-    keyboard.press("Enter")
-    expect(accountant.page.locator(".modal .o_payment_refund")).to_be_visible()
-    assert not accountant.find_barriers(".modal")
-    accountant.keep_screen("refund-picks-1280")
-    keyboard.press("Control+A")
-    keyboard.type("5")
-    keyboard.press("Tab")
-    accountant.page.locator(".modal").get_by_role("button", name="Goodwill").focus()
-    keyboard.press("Enter")
+    accountant.open_refund(9)
+    accountant.keep_dialog("refund-picks")
+    accountant.enter("amount", "5")
+    accountant.press("Goodwill")
     expect(accountant.page.locator(".modal [name=reason] input")).to_have_value(
         "Goodwill"
     )
-    keyboard.press("Alt+q")
-    expect_focus(accountant, "Actions for")
+    accountant.press("Refund")
     accountant.expect_notification("Refund succeeded", "$ 5.00")
-    # Create, by the keyboard: the cash is entered, and Escape goes back to the button.
-    accountant.create_button.focus()
-    keyboard.press("Enter")
-    expect(accountant.dialog).to_be_visible()
-    keyboard.press("Escape")
-    expect(accountant.dialog).to_have_count(0)
-    expect_focus(accountant, "Create payment")
+    expect_focus(accountant, "Actions for")
 
 
 def test_waiting_for_approval(accountant, world):

@@ -6,6 +6,9 @@ from playwright.sync_api import expect
 
 from .person import NARROW, WIDE, Person
 
+# Odoo's own: the pale labels of a form on a telephone, its tags and its list of choices.
+ODOOS = [[".o_form_label"], [".o_tag"], [".o_select_menu"]]
+OURS_OF_DIALOG = {"include": [[".modal-content"]], "exclude": ODOOS}
 SPACES = re.compile(r"[\s\u00a0]+")
 
 
@@ -199,6 +202,15 @@ class Accountant(Person):
 
     def narrow(self):
         self.page.set_viewport_size(NARROW)
+
+    def keep_dialog(self, name):
+        """Keep the dialog on a desktop and on a telephone; it keeps nobody out."""
+        for size in (WIDE, NARROW):
+            self.page.set_viewport_size(size)
+            self.keep_screen(f"{name}-{size['width']}")
+            barriers = self.find_barriers(OURS_OF_DIALOG)
+            assert not barriers, barriers
+        self.page.set_viewport_size(WIDE)
 
 
 def _as_pattern(text):

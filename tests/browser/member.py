@@ -50,14 +50,6 @@ class Member(Person):
         expect(self.pay_button).to_have_text(PAY)
         self.pay_button.click()
 
-    def tab_to(self, locator):
-        """Press Tab until this element has the focus."""
-        for _press in range(80):
-            if locator.evaluate("element => element === document.activeElement"):
-                return
-            self.page.keyboard.press("Tab")
-        raise AssertionError(f"Tab does not lead to {locator}")
-
     # === LOOKING === #
 
     def keep_screen(self, name):

@@ -59,6 +59,24 @@ class Person:
     def get_clicks(self):
         return self.page.evaluate("window.clicks")
 
+    # === THE KEYBOARD === #
+
+    def tab_to(self, locator):
+        """Press Tab until this element has the focus."""
+        self._press_until_focused("Tab", locator)
+
+    def arrow_to(self, locator):
+        """Press the arrow down until this element of a menu has the focus."""
+        expect(locator).to_be_visible()
+        self._press_until_focused("ArrowDown", locator)
+
+    def _press_until_focused(self, key, locator):
+        for _press in range(80):
+            if locator.evaluate("element => element === document.activeElement"):
+                return
+            self.page.keyboard.press(key)
+        raise AssertionError(f"{key} does not lead to {locator}")
+
     # === LOOKING === #
 
     def find_barriers(self, selector):

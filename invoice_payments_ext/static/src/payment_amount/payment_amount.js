@@ -1,6 +1,7 @@
 import {localization} from "@web/core/l10n/localization";
 import {_t} from "@web/core/l10n/translation";
 import {registry} from "@web/core/registry";
+import {useEffect} from "@odoo/owl";
 import {escapeRegExp} from "@web/core/utils/strings";
 import {insertThousandsSep} from "@web/core/utils/numbers";
 import {useDebounced} from "@web/core/utils/timing";
@@ -85,6 +86,16 @@ export class PaymentAmountField extends MonetaryField {
     setup() {
         super.setup();
         this.follow = useDebounced(() => this.update(), TYPING_DELAY);
+        useEffect(() => this.nameInput());
+    }
+
+    /** In a line of a list no label stands beside the input. */
+    nameInput() {
+        const element = this.inputRef.el;
+        if (element && !element.labels.length) {
+            const {name, record} = this.props;
+            element.setAttribute("aria-label", record.fields[name].string);
+        }
     }
 
     get inputOptions() {
