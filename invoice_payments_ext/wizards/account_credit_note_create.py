@@ -56,6 +56,13 @@ class AccountCreditNoteCreate(models.TransientModel):
         readonly=False,
         required=True,
     )
+    notify = fields.Boolean(
+        string="Tell the customer",
+        compute="_compute_notify",
+        store=True,
+        readonly=False,
+        help="Send the customer the credit note by e-mail.",
+    )
     note = fields.Text(
         string="Internal note", help="Kept with the credit note, and not printed."
     )
@@ -108,6 +115,11 @@ class AccountCreditNoteCreate(models.TransientModel):
     outside_date = fields.Date(string="Date paid", default=fields.Date.context_today)
 
     # === COMPUTE METHODS === #
+
+    @api.depends("move_id")
+    def _compute_notify(self):
+        for dialog in self:
+            dialog.notify = dialog.company_id.sudo().payment_tell_customer
 
     @api.depends("move_id")
     def _compute_date(self):
@@ -352,6 +364,7 @@ class AccountCreditNoteCreate(models.TransientModel):
             reason=self.reason,
             date=self.date,
             note=self.note,
+            notify=self.notify,
             idempotency_key=self.idempotency_key,
             **self._prepare_arguments(),
         )

@@ -15,6 +15,7 @@ ISSUE_CREDIT_NOTE = Door(
     work="_carry_out_credit_note",
     complete="_complete_credit_note",
     approval="credit_note",
+    optional=("notify",),
 )
 
 
@@ -55,7 +56,9 @@ class AccountMove(models.Model):
         if self.state == "cancel":
             raise UserError(self.env._("%s is cancelled.", name))
 
-    def _check_credit_note(self, amount, lines, reason, date, destinations, note):
+    def _check_credit_note(
+        self, amount, lines, reason, date, destinations, note, notify=None
+    ):
         """Check a credit note, on a locked invoice; see :meth:`issue_credit_note`.
 
         :return: Its total, in the invoice's currency.
@@ -221,6 +224,7 @@ class AccountMove(models.Model):
         destinations=None,
         note=None,
         idempotency_key=None,
+        notify=False,
     ):
         """Issue a credit note for a part of this invoice: an amount, or lines.
 
@@ -246,6 +250,9 @@ class AccountMove(models.Model):
             was paid from there goes automatically.
         :param str note: An internal note, which is not printed.
         :param str idempotency_key: See :meth:`charge`.
+        :param bool notify: Whether the credit note is mailed to the customer, by Odoo's
+                            own template for it. The mail of a refund to the original
+                            method brings it already.
         :return: The posted credit note; a request where a second person is needed.
         :rtype: account.move or account.payment.approval
         :raise UserError: If the invoice or the amount cannot be credited, the
@@ -261,11 +268,14 @@ class AccountMove(models.Model):
             date=date,
             destinations=destinations,
             note=note,
+            notify=notify,
         )
 
     # === BUSINESS METHODS - STEPS === #
 
-    def _carry_out_credit_note(self, amount, lines, reason, date, destinations, note):
+    def _carry_out_credit_note(
+        self, amount, lines, reason, date, destinations, note, notify=None
+    ):
         """Issue a credit note that was checked, on a locked invoice.
 
         Refunds through a gateway are only prepared; see :meth:`_complete_credit_note`.
@@ -294,7 +304,21 @@ class AccountMove(models.Model):
         )
         self._match_tax_never_due()
         self._notify_payments_changed()
+        if notify and not any(each.kind == "original" for each in planned):
+            credit_note._send_by_odoo()
         return credit_note
+
+    def _send_by_odoo(self):
+        """Let Odoo's schedule mail this document, with the template of its kind."""
+        self.ensure_one()
+        if not self.partner_id.email:
+            return
+        self.sudo().sending_data = {
+            "author_user_id": self.env.user.id,
+            "author_partner_id": self.env.user.partner_id.id,
+            "sending_methods": ["email"],
+        }
+        self.env.ref("account.ir_cron_account_move_send").sudo()._trigger()
 
     def _complete_credit_note(self, credit_note):
         """Run the refunds that were prepared with a credit note, and return it."""

@@ -36,6 +36,28 @@ class TestCreditNote(CreditNoteCommon):
         row = self.rows()[f"move-{credit_note.id}"]
         self.assertEqual((row["kind"], row["amount_applied"]), ("credit_note", 120))
 
+    def test_the_customer_gets_it_by_odoos_own_mail(self):
+        """It is mailed once, after the commit, where no refund's mail brings it."""
+        self.partner.email = "norbert@example.com"
+        self.assertFalse(self.credit(10).sudo().sending_data)
+        values = {"notify": True, "idempotency_key": "told-once"}
+        note, again = (self.credit(120, note="Secret", **values) for _ in range(2))
+        self.assertEqual(note, again)
+        self.assertEqual(note.sudo().sending_data["sending_methods"], ["email"])
+        self.env["account.move"].sudo()._cron_account_move_send()
+        self.assertFalse(note.sudo().sending_data)
+        self.assertTrue(note.is_move_sent)
+        [message] = note.sudo().message_ids.filtered("partner_ids")
+        self.assertEqual(message.partner_ids, self.partner)
+        self.assertIn("Credit Note", message.subject)
+        self.assertEqual(len(message.attachment_ids), 1)
+        self.assertNotIn("Secret", message.body)
+        payment = self.charge()
+        returned = {"to": "original", "payment_id": payment.id, "amount": 60}
+        self.gateway.answers = ["done"]
+        note = self.credit(60, destinations=[returned], notify=True)
+        self.assertFalse(note.sudo().sending_data)
+
     def test_amount_that_remains(self):
         self.record(700)
         credit_note = self.credit()
