@@ -33,6 +33,7 @@ from .core import (
     test_amount_fields,
     test_door,
     test_door_arguments,
+    test_labels,
     test_odoos_records,
     test_refusals,
     test_rights,
