@@ -29,8 +29,10 @@ Environment: BENCH_ROUNDS (runs of a figure, 15; posting has 400 at least), BENC
 (invoices in a batch, 100), BENCH_BATCH_ROUNDS (3), BENCH_ROWS (payments on one invoice,
 1000), BENCH_ENTRIES (entries of one credit balance, 100,000), BENCH_ONLY (a part of the
 name of the functions wanted, such as `posting`: some print several figures).
-BENCH_TIE_OUT (invoices, such as 100000) asks for the figure of the tie-out, which is
-left out otherwise, as filling the database takes minutes.
+BENCH_TIE_OUT (invoices, such as 100000) asks for the figure of the tie-out, and
+BENCH_MOVEMENTS (rows of the list of all payments, such as 1000000) for the figures of
+that list and of the collection board. They are left out otherwise, as filling the
+database takes minutes.
 
 Figures of time are never a reason to fail: the exit status is 1 only when something
 did not work, such as an invoice that was not paid, or when nothing has such a name.
@@ -49,6 +51,9 @@ import sys
 import threading
 import time
 import uuid
+from ast import literal_eval
+
+from lxml.etree import fromstring
 
 import odoo
 from odoo import SUPERUSER_ID, api, fields, sql_db
@@ -63,6 +68,7 @@ BATCH_ROUNDS = int(os.environ.get("BENCH_BATCH_ROUNDS", "3"))
 ROWS = int(os.environ.get("BENCH_ROWS", "1000"))
 ENTRIES = int(os.environ.get("BENCH_ENTRIES", "100000"))
 TIE_OUT = int(os.environ.get("BENCH_TIE_OUT", "0"))
+MOVEMENTS = int(os.environ.get("BENCH_MOVEMENTS", "0"))
 ONLY = os.environ.get("BENCH_ONLY", "")
 WARM_UP_BATCH = 5
 MIN_INTERVAL_ROUNDS = 6
@@ -81,6 +87,8 @@ POSTING_BATCH = 10
 MAX_APPLICATION_QUERIES = 30
 MAX_TIE_OUT_SECONDS = 10
 MAX_HISTORY_RATIO = 1.5
+MAX_PIVOT_SECONDS = 2
+MAX_BOARD_QUERIES = 12
 # The amount that is refunded or credited of an invoice of 100.
 REFUND = 30.0
 
@@ -1047,6 +1055,105 @@ def bench_tie_out(ours, _stock):
     )
 
 
+def make_declined(side):
+    """Return five invoices, each declined twice; two of them are paid then."""
+    invoice_ids = side.make_invoices(5)
+    with side.open() as env:
+        for number, invoice in enumerate(env["account.move"].browse(invoice_ids)):
+            token = env["payment.token"].browse(side.token_by_invoice[invoice.id])
+            token.demo_simulated_state = "error"
+            for _attempt in range(2):
+                invoice.charge(token.id)
+            if number < 2:  # noqa: PLR2004
+                token.demo_simulated_state = "done"
+                invoice.charge(token.id)
+    return invoice_ids
+
+
+def spread_days(env):
+    """Let the copies of payments and attempts be of the last two years."""
+    for table, column in (
+        ("account_payment", "date"),
+        ("payment_transaction", "movement_date"),
+    ):
+        env.cr.execute(
+            SQL(
+                "UPDATE %(table)s SET %(column)s = %(column)s - (id / 20 %% 730)::int",
+                table=SQL.identifier(table),
+                column=SQL.identifier(column),
+            )
+        )
+
+
+def read_views(env, model, *types):
+    """Return the fields of the rows, and the filters, of a model's views."""
+    archs = {
+        each: fromstring(env[model].get_view(view_type=each)["arch"]) for each in types
+    }
+    names = {field.get("name") for field in archs["list"].xpath("//list/field")}
+    filters = {
+        each.get("name"): literal_eval(each.get("domain"))
+        for each in archs["search"].xpath("//filter[@domain]")
+    }
+    return names, filters
+
+
+def bench_movements(ours, _stock):
+    """The list of all payments: pivot, page and sums, as the web client reads them."""
+    invoice_ids = make_paid_in_all_ways(ours) + make_declined(ours)
+    model = "account.payment.movement"
+    with ours.open() as env:
+        invoices = env["account.move"].browse(invoice_ids)
+        env.flush_all()
+        seeds = env[model].search_count([("partner_id", "in", invoices.partner_id.ids)])
+        fill(env, get_seeds(env, invoices), MOVEMENTS // seeds)
+        spread_days(env)
+    ours.vacuum()
+    sums = ["company_amount_attempted:sum", "company_amount_moved:sum"]
+    with ours.open(ours.uid) as env:
+        rows = env[model].search_count([])
+        names, filters = read_views(env, model, "list", "search")
+
+    def read_pivot(env):
+        sets = [[], ["kind"], ["date:month"], ["kind", "date:month"]]
+        return env[model].formatted_read_grouping_sets([], sets, [*sums, "__count"])
+
+    def read_page(domain, env):
+        page = env[model].web_search_read(
+            domain, dict.fromkeys(names, {}), limit=80, count_limit=10001
+        )
+        return page, env[model].formatted_read_group(domain, [], sums)
+
+    works = {"pivot": read_pivot, "first_page": functools.partial(read_page, [])}
+    for name in ("failed", "declined_today", "pending_too_long", "in_transit"):
+        works[f"page_{name}"] = functools.partial(read_page, filters[name])
+    for name, work in works.items():
+        ours.time(work)
+        mine = median_of([ours.time(work)[0] for _number in range(BATCH_ROUNDS)])
+        report(
+            f"movements_{name}",
+            mine,
+            None,
+            f"under {MAX_PIVOT_SECONDS} s with 1,000,000 movements",
+            mine["seconds"] < MAX_PIVOT_SECONDS,
+            movements=rows,
+        )
+
+    def read_board(env):
+        return env["account.collection.board"].get_board()
+
+    ours.time(read_board)
+    mine = median_of([ours.time(read_board)[0] for _number in range(BATCH_ROUNDS)])
+    report(
+        "collection_board",
+        mine,
+        None,
+        f"{MAX_BOARD_QUERIES} queries at most",
+        mine["queries"] <= MAX_BOARD_QUERIES,
+        movements=rows,
+    )
+
+
 FIGURES = [
     bench_charge,
     bench_external_payment,
@@ -1058,7 +1165,10 @@ FIGURES = [
     bench_credit_history,
     bench_payment_rows,
     bench_tie_out,
+    bench_movements,
 ]
+# Those that fill the database for minutes, and how many records each is asked for.
+ON_REQUEST = {bench_tie_out: TIE_OUT, bench_movements: MOVEMENTS}
 
 
 def main():
@@ -1073,7 +1183,7 @@ def main():
     figures = {
         figure.__name__.removeprefix("bench_"): figure
         for figure in FIGURES
-        if TIE_OUT or figure is not bench_tie_out
+        if ON_REQUEST.get(figure, True)
     }
     wanted = [figure for name, figure in figures.items() if ONLY in name]
     if not wanted:
