@@ -870,12 +870,13 @@ def bench_credit_history(ours, _stock):
         )
 
 
-def fill(env, seeds, copies):
+def fill(env, seeds, copies, days=0):
     """Copy records by SQL, as often as wanted, with all that they refer to in `seeds`.
 
     In each copy, references to another seed become references to its copy.
 
     :param dict seeds: Ids by table.
+    :param int days: How many days before theirs the copies are spread over.
     """
     env.flush_all()
     cr = env.cr
@@ -930,6 +931,8 @@ def fill(env, seeds, copies):
                 value = SQL("coalesce((%s)::text, %s)", full, value)
             elif name in UNIQUE_COLUMNS.get(table, ()):
                 value = SQL("%s || '/' || k", value)
+            elif days and name in DAY_COLUMNS.get(table, ()):
+                value = SQL("%s - k %% %s * interval '1 day'", value, days)
             values.append(value)
         cr.execute(
             SQL(
@@ -964,6 +967,13 @@ def fill(env, seeds, copies):
     env.invalidate_all()
 
 
+# The columns of these tables that say when something was.
+DAY_COLUMNS = {
+    "account_move": ("date", "invoice_date", "invoice_date_due"),
+    "account_move_line": ("date", "date_maturity"),
+    "account_payment": ("date",),
+    "payment_transaction": ("movement_date", "last_state_change"),
+}
 # The columns of these tables that must differ in each copy.
 UNIQUE_COLUMNS = {
     "account_move": ("name",),
@@ -1070,21 +1080,6 @@ def make_declined(side):
     return invoice_ids
 
 
-def spread_days(env):
-    """Let the copies of payments and attempts be of the last two years."""
-    for table, column in (
-        ("account_payment", "date"),
-        ("payment_transaction", "movement_date"),
-    ):
-        env.cr.execute(
-            SQL(
-                "UPDATE %(table)s SET %(column)s = %(column)s - (id / 20 %% 730)::int",
-                table=SQL.identifier(table),
-                column=SQL.identifier(column),
-            )
-        )
-
-
 def read_views(env, model, *types):
     """Return the fields of the rows, and the filters, of a model's views."""
     archs = {
@@ -1106,8 +1101,7 @@ def bench_movements(ours, _stock):
         invoices = env["account.move"].browse(invoice_ids)
         env.flush_all()
         seeds = env[model].search_count([("partner_id", "in", invoices.partner_id.ids)])
-        fill(env, get_seeds(env, invoices), MOVEMENTS // seeds)
-        spread_days(env)
+        fill(env, get_seeds(env, invoices), MOVEMENTS // seeds, days=730)
     ours.vacuum()
     sums = ["company_amount_attempted:sum", "company_amount_moved:sum"]
     with ours.open(ours.uid) as env:
