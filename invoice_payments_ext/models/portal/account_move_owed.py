@@ -168,7 +168,10 @@ class AccountMove(models.Model):
         ):
             return values
         lines = self._get_owed_lines()
-        if all(line.amount == line.residual for line in lines):
+        if not any(
+            self.currency_id.compare_amounts(line.amount, line.residual)
+            for line in lines
+        ):
             return values
         lines = [line for line in lines if not self.currency_id.is_zero(line.amount)]
         overdue = [line for line in lines if line.is_overdue]

@@ -421,6 +421,13 @@ class TestMail(InvoicePaymentsCommon):
         for words in ("We have refunded", "4.00", "owed again", "984.00"):
             self.assertIn(words, text)
         self.assertNotIn("some days", text)
+        known = self._queue()
+        payment.with_user(self.supervisor).refund(
+            2.0, "outside", reduce_bill=True, notify=True
+        )
+        text = self._get_text(self._queue() - known)
+        self.assertIn("taken off the bill by the credit note", text)
+        self.assertNotIn("which is attached", text)
         # Where a company sends no receipt of charges, Odoo's own mail brings it.
         self._get_company().payment_receipt_mail_template_id = False
         known = self._queue()
