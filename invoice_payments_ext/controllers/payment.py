@@ -141,6 +141,7 @@ class PaymentPortal(payment.PaymentPortal):
         if tx_sudo := keys._find_result(idempotency_key, company, door, arguments):
             PaymentPostProcessing.monitor_transaction(tx_sudo)
         else:
+            request.env["payment.transaction"]._end_earlier_on(invoices_sudo)
             wishes = {
                 "use_credit": use_credit,
                 "credit_shown": credit_shown,

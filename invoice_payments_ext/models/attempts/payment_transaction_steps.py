@@ -87,7 +87,7 @@ class PaymentTransaction(models.Model):
         # Each step reads the attempt anew, and with it the one that it gives back.
         self = self.with_prefetch((self | self.source_transaction_id).ids)
         self._commit_step("prepared")
-        if self._in_step("sent", self._mark_sent):
+        if self._may_be_sent() and self._in_step("sent", self._mark_sent):
             self._record(self._send_request())
         self._try_to_settle()
 
@@ -169,10 +169,9 @@ class PaymentTransaction(models.Model):
         if self.request_state != "ready" or self.state != "draft":
             return False
         if self.provider_id.state == "disabled":
-            self._set_error(
+            self._mark_not_sent(
                 self.env._("%(name)s is disabled.", name=self.provider_id.name)
             )
-            self.request_state = "not_sent"
             return False
         self.request_state = "sent"
         return True

@@ -2,7 +2,8 @@ from datetime import timedelta
 
 from lxml.html import fromstring
 
-from odoo.tests import tagged
+from odoo.tests import JsonRpcException, tagged
+from odoo.tools import mute_logger
 
 from .common_portal import PortalPaymentCommon
 
@@ -131,9 +132,8 @@ class TestPortalFinish(PortalPaymentCommon):
             dialog.action_mail()
 
 
-@tagged("post_install", "-at_install")
-class TestPortalStartAgain(PortalPaymentCommon):
-    """A payment that the customer has to confirm in a form is started again, once."""
+class StartAgainCommon(PortalPaymentCommon):
+    """A payment in a form of ours, at a provider that can be asked and can end it."""
 
     def setUp(self):
         super().setUp()
@@ -158,6 +158,16 @@ class TestPortalStartAgain(PortalPaymentCommon):
         self.url = self.tx._get_finish_url()
         self.authenticate(None, None)  # Who has the link needs no account.
 
+    def make_time_pass(self):
+        """A click soon after another one does not ask the provider."""
+        self.tx.sudo().asked_on -= timedelta(minutes=1)
+        self._keep()
+
+
+@tagged("post_install", "-at_install")
+class TestPortalStartAgain(StartAgainCommon):
+    """A payment that the customer has to confirm in a form is started again, once."""
+
     def start_again(self, url=None):
         """Press the button of the page; return where it leads."""
         page = self.url_open(url or self.url)
@@ -167,11 +177,6 @@ class TestPortalStartAgain(PortalPaymentCommon):
         self.assertEqual(answer.status_code, 303)
         self.env.invalidate_all()
         return answer.headers["Location"]
-
-    def make_time_pass(self):
-        """A click soon after another one does not ask the provider."""
-        self.tx.sudo().asked_on -= timedelta(minutes=1)
-        self._keep()
 
     def test_it_ends_at_the_provider_before_it_is_started_again(self):
         self.assertEqual(self.url_open(f"{self.url}x").status_code, 404)
@@ -268,3 +273,45 @@ class TestPortalStartAgain(PortalPaymentCommon):
         self.invoice.record_external_payment(600)
         self._keep()
         self.assertFalse(declined._get_finish_url())
+
+
+@tagged("post_install", "-at_install")
+class TestPortalPaidBesideDeclined(StartAgainCommon):
+    """A declined payment that could still be confirmed ends before any other one."""
+
+    def setUp(self):
+        super().setUp()
+        self.authenticate("ip_member", "ip_member")
+        self.gateway.notify(self.tx, "error")
+        self._keep()
+
+    def get_refusal(self, work, *args):
+        """Return why a payment is refused; what was stored before stays."""
+        try:
+            with mute_logger("odoo.http"):
+                work(*args)
+        except JsonRpcException as error:
+            self.env.invalidate_all()
+            return str(error)
+        self.fail("It was not refused.")
+
+    def test_member_pays_in_another_form(self):
+        for self.ended in (None, "pending"):  # The second click is too soon to ask.
+            self.assertIn("could not be ended", self.get_refusal(self.pay, 1000))
+            self.assertEqual(self.requests, ["end"])
+        self.ended = "cancel"
+        self.make_time_pass()
+        again = self.pay(1000)
+        self.assertTrue(self.tx.ended_on)
+        self.requests.clear()
+        self.gateway.notify(again, "done")
+        again.sudo()._post_process()
+        self._keep()
+        self.assertEqual((self.requests, self.invoice.amount_residual), ([], 0))
+
+    def test_member_pays_what_was_paid_after_all(self):
+        self.ended = "done"
+        self.assertIn("came after all", self.get_refusal(self.charge, 1000))
+        self.assertEqual(self.tx.outcome, "succeeded")
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertFalse(self.gateway.requests)
