@@ -41,6 +41,36 @@ env.flush_all()
 attempt("changed", lambda: till.write({"journal_id": credit_journal.id}))
 
 
+def choose_journal_of_till(is_archived=False):
+    """Choose, in the settings of a new company, the journal of a till for credit."""
+    other = env["res.company"].create(
+        {"name": "Shop", "country_id": company.country_id.id}
+    )
+    env["account.chart.template"].try_loading("generic_coa", other, install_demo=False)
+    here = env(context={**env.context, "allowed_company_ids": other.ids})
+    journal = here["account.journal"].create(
+        {
+            "name": "New Credit",
+            "type": "cash",
+            "code": "NCRE",
+            "default_account_id": other.credit_balance_account_id.id,
+        }
+    )
+    if is_archived is not None:
+        method = here["pos.payment.method"].create(
+            {"name": "Shop's Cash", "journal_id": journal.id}
+        )
+        method.active = not is_archived
+    settings = here["res.config.settings"].create({})
+    settings.credit_balance_journal_id = journal
+    settings.execute()
+
+
+attempt("journal of a till in the settings", choose_journal_of_till)
+attempt("journal of an archived till", lambda: choose_journal_of_till(True))
+attempt("journal of no till", lambda: choose_journal_of_till(None))
+
+
 def give(**values):
     """Take 70 out of a session for the customer, as its end books: as superuser."""
     config = env["pos.config"].with_user(cashier).create({"name": "Shop"})

@@ -77,6 +77,30 @@ class ResCompany(models.Model):
                     )
                 )
 
+    @api.constrains("credit_balance_journal_id")
+    def _check_no_till_on_credit_journal(self):
+        """Check that no till of the Point of Sale books in the credit journal.
+
+        The other direction is that of the tills; see `account.journal`. An archived
+        one counts: it may be used again.
+        """
+        # That module is no dependency. In superuser mode: tills are its users'.
+        tills_sudo = self.env.get("pos.payment.method")
+        if tills_sudo is None:
+            return
+        tills_sudo = tills_sudo.sudo().with_context(active_test=False)
+        journals = self.credit_balance_journal_id
+        for till in tills_sudo.search([("journal_id", "in", journals.ids)]):
+            raise ValidationError(
+                self.env._(
+                    "%(journal)s cannot be the credit journal: the payment method "
+                    "%(till)s of the Point of Sale books there. Choose another journal "
+                    "here, or for that payment method.",
+                    journal=till.journal_id.display_name,
+                    till=till.display_name,
+                )
+            )
+
     def _check_credit_account_replaceable(self, account_id):
         """Check that with another credit account no balance is lost or made up.
 
