@@ -1,0 +1,127 @@
+"""Invoice a prepaid order in parts, with Odoo's own `sale`: run in an Odoo shell."""
+# ruff: noqa: F821
+
+import json
+
+from odoo.fields import Command
+
+company = env.ref("base.main_company")
+env = env(context={**env.context, "allowed_company_ids": company.ids})
+provider = env["payment.provider"].search(
+    [("code", "=", "demo"), ("company_id", "=", company.id)], limit=1
+)
+provider.state = "test"
+method = env.ref("payment_demo.payment_method_demo")
+method.active = True
+customer = env["res.partner"].create({"name": "Pupil", "email": "pupil@example.com"})
+token = env["payment.token"].create(
+    {
+        "provider_id": provider.id,
+        "payment_method_id": method.id,
+        "payment_details": "4242",
+        "partner_id": customer.id,
+        "provider_ref": "order",
+        "demo_simulated_state": "done",
+    }
+)
+product = env["product.product"].create(
+    {
+        "name": "Course",
+        "list_price": 100,
+        "invoice_policy": "order",
+        "taxes_id": False,
+        "type": "service",
+    }
+)
+
+
+def make_order(prepaid):
+    """Return an order of four courses at 100, and the payment made for it before."""
+    order = env["sale.order"].create(
+        {
+            "partner_id": customer.id,
+            "order_line": [
+                Command.create(
+                    {
+                        "product_id": product.id,
+                        "product_uom_qty": 4,
+                        "price_unit": 100,
+                        "tax_ids": False,
+                    }
+                )
+            ],
+        }
+    )
+    tx = env["payment.transaction"].create(
+        {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "token_id": token.id,
+            "amount": prepaid,
+            "currency_id": order.currency_id.id,
+            "partner_id": customer.id,
+            "operation": "offline",
+            "sale_order_ids": [Command.set(order.ids)],
+        }
+    )
+    tx._charge_with_token()
+    tx._post_process()
+    if order.state != "sale":
+        order.action_confirm()
+    return order, tx
+
+
+def invoice_one(order):
+    """Return a draft of one more course of an order."""
+    draft = order._create_invoices()
+    draft.invoice_line_ids[0].quantity = 1
+    return draft
+
+
+def issue(draft):
+    """Issue a draft and charge the rest, as a person in the dialog does."""
+    dialog = env["account.payment.create"].new({"move_id": draft.id, "issue": True})
+    proposed = (dialog.prepaid_amount, dialog.amount)
+    attempt = draft.issue_and_charge(token.id)
+    env.invalidate_all()
+    return [*proposed, attempt.amount if attempt else 0, draft.amount_residual]
+
+
+def tell(order, tx):
+    """Return what is open of the prepayment, on the invoices, and paid in all."""
+    lines = order.invoice_ids.filtered(lambda move: move.state == "posted").line_ids
+    due = lines.filtered(lambda line: line.account_type == "asset_receivable")
+    paid = env["account.payment"].search(
+        [("partner_id", "=", customer.id), ("state", "in", ("in_process", "paid"))]
+    )
+    open_lines = paid.move_id.line_ids.filtered(
+        lambda line: line.account_type == "asset_receivable" and not line.reconciled
+    )
+    earlier = paid.filtered(lambda payment: payment.id < tx.payment_id.id)
+    return [
+        -sum(open_lines.mapped("amount_residual")),
+        sum(due.mapped("amount_residual")),
+        sum((paid - earlier).mapped("amount")),
+    ]
+
+
+told = {}
+before = len(env["account.payment.tie.out"].check())
+order, tx = make_order(250)
+told["parts"] = [issue(invoice_one(order)) for _part in range(3)]
+told["final"] = issue(order._create_invoices())
+told["in parts"] = tell(order, tx)
+
+# One of its invoices is cancelled: what it held is taken by the next one.
+order, tx = make_order(250)
+told["first"] = issue(invoice_one(order))
+second = invoice_one(order)
+second.action_post()
+told["posted by Odoo"] = second.amount_residual
+second.button_draft()
+second.button_cancel()
+told["again"] = [issue(invoice_one(order)) for _part in range(2)]
+told["last"] = issue(order._create_invoices())
+told["cancelled"] = tell(order, tx)
+told["tie-out"] = len(env["account.payment.tie.out"].check()) - before
+print("TOLD", json.dumps(told))
