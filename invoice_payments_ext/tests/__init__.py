@@ -90,4 +90,4 @@ from .taken_back import (
     test_taken_back,
 )
 from .tie_out import test_gateway_check, test_planted_faults, test_tie_out
-from .write_offs import test_write_off
+from .write_offs import test_odoos_dialog, test_write_off

@@ -1,6 +1,8 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ..tools import OURS
+
 
 class AccountPaymentRegister(models.TransientModel):
     """Odoo's own dialog: it pays only the amount that is not in flight."""
@@ -39,6 +41,16 @@ class AccountPaymentRegister(models.TransientModel):
         if invoice.currency_id != self.currency_id:
             left += self.currency_id.rounding  # Amounts were converted one by one.
         return self.currency_id.compare_amounts(paid, left) > 0
+
+    def _is_written_off(self):
+        """Tell if what is not paid is given up, and is no early-payment discount.
+
+        :rtype: bool
+        """
+        return (
+            self.payment_difference_handling == "reconcile"
+            and not self.early_payment_discount_mode
+        )
 
     # === BUSINESS METHODS === #
 
@@ -83,7 +95,12 @@ class AccountPaymentRegister(models.TransientModel):
             # Payments for sibling companies are created in superuser mode.
             invoices._check_payment_rights()
         self._check_not_in_flight()
-        return super()._create_payments()
+        is_written_off = self._is_written_off()
+        if is_written_off and invoices and self.writeoff_is_exchange_account:
+            # The payment itself shows nothing of it: Odoo bends the rate.
+            invoices._check_refund_rights()
+        dialog = self.with_context(discount_of_dialog=None if is_written_off else OURS)
+        return super(AccountPaymentRegister, dialog)._create_payments()
 
     def _post_payments(self, to_process, edit_mode=False):
         """Charge for the invoices of this dialog, with any context of the client."""

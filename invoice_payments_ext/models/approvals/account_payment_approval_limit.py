@@ -12,7 +12,7 @@ TOGETHER = timedelta(hours=24)
 # The amounts that other rooms count towards the limit: each method returns one in the
 # company's currency, given a :class:`Giving`.
 RETURNED_METHODS = ("_get_paid_out_alone",)
-REDUCED_METHODS = ("_get_added_credit_alone",)
+REDUCED_METHODS = ("_get_added_credit_alone", "_get_written_off_beside_alone")
 
 # The kinds of request that only give money back. The others reduce the debt.
 RETURNING_KINDS = ("refund", "pay_out")
@@ -230,4 +230,29 @@ class AccountPaymentApproval(models.Model):
             & Domain("state", "in", POSTED_STATES)
             & Domain("id", "not in", approved.get("account.payment", []))
         ).filtered(lambda refund: not refund.source_payment_id.is_from_credit)
-        return [*transactions_sudo, *outside_sudo]
+        by_hand_sudo = self._get_payments_by_hand(giving, "outbound")
+        return [*transactions_sudo, *outside_sudo, *by_hand_sudo]
+
+    @api.model
+    def _get_payments_by_hand(self, giving, payment_type):
+        """Return the payments that this user made and confirmed in Odoo's own ways.
+
+        :rtype: account.payment
+        """
+        payments_sudo = self.env["account.payment"].sudo()
+        itself = giving.record.ids if giving.record._name == "account.payment" else []
+        return payments_sudo.search(
+            giving.get_domain(Domain.FALSE)
+            & Domain("payment_type", "=", payment_type)
+            & (
+                Domain("partner_type", "=", "customer")
+                | Domain("destination_account_id.account_type", "=", "asset_receivable")
+            )
+            & Domain("source_payment_id", "=", False)
+            & Domain("payment_transaction_id", "=", False)
+            & Domain("journal_id.is_credit_balance", "=", False)
+            & Domain("create_uid", "=", self.env.uid)
+            & Domain("move_id.create_uid", "=", self.env.uid)
+            & Domain("state", "in", POSTED_STATES)
+            & Domain("id", "not in", itself)
+        )

@@ -85,7 +85,7 @@ class AccountPayment(models.Model):
         if self.env.su or self.env.context.get("booked_by_door") is OURS:
             return
         moves = self.env["account.move"]
-        customers = self.filtered(lambda payment: payment.partner_type == "customer")
+        customers = self.filtered(lambda payment: payment._is_of_customer())
         if customers:
             moves._check_payment_rights()
         if customers.filtered(
@@ -207,6 +207,17 @@ class AccountPayment(models.Model):
     def _with_entry(self):
         """Return these for a change of state that their journal entries follow."""
         return self.with_context(entry_follows=OURS)
+
+    def _is_of_customer(self):
+        """Tell if this payment changes what a customer owes, whatever it is called.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            self.partner_type == "customer"
+            or self.destination_account_id.account_type == "asset_receivable"
+        )
 
     def _filter_of_customers(self):
         """Return those of these payments that are of customers, and are money."""

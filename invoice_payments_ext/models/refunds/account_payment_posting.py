@@ -5,6 +5,9 @@ from ...tools import OURS
 from ..states import POSTED_STATES
 from .account_payment_undoing import CALLED_OFF_STATES
 
+# The checks of payments that people posted, by any door but ours.
+CHECKED_AFTER_POSTING = ("_check_given_by_hand",)
+
 # The fields of a payment that a posted journal entry books.
 CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
 
@@ -167,6 +170,8 @@ class AccountPayment(models.Model):
         result = super(AccountPayment, self._with_entry()).write(vals)
         # Of the other values that are written, too.
         posting._check_posted_within_source()
+        for name in CHECKED_AFTER_POSTING:
+            getattr(posting, name)()
         # Odoo writes the state once more while it makes an entry again.
         again.filtered(lambda payment: payment._is_posted())._match_again()
         return result

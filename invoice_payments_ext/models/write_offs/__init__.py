@@ -1,4 +1,5 @@
 from . import account_move
 from . import account_move_rules
+from . import account_payment
 from . import account_payment_approval
 from . import res_company

@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 
 
 class AccountPaymentApproval(models.Model):
@@ -18,3 +18,18 @@ class AccountPaymentApproval(models.Model):
             ),
             self._describe_date(arguments),
         ]
+
+    @api.model
+    def _get_written_off_beside_alone(self, giving):
+        """Return what this user wrote off with payments, in Odoo's own dialog.
+
+        :return: The amount in the company's currency.
+        :rtype: float
+        """
+        return sum(
+            self._convert_to_company(
+                payment._get_written_off_beside(), payment.currency_id, giving.company
+            )
+            for payment in self._get_payments_by_hand(giving, "inbound")
+            if not payment._is_with_discount()
+        )
