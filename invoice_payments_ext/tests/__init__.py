@@ -59,7 +59,7 @@ from .external import test_announced, test_beside_attempts, test_external, test_
 from .external import test_joint_discount
 from .gateways import test_declines, test_ended_before, test_expiry, test_told
 from .mail import test_mail, test_mail_links, test_receipt
-from .mistakes import test_mistakes
+from .mistakes import test_dead_end, test_mistakes
 from .movements import test_movements
 from .portal import (
     test_owe,

@@ -88,6 +88,14 @@ class AccountMove(models.Model):
             "amount": transaction.currency_id.format(abs(transaction.amount)),
             "outcome": transaction._get_outcome_label(),
         }
+        if payment := transaction.sudo().payment_id:
+            values["payment"] = payment.name or payment.display_name
+        if transaction.outcome == "succeeded" and payment.state == "draft":
+            return self.env._(
+                "%(reference)s (%(amount)s) was received, but its payment %(payment)s "
+                "is a draft: confirm it.",
+                **values,
+            )
         if transaction.outcome == "succeeded":
             return self.env._(
                 "%(reference)s (%(amount)s) was received and is not booked yet. That "

@@ -177,6 +177,7 @@ class AccountPayment(models.Model):
         return result
 
     def unlink(self):
+        self._check_not_at_gateway()
         return super(AccountPayment, self._with_entry()).unlink()
 
     # === GETTERS === #

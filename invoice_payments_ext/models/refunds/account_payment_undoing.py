@@ -17,7 +17,9 @@ class AccountPayment(models.Model):
     # === CHECK METHODS === #
 
     def _check_not_at_gateway(self):
-        """Check that no gateway says otherwise, before payments are called off.
+        """Check that no gateway says otherwise, before payments go or are called off.
+
+        Without its payment, the money would be received and booked nowhere, for ever.
 
         :raise UserError: Naming the payment, and the way to take instead.
         """

@@ -230,8 +230,9 @@ class AccountMove(models.Model):
                 refunded and self.env._("All of it is back on the credit balance."),
             )
         else:
-            yield "refund", blocked["refund"] or refunded
-            yield "taken_back", self._get_row_taken_back_reason(row.values)
+            yield "refund", blocked["refund"] or row.unbooked or refunded
+            taken_back = self._get_row_taken_back_reason(row.values)
+            yield "taken_back", row.unbooked or taken_back
             if row.values["kind"] == "external":
                 yield "mistake", self._get_row_mistake_reason(row.values)
 
@@ -243,6 +244,7 @@ class AccountMove(models.Model):
             values["kind"] not in ("credit", "invoice", "write_off")
             and values["state"] == "succeeded"
             and values["move_id"]
+            and not row.unbooked
             and currency.compare_amounts(values["amount_unallocated"], 0) > 0
         ):
             yield "keep", ""

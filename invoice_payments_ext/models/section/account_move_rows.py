@@ -47,8 +47,9 @@ class AccountMove(models.Model):
         """
         reason = self._get_unposted_reason(entry) or self._get_attempt_reason(tx)
         is_booked = STATE_BY_PAYMENT.get(payment.get("state")) == "succeeded"
+        unbooked = ""
         if tx["outcome"] == "succeeded" and not is_booked:
-            reason = self._get_unbooked_reason(payment)
+            reason = unbooked = self._get_unbooked_reason(payment)
         details = tx["payment_details"]
         is_by_credit = tx["provider_code"] == "credit_balance"
         values = self._prepare_row(
@@ -89,6 +90,7 @@ class AccountMove(models.Model):
             order=(tx["create_date"], tx["id"]),
             tx=tx,
             is_outgoing=tx["operation"] == "refund",
+            unbooked=unbooked,
         )
 
     def _get_booked_payment_rows(self, transactions, payments, entries, refunds):

@@ -10,6 +10,7 @@ class Row:
     :param dict tx: The attempt, as it was read; empty if the row is of none.
     :param dict entry: The journal entry, as it was read; empty if the row is of none.
     :param bool is_outgoing: Whether money went to the customer.
+    :param str unbooked: Why money that was received is not booked; empty if it is.
     """
 
     values: dict
@@ -17,3 +18,4 @@ class Row:
     tx: dict = field(default_factory=dict)
     entry: dict = field(default_factory=dict)
     is_outgoing: bool = False
+    unbooked: str = ""
