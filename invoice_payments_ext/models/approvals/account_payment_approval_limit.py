@@ -235,7 +235,7 @@ class AccountPaymentApproval(models.Model):
 
     @api.model
     def _get_payments_by_hand(self, giving, payment_type):
-        """Return the payments that this user made and confirmed in Odoo's own ways.
+        """Return the payments that this user confirmed in Odoo's own ways.
 
         :rtype: account.payment
         """
@@ -251,7 +251,6 @@ class AccountPaymentApproval(models.Model):
             & Domain("source_payment_id", "=", False)
             & Domain("payment_transaction_id", "=", False)
             & Domain("journal_id.is_credit_balance", "=", False)
-            & Domain("create_uid", "=", self.env.uid)
             & Domain("move_id.create_uid", "=", self.env.uid)
             & Domain("state", "in", POSTED_STATES)
             & Domain("id", "not in", itself)

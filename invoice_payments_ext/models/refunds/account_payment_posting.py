@@ -5,7 +5,8 @@ from ...tools import OURS
 from ..states import POSTED_STATES
 from .account_payment_undoing import CALLED_OFF_STATES
 
-# The checks of payments that people posted, by any door but ours.
+# The checks of payments that people posted, by any door but ours. Each method gets
+# those of them that another person entered, and this one only confirmed.
 CHECKED_AFTER_POSTING = ("_check_given_by_hand",)
 
 # The fields of a payment that a posted journal entry books.
@@ -167,11 +168,12 @@ class AccountPayment(models.Model):
             if "move_id" not in vals:  # Odoo gives a draft its entry.
                 posting._check_charged()
         again = posting._filter_posted_again()
+        confirmed = posting._filter_of_others(vals)
         result = super(AccountPayment, self._with_entry()).write(vals)
         # Of the other values that are written, too.
         posting._check_posted_within_source()
         for name in CHECKED_AFTER_POSTING:
-            getattr(posting, name)()
+            getattr(posting, name)(confirmed)
         # Odoo writes the state once more while it makes an entry again.
         again.filtered(lambda payment: payment._is_posted())._match_again()
         return result
@@ -181,6 +183,22 @@ class AccountPayment(models.Model):
         return super(AccountPayment, self._with_entry()).unlink()
 
     # === GETTERS === #
+
+    def _filter_of_others(self, vals):
+        """Return those of these drafts of which this user enters nothing.
+
+        :param dict vals: The values with which they are posted.
+        """
+        if vals.keys() - {"state", "move_id"}:
+            return self.browse()
+        user = self.env.user
+        return self.filtered(
+            lambda payment: (
+                user not in (payment.create_uid, payment.write_uid)
+                and user != payment.move_id.write_uid
+                and user not in payment.move_id.line_ids.write_uid
+            )
+        )
 
     def _match_again(self):
         """Match payments that are posted again with their counterparts.

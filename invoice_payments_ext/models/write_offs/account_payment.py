@@ -14,12 +14,13 @@ class AccountPayment(models.Model):
 
     # === CHECK METHODS === #
 
-    def _check_given_by_hand(self):
+    def _check_given_by_hand(self, confirmed):
         """Check the level and the limit of what these give away, once they are posted.
 
         Superuser code and the doors check it themselves. Above the limit, the draft of
         one person is confirmed by another one.
 
+        :param account.payment confirmed: Those that another person entered.
         :raise AccessError: If the user is not of the level *Refund and credit*.
         :raise UserError: If it is above the limit.
         """
@@ -33,10 +34,12 @@ class AccountPayment(models.Model):
             ):
                 continue
             if payment.payment_type == "outbound":
-                payment._check_gift_limit("refund", payment.amount)
+                if payment not in confirmed:
+                    payment._check_gift_limit("refund", payment.amount)
             elif written_off := payment._get_written_off_beside():
                 self.env["account.move"]._check_refund_rights()
-                payment._check_gift_limit("write_off", written_off)
+                if payment not in confirmed:
+                    payment._check_gift_limit("write_off", written_off)
 
     def _check_gift_limit(self, kind, amount):
         """Check that nobody else is needed to give away an amount of this payment.
@@ -46,9 +49,7 @@ class AccountPayment(models.Model):
         :raise UserError: If a second person is needed.
         """
         approvals = self.env["account.payment.approval"]
-        if self.create_uid == self.env.user and approvals._is_above_limit(
-            self, kind, {}, amount
-        ):
+        if approvals._is_above_limit(self, kind, {}, amount):
             raise UserError(
                 self.env._(
                     "%(amount)s needs a second person: use Refund or Write off in the "

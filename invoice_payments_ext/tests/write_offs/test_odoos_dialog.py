@@ -151,6 +151,13 @@ class TestOdoosDialog(RefundCommon):
         with self.assertRefused("needs a second person"):
             draft.write({"state": "in_process"})
         other = self.make_user("ip_second", GROUPS)
+        # Whoever changes a draft of somebody else is no second person.
+        changed = self.pay_by_hand(1).with_user(other)
+        changed.amount = 100.01
+        with self.assertRefused("needs a second person"):
+            changed.action_post()
+        with self.assertRefused("needs a second person"):
+            draft.with_user(other).write({"amount": 5000, "state": "in_process"})
         draft.with_user(other).action_post()
         self.assertIn(draft.state, ("in_process", "paid"))
         # That had its second person. What one does alone counts together.
