@@ -11,6 +11,15 @@ CHECKED_AFTER_POSTING = ("_check_given_by_hand",)
 
 # The fields of a payment that a posted journal entry books.
 CAPPED_FIELDS = ("amount", "currency_id", "journal_id", "payment_type")
+# Those that people do not change either. Odoo only hides them in its form.
+BOOKED_FIELDS = (
+    *CAPPED_FIELDS,
+    "date",
+    "destination_account_id",
+    "outstanding_account_id",
+    "partner_id",
+    "partner_type",
+)
 
 
 class AccountPayment(models.Model):
@@ -110,12 +119,19 @@ class AccountPayment(models.Model):
                 )
 
     def _check_kept_with_entry(self, vals):
-        """Check that capped payments stay as their posted entry books them.
+        """Check that payments of customers stay as their posted entry books them.
+
+        Superuser code may change those on which no cap depends.
 
         :raise UserError: Naming the payment.
         """
-        changes = {name: vals[name] for name in CAPPED_FIELDS if name in vals}
-        for payment in self._filter_capped():
+        names, kept = CAPPED_FIELDS, self._filter_capped()
+        if not self.env.su:
+            names, kept = BOOKED_FIELDS, kept | self.filtered("move_id")
+        changes = {name: vals[name] for name in names if name in vals}
+        for payment in kept:
+            if not payment._is_of_customer():
+                continue
             if payment._is_posted() and any(
                 self.env["account.move"]._field_will_change(payment, changes, name)
                 for name in changes
@@ -149,7 +165,7 @@ class AccountPayment(models.Model):
         That is the amount, and that the payment is posted when its journal entry is,
         by any door.
         """
-        if any(name in vals for name in CAPPED_FIELDS):
+        if any(name in vals for name in BOOKED_FIELDS):
             self._check_kept_with_entry(vals)
         if "state" not in vals:
             return super().write(vals)

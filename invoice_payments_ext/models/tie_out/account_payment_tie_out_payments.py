@@ -169,6 +169,8 @@ class AccountPaymentTieOut(models.AbstractModel):
             SELECT payment.id, payment.company_id, payment.currency_id,
                    payment.amount AS expected,
                    CASE WHEN bool_or(move.journal_id != payment.journal_id) THEN 0
+                        -- It is on another account, or another partner's.
+                        WHEN count(side.of_customer) = 0 THEN 0
                         WHEN sum(side.of_customer) = payment.amount
                         THEN payment.amount
                         ELSE coalesce(sum(side.of_bank), 0) END AS found

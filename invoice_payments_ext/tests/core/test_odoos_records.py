@@ -71,6 +71,34 @@ class TestOdoosRecords(InvoicePaymentsCommon):
         self.assertEqual(self.make_payment(state="draft").state, "draft")
         self.assertEqual(self.invoice.payment_state, "not_paid")
 
+    def test_a_posted_payment_stays_as_it_was_booked(self):
+        """Odoo only hides these fields in its form: a client could write them.
+
+        With 4,000 on a payment of 100, that much could be refunded.
+        """
+        other = self.env["res.partner"].create({"name": "Other"})
+        charged = self.start_attempt("done", amount=100.0).sudo().payment_id
+        recorded = self.invoice.record_external_payment(100)
+        for payment in (charged.with_user(self.accountant), recorded):
+            values = {
+                "amount": 4000,
+                "partner_id": other.id,
+                "partner_type": "supplier",
+                "payment_type": "outbound",
+                "date": "2025-01-01",
+                "currency_id": self.make_currency("EUR").id,
+                "journal_id": self.company_data["default_journal_cash"].id,
+                "destination_account_id": other.property_account_payable_id.id,
+            }
+            for name, value in values.items():
+                with self.subTest(name), self.assertRefused("reset it to draft"):
+                    payment.write({name: value})
+            payment.write({"amount": 100, "memo": "Seen"})
+            payment.action_draft()
+            payment.write({"amount": 100, "date": "2026-01-02"})
+            payment.action_post()
+        self.assertEqual(self.invoice.amount_residual, 800)
+
     def test_a_method_that_was_not_charged(self):
         payment = self.make_payment(payment_token_id=self.token.id)
         for post in (

@@ -444,6 +444,17 @@ class TestTieOut(CreditCommon):
                 account,
                 payment_id,
             ),
+            # Of the customer's side alone, too, where the bank's side is right.
+            (
+                "account_move_line SET partner_id = %s WHERE credit > 0 AND move_id",
+                other,
+                move_id,
+            ),
+            (
+                "account_payment SET destination_account_id = %s WHERE id",
+                account,
+                payment_id,
+            ),
             ("account_move SET journal_id = %s WHERE id", journal, move_id),
             ("account_payment SET currency_id = %s WHERE id", currency, payment_id),
             (
