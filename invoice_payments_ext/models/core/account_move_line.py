@@ -9,12 +9,32 @@ class AccountMoveLine(models.Model):
     _name = "account.move.line"
     _inherit = ["payment.seal.mixin", "account.move.line"]
 
+    # === CRUD METHODS === #
+
+    @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        """Describe no field where Odoo's booking asks for none.
+
+        When it writes no field that is tracked, it asks for an empty list of them, and
+        would be told of all.
+        """
+        is_booking = self.env.context.get("booked_by_door") is OURS
+        if is_booking and allfields is not None and not allfields:
+            return {}
+        return super().fields_get(allfields, attributes)
+
     # === BUSINESS METHODS === #
 
     @api.model
     def _reconcile_plan(self, reconciliation_plan):
-        """Say that the amounts are computed here, and not by a client."""
+        """Say that the amounts are computed here, and not by a client.
+
+        Reconciling what a door books changes nothing that an invoice's lines are made
+        of: Odoo need not compare them.
+        """
         computed = self.with_context(reconciled_by_code=OURS)
+        if self.env.context.get("booked_by_door") is OURS:
+            computed = computed.with_context(skip_invoice_sync=True)
         return super(AccountMoveLine, computed)._reconcile_plan(reconciliation_plan)
 
     # === GETTERS === #

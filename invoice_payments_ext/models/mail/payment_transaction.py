@@ -82,8 +82,9 @@ class PaymentTransaction(models.Model):
         is_due = bool(self._get_customer_mail_template(kind))
         self.write({"customer_mail": kind, "customer_mail_due": is_due})
         if is_due:
-            self.env.ref("invoice_payments_ext.ir_cron_mail_customers")._trigger(
-                at=self._get_on_page_until() if kind == "declined" else None
+            self._wake_schedule(
+                "invoice_payments_ext.ir_cron_mail_customers",
+                self._get_on_page_until() if kind == "declined" else None,
             )
 
     def _get_customer_mail_kind(self):

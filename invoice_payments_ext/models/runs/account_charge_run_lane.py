@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..core.told_later import ToldLater
+from .overload import Overload
 from .payment_provider import NOW
 
 # Lanes want the same rows often, and each conflict lets one of them go on.
@@ -40,7 +41,9 @@ class AccountChargeRunLine(models.Model):
             return
         cron._commit_progress(remaining=self.search_count(self._get_open_domain()))
         worked, run, later = 0, self.run_id, ToldLater()
-        holding = self.with_context(forms_told_later=later)
+        holding = self.with_context(
+            forms_told_later=later, charge_run_overload=Overload()
+        )
         while line := holding._take():
             line._work()
             worked += 1
@@ -59,13 +62,19 @@ class AccountChargeRunLine(models.Model):
 
     @api.model
     def _tell(self, later):
-        """Tell the open forms of invoices what was held back. Commits.
+        """Tell the open forms of invoices, and schedules, what was held back. Commits.
 
         :param ToldLater later: What was held back.
         """
-        if move_ids := later.take():
-            self.env["account.move"].browse(move_ids)._tell_open_forms()
-            self.env["payment.transaction"]._commit_step("told")
+        attempts = self.env["payment.transaction"].sudo()
+        move_ids, schedules = later.take()
+        self.env["account.move"].browse(move_ids)._tell_open_forms()
+        # Within a minute, without a call to all workers: lanes and jobs tell it often.
+        soon = fields.Datetime.now() + timedelta(seconds=1)
+        for xmlid in schedules:
+            attempts._wake_schedule(xmlid, soon)
+        if move_ids or schedules:
+            attempts._commit_step("told")
 
     def _take(self, line_id=None):
         """Claim the next line, and wait for the turn of its provider. Commits.

@@ -45,8 +45,13 @@ class AccountChargeRunLine(models.Model):
         Note: `self.ensure_one()`
         """
         self.ensure_one()
-        self.env.invalidate_all()
-        overload = Overload()
+        # Nothing is left to be written: the claim was committed. The environments of
+        # the line before go with it; a thousand lines would keep thousands of them.
+        self.env.transaction.reset()
+        overload = self.env.context.get("charge_run_overload")
+        if not isinstance(overload, Overload):
+            overload = Overload()
+        overload.forget()
         working = self.with_context(charge_run_overload=overload)
         try:
             getattr(working, WORK[self.run_id.kind])()

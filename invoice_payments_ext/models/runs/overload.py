@@ -10,13 +10,18 @@ MAX_WAIT = 3600
 class Overload:
     """What a request told about the load of its provider, while a line was worked on.
 
-    It stands in the context, where no client can put one.
+    It stands in the context, where no client can put one. A lane has one for all of its
+    lines: with another context for each, Odoo would look through ever more of them.
 
     :ivar bool is_seen: Whether the provider is to be slowed down.
     :ivar float retry_after: The seconds for which it asked; zero if it did not say.
     """
 
     def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Forget what was seen: another line begins."""
         self.is_seen = False
         self.retry_after = 0.0
 

@@ -164,6 +164,7 @@ OPENS = {
 }
 # Tested where they stand: they follow Odoo's rights, or the user is the owner.
 ELSEWHERE = {
+    "account.move.line.fields_get",
     "account.move.action_toggle_block_payment",
     "account.move.button_cancel",
     "account.move.button_draft",

@@ -240,6 +240,22 @@ class TestLanes(ChargeRunCommon):
         self.assertFalse(self.env["payment.provider.pace"].search([]).slowed_until)
         self.assertEqual(len(self.gateway.requests), 3)
 
+    def test_overload_of_one_line_is_not_that_of_the_next(self):
+        """A lane keeps one note of it, and forgets it with each line."""
+        lines = self.start().line_ids
+        self.gateway.answers = [self.make_http_error(503), "done", "done"]
+        slowed = []
+        patcher = patch.object(
+            self.env.registry["payment.provider"],
+            "_slow_down",
+            lambda _provider, _seconds: slowed.append(1) or fields.Datetime.now(),
+        )
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        self.run_lane()
+        self.assertEqual(lines.mapped("result"), ["unknown", "succeeded", "succeeded"])
+        self.assertEqual(len(slowed), 1)
+
     def test_charges_a_second_over_all_lanes(self):
         self.provider.charges_per_second = 4
         self.start()
@@ -294,6 +310,41 @@ class TestLanes(ChargeRunCommon):
         ):
             self.run_lane()
         self.assertEqual([count for _invoice, count in told], [1, 2, 3])
+
+    def test_schedule_of_mails_is_woken_once(self):
+        """Each waking is a connection of its own, and wakes all workers."""
+        invoices = self.make_invoices(self.make_customers(3))
+        lines = self.start(invoices).line_ids
+        schedule = self.env.ref("invoice_payments_ext.ir_cron_mail_customers")
+        domain = [("cron_id", "=", schedule.id)]
+        self.env["ir.cron.trigger"].search(domain).unlink()
+        self.run_lane()
+        self.assertEqual(set(lines.transaction_id.mapped("customer_mail")), {"receipt"})
+        self.assertTrue(all(lines.transaction_id.mapped("customer_mail_due")))
+        trigger = self.env["ir.cron.trigger"].search(domain)
+        self.assertEqual(len(trigger), 1)
+        self.assertLess(trigger.call_at, fields.Datetime.now() + timedelta(seconds=30))
+
+    def test_lines_leave_no_environments(self):
+        """Odoo looks through all of them for each record that is read otherwise."""
+        self.start(self.make_invoices(self.make_customers(6)))
+        numbers = []
+        begin = type(self.env["account.charge.run.line"])._work_charge
+
+        def work(line):
+            numbers.append(len(self.env.transaction.envs))
+            begin(line)
+
+        self.patch_lines("_work_charge", work)
+        self.run_lane()
+        self.assertEqual(len(numbers), 6)
+        self.assertLess(max(numbers[1:]), numbers[0] + 20, numbers)
+
+    def patch_lines(self, name, method):
+        lines = self.env.registry["account.charge.run.line"]
+        patcher = patch.object(lines, name, method)
+        patcher.start()
+        self.addCleanup(patcher.stop)
 
     def test_job_tells_open_forms_once(self):
         line = self.start(self.invoices[:1]).line_ids
