@@ -281,15 +281,15 @@ install_python_packages() { # STAMP
   echo "$1" >"$VENV/.complete"
 }
 
-# OCA's job queue, an option of the addon: its addons folder is $QUEUE/odoo/addons.
+# OCA's addons that the tests install, such as the job queue: their addons folder is $QUEUE/odoo/addons.
 get_queue() {
   local stamp
   QUEUE="$LOCAL/queue"
   stamp=$(cksum <"$PROJECT/setup/queue.txt")
   [ "$(cat "$QUEUE/.complete" 2>/dev/null)" != "$stamp" ] || return 0
-  say "Installing OCA's job queue"
+  say "Getting OCA's addons"
   rm -rf "$QUEUE" "$QUEUE.part"
-  run_step "Installing OCA's job queue" "$PYTHON_BIN" -m pip install \
+  run_step "Getting OCA's addons" "$PYTHON_BIN" -m pip install \
     --disable-pip-version-check --no-input --no-deps --target "$QUEUE.part" \
     -r "$PROJECT/setup/queue.txt"
   echo "$stamp" >"$QUEUE.part/.complete"

@@ -40,6 +40,8 @@ class AccountMove(models.Model):
             )
         ).sudo()
         new = candidates.filtered(lambda move: not move.has_collection)
+        # They have none: whoever follows a change of theirs need not look for one.
+        self._fields["collection_ids"]._update_cache(new, ())
         # Stored together with the number and the state.
         new._mark_collection(True)
         yield

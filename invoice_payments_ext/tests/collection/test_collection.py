@@ -364,6 +364,7 @@ class TestCollection(CollectionCommon):
                 *(self.make_invoice(post=False).sudo() for _number in range(3))
             )
             self.env.flush_all()
+            self.env.invalidate_all()  # As another request finds them.
             self.assertEqual(bool(invoices.company_id.collection_plan_id), bool(plan))
             before = self.env.cr.sql_log_count
             invoices.action_post()
