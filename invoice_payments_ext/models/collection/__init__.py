@@ -16,6 +16,7 @@ from . import account_move_start
 from . import account_move
 from . import account_move_doors
 from . import account_move_events
+from . import account_move_line
 from . import account_payment_reversal
 from . import account_payment_promise
 from . import payment_method

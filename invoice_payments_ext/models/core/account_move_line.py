@@ -2,6 +2,9 @@ from odoo import api, models
 
 from ...tools import OURS
 
+# The rooms that follow when journal items, also posted ones, get another due date.
+AFTER_NEW_DUE_DATE = ("_follow_new_due_date",)
+
 
 class AccountMoveLine(models.Model):
     """The journal items that credit balances are made of."""

@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
 
 from ...tools import OURS, prepare_notification
+from ..core.account_move_line import AFTER_NEW_DUE_DATE
 from ..core.door import Door
 from .credit_entry_details import CreditEntryDetails
 from .entry_labels import Label
@@ -103,21 +104,24 @@ class AccountMoveLine(models.Model):
         return lines
 
     def write(self, vals):
-        if not any(name in vals for name in CREDIT_FIELDS):
-            return super().write(vals)
-        if self.env.context.get("bypass_lock_check") is BYPASS_LOCK_CHECK:
-            # A contact got another parent. Its credit stays whose it was.
-            self -= self._filter_posted_credit()
-        changed = self.filtered(
-            lambda line: any(
-                self.env["account.move"]._field_will_change(line, vals, name)
-                for name in CREDIT_FIELDS
-                if name in vals
+        changed = self.browse()
+        if any(name in vals for name in CREDIT_FIELDS):
+            if self.env.context.get("bypass_lock_check") is BYPASS_LOCK_CHECK:
+                # A contact got another parent. Its credit stays whose it was.
+                self -= self._filter_posted_credit()
+            changed = self.filtered(
+                lambda line: any(
+                    self.env["account.move"]._field_will_change(line, vals, name)
+                    for name in CREDIT_FIELDS
+                    if name in vals
+                )
             )
-        )
-        self._check_credit_unchanged(changed)
+            self._check_credit_unchanged(changed)
         result = super().write(vals)
         self._check_credit_unchanged(changed)
+        if "date_maturity" in vals:
+            for name in AFTER_NEW_DUE_DATE:
+                getattr(self, name)()
         return result
 
     @api.ondelete(at_uninstall=False)

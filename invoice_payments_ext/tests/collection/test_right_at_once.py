@@ -1,0 +1,81 @@
+"""Events that a collection follows at once, and days that are the company's."""
+
+from datetime import datetime
+
+from odoo.tests import tagged
+
+from .common_collection import CollectionCommon
+
+
+@tagged("post_install", "-at_install")
+class TestRightAtOnce(CollectionCommon):
+    def test_credit_that_is_spent(self):
+        """Spent by a person, it is not charged any more; all of it ends it."""
+        customer = self.partner.with_user(self.supervisor)
+        customer.adjust_credit_balance(1300, reason="Goodwill")
+        self._keep()
+        self.invoice.apply_credit_balance(300)
+        self.assertEqual(self.row.state, "running")
+        self.invoice.apply_credit_balance(700)
+        self.assertEqual(self.row.state, "done")
+        self.assertFalse(self.run_at(days=3))
+        self.assertEqual(self.gateway.requests, [])
+
+    def test_an_earlier_due_date(self):
+        """Odoo lets people move the day of a journal item of an issued invoice."""
+        self.token.sudo().active = False
+        invoice = self.make_invoice(invoice_date_due="2026-02-16")
+        row = self.get_row(invoice)
+        self._keep()
+        for moment in ("2026-01-15 10:00", "2026-01-18 09:00", "2026-01-20 09:00"):
+            self.run_at(moment, row=row)
+        self.assertEqual(row.next_at, datetime(2026, 2, 19, 9))
+        lines = invoice.sudo().line_ids
+        lines = lines.filtered(lambda line: line.display_type == "payment_term")
+        lines.date_maturity = "2026-01-22"
+        self.assertEqual(row.next_at, self.now)
+        self.run_at(row=row)
+        self.assertEqual(row.next_at, datetime(2026, 1, 25, 9))
+        self.assertFalse(self.get_mails(invoice))
+        self.run_at("2026-01-25 09:00", row=row)
+        self.assertEqual(len(self.get_mails(invoice)), 1)
+
+    def test_zone_of_the_person_is_nothing(self):
+        """A person at the other end of the world pauses it: the company's day counts."""
+        self.company.partner_id.tz = "America/Los_Angeles"
+        (self.accountant | self.env.user).sudo().tz = "Pacific/Auckland"
+        self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge")[
+            0
+        ].hour = 9
+        self._keep()
+        self.assertFalse(self.run_at("2026-01-15 16:59"))
+        self.assertEqual(self.row.next_at, datetime(2026, 1, 15, 17))
+        self.invoice.pause_collection("2026-01-17", "Asks for two days")
+        self.assertEqual(self.row.next_at, datetime(2026, 1, 17, 17))
+        self.assertFalse(self.run_at("2026-01-17 07:59"))
+        self.assertEqual(self.row.state, "paused")
+        self.assertEqual(self.run_at("2026-01-17 17:00").outcome, "succeeded")
+
+    def test_shipped_plan_without_a_method(self):
+        """Reminders before and after the due date, and a task at the end."""
+        self.token.sudo().active = False
+        plan = self.env.ref("invoice_payments_ext.collection_plan_standard")
+        self.company.collection_plan_id = plan
+        invoice = self.make_invoice(invoice_date_due="2026-01-25")
+        row = self.get_row(invoice)
+        self._keep()
+        told = []
+        self.run_at(row=row)
+        for _step in range(40):
+            if row.state != "running" or not row.next_at:
+                break
+            self.now = max(self.now, row.next_at)
+            before = len(self.get_mails(invoice))
+            self.run_at(row=row)
+            if len(self.get_mails(invoice)) > before:
+                told.append((self.now.date() - invoice.invoice_date_due).days)
+        self.assertEqual(told, [-3, 3, 10, 21])
+        self.assertEqual(row.state, "exhausted")
+        self.assertEqual((self.now.date() - invoice.invoice_date_due).days, 30)
+        self.assertEqual(len(invoice.sudo().activity_ids), 1)
+        self.assertEqual(self.gateway.requests, [])
