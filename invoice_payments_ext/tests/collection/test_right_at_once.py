@@ -41,7 +41,7 @@ class TestRightAtOnce(CollectionCommon):
         self.assertEqual(len(self.get_mails(invoice)), 1)
 
     def test_zone_of_the_person_is_nothing(self):
-        """A person at the other end of the world pauses it: the company's day counts."""
+        """A person at the other end of the world pauses: the company's day counts."""
         self.company.partner_id.tz = "America/Los_Angeles"
         (self.accountant | self.env.user).sudo().tz = "Pacific/Auckland"
         self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge")[
