@@ -3,6 +3,7 @@ from .approvals import test_approval
 from .attempts import (
     test_accepted_amounts,
     test_answers,
+    test_booked_lean,
     test_branches,
     test_modes,
     test_pending,
@@ -27,6 +28,7 @@ from .collection import (
     test_notice,
     test_plan_steps,
     test_promised,
+    test_right_at_once,
     test_start,
 )
 from .core import (

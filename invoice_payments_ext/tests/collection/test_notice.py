@@ -72,6 +72,16 @@ class TestNotice(CollectionCommon):
         self.assertEqual(len(self.get_notices()), 2)
         self.assertEqual(str(self.row.notice_date), "2026-02-04")
 
+    def test_days_that_are_shipped(self):
+        """Debits from accounts have them, and cards have none."""
+        days = {
+            code: self.env.ref(f"payment.payment_method_{code}").notice_days
+            for code in ("sepa_direct_debit", "bacs_direct_debit", "card")
+        }
+        self.assertEqual(
+            days, {"sepa_direct_debit": 14, "bacs_direct_debit": 3, "card": 0}
+        )
+
     def test_fewer_days_where_agreed(self):
         self.partner.with_user(self.accountant).set_auto_pay(
             True, note="Agreed to two days", notice_days=2
