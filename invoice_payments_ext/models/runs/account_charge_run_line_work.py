@@ -67,11 +67,15 @@ class AccountChargeRunLine(models.Model):
             self._get_key(),
             most=None if self.is_part else self.amount + self.credit_amount,
             part=self.amount if self.is_part else None,
-            kind="issue" if self.run_id.kind == "issue" else "charge",
+            kind=self._get_question(invoice),
             is_run=True,
             tokens={invoice: token} if token else {},
         )
-        if attempt:
+        if attempt and self._was_lost(attempt):
+            # Its server was killed, and the schedule ended it: nothing was carried out.
+            self._try_again(self.env._("Its attempt was never sent."))
+            self._commit()
+        elif attempt:
             self._finish(state="attempted", transaction_id=attempt.id)
         elif decision.action == CREDIT:
             self._finish(state="done", note=self.env._(REASONS[decision.reason].label))
@@ -203,17 +207,25 @@ class AccountChargeRunLine(models.Model):
             attempt.outcome == "failed" and attempt.request_state == "not_sent"
         )
         if self.state == "attempted" and was_not_sent and self.try_number < MAX_TRIES:
-            self.write(
-                {
-                    "state": "ready",
-                    "transaction_id": False,
-                    "done_on": False,
-                    "not_before": until,
-                    "try_number": self.try_number + 1,
-                    "note": self.env._(REASONS["provider_slow"].label),
-                }
-            )
+            self._try_again(self.env._(REASONS["provider_slow"].label), until)
             self._commit()
+
+    def _try_again(self, words, not_before=False):
+        """Let a lane take this line for another try: nothing was carried out.
+
+        :param str words: Why.
+        :param datetime.datetime not_before: When it may be taken, in UTC.
+        """
+        self.write(
+            {
+                "state": "ready",
+                "transaction_id": False,
+                "done_on": False,
+                "not_before": not_before,
+                "try_number": self.try_number + 1,
+                "note": words,
+            }
+        )
 
     def _commit(self):
         self.env["payment.transaction"]._commit_step("worked")
@@ -245,6 +257,25 @@ class AccountChargeRunLine(models.Model):
                 self.env._("%s is not active any more.", run.user_id.name)
             )
         return self.move_id.with_user(run.user_id).with_company(run.company_id)
+
+    def _get_question(self, invoice):
+        """Return what is asked about an invoice: see `Question.kind`.
+
+        A draft that an earlier try of this line issued is charged as any other.
+
+        :param account.move invoice: The invoice of this line.
+        :rtype: str
+        """
+        is_issued = self.try_number > 1 and invoice.state == "posted"
+        return "issue" if self.run_id.kind == "issue" and not is_issued else "charge"
+
+    def _was_lost(self, attempt):
+        """Tell if an attempt of this line never left, so that there is another try.
+
+        :param payment.transaction attempt: The attempt of this try.
+        :rtype: bool
+        """
+        return self.try_number < MAX_TRIES and attempt.sudo()._was_lost_before_sending()
 
     def _get_key(self):
         """Return the idempotency key of this try.

@@ -143,6 +143,44 @@ class TestLanes(ChargeRunCommon):
         self.assertEqual(self.results(again), ["succeeded"] * 3)
         self.assertEqual(len(self.gateway.requests), 3)
 
+    def test_attempt_that_never_left_is_made_again(self):
+        """Its lane was killed, and the resolver ended it before another lane came."""
+        for kind in ("charge", "issue"):
+            with self.subTest(kind):
+                invoices = self.make_invoices(
+                    self.make_customers(2), post=kind == "charge"
+                )
+                run = self.start(invoices, kind)
+                line = run.line_ids[0]
+                self.gateway.requests.clear()
+                self.take()
+                with self.stopped_before_sending():
+                    line.sudo()._work()
+                lost = line.transaction_id
+                line.sudo().write({"state": "working", "transaction_id": False})
+                self.age(line)
+                self.run_resolver()
+                self.assertFalse(lost.sudo().request_sent_on)
+                self.assertIn(lost.outcome, ("canceled", "failed"))
+                self._keep()
+                self.run_lane()
+                self.assertEqual(self.results(run), ["succeeded"] * 2)
+                self.assertNotEqual(line.transaction_id, lost)
+                self.assertEqual((line.try_number, line.note), (2, False))
+                self.assertEqual(len(self.gateway.requests), 2)
+                self.assertEqual(run.state, "done")
+
+    def test_draft_whose_provider_was_too_busy_is_charged_later(self):
+        """It was issued by the first try."""
+        run = self.start(self.make_invoices(self.customers[:1], post=False), "issue")
+        self.gateway.answers = [self.make_http_error(429), "done"]
+        self.run_lane()
+        self.assertEqual(self.results(run), ["ready"])
+        self.assertEqual(run.line_ids.move_id.state, "posted")
+        self.rest(self.env["payment.provider.pace"].search([]), run)
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"])
+
     def test_line_that_was_carried_out_twice_is_one_request(self):
         run = self.start(self.invoices[:1])
         line = self.take()
