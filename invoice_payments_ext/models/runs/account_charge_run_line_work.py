@@ -145,13 +145,16 @@ class AccountChargeRunLine(models.Model):
     def _recover(self, error):
         """End or give back this line after an error, of which nothing was stored.
 
-        An attempt that was prepared before the error is found by its key.
+        An attempt that was prepared before the error is found by its key. One that did
+        not leave goes on when the line is taken again.
         """
         self.env.cr.rollback()
         self.env.transaction.reset()
-        if attempt := self._find_attempt():
+        attempt = self._find_attempt()
+        may_wait = attempt.sudo().outcome == "ready" and self.waits < MAX_WAITS
+        if attempt and not may_wait:
             self._finish(state="attempted", transaction_id=attempt.id)
-        elif is_concurrency_error(error):
+        elif attempt or is_concurrency_error(error):
             self._give_back(self.env._("Somebody else was working on the invoice."))
         else:
             words = str(error)

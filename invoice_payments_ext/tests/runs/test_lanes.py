@@ -170,6 +170,23 @@ class TestLanes(ChargeRunCommon):
                 self.assertEqual(len(self.gateway.requests), 2)
                 self.assertEqual(run.state, "done")
 
+    def test_error_before_sending_keeps_the_attempt(self):
+        """The line is given back, and goes on with the attempt that it prepared."""
+        run = self.start(self.invoices[:1])
+        attempts = self.env.registry["payment.transaction"]
+        with patch.object(attempts, "_mark_sent", side_effect=LockError("Busy")):
+            self.run_lane()
+        self.assertEqual(self.results(run), ["ready"])
+        self.assertEqual(self.gateway.requests, [])
+        attempt = self.invoices[0].sudo().transaction_ids
+        self.assertEqual(attempt.outcome, "ready")
+        run.line_ids.sudo().not_before = False
+        self._keep()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"])
+        self.assertEqual(run.line_ids.transaction_id.sudo(), attempt)
+        self.assertEqual(len(self.gateway.requests), 1)
+
     def test_draft_whose_provider_was_too_busy_is_charged_later(self):
         """It was issued by the first try."""
         run = self.start(self.make_invoices(self.customers[:1], post=False), "issue")
