@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 
 from .account_collection_events import METHOD_REASONS
 
@@ -20,7 +20,15 @@ class PaymentToken(models.Model):
         return tokens
 
     def write(self, vals):
+        """Renew methods whose last day is put off: the bank gave another card."""
+        day = fields.Date.to_date(vals.get("expires_on"))
+        renewed = self.filtered(
+            lambda token: day and token.expires_on and day > token.expires_on
+        )
         result = super().write(vals)
+        if renewed:
+            super(PaymentToken, renewed).write({"renewed_on": fields.Datetime.now()})
+            renewed.filtered("active")._wake_collections()
         if RENEWING_FIELDS & vals.keys() and not vals.get("refused_transaction_id"):
             self.filtered("active")._wake_collections()
         return result

@@ -23,6 +23,14 @@ class PaymentTransaction(models.Model):
         ondelete="set null",
     )
 
+    def _note_token_expiry(self, payment_data):
+        """Let a decline count that is itself about the renewed method."""
+        result = super()._note_token_expiry(payment_data)
+        token = self.token_id
+        if self.state == "error" and token.renewed_on:
+            token.renewed_on = min(token.renewed_on, self.create_date)
+        return result
+
     def _was_lost_before_sending(self):
         """Tell if this attempt ended and never left: the server died meanwhile.
 

@@ -1,6 +1,6 @@
 """Events that a collection follows at once, and days that are the company's."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from odoo.tests import tagged
 
@@ -79,3 +79,33 @@ class TestRightAtOnce(CollectionCommon):
         self.assertEqual((self.now.date() - invoice.invoice_date_due).days, 30)
         self.assertEqual(len(invoice.sudo().activity_ids), 1)
         self.assertEqual(self.gateway.requests, [])
+
+    def test_renewed_card(self):
+        """The bank gave another one, as a provider tells by its later last day."""
+        self.token.sudo().expires_on = "2026-01-31"
+        self.decline_as("ask_customer")
+        self.assertEqual(self.run_at().outcome, "declined")
+        self.assertEqual(self.row.wait_reason, "ask_customer")
+        self.now += timedelta(hours=1)
+        self.token.sudo().expires_on = "2026-01-30"
+        self.assertFalse(self.row.charge_due)
+        self.token.sudo().expires_on = "2029-01-31"
+        self.assertEqual((self.row.charge_due, self.row.next_at), ("event", self.now))
+        self.gateway.answers = ["done"]
+        self._keep()
+        self.assertEqual(self.run_at().outcome, "succeeded")
+
+    def test_decline_of_a_renewed_card(self):
+        """An answer that names a later day and declines is about the new card."""
+        self.token.sudo().expires_on = "2026-01-31"
+        self.decline_as("ask_customer")
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_get_token_expiry",
+            lambda *_arguments: date(2029, 1, 31),
+        )
+        self.assertEqual(self.run_at().outcome, "declined")
+        self.assertEqual(self.token.sudo().expires_on, date(2029, 1, 31))
+        self.assertEqual(self.row.wait_reason, "ask_customer")
+        self.assertFalse(self.run_at(days=1))
+        self.assertEqual(len(self.gateway.requests), 1)
