@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from .person import NARROW, WIDE, Person
 
-# Odoo's own: the pale labels of a form on a telephone, its tags and its list of choices.
+# Odoo's own: the pale labels of a form on a telephone, its tags and list of choices.
 ODOOS = [[".o_form_label"], [".o_tag"], [".o_select_menu"]]
 OURS_OF_DIALOG = {"include": [[".modal-content"]], "exclude": ODOOS}
 SPACES = re.compile(r"[\s\u00a0]+")
