@@ -174,7 +174,8 @@ def test_pending_is_confirmed_later(accountant, world, customer):
     assert accountant.page.evaluate("window.isTheSamePage")
 
 
-def test_unknown_is_resolved_by_a_person(accountant, world, customer):
+@pytest.mark.parametrize("button", ["Confirm charged", "Ask the provider again"])
+def test_unknown_is_resolved_by_a_person(accountant, world, customer, button):
     make_tokens(world, customer, _4242="error_after")
     accountant.open_invoice(make_invoice(world, customer))
     accountant.press_create()
@@ -185,11 +186,21 @@ def test_unknown_is_resolved_by_a_person(accountant, world, customer):
     expect(accountant.section.locator(".o_payments_blocked")).to_contain_text("unknown")
     accountant.keep_screen("unknown")
     accountant.choose_action("Resolve")
+    word = accountant.page.locator(".modal [name=provider_word]")
+    expect(word).to_have_count(0)
+    # Nobody answers the first question, whose words stay in the dialog.
+    world.gateway.script("error_before", kind="query")
+    accountant.narrow()
+    accountant.press("Ask the provider again")
+    expect(word).to_contain_text("It could not be asked, or could not tell.")
+    expect(accountant.page.locator(".modal [name=asked_on]")).to_contain_text(":")
     accountant.enter("reason", "Seen in the gateway's dashboard")
     accountant.keep_dialog("resolve")
-    accountant.press("Confirm charged")
+    accountant.narrow()
+    accountant.press(button)
     accountant.expect_notification("Payment succeeded")
     # The gateway was asked first: its word counts.
+    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
     accountant.expect_row("Succeeded")
     accountant.expect_remaining("$ 0.00")
 
