@@ -1,8 +1,10 @@
 """The gateway's list is held against the books, over its own protocol."""
 
 import time
+from functools import partial
 
 import pytest
+from lib.at_once import act_at_once
 
 pytest_plugins = ["lib.fixtures"]
 
@@ -90,4 +92,56 @@ def test_nightly_run_is_killed(world, three_pages, point, page):
             if row["reference"] not in known
         ]
         assert finding["transaction_id"] == attempt_id
+    world.run_resolver()
+
+
+def test_two_runs_at_once(world, three_pages):
+    """The schedule, its copy, and a person's button: each finding is made once."""
+    provider_id = world.facts["provider_id"]
+    known = {row["reference"] for row in find_differences(world, provider_id)}
+    attempt_id = world.charge(*world.make_case("tok_error_after"))
+    world.query("DELETE FROM payment_gateway_check")  # This night none was made yet.
+    time.sleep(1.1)  # The period of a night ends with a whole second.
+    [cron] = world.query(
+        "SELECT res_id AS id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
+    )
+    # A copy of the schedule runs beside it: Odoo locks each for itself.
+    [copy_id] = world.admin.call(
+        "ir.cron", "copy", [cron["id"]], default={"active": False}
+    )
+    runs = [
+        partial(
+            world.log_in("admin").call, "ir.cron", "method_direct_trigger", [cron_id]
+        )
+        for cron_id in (cron["id"], copy_id) * 2
+    ]
+    button = partial(world.tie_out_with_provider, provider_id)
+    _done, errors = act_at_once([*runs, button])
+    for error in errors:
+        assert "already executing" in error.message, error.details
+    world.run_gateway_checks()
+    checks = world.query(
+        "SELECT * FROM payment_gateway_check WHERE provider_id = %s", provider_id
+    )
+    # Each of the two has its own page; the person in charge has one task.
+    assert sorted(bool(check["is_nightly"]) for check in checks) == [False, True]
+    tasks = []
+    for check in checks:
+        assert (check["state"], check["tries"]) == ("done", 0)
+        listed = world.query(
+            "SELECT reference FROM payment_gateway_movement WHERE check_id = %s",
+            check["id"],
+        )
+        references = [row["reference"] for row in listed]
+        assert len(references) == len(set(references)) == three_pages + 1
+        [finding] = [
+            row
+            for row in world.query(
+                "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
+            )
+            if row["reference"] not in known
+        ]
+        assert finding["transaction_id"] == attempt_id
+        tasks += world.get_activities("payment.gateway.check", check["id"])
+    assert len(tasks) == 1
     world.run_resolver()

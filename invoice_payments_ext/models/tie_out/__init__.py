@@ -7,5 +7,6 @@ from . import account_payment_tie_out_payments
 from . import account_payment_tie_out_taken_back
 from . import payment_gateway_check
 from . import payment_gateway_check_findings
+from . import payment_gateway_check_turns
 from . import payment_gateway_day
 from . import payment_gateway_movement

@@ -165,12 +165,24 @@ class PaymentGatewayCheck(models.Model):
     @api.model
     def _cron_check_gateways(self):
         """Begin the check of each night once, and go on with those that are open."""
+        with self._take_turn() as is_free:
+            if is_free:
+                self._begin_night()
+                self._go_on()
+
+    @api.model
+    def _begin_night(self):
+        """Begin the check of this night, unless it was begun before."""
         now = fields.Datetime.now()
         self.search([("create_date", "<", now - KEPT_FOR)]).unlink()
         tonight = [("is_nightly", "=", True), ("create_date", ">", now - EDGE * 20)]
         if not self.search_count(tonight, limit=1):
             companies = self.env["res.company"].search([])
             self._begin(companies, now - NIGHTLY_PERIOD, now, is_nightly=True)
+
+    @api.model
+    def _go_on(self):
+        """Go on with the checks that are open, for as long as there is time."""
         open_checks = self.search([("state", "=", "running")], order="id")
         self.env["ir.cron"]._commit_progress(remaining=len(open_checks))
         for check in open_checks:
@@ -242,8 +254,7 @@ class PaymentGatewayCheck(models.Model):
             self.state = "failed"
             self._tell(self.env._("The provider did not answer: %s", error))
             return
-        cron = self.env.ref("invoice_payments_ext.ir_cron_check_gateways")
-        cron._trigger(at=fields.Datetime.now() + tries * TRY_AGAIN_DELAY)
+        self._come_again(tries * TRY_AGAIN_DELAY)
 
     # === COMPARING === #
 
