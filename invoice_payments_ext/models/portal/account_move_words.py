@@ -119,16 +119,32 @@ class AccountMove(models.Model):
         if state != "succeeded" or currency != self.currency_id:
             return []
         left = row["amount"] - row["amount_refunded"]
-        difference = currency.compare_amounts(row["amount_applied"], left)
+        discount = row["amount_discount"]
+        more = row["amount_applied"] - left
         values = {
             "applied": currency.format(row["amount_applied"]),
             "amount": currency.format(row["amount"]),
-            "more": currency.format(row["amount_applied"] - left),
+            "more": currency.format(more),
+            "discount": currency.format(discount),
         }
-        if difference < 0:
+        if discount and not currency.compare_amounts(more, discount):
             return [
-                self.env._("%(applied)s of %(amount)s are deducted here.", **values)
+                self.env._(
+                    "It includes an early-payment discount of %(discount)s.", **values
+                )
             ]
-        if difference > 0:
+        if currency.compare_amounts(more, 0) > 0:
             return [self.env._("It includes a reduction of %(more)s.", **values)]
-        return []
+        messages = []
+        if currency.compare_amounts(more, 0) < 0:
+            messages.append(
+                self.env._("%(applied)s of %(amount)s are deducted here.", **values)
+            )
+        if discount:
+            messages.append(
+                self.env._(
+                    "The whole payment has an early-payment discount of %(discount)s.",
+                    **values,
+                )
+            )
+        return messages

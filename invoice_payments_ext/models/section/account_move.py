@@ -84,13 +84,14 @@ class AccountMove(models.Model):
         """Return the payments, attempts and other entries of this invoice.
 
         Newest first. `amount` is in the row's own currency (`currency_id`),
-        `amount_applied` in the invoice's. The drafts of a payment form that was opened
-        and left are not among them.
+        `amount_applied` in the invoice's; `amount_discount` is what the payment takes
+        off besides its money, in its own currency. The drafts of a payment form that
+        was opened and left are not among them.
 
         :return: One dict a row, with `kind`, `state`, `reason`, `date`, `method`,
-                 `memo`, `reference`, `amount`, `amount_applied`, `amount_refunded`,
-                 `refunds`, `transaction_id`, `payment_id`, `move_id`, `actions` and
-                 more.
+                 `memo`, `reference`, `amount`, `amount_applied`, `amount_discount`,
+                 `amount_refunded`, `refunds`, `transaction_id`, `payment_id`,
+                 `move_id`, `actions` and more.
         :rtype: list[dict]
         :raise AccessError: If the user is not a member of staff who may read the
                             invoice.

@@ -27,11 +27,20 @@ class AccountMove(models.Model):
         :param dict payment: The payment, as it was read; empty if there is none.
         :rtype: str
         """
-        discount = payment.get("discount")
-        if not discount or not self.invoice_payment_term_id.early_discount:
+        discount = self._get_row_discount(payment)
+        if not discount:
             return memo
         currency = self.env["res.currency"].browse(payment["currency_id"])
-        words = self.env._(
-            "Early-payment discount of %s", currency.format(float(discount))
-        )
+        words = self.env._("Early-payment discount of %s", currency.format(discount))
         return " · ".join(filter(None, [memo, words]))
+
+    def _get_row_discount(self, payment):
+        """Return the early-payment discounts that a payment books besides its money.
+
+        :param dict payment: The payment, as it was read; empty if there is none.
+        :return: The amount in the payment's currency; zero for an invoice whose terms
+                 have no discount.
+        :rtype: float
+        """
+        has_discount = self.invoice_payment_term_id.early_discount
+        return float(payment.get("discount") or 0.0) if has_discount else 0.0

@@ -80,6 +80,26 @@ class TestJointDiscount(CreditCommon):
         [row] = self.plain.get_payment_rows()
         self.assertEqual((row["amount"], row["amount_applied"]), (496.0, 300.0))
         self.assertNotIn("discount", row["memo"] or "")
+        self.assertEqual(
+            self._read_portal(self.early),
+            [
+                "$ 200.00 of $ 496.00 are deducted here.",
+                "The whole payment has an early-payment discount of $ 4.00.",
+            ],
+        )
+        self.assertEqual(
+            self._read_portal(self.plain), ["$ 300.00 of $ 496.00 are deducted here."]
+        )
+
+    def test_portal_names_the_discount_of_one_invoice(self):
+        self.early.record_external_payment(196.0, date=DAY)
+        self.env.invalidate_all()
+        self.assertEqual(self.early.amount_residual, 0.0)
+        told = ["It includes an early-payment discount of $ 4.00."]
+        self.assertEqual(self._read_portal(self.early), told)
+        [payment] = self.early.matched_payment_ids
+        payment.with_user(self.supervisor).refund(50.0, "outside", reason="Half")
+        self.assertEqual(self._read_portal(self.early), told)
 
     def test_only_the_exact_part_gets_it(self):
         for part, left in ((100.0, 100.0), (195.99, 4.01), (196.01, 3.99), (200, 0)):
@@ -230,6 +250,12 @@ class TestJointDiscount(CreditCommon):
         template = self.env.ref("invoice_payments_ext.mail_template_payment_receipt")
         mail = template._render_field("body_html", payment.ids)[payment.id]
         self.assertNotIn("discount", mail)
+
+    def _read_portal(self, invoice):
+        """Return what the portal says about the amount of the only payment."""
+        self.env.invalidate_all()
+        [row] = invoice._get_portal_payment_rows()
+        return [message.replace("\xa0", " ") for message in row["messages"]]
 
     def _read(self, page):
         """Return the text of a page, with plain blanks."""
