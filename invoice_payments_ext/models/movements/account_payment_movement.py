@@ -165,7 +165,15 @@ class AccountPaymentMovement(models.Model):
 
     _depends = {
         "account.credit.balance": ["partner_id", "company_id", "currency_id"],
-        "account.credit.balance.entry": ["amount", "entry_type", "date", "invoice_id"],
+        "account.credit.balance.entry": [
+            "amount",
+            "date",
+            "entry_type",
+            "invoice_id",
+            "label",
+            "label_words",
+            "note",
+        ],
         "account.move": [
             "invoice_date_due",
             "invoice_user_id",

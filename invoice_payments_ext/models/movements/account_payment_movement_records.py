@@ -1,6 +1,9 @@
+import json
+
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..credit.entry_labels import LABELS
 from ..taken_back.reversal_states import WITHDRAWN
 from .movement_words import APPROVAL, CREDIT_ENTRY, REVERSAL, WRITE_OFF
 
@@ -13,6 +16,9 @@ KIND_BY_REQUEST = SQL(
     "CASE approval.kind WHEN 'pay_out' THEN 'paid_out' "
     "WHEN 'adjustment' THEN 'credit' ELSE approval.kind END"
 )
+
+# How many labels the label of a credit entry may have inside, as in *Undone: Undone: …*
+MOST_LABELS_WITHIN = 2
 
 
 class AccountPaymentMovement(models.Model):
@@ -176,7 +182,7 @@ class AccountPaymentMovement(models.Model):
             method=self.env["account.journal"]._field_to_sql("journal", "name"),
             journal_id=SQL("line.journal_id"),
             outcome=SQL("'succeeded'"),
-            reason=SQL("COALESCE(entry.note, entry.label)"),
+            reason=SQL("COALESCE(entry.note, %s)", self._get_label_words()),
             reference=SQL("line.move_name"),
             days_after_due=self._get_days_after_due(SQL("entry.date")),
             amount_credit=SQL("entry.amount"),
@@ -190,6 +196,32 @@ class AccountPaymentMovement(models.Model):
             payment_id=SQL("line.payment_id"),
             move_id=SQL("line.move_id"),
         )
+
+    @api.model
+    def _get_label_words(self):
+        """Return the label of a credit entry in the language of the reader.
+
+        A label of a later version of this addon, or with too many others inside, is
+        told as it was stored.
+
+        :rtype: SQL
+        """
+        texts = json.dumps({name: str(self.env._(LABELS[name])) for name in LABELS})
+        told = SQL("NULL")
+        for number in range(MOST_LABELS_WITHIN, -1, -1):
+            words = SQL(f"(entry.label_words{'->1' * number})")
+            told = SQL(
+                """
+                replace(%(texts)s::jsonb->>(%(words)s->>0), %(place)s,
+                        CASE WHEN jsonb_typeof(%(words)s->1) = 'array'
+                             THEN %(within)s ELSE %(words)s->>1 END)
+                """,
+                texts=texts,
+                words=words,
+                place="%s",
+                within=told,
+            )
+        return SQL("COALESCE(%s, entry.label)", told)
 
     @api.model
     def _query_approvals(self):
