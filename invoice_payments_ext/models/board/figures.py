@@ -5,9 +5,7 @@ from typing import NamedTuple
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-# Where PostgreSQL expects many rows, it would compile dozens of short conditions to
-# machine code: that takes seconds, and the query itself a part of one.
-NO_JIT = SQL("SET LOCAL jit = off")
+from ...tools import NO_JIT
 
 
 class Period(NamedTuple):

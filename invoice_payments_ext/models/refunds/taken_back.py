@@ -66,3 +66,41 @@ TAKEN_BACK = SQL(
     ) taken GROUP BY id
     """
 )
+
+# The same of all payments at once. Most are matched with invoices only: it begins at
+# the entries that may take money back, as each payment's own would be read one by one.
+ALL_TAKEN_BACK = SQL(
+    """
+    WITH taking AS MATERIALIZED (
+    SELECT line.id, line.move_id, entry.origin_payment_id, taker.source_payment_id
+      FROM account_move entry
+      JOIN account_move_line line ON line.move_id = entry.id
+ LEFT JOIN account_payment taker ON taker.id = entry.origin_payment_id
+     WHERE entry.move_type = 'entry'
+       AND (taker.id IS NULL OR taker.payment_type = 'outbound')),
+         may_be_taken AS MATERIALIZED (
+    SELECT payment.id
+      FROM taking
+      JOIN account_partial_reconcile part ON part.debit_move_id = taking.id
+      JOIN account_move_line own ON own.id = part.credit_move_id
+      JOIN account_payment payment ON payment.move_id = own.move_id
+     WHERE taking.source_payment_id IS DISTINCT FROM payment.id
+     UNION
+    SELECT payment.id
+      FROM taking
+      JOIN account_partial_reconcile part ON part.credit_move_id = taking.id
+      JOIN account_move_line own ON own.id = part.debit_move_id
+      JOIN account_payment payment ON payment.move_id = own.move_id
+     WHERE taking.origin_payment_id IS NULL
+       AND EXISTS (SELECT FROM account_move_line side
+                    WHERE side.move_id = taking.move_id AND side.balance > 0
+                      AND side.account_id = payment.destination_account_id)),
+         taken AS (
+    SELECT may_be_taken.id,
+           (SELECT of_one.amount FROM (%s) of_one
+             WHERE of_one.id = may_be_taken.id) AS amount
+      FROM may_be_taken)
+    SELECT id, amount FROM taken WHERE amount IS NOT NULL
+    """,
+    TAKEN_BACK,
+)

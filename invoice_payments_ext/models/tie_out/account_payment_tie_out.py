@@ -2,6 +2,8 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from ...tools import NO_JIT
+
 # The invariants, in the order of the page, and whose records break them.
 INVARIANTS = {
     "applied": "account.move",
@@ -86,6 +88,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         found = []
         labels = self._get_labels()
         installed_at = self._get_installed_at()
+        self.env.cr.execute(NO_JIT)
         for invariant, (res_model, statement) in self._get_statements().items():
             rows = self.env.execute_query_dict(
                 SQL(

@@ -2,7 +2,7 @@ from odoo import models
 from odoo.tools import SQL
 
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
-from ..refunds.taken_back import TAKEN_BACK
+from ..refunds.taken_back import ALL_TAKEN_BACK
 from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # The settling schedule of Odoo runs every ten minutes.
@@ -79,7 +79,7 @@ GIVEN_BACK = SQL(
     """,
     pays_out=PAYS_OUT_CREDIT,
     posted=POSTED_STATES,
-    taken_back=TAKEN_BACK,
+    taken_back=ALL_TAKEN_BACK,
     unrefunded=UNSUCCESSFUL_OUTCOMES,
 )
 OF_COMPANIES = SQL("payment.company_id IN (SELECT id FROM companies)")

@@ -1,7 +1,7 @@
 from odoo import Command
 from odoo.tools import SQL
 
-from ...models.refunds.taken_back import TAKEN_BACK
+from ...models.refunds.taken_back import ALL_TAKEN_BACK, TAKEN_BACK
 from ..invariants import check_tie_out
 from .common_taken_back import TakenBackCommon
 
@@ -71,12 +71,15 @@ class TestTakenBackOfReceipts(TakenBackCommon):
         self._keep()
 
     def get_returned(self):
-        """Return the amount taken back, which both ways to read it must say."""
+        """Return the amount taken back, which all ways to read it must say."""
         self.env.flush_all()
-        query = SQL(
-            "SELECT amount FROM (%s) taken WHERE id = %s", TAKEN_BACK, self.payment.id
-        )
-        [[amount]] = self.env.execute_query(query)
+        queries = [
+            SQL("SELECT amount FROM (%s) taken WHERE id = %s", taken, self.payment.id)
+            for taken in (TAKEN_BACK, ALL_TAKEN_BACK)
+        ]
+        amounts = [self.env.execute_query(query) for query in queries]
+        self.assertEqual(*amounts)
+        [[amount]] = amounts[0]
         self.assertEqual(self.payment._get_taken_back(), amount)
         check_tie_out(self)
         return amount
