@@ -230,11 +230,13 @@ class AccountMove(models.Model):
                 refunded and self.env._("All of it is back on the credit balance."),
             )
         else:
-            yield "refund", blocked["refund"] or row.unbooked or refunded
+            hindered = row.unbooked or row.reversed_by
+            yield "refund", blocked["refund"] or hindered or refunded
             taken_back = self._get_row_taken_back_reason(row.values)
-            yield "taken_back", row.unbooked or taken_back
+            yield "taken_back", hindered or taken_back
             if row.values["kind"] == "external":
-                yield "mistake", self._get_row_mistake_reason(row.values)
+                mistake = self._get_row_mistake_reason(row.values)
+                yield "mistake", row.reversed_by or mistake
 
     def _get_keep_actions(self, row, blocked):
         """Return the actions that keep the open amount of a row as credit."""

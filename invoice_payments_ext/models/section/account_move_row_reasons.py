@@ -44,6 +44,18 @@ class AccountMove(models.Model):
             )
         return self.env._("Received, but not booked yet.")
 
+    def _get_row_reversed_reason(self, payment):
+        """Say that an entry reverses the payment of a row, as its doors do.
+
+        :param dict payment: The payment as it was read; empty if there is none.
+        :rtype: str
+        """
+        if not payment.get("has_opposite"):
+            return ""
+        # In superuser mode: who sees the invoice sees the way of its money.
+        payment_sudo = self.env["account.payment"].sudo().browse(payment["id"])
+        return payment_sudo._get_reversed_reason()
+
     def _get_unposted_reason(self, entry):
         """Say that an entry is deducted though it is not in the ledger; empty if not.
 

@@ -92,6 +92,7 @@ class AccountMove(models.Model):
             tx=tx,
             is_outgoing=tx["operation"] == "refund",
             unbooked=unbooked,
+            reversed_by=self._get_row_reversed_reason(payment),
         )
 
     def _get_booked_payment_rows(self, transactions, payments, entries, refunds):
@@ -141,6 +142,7 @@ class AccountMove(models.Model):
                     values,
                     order=(payment["create_date"], payment["id"]),
                     is_outgoing=payment["payment_type"] == "outbound",
+                    reversed_by=self._get_row_reversed_reason(payment),
                 )
             )
         return rows

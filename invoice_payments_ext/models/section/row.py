@@ -11,6 +11,7 @@ class Row:
     :param dict entry: The journal entry, as it was read; empty if the row is of none.
     :param bool is_outgoing: Whether money went to the customer.
     :param str unbooked: Why money that was received is not booked; empty if it is.
+    :param str reversed_by: That an entry reverses the payment; empty if none does.
     """
 
     values: dict
@@ -19,3 +20,4 @@ class Row:
     entry: dict = field(default_factory=dict)
     is_outgoing: bool = False
     unbooked: str = ""
+    reversed_by: str = ""

@@ -1072,6 +1072,19 @@ class TestRefundRefusals(RefundCommon):
         with self.assertRefused("was reversed by"):
             self.refund(payment, 10, to="outside")
 
+    def test_row_of_a_payment_that_was_reversed(self):
+        """It offers nothing that the doors refuse, also while the opposite is a draft."""
+        for pay, cancel in ((self.record, False), (self.charge, True)):
+            payment = pay(100)
+            payment.sudo().move_id._reverse_moves(cancel=cancel)
+            with self.assertRefused("was reversed by"):
+                payment.report_taken_back("returned_debit", 10)
+            for name in ("refund", "taken_back", "mistake"):
+                if action := self.action(self.row(payment), name):
+                    with self.subTest(cancel=cancel, action=name):
+                        self.assertFalse(action["enabled"])
+                        self.assertIn("was reversed by", action["reason"])
+
     def test_refund_of_a_refund(self):
         payment = self.record()
         refund = self.refund(payment, 10, to="outside")
