@@ -1,5 +1,6 @@
 from odoo import models
 
+from ...read_joined import read_joined
 from .decision import Verdict
 from .payment_token import ANSWERED_OUTCOMES
 
@@ -51,7 +52,18 @@ class AccountMove(models.Model):
         tokens_sudo = self.env["payment.token"].sudo()
         owners = self._get_payment_method_owners()
         domain = [("partner_id", "in", owners.ids)]
-        return tokens_sudo.search_fetch(domain).union(
+        query = tokens_sudo._search(domain, order=tokens_sudo._order)
+        table = tokens_sudo._table
+        method = query.left_join(
+            table, "payment_method_id", "payment_method", "id", "payment_method_id"
+        )
+        methods_sudo = self.env["payment.method"].sudo()
+        rows = read_joined(
+            query,
+            (table, tokens_sudo),
+            (method, methods_sudo, "supported_currency_ids"),
+        )
+        return tokens_sudo.browse(token for token, _method in rows).union(
             *(token.sudo() for token in question.tokens.values())
         )
 

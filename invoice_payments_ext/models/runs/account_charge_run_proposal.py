@@ -29,19 +29,7 @@ class AccountChargeRun(models.Model):
         :return: The proposal.
         :rtype: account.charge.run
         """
-        moves = moves.with_company(company)
-        own = moves.filtered(lambda move: move.company_id == company)
-        proposed = {
-            **dict.fromkeys(moves - own, ("other_company", "")),
-            **self._get_other_reasons(own),
-        }
-        left = own.filtered(lambda move: move not in proposed)
-        question = QUESTIONS.get(kind, kind)
-        decisions = left._decide_charges(question, is_run=True) if left else {}
-        if kind == "retry":
-            for move in left - self._filter_declined(left):
-                if decisions[move].action in (CHARGE, CREDIT):
-                    proposed[move] = ("not_declined", "")
+        proposed, decisions = self._decide_lines(kind, moves, company)
         # In superuser mode, as everywhere here: nobody may write runs.
         run_sudo = self.sudo().create(
             {
@@ -67,6 +55,34 @@ class AccountChargeRun(models.Model):
             ]
         )
         return run_sudo.sudo(self.env.su)
+
+    def _decide_lines(self, kind, moves, company):
+        """Decide on each invoice of a run, in at most ten queries for any number.
+
+        :param str kind: One of the kinds of run.
+        :param account.move moves: The invoices.
+        :param res.company company: The company of the run.
+        :return: The codes and words of those that the run does not take, and the
+                 decisions on the others.
+        :rtype: tuple[dict, dict]
+        """
+        moves = moves.with_company(company)
+        moves._read_ahead_own()
+        own = moves.filtered(lambda move: move.company_id == company)
+        proposed = {
+            **dict.fromkeys(moves - own, ("other_company", "")),
+            **self._get_other_reasons(own),
+        }
+        left = own.filtered(lambda move: move not in proposed)
+        if not left:
+            return proposed, {}
+        question = QUESTIONS.get(kind, kind)
+        decisions = left._read_ahead()._decide_charges(question, is_run=True)
+        if kind == "retry":
+            for move in left - self._filter_declined(left):
+                if decisions[move].action in (CHARGE, CREDIT):
+                    proposed[move] = ("not_declined", "")
+        return proposed, decisions
 
     def _prepare_line_vals(self, decision):
         """Return the values of a line that a decision is about.

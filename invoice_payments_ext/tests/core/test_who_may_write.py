@@ -183,6 +183,8 @@ ELSEWHERE = {
     "payment.gateway.finding.accept",
     "payment.token.give_to_company",
     "payment.token.use_for_charges",
+    "res.company.exists",
+    "res.currency.exists",
     "res.partner.switch_auto_pay",
 }
 

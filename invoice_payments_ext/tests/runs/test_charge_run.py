@@ -7,10 +7,8 @@ from odoo.tools import SQL
 
 from .common_runs import ChargeRunCommon
 
-# A decision on any number of invoices: ten queries for them, and three by which Odoo
-# finds the providers that serve them. The settings are read before.
-MAX_QUERIES = 10 + 3
-MAX_SETTING_QUERIES = 16
+# Of a decision on any number of invoices, on an empty cache and with all settings.
+MAX_QUERIES = 10
 TABLES = (
     "account_move",
     "account_payment",
@@ -366,28 +364,25 @@ class TestChargeRun(ChargeRunCommon):
     # === FIGURES === #
 
     def test_queries_of_a_proposal_do_not_grow(self):
-        """As many for sixty invoices as for five, and the settings are read once."""
+        """Ten in all, with the settings, for sixty invoices as for five."""
         invoices = self.make_invoices(self.make_customers(60))
         self._keep()
-        self.count_queries(invoices[:1], invoices[:2])  # Fills Odoo's own caches.
-        settings, few = self.count_queries(invoices[:1], invoices[1:6])
-        _settings, many = self.count_queries(invoices[:1], invoices[1:])
+        self.count_queries(invoices[:2])  # Fills Odoo's own caches.
+        few = self.count_queries(invoices[:5])
+        many = self.count_queries(invoices)
         self.assertEqual(many, few)
         self.assertLessEqual(many, MAX_QUERIES)
-        self.assertLessEqual(settings - many, MAX_SETTING_QUERIES)
 
-    def count_queries(self, *groups):
-        """Return the queries of the decision on proposals, on an empty cache."""
+    def count_queries(self, invoices):
+        """Return the queries of the decision on a proposal, on an empty cache."""
         self.env.flush_all()
         self.env.invalidate_all()
         run = self.env["account.charge.run"].with_user(self.accountant)
-        figures = []
-        for invoices in groups:
-            invoices = invoices.with_env(run.env).with_company(self.company)
-            invoices = invoices.with_prefetch()
-            before = self.env.cr.sql_log_count
-            self.assertFalse(run._get_other_reasons(invoices))
-            decisions = invoices._decide_charges()
-            figures.append(self.env.cr.sql_log_count - before)
-            self.assertEqual({each.action for each in decisions.values()}, {"charge"})
-        return figures
+        invoices = invoices.with_env(run.env).with_prefetch()
+        before = self.env.cr.sql_log_count
+        proposed, decisions = run._decide_lines("charge", invoices, self.company)
+        figure = self.env.cr.sql_log_count - before
+        self.assertFalse(proposed)
+        self.assertEqual({each.action for each in decisions.values()}, {"charge"})
+        self.assertEqual(len(decisions), len(invoices))
+        return figure

@@ -1,0 +1,151 @@
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .common_runs import ChargeRunCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReadAhead(ChargeRunCommon):
+    """What a proposal reads in few statements is what Odoo would have read."""
+
+    def setUp(self):
+        super().setUp()
+        self.euro = self.env.ref("base.EUR")
+        self.euro.active = True
+        self.branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        self.other = self.env["res.company"].create({"name": "Another Company"})
+
+    def make_providers(self):
+        """Make providers of which each is unfit for some of the payments."""
+        copy = self.provider.copy
+        return self.provider.concat(
+            *(
+                copy({"state": state, **values})
+                for state, values in (
+                    ("disabled", {"name": "Off"}),
+                    ("test", {"name": "Limited", "maximum_amount": 50.0}),
+                    ("test", {"company_id": self.branch.id}),
+                    ("test", {"company_id": self.other.id}),
+                    ("test", {"available_currency_ids": [Command.set(self.euro.ids)]}),
+                    (
+                        "test",
+                        {
+                            "available_country_ids": [
+                                Command.set(self.env.ref("base.fr").ids)
+                            ]
+                        },
+                    ),
+                )
+            )
+        )
+
+    def test_providers_are_those_that_odoo_finds(self):
+        """For each company, currency, country and amount."""
+        self.make_providers()
+        customers = self.customers[:2]
+        customers[1].country_id = self.env.ref("base.fr")
+        invoices = (
+            self.env["account.move"]
+            .concat(
+                *(
+                    self.env["account.move"].create(
+                        {
+                            "move_type": "out_invoice",
+                            "partner_id": customer.id,
+                            "company_id": company.id,
+                            "currency_id": currency.id,
+                            "journal_id": self.invoices.journal_id.id,
+                        }
+                    )
+                    for customer in customers
+                    for company in (self.company, self.branch)
+                    for currency in (self.company.currency_id, self.euro)
+                )
+            )
+            .sudo()
+        )
+        self.env.flush_all()
+        self.env.invalidate_all()
+        ahead = invoices._read_ahead()
+        seen = set()
+        for move, other in zip(ahead, invoices, strict=True):
+            for amount in (10.0, 100.0):
+                with self.subTest(move.id, amount=amount):
+                    serving, report = move.env["payment.provider"]._find_serving(
+                        move, amount
+                    )
+                    expected, reasons = other.env["payment.provider"]._find_serving(
+                        other, amount
+                    )
+                    self.assertEqual(set(serving.ids), set(expected.ids))
+                    self.assertEqual(report, reasons)
+                    seen.add(frozenset(serving.ids))
+        self.assertGreater(len(seen), 4)  # The question is not an empty one.
+
+    def test_decisions_are_the_same(self):
+        """As without reading ahead, whatever stands against a charge."""
+        self.gateway.answers = ["declined"]
+        declined = self.invoices[0]
+        declined.charge(declined._get_default_token().id)
+        promised = self.make_invoices(self.customers[1:2], amount=30)
+        promised.promise_to_pay(date=fields.Date.today())
+        self.gateway.answers = ["pending"]
+        in_flight = self.make_invoices(self.customers[2:], amount=40)
+        in_flight.charge(in_flight._get_default_token().id)
+        without = self.make_invoices(self.make_customers(1, with_method=False))
+        draft = self.make_invoices(self.customers[:1], post=False)
+        invoices = self.invoices | promised | in_flight | without | draft
+        self._keep()
+        before = self.env.cr.sql_log_count
+        proposed, decisions = (
+            self.env["account.charge.run"]
+            .with_user(self.accountant)
+            ._decide_lines("charge", invoices, self.company)
+        )
+        self.assertLess(self.env.cr.sql_log_count - before, 20)
+        self.assertFalse(proposed)
+        self.env.invalidate_all()
+        plain = invoices.with_company(self.company)
+        self.assertEqual(decisions, plain._decide_charges(is_run=True))
+        self.assertGreater(len({each.reason for each in decisions.values()}), 4)
+
+    def test_the_cache_holds_what_odoo_reads(self):
+        """Each value that was read ahead is the one that Odoo reads itself."""
+        self.gateway.answers = ["declined"]
+        self.invoices[:1].charge(self.invoices[0]._get_default_token().id)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        moves = self.invoices.with_company(self.company)
+        moves._read_ahead_own()
+        moves._read_ahead()
+        moves._get_tokens_of_owners(type("Question", (), {"tokens": {}}))
+        values = {
+            field: dict(field._get_cache(moves.sudo().env))
+            for name in (
+                "account.move",
+                "account.move.line",
+                "account.account",
+                "account.journal",
+                "payment.method",
+                "payment.provider",
+                "payment.token",
+                "payment.transaction",
+                "res.company",
+                "res.currency",
+            )
+            for field in self.env[name]._fields.values()
+        }
+        self.assertGreater(sum(map(len, values.values())), 500)
+        self.env.invalidate_all()
+        for field, cached in values.items():
+            records = moves.env[field.model_name].sudo().browse(cached)
+            for record in records:
+                record[field.name]  # Read by Odoo.
+            self.assertEqual(
+                {each: field._get_cache(records.env)[each] for each in cached},
+                cached,
+                field,
+            )
