@@ -1073,7 +1073,7 @@ class TestRefundRefusals(RefundCommon):
             self.refund(payment, 10, to="outside")
 
     def test_row_of_a_payment_that_was_reversed(self):
-        """It offers nothing that the doors refuse, also while the opposite is a draft."""
+        """It offers nothing that the doors refuse, also beside a draft."""
         for pay, cancel in ((self.record, False), (self.charge, True)):
             payment = pay(100)
             payment.sudo().move_id._reverse_moves(cancel=cancel)
