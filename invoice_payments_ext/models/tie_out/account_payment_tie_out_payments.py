@@ -192,7 +192,7 @@ class AccountPaymentTieOut(models.AbstractModel):
              WHERE %(of_companies)s
                AND (line.partner_id IS NULL AND payment.partner_id IS NULL
                     OR line.partner_id IN (partner.id, partner.commercial_partner_id)
-                    -- A contact that is another customer's since leaves its books there.
+                    -- A contact that moved to another customer leaves its books there.
                     OR line.partner_id = move.commercial_partner_id
                        AND move.partner_id = payment.partner_id)
                    ) side ON side.id = payment.id
