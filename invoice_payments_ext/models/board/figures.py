@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from odoo.fields import Domain
+from odoo.orm.domains import DomainAnd
 from odoo.tools import SQL
 
 from ...tools import NO_JIT
@@ -95,31 +96,46 @@ def sum_up(records, source, scope, sums):
     model = env[source.model]
     query = model._search(scope)  # Rights and rules are in it.
     key = model._field_to_sql(model._table, source.currency, query)
-    terms = []
+    # Rows are put together by which sums count them: so PostgreSQL decides that once a
+    # row, and adds up each amount once. What the scope says already is not asked again.
+    known = get_conditions(scope, model)
+    conditions, terms = [], [SQL("COUNT(*)")]
     for domain, field, lowest in sums.values():
-        condition = domain.optimize_full(model)._to_sql(model, model._table, query)
-        amount, least = (
-            name and model._field_to_sql(model._table, name, query)
-            for name in (field, lowest)
-        )
+        rest = Domain.AND(
+            each for each in get_conditions(domain, model) if each not in known
+        ).optimize_full(model)
+        conditions.append(rest._to_sql(model, model._table, query))
         terms += [
-            SQL("COUNT(*) FILTER (WHERE %s)", condition),
-            SQL("SUM(%s) FILTER (WHERE %s)", amount, condition),
-            SQL("MIN(%s) FILTER (WHERE %s)", least, condition)
-            if least
+            SQL("SUM(%s)", model._field_to_sql(model._table, field, query)),
+            SQL("MIN(%s)", model._field_to_sql(model._table, lowest, query))
+            if lowest
             else SQL("NULL"),
         ]
-    query.groupby = key
+    keys = [key, *conditions]
+    query.groupby = SQL(", ").join(SQL(str(number + 1)) for number in range(len(keys)))
     totals = {name: Total() for name in sums}
     comodel = model._fields[source.currency].comodel_name
-    select = SQL("%s; %s", NO_JIT, query.select(key, *terms))
+    select = SQL("%s; %s", NO_JIT, query.select(*keys, *terms))
     for owner, *values in env.execute_query(select):
         currency = get_currency(env[comodel].browse(owner))
+        holds, (count, *values) = values[: len(sums)], values[len(sums) :]
         for number, total in enumerate(totals.values()):
-            count, amount, least = values[3 * number : 3 * number + 3]
-            total.add(currency, count, amount)
-            total.lowest = min(filter(None, (total.lowest, least)), default=None)
+            if holds[number]:
+                amount, least = values[2 * number : 2 * number + 2]
+                total.add(currency, count, amount)
+                total.lowest = min(filter(None, (total.lowest, least)), default=None)
     return totals
+
+
+def get_conditions(domain, model):
+    """Return the conditions of a domain that a record must all fulfil.
+
+    :param Domain domain: The domain.
+    :param BaseModel model: Its model.
+    :rtype: list[Domain]
+    """
+    domain = domain.optimize_full(model)
+    return list(domain.children) if isinstance(domain, DomainAnd) else [domain]
 
 
 def get_currency(owner):

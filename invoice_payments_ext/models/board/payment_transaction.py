@@ -4,26 +4,27 @@ from odoo.tools import SQL
 
 from ..attempts.payment_transaction_tries import CHARGES, IS_FOLLOWED_BY_SUCCESS
 
-# Of the same invoices, an earlier charge was declined, and none succeeded since.
+# Of one of its invoices, the last charge before it that was decided was declined.
 _FOLLOWS_DECLINE = f"""
     EXISTS (
         SELECT FROM account_invoice_transaction_rel own
-          JOIN account_invoice_transaction_rel before
-            ON before.invoice_id = own.invoice_id
-           AND before.transaction_id < own.transaction_id
-          JOIN payment_transaction declined ON declined.id = before.transaction_id
+          JOIN LATERAL (
+                SELECT earlier.outcome
+                  FROM account_invoice_transaction_rel before
+                  JOIN payment_transaction earlier
+                    ON earlier.id = before.transaction_id
+                 WHERE before.invoice_id = own.invoice_id
+                   AND before.transaction_id < own.transaction_id
+                   AND earlier.outcome IN ('declined', 'succeeded')
+                   AND {CHARGES.format("earlier")}
+              ORDER BY before.transaction_id DESC LIMIT 1
+               ) last_one ON last_one.outcome = 'declined'
          WHERE own.transaction_id = %(id)s
-           AND declined.outcome = 'declined' AND {CHARGES.format("declined")}
-           AND NOT EXISTS (
-                SELECT FROM account_invoice_transaction_rel between_them
-                  JOIN payment_transaction paid
-                    ON paid.id = between_them.transaction_id
-                 WHERE between_them.invoice_id = own.invoice_id
-                   AND between_them.transaction_id > declined.id
-                   AND between_them.transaction_id < own.transaction_id
-                   AND paid.outcome = 'succeeded' AND {CHARGES.format("paid")}
-           )
     )
+"""
+# Others are not looked at: nobody asks what came after them.
+_IS_RECOVERED = f"""
+    CASE WHEN %(outcome)s = 'declined' THEN {IS_FOLLOWED_BY_SUCCESS} ELSE FALSE END
 """
 
 
@@ -75,7 +76,7 @@ class PaymentTransaction(models.Model):
             return NotImplemented
         recovered = Domain("outcome", "=", "declined") & Domain.custom(
             to_sql=lambda model, alias, query: model._tell_of_others(
-                alias, query, "is_followed", IS_FOLLOWED_BY_SUCCESS
+                alias, query, "is_recovered", _IS_RECOVERED
             )
         )
         return recovered if True in value else ~recovered
@@ -92,7 +93,8 @@ class PaymentTransaction(models.Model):
         :param str alias: The table of the attempt in the query.
         :param odoo.tools.Query query: The query.
         :param str name: A name for the condition, of its own.
-        :param str condition: The condition on `%(id)s`, with `%(credit)s`.
+        :param str condition: The condition on `%(id)s`, with `%(outcome)s` and
+                              `%(credit)s`.
         :rtype: odoo.tools.SQL
         """
         own_id = SQL.identifier(alias, "id", to_flush=self._fields["outcome"])
@@ -100,6 +102,7 @@ class PaymentTransaction(models.Model):
         lateral = SQL(
             f"LATERAL (SELECT {condition} AS told OFFSET 0)",
             id=own_id,
+            outcome=SQL.identifier(alias, "outcome"),
             credit=self._get_credit_method_id(),
         )
         query.add_join("LEFT JOIN", told, lateral, SQL("TRUE"))
