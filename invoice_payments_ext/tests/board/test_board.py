@@ -172,6 +172,25 @@ class TestBoard(BoardCommon):
         self.assertEqual(attempts.mapped("is_first_try"), [True, False, False, True])
         self.assertEqual(attempts.mapped("is_recovered"), [True, True, False, False])
 
+    def test_a_try_after_what_decided_nothing(self):
+        self.start_attempt("error", amount=50.0)
+        self.make_portal_transaction("cancel", reference="LEFT")
+        both = self.invoice | self.make_invoice(100.0)
+        paid = self.make_portal_transaction(
+            "done",
+            amount=1100.0,
+            reference="BOTH",
+            invoice_ids=[Command.set(both.ids)],
+        )
+        tries = self.invoice.sudo().transaction_ids.sorted("id")
+        self.assertEqual(tries[-1], paid)
+        self.assertEqual(tries.mapped("outcome"), ["declined", "canceled", "succeeded"])
+        self.assertEqual(tries.mapped("is_first_try"), [True, False, False])
+        self.assertEqual(tries.mapped("is_recovered"), [True, False, False])
+        board = self.get_board()
+        self.assertEqual(board["figures"]["recovered"]["amount"], 1100)
+        self.assertListsFit(board)
+
     def test_months_by_hand(self):
         self.invoice.sudo().line_ids.filtered(
             "date_maturity"
