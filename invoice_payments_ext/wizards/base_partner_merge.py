@@ -1,5 +1,12 @@
 from odoo import api, models
 
+# A merged customer has one record of these where each contact had one.
+MERGED_MODELS = (
+    "account.credit.balance",
+    "account.auto.pay",
+    "account.statement.sending",
+)
+
 
 class BasePartnerMerge(models.TransientModel):
     _inherit = "base.partner.merge.automatic.wizard"
@@ -17,7 +24,11 @@ class BasePartnerMerge(models.TransientModel):
 
     @api.model
     def _update_foreign_keys(self, src_partners, dst_partner):
-        """Book the credit balances over, before records that refer to them move."""
-        self.env["account.credit.balance"]._merge_contacts(src_partners, dst_partner)
+        """Book the credit balances over, before records that refer to them move.
+
+        Where both have a record of which there can be one, Odoo deletes one or fails.
+        """
+        for model in MERGED_MODELS:
+            self.env[model]._merge_contacts(src_partners, dst_partner)
         self.env.flush_all()
         return super()._update_foreign_keys(src_partners, dst_partner)

@@ -68,6 +68,57 @@ class AccountAutoPay(models.Model):
         'CHECK("limit" IS NULL OR "limit" > 0)', "The limit must be above zero."
     )
 
+    # === BUSINESS METHODS - MERGED CONTACTS === #
+
+    @api.model
+    def _merge_contacts(self, sources, target):
+        """Let the customer who stays permit what all permitted who are merged.
+
+        Odoo would delete the permissions of the others, and with them that they forbade
+        it. What one of them agreed to stays in the chatter.
+
+        :param res.partner sources: The contacts that will not exist any more.
+        :param res.partner target: The contact that stays.
+        """
+        owner_sudo = target.sudo().commercial_partner_id
+        rows_sudo = self.sudo().search(
+            [("partner_id", "in", sources.ids), ("partner_id", "!=", owner_sudo.id)]
+        )
+        for row_sudo in rows_sudo:
+            kept_sudo = row_sudo._find(owner_sudo, row_sudo.company_id)
+            if not kept_sudo:
+                row_sudo.partner_id = owner_sudo
+                continue
+            both_sudo = kept_sudo | row_sudo
+            limits = [row.limit for row in both_sudo if row.limit]
+            is_off = "off" in both_sudo.mapped("state")
+            kept_sudo.write(
+                {
+                    "state": "off" if is_off else "on",
+                    "limit": min(limits, default=None),
+                    "notice_days": max(both_sudo.mapped("notice_days")),
+                }
+            )
+            row_sudo._log_merged(owner_sudo, is_off)
+            row_sudo.unlink()
+
+    def _log_merged(self, owner, is_off):
+        """Tell on a customer what a contact permitted that was merged with it.
+
+        :param bool is_off: Whether one of them forbade automatic charges.
+        """
+        label = self.env._("Contact merged: %s", self.partner_id.display_name)
+        state = (
+            self.env._("Auto-pay is off, as for one of them.")
+            if is_off
+            else self.env._("Auto-pay is on, with the smaller limit.")
+        )
+        agreed = filter(None, (self._describe(), self.consent_text))
+        owner._message_log(
+            body=f"{label}. {state} {' – '.join(agreed)}".strip(),
+            author_id=self.env.user.partner_id.id,
+        )
+
     # === GETTERS === #
 
     @api.model

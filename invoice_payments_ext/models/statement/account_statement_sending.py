@@ -68,6 +68,34 @@ class AccountStatementSending(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
+    def _merge_contacts(self, sources, target):
+        """Let contacts that are merged have one statement a month.
+
+        One that is still due is left out where another one of them has it; one that was
+        sent stays, and is not the one of the month any more.
+
+        :param res.partner sources: The contacts that will not exist any more.
+        :param res.partner target: The contact that stays.
+        """
+        sendings_sudo = self.sudo().search(
+            [
+                ("partner_id", "in", (sources | target).ids),
+                ("is_monthly", "=", True),
+            ]
+        )
+        known = set()
+        for sending_sudo in sendings_sudo.sorted(
+            lambda each: (each.partner_id != target, each.state == "due", each.id)
+        ):
+            month = (sending_sudo.company_id.id, sending_sudo.date_to)
+            if month not in known:
+                known.add(month)
+            elif sending_sudo.state == "due":
+                sending_sudo.unlink()
+            else:
+                sending_sudo.is_monthly = False
+
+    @api.model
     def _request(self, partners, company, date_from, date_to, is_monthly=False):
         """Store that statements are due; those without an address are left out.
 
