@@ -47,3 +47,15 @@ def test_what_a_cancelled_invoice_held_is_taken_by_the_next(told):
     assert told["last"] == [0, 100, 100, 0]
     assert told["cancelled"] == [0, 0, 400]
     assert told["tie-out"] == 0
+
+
+def test_seller_of_no_level_captures_and_voids_nothing(told):
+    buttons = told["buttons"]
+    for button in ("capture", "void"):
+        error, states = buttons[f"{button} by the seller"]
+        assert "Record and charge" in error
+        assert states == ["authorized"]
+        error, states = buttons[f"{button} by the cashier"]
+        assert error == ""
+        # Demo captures a part at a time: the person is asked for the amount first.
+        assert set(states) == {"authorized" if button == "capture" else "cancel"}

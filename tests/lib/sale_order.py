@@ -3,6 +3,7 @@
 
 import json
 
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 
 company = env.ref("base.main_company")
@@ -123,5 +124,55 @@ second.button_cancel()
 told["again"] = [issue(invoice_one(order)) for _part in range(2)]
 told["last"] = issue(order._create_invoices())
 told["cancelled"] = tell(order, tx)
+
+
+def press(person, button):
+    """Press a button of an authorized order; return the error and the states."""
+    order = env["sale.order"].create({"partner_id": customer.id, "user_id": person.id})
+    tx = env["payment.transaction"].create(
+        {
+            "provider_id": provider.id,
+            "payment_method_id": method.id,
+            "amount": 400,
+            "currency_id": order.currency_id.id,
+            "partner_id": customer.id,
+            "operation": "online_direct",
+            "sale_order_ids": [Command.set(order.ids)],
+        }
+    )
+    tx._set_authorized()
+    env.flush_all()
+    error = ""
+    try:
+        with env.cr.savepoint():
+            getattr(order.with_user(person), button)()
+    except AccessError as refused:
+        error = str(refused)
+    return [error, (tx | tx.child_transaction_ids).mapped("state")]
+
+
+# Odoo captures an order in superuser mode: the level is the person's all the same.
+provider.capture_manually = True
+people = {
+    name: env["res.users"].create(
+        {
+            "name": name,
+            "login": name,
+            "group_ids": [Command.set([env.ref(group).id for group in groups])],
+        }
+    )
+    for name, groups in {
+        "seller": ["sales_team.group_sale_salesman"],
+        "cashier": [
+            "sales_team.group_sale_salesman",
+            "invoice_payments_ext.group_payment_record",
+        ],
+    }.items()
+}
+told["buttons"] = {
+    f"{button} by the {name}": press(person, f"payment_action_{button}")
+    for name, person in people.items()
+    for button in ("capture", "void")
+}
 told["tie-out"] = len(env["account.payment.tie.out"].check()) - before
 print("TOLD", json.dumps(told))

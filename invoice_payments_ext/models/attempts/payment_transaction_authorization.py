@@ -1,5 +1,5 @@
 from odoo import models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from ..core.door import Door
 from ..states import UNRESOLVED_OUTCOMES
@@ -126,8 +126,12 @@ class PaymentTransaction(models.Model):
         """Check before any of these is captured or voided by Odoo's own flows.
 
         They are sent in one request: an error of a later one would forget the others.
+        Odoo's orders call it in superuser mode: the level is that of the person.
         """
         self._check_attempt_rights()
+        missing_level = self.env["account.move"]._get_record_level_reason()
+        if missing_level and not self.env.user._is_superuser():
+            raise AccessError(missing_level)
         for tx in self:
             if tx.state == "authorized":
                 tx._lock_authorization()
