@@ -7,6 +7,9 @@ from odoo.tools import SQL
 OF_RECORD = SQL(
     """
     payment.mistake_reason,
+    EXISTS (SELECT FROM account_move opposite
+             WHERE opposite.reversed_entry_id = payment.move_id
+               AND opposite.state != 'cancel') AS has_opposite,
     EXISTS (SELECT FROM account_refund_allocation part
              WHERE part.payment_id = payment.id) AS is_allocated,
     (SELECT min(entry.name)

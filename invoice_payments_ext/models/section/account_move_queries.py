@@ -258,9 +258,6 @@ class AccountMove(models.Model):
                          WHERE taken.id = payment.id) AS taken_back,
                        EXISTS (SELECT FROM account_payment_reversal reversal
                                 WHERE payment_id = payment.id) AS has_reversals,
-                       EXISTS (SELECT FROM account_move opposite
-                                WHERE opposite.reversed_entry_id = payment.move_id
-                                  AND opposite.state != 'cancel') AS has_opposite,
                        payment.external_kind, %(discount)s, %(of_record)s
                   FROM account_payment payment
                   JOIN account_journal journal ON journal.id = payment.journal_id
