@@ -53,6 +53,7 @@
         "views/account_collection_board_views.xml",
         "views/account_collection_plan_views.xml",
         "views/account_collection_views.xml",
+        "views/account_journal_views.xml",
         "views/account_move_line_views.xml",
         "views/account_move_views.xml",
         "views/account_payment_approval_views.xml",

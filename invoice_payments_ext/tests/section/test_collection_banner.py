@@ -1,6 +1,12 @@
+from ast import literal_eval
+
+from lxml import etree
+
 from odoo.exceptions import AccessError
+from odoo.fields import Domain
 from odoo.tests import tagged
 
+from ...models.collection.account_journal import COUNTERS
 from ..collection.common_collection import CollectionCommon
 
 
@@ -125,6 +131,43 @@ class TestCollectionBanner(CollectionCommon):
         employee = self.make_user("ip_emp", "base.group_user")
         with self.assertRefused("", AccessError):
             dialogs.with_user(employee).create({"partner_id": partner.id})
+
+    def test_dashboard_counts_what_the_filters_find(self):
+        """For each state and reason, the number on the card is that of the list."""
+        view = self.env["account.move"].get_view(view_type="search")["arch"]
+        filters = {
+            node.get("name"): literal_eval(node.get("domain"))
+            for node in etree.fromstring(view).iter("filter")
+            if node.get("name") in COUNTERS
+        }
+        self.assertEqual(set(filters), set(COUNTERS))
+        journal = self.invoice.journal_id.with_user(self.accountant)
+        moves = self.env["account.move"].with_user(self.accountant)
+        seen = set()
+        for state in ("running", "paused", "stopped", "exhausted", "done"):
+            for reason in (False, "never", "method_unfit", "not_due"):
+                with self.subTest(state=state, reason=reason):
+                    self.row.write({"state": state, "wait_reason": reason})
+                    data = journal._get_journal_dashboard_data_batched()[journal.id]
+                    counters = {name: data[name] for name in COUNTERS}
+                    in_journal = Domain("journal_id", "=", journal.id)
+                    self.assertEqual(
+                        counters,
+                        {
+                            name: moves.search_count(in_journal & Domain(domain))
+                            for name, domain in filters.items()
+                        },
+                    )
+                    seen |= {name for name, number in counters.items() if number}
+        self.assertEqual(seen, set(COUNTERS))
+        with self.assertQueryCount(1):
+            journal._count_collections()
+        view = journal.get_view(
+            self.env.ref("account.account_journal_dashboard_kanban_view").id, "kanban"
+        )["arch"]
+        for name in COUNTERS:
+            self.assertIn(f"dashboard.{name}", view)
+            self.assertIn(f"search_default_{name}", view)
 
     def test_filters_find_them(self):
         filters = {
