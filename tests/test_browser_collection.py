@@ -159,6 +159,16 @@ def test_the_lists(accountant, world, before, plan):
     group = accountant.page.locator(".o_group_header", has_text="Running")
     expect(group).to_contain_text(re.compile(r"Running \(\d+\)"))
     accountant.keep_screen("collection-list-1280")
+    accountant.page.goto("/odoo/action-account.open_account_journal_dashboard_kanban")
+    counter = accountant.page.get_by_text(
+        re.compile(r"^\s*\d+ In collection\s*$")
+    ).first
+    expect(counter).to_be_visible()
+    accountant.keep_screen("collection-dashboard-1280")
+    counter.click()
+    facets = accountant.page.locator(".o_searchview_facet", has_text="In collection")
+    expect(facets).to_be_visible()
+    expect(accountant.page.locator(".o_data_row", has_text="Listed")).to_have_count(1)
 
 
 def test_the_members_switch_and_words(member, world):
