@@ -176,7 +176,8 @@ class Authorize(Api):
                 "transactionStatus": self._get_status(operation),
                 "responseCode": int(RESPONSE_CODES.get(operation.status, "1")),
                 "authAmount": operation.amount / self.minor_units,
-                "settleAmount": operation.amount / self.minor_units,
+                "settleAmount": (self.get_captured(operation) or operation.amount)
+                / self.minor_units,
                 "invoiceNumber": (self._get_reference(operation) or "")[:20],
                 "order": {"description": self._get_reference(operation)},
                 "payment": {"creditCard": {"cardNumber": "XXXX4242"}},
@@ -220,7 +221,7 @@ class Authorize(Api):
             return "authorizedPendingRelease"
         if operation.kind == "refund":
             return "refundPendingSettlement"
-        if operation.data.get("voided"):
+        if operation.data.get("voided") or self.get_children(operation, "void"):
             return "voided"
         if not self.get_captured(operation):
             return "authorizedPendingCapture"

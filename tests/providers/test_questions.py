@@ -299,6 +299,67 @@ def test_codes_of_a_decline(make_cell, code, decline_code, decline_class):
     cell.expect_agreement()
 
 
+def _run_night(cell, attempt_id=None):
+    """Let the night come at which open authorizations are asked about."""
+    cell.shop.query(
+        """
+        UPDATE payment_transaction
+           SET asked_on = asked_on - INTERVAL '1 day',
+               create_date = create_date - INTERVAL '10 days'
+         WHERE id = %s
+        """,
+        attempt_id or cell.attempt_id,
+    )
+    cell.shop.run_gateway_checks()
+
+
+@pytest.mark.parametrize(
+    "code, kind, outcome",
+    [
+        *((code, "capture", "succeeded") for code in ASKED_OF_PARTS),
+        *((code, "void", "canceled") for code in ("authorize", "stripe")),
+    ],
+)
+def test_authorization_that_ended_at_the_provider_unheard(
+    make_cell, code, kind, outcome
+):
+    """Days later, and no message came; an answer that is not clear changes nothing."""
+    cell = make_cell(code)
+    cell.shop.run_gateway_checks()  # It asks about those of other cells.
+    cell.authorize()
+    _run_night(cell)
+    cell.expect("authorized")
+    cell.api.make_in_dashboard(kind, cell.operation)
+    for failure in ("503", "junk"):
+        cell.api.wish(kind="read", failure=failure, when="before")
+        _run_night(cell)
+        cell.expect("authorized")
+    _run_night(cell)
+    cell.expect(outcome)
+    cell.expect_paid(100 if kind == "capture" else 0)
+    _run_night(cell)
+    cell.expect_paid(100 if kind == "capture" else 0)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize(
+    "code, outcome", [("authorize", "authorized"), ("stripe", "unknown")]
+)
+def test_authorization_of_which_a_part_was_captured_at_the_provider(
+    make_cell, code, outcome
+):
+    """It is never booked as the whole."""
+    cell = make_cell(code)
+    cell.authorize()
+    cell.api.make_in_dashboard("capture", cell.operation, 6000)
+    _run_night(cell)
+    cell.expect(outcome)
+    cell.expect_paid(0)
+    if outcome == "unknown":
+        cell.resolve(True, amount=60.0)
+        cell.expect_paid(60)
+
+
 # === THE TIE-OUT WITH A PROVIDER === #
 
 

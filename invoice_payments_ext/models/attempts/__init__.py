@@ -13,6 +13,7 @@ from . import payment_transaction
 from . import payment_transaction_amounts
 from . import payment_transaction_announced
 from . import payment_transaction_answer
+from . import payment_transaction_asked
 from . import payment_transaction_authorization
 from . import payment_transaction_before_sending
 from . import payment_transaction_company

@@ -247,10 +247,15 @@ class PaymentTransaction(models.Model):
             self._take_word()
 
     def _take_word(self):
-        """Ask the gateway about this locked attempt, and apply its word."""
+        """Ask the gateway about this locked attempt, and apply its word.
+
+        :return: See `payment.provider._fetch_outcome`.
+        :rtype: dict or None
+        """
         if payment_data := self._fetch_outcome():
             self._process(self.provider_code, payment_data)
         self._keep_word(payment_data)
+        return payment_data
 
     def _keep_word(self, payment_data):
         """Keep in words the answer of the provider to the question.

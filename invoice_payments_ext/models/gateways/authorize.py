@@ -109,6 +109,15 @@ class PaymentProvider(models.Model):
         status = charges[0]["transactionStatus"]
         if status not in AUTHORIZE_STATUSES:
             raise CannotTellError(f"The payment is {status}.")
+        # The module reads the amount that was authorized.
+        if (
+            transaction.state == "authorized"
+            and status in AUTHORIZE_CAPTURED
+            and transaction.currency_id.compare_amounts(
+                float(charges[0]["settleAmount"]), transaction.amount
+            )
+        ):
+            raise CannotTellError("Another amount was captured.")
         return self._prepare_authorize_data(
             transaction, charges[0], *AUTHORIZE_STATUSES[status]
         )

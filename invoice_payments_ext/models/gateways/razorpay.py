@@ -47,6 +47,11 @@ class PaymentProvider(models.Model):
         """Return the payment of a charge; {} if Razorpay has none."""
         if reference := transaction.provider_reference:
             payment = self._send_api_request("GET", f"payments/{reference}")
+            # One that nobody captures in time is refunded without having been captured.
+            if transaction.state == "authorized" and (
+                payment["status"] not in ("authorized", "captured")
+            ):
+                raise CannotTellError(f"The authorization is {payment['status']}.")
             return {**payment, "entity_type": "payment"}
         sent_on = transaction._get_sent_on()
         payments = [

@@ -168,7 +168,8 @@ class PaymentGatewayCheck(models.Model):
         with self._take_turn() as is_free:
             if is_free:
                 self._begin_night()
-                self._go_on()
+                if self.env["payment.transaction"]._ask_about_authorizations():
+                    self._go_on()
 
     @api.model
     def _begin_night(self):
