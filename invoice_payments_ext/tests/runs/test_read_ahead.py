@@ -142,8 +142,7 @@ class TestReadAhead(ChargeRunCommon):
         self.env.invalidate_all()
         for field, cached in values.items():
             records = moves.env[field.model_name].sudo().browse(cached)
-            for record in records:
-                record[field.name]  # Read by Odoo.
+            records.mapped(field.name)  # Read by Odoo.
             self.assertEqual(
                 {each: field._get_cache(records.env)[each] for each in cached},
                 cached,
