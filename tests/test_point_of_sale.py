@@ -1,35 +1,14 @@
 """Users of the Point of Sale alone give nobody credit."""
 
-import json
-import os
-
 import pytest
-from lib import database, settings
-from lib.odoo_server import run_odoo
-from lib.template import get_template
-
-SCRIPT = settings.TESTS / "lib/point_of_sale.py"
+from lib import other_addons
 
 
 @pytest.fixture
 def told():
     """Return how each way to give credit by a till ended."""
-    name = f"{settings.PREFIX}_world_{os.getpid()}_till"
-    database.clone(get_template(), name)
-    try:
-        run_odoo(
-            "server",
-            name,
-            "--init=point_of_sale",
-            "--stop-after-init",
-            "--no-http",
-            "--max-cron-threads=0",
-        )
-        output = run_odoo("shell", name, "--no-http", script=SCRIPT.read_text())
-    finally:
-        database.drop(name)
-    [line] = [line for line in output.splitlines() if line.startswith("TOLD ")]
-    return json.loads(line.split(" ", 1)[1])
+    with other_addons.install("point_of_sale") as name:
+        yield other_addons.run_script(name, "point_of_sale.py")
 
 
 def test_no_till_gives_credit(told):

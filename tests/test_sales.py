@@ -1,0 +1,73 @@
+"""Invoices of Odoo's `sale`, and of OCA's `contract` and `subscription_oca`."""
+
+import pytest
+from lib import other_addons, settings
+
+ADDONS = ("sale_management", "contract", "subscription_oca", "payment_demo")
+MAX_QUERIES = 2
+
+
+@pytest.fixture(scope="module")
+def sales_database():
+    assert (settings.QUEUE / "odoo/addons/contract").is_dir(), "./setup/test gets it"
+    with other_addons.install(*ADDONS) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def issued(sales_database):
+    """Return what each way of issuing an invoice led to."""
+    return other_addons.run_script(sales_database, "posted_by_others.py")
+
+
+@pytest.fixture(scope="module")
+def orders(sales_database):
+    """Return what became of prepaid orders that are invoiced in parts."""
+    return other_addons.run_script(sales_database, "sale_order.py")
+
+
+def test_each_way_of_issuing_starts_the_collection(issued):
+    """In the same database transaction, with two queries, and without the gateway."""
+    assert issued.pop("requests") == 0
+    assert set(issued) == {
+        *("button", "import", "auto-post", "sale", "contract"),
+        *("subscription", "subscription by a sale"),
+    }
+    for way, figures in issued.items():
+        assert figures.pop("more_queries") <= MAX_QUERIES, (way, figures)
+        assert figures == {
+            "state": "running",
+            "plan": True,
+            "is_due": True,
+            "attempts": 0,
+            "is_woken": True,
+        }, way
+
+
+def test_prepayment_is_taken_by_each_next_invoice(orders):
+    # Of each: prepaid, proposed, charged, and still due.
+    assert orders["parts"] == [[100, 0, 0, 0], [100, 0, 0, 0], [50, 50, 50, 0]]
+    assert orders["final"] == [0, 100, 100, 0]
+    # Nothing of the prepayment is open, nothing is due, and 400 were paid.
+    assert orders["in parts"] == [0, 0, 400]
+
+
+def test_what_a_cancelled_invoice_held_is_taken_by_the_next(orders):
+    assert orders["first"] == [100, 0, 0, 0]
+    assert orders["posted by Odoo"] == 0
+    assert orders["again"] == [[100, 0, 0, 0], [50, 50, 50, 0]]
+    assert orders["last"] == [0, 100, 100, 0]
+    assert orders["cancelled"] == [0, 0, 400]
+    assert orders["tie-out"] == 0
+
+
+def test_seller_of_no_level_captures_and_voids_nothing(orders):
+    buttons = orders["buttons"]
+    for button in ("capture", "void"):
+        error, states = buttons[f"{button} by the seller"]
+        assert "Record and charge" in error
+        assert states == ["authorized"]
+        error, states = buttons[f"{button} by the cashier"]
+        assert error == ""
+        # Demo captures a part at a time: the person is asked for the amount first.
+        assert set(states) == {"authorized" if button == "capture" else "cancel"}
