@@ -187,14 +187,13 @@ class AccountPaymentTieOut(models.AbstractModel):
               FROM account_payment payment
               JOIN account_move_line line ON line.move_id = payment.move_id
                AND line.currency_id = payment.currency_id
-              JOIN account_move move ON move.id = payment.move_id
          LEFT JOIN res_partner partner ON partner.id = payment.partner_id
              WHERE %(of_companies)s
                AND (line.partner_id IS NULL AND payment.partner_id IS NULL
                     OR line.partner_id IN (partner.id, partner.commercial_partner_id)
-                    -- A contact that moved to another customer leaves its books there.
-                    OR line.partner_id = move.commercial_partner_id
-                       AND move.partner_id = payment.partner_id)
+                    -- Whose credit it was, the history of credit says.
+                    OR payment.journal_id IN (
+                       SELECT credit_balance_journal_id FROM res_company))
                    ) side ON side.id = payment.id
              WHERE payment.state IN %(posted)s AND %(of_companies)s
           GROUP BY payment.id
