@@ -113,5 +113,6 @@ class TestBookedLean(InvoicePaymentsCommon):
                 model = self.env.registry["account.move.line"]
                 with patch.object(model, "_reconcile_plan", reconcile):
                     compared = self.get_books(**values)
-                self.assertEqual(lean, compared)
+                # With the comparison, the tax is booked before the discount.
+                self.assertEqual(sorted(lean, key=str), sorted(compared, key=str))
                 self.assertGreater(len(lean), 6)
