@@ -54,6 +54,36 @@ def three_pages(world):
     world.gateway.post("settings", page=50)
 
 
+class Night:
+    """A night before which a charge succeeded at the gateway, unknown here."""
+
+    def __init__(self, world, provider_id, operations):
+        self.world = world
+        self.operations = operations + 1
+        self.known = {row["reference"] for row in find_differences(world, provider_id)}
+        self.attempt_id = world.charge(*world.make_case("tok_error_after"))
+        # This night no comparison was made yet.
+        world.query("DELETE FROM payment_gateway_check")
+        time.sleep(1.1)  # The period of a night ends with a whole second.
+
+    def assert_told_once(self, check):
+        """Check that a comparison has each operation once, and finds that charge."""
+        listed = self.world.query(
+            "SELECT reference FROM payment_gateway_movement WHERE check_id = %s",
+            check["id"],
+        )
+        references = [row["reference"] for row in listed]
+        assert len(references) == len(set(references)) == self.operations
+        [finding] = [
+            row
+            for row in self.world.query(
+                "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
+            )
+            if row["reference"] not in self.known
+        ]
+        assert finding["transaction_id"] == self.attempt_id
+
+
 @pytest.mark.parametrize(
     "point, page",
     [("during-list", 2), ("before-page", 2), ("after-page", 2), ("before-page", 3)],
@@ -61,10 +91,7 @@ def three_pages(world):
 def test_nightly_run_is_killed(world, three_pages, point, page):
     """The next one goes on from the last page that was stored, and ends the same."""
     provider_id = world.facts["provider_id"]
-    known = {row["reference"] for row in find_differences(world, provider_id)}
-    attempt_id = world.charge(*world.make_case("tok_error_after"))
-    world.query("DELETE FROM payment_gateway_check")  # This night none was made yet.
-    time.sleep(1.1)  # The period of a night ends with a whole second.
+    night = Night(world, provider_id, three_pages)
     world.kill_at(f"{point}:{page}")
     world.expect_death(world.run_gateway_checks)
     [check] = world.query(
@@ -78,30 +105,14 @@ def test_nightly_run_is_killed(world, three_pages, point, page):
             "SELECT * FROM payment_gateway_check WHERE provider_id = %s", provider_id
         )
         assert (ended["id"], ended["state"]) == (check["id"], "done")
-        listed = world.query(
-            "SELECT reference FROM payment_gateway_movement WHERE check_id = %s",
-            check["id"],
-        )
-        references = [row["reference"] for row in listed]
-        assert len(references) == len(set(references)) == three_pages + 1
-        [finding] = [
-            row
-            for row in world.query(
-                "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
-            )
-            if row["reference"] not in known
-        ]
-        assert finding["transaction_id"] == attempt_id
+        night.assert_told_once(check)
     world.run_resolver()
 
 
 def test_two_runs_at_once(world, three_pages):
     """The schedule, its copy, and a person's button: each finding is made once."""
     provider_id = world.facts["provider_id"]
-    known = {row["reference"] for row in find_differences(world, provider_id)}
-    attempt_id = world.charge(*world.make_case("tok_error_after"))
-    world.query("DELETE FROM payment_gateway_check")  # This night none was made yet.
-    time.sleep(1.1)  # The period of a night ends with a whole second.
+    night = Night(world, provider_id, three_pages)
     [cron] = world.query(
         "SELECT res_id AS id FROM ir_model_data WHERE name = 'ir_cron_check_gateways'"
     )
@@ -128,20 +139,7 @@ def test_two_runs_at_once(world, three_pages):
     tasks = []
     for check in checks:
         assert (check["state"], check["tries"]) == ("done", 0)
-        listed = world.query(
-            "SELECT reference FROM payment_gateway_movement WHERE check_id = %s",
-            check["id"],
-        )
-        references = [row["reference"] for row in listed]
-        assert len(references) == len(set(references)) == three_pages + 1
-        [finding] = [
-            row
-            for row in world.query(
-                "SELECT * FROM payment_gateway_finding WHERE check_id = %s", check["id"]
-            )
-            if row["reference"] not in known
-        ]
-        assert finding["transaction_id"] == attempt_id
+        night.assert_told_once(check)
         tasks += world.get_activities("payment.gateway.check", check["id"])
     assert len(tasks) == 1
     world.run_resolver()
