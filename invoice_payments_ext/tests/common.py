@@ -208,6 +208,26 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
         )
         return self.make_invoice(amount, invoice_payment_term_id=terms.id)
 
+    def make_discount_terms(self, percentage=2, days=10, due_in=0, **values):
+        """Return a payment term with an early-payment discount.
+
+        :param float percentage: The discount, of the total.
+        :param int days: For how many days after the invoice's date it is given.
+        :param int due_in: After how many days the invoice is due.
+        :param values: More values of the payment term.
+        """
+        due = {"value": "percent", "value_amount": 100, "nb_days": due_in}
+        return self.env["account.payment.term"].create(
+            {
+                "name": f"{percentage} % in {days} days",
+                "early_discount": True,
+                "discount_percentage": percentage,
+                "discount_days": days,
+                "line_ids": [Command.create(due)],
+                **values,
+            }
+        )
+
     def make_currency(self, code, rate=2.0):
         """Return a currency with one rate, which the provider serves too."""
         currency = self.env["res.currency"].with_context(active_test=False)

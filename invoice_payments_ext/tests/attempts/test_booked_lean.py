@@ -44,19 +44,7 @@ class TestBookedLean(InvoicePaymentsCommon):
         )
         self.euro = self.make_currency("EUR", 0.9)
         self.set_rate(self.euro, "2026-01-20", 0.7)
-        self.terms = self.env["account.payment.term"].create(
-            {
-                "name": "2% in 3,650 days, at any date of the test",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 3650,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100.0, "nb_days": 30}
-                    )
-                ],
-            }
-        )
+        self.terms = self.make_discount_terms(days=3650, due_in=30)
         self._keep()
 
     def get_books(self, amount=None, **values):

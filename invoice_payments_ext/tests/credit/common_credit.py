@@ -1,8 +1,6 @@
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
-from odoo.fields import Command
-
 from ..refunds.common_refund import RefundCommon
 from .common_credit_balance import CreditBalanceCommon
 
@@ -34,16 +32,7 @@ class CreditCommon(RefundCommon):
 
     def _make_discounted_invoice(self, computation="included", **values):
         """Return an invoice of 200 that 196 pay in time."""
-        term = self.env["account.payment.term"].create(
-            {
-                "name": "2% in 10 days",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 10,
-                "early_pay_discount_computation": computation,
-                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
-            }
-        )
+        term = self.make_discount_terms(early_pay_discount_computation=computation)
         return self.make_invoice(
             200.0,
             **{"invoice_date": False, "invoice_payment_term_id": term.id, **values},

@@ -404,15 +404,7 @@ class TestCreditNote(CreditNoteCommon):
 
     def test_early_payment_discount_of_the_tax_too(self):
         """Such an invoice has lines of its own for the tax that may be discounted."""
-        term = self.env["account.payment.term"].create(
-            {
-                "name": "2 % in 10 days",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 10,
-                "early_pay_discount_computation": "mixed",
-            }
-        )
+        term = self.make_discount_terms(early_pay_discount_computation="mixed")
         self.invoice = self.make_taxed_invoice(100, invoice_payment_term_id=term.id)
         self.assertEqual(self.invoice.amount_total, 119.6)
         line = self.invoice.invoice_line_ids

@@ -106,16 +106,7 @@ class TestBesideAttempts(InvoicePaymentsCommon):
         self.invoice = self.make_invoice(
             150,
             invoice_date=False,
-            invoice_payment_term_id=self.env["account.payment.term"]
-            .create(
-                {
-                    "name": "2% within 10 days",
-                    "early_discount": True,
-                    "discount_percentage": 2,
-                    "discount_days": 10,
-                }
-            )
-            .id,
+            invoice_payment_term_id=self.make_discount_terms().id,
         )
         self.assertEqual(self.open_dialog().amount, 147)
         self.start()

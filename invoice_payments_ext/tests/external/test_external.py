@@ -541,19 +541,8 @@ class TestExternal(InvoicePaymentsCommon):
         self, amount=1000.0, tax=None, computation="included", **values
     ):
         """Return an invoice with 10 % off if it is paid within 10 days."""
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "10 % in 10 days",
-                "early_discount": True,
-                "discount_percentage": 10.0,
-                "discount_days": 10,
-                "early_pay_discount_computation": computation,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100.0, "nb_days": 30}
-                    )
-                ],
-            }
+        terms = self.make_discount_terms(
+            10, due_in=30, early_pay_discount_computation=computation
         )
         line = {"name": "Service", "price_unit": amount, "tax_ids": False}
         if tax:

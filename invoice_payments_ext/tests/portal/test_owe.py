@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from lxml.html import fromstring
 from psycopg2.errors import UniqueViolation
 
-from odoo import Command, fields, http
+from odoo import fields, http
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -390,19 +390,7 @@ class TestOwe(PortalPaymentCommon):
 
     def make_discounted(self, amount=200):
         """Return an invoice with 10 % off until tomorrow, and its instalment."""
-        term = self.env["account.payment.term"].create(
-            {
-                "name": "10 % at once",
-                "early_discount": True,
-                "discount_percentage": 10,
-                "discount_days": 1,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100, "nb_days": 30}
-                    )
-                ],
-            }
-        )
+        term = self.make_discount_terms(10, days=1, due_in=30)
         invoice = self.make_invoice(
             amount, invoice_date=False, invoice_payment_term_id=term.id
         )

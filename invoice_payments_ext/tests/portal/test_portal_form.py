@@ -24,15 +24,7 @@ class TestPortalForm(PortalPaymentCommon):
 
     def make_discount(self):
         """Return an invoice with an early-payment discount."""
-        term = self.env["account.payment.term"].create(
-            {
-                "name": "2/10",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 3650,
-                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
-            }
-        )
+        term = self.make_discount_terms(days=3650)
         return self.make_invoice(100, invoice_payment_term_id=term.id)
 
     def test_default_method_is_proposed(self):

@@ -512,15 +512,7 @@ class TestCreditFirst(PortalPaymentCommon):
         self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
 
     def test_not_beside_an_early_payment_discount(self):
-        term = self.env["account.payment.term"].create(
-            {
-                "name": "2/10",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 3650,
-                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
-            }
-        )
+        term = self.make_discount_terms(days=3650)
         invoice = self.make_invoice(100, invoice_payment_term_id=term.id)
         self.give_credit(10)
         self.assert_refused(

@@ -813,19 +813,7 @@ class TestRefundAllocation(RefundCommon):
         self.assertFalse(self.receivable(attempt.sudo().payment_id))
 
     def test_early_payment_discount(self):
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "2% in 10 days",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 10,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100, "nb_days": 30}
-                    )
-                ],
-            }
-        )
+        terms = self.make_discount_terms(due_in=30)
         today = fields.Date.context_today(self.invoice)
         for amount, remaining in ((480, 480), (None, 980)):
             with self.subTest(amount):

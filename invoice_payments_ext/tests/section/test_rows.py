@@ -644,19 +644,7 @@ class TestRows(InvoicePaymentsCommon):
                 self.assertEqual(self._assert_adds_up()["amount_remaining"], 0.0)
 
     def test_early_payment_discount_adds_up(self):
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "10 % in 10 days",
-                "early_discount": True,
-                "discount_percentage": 10.0,
-                "discount_days": 10,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100.0, "nb_days": 30}
-                    )
-                ],
-            }
-        )
+        terms = self.make_discount_terms(10, due_in=30)
         self.invoice = self.make_invoice(invoice_payment_term_id=terms.id)
         self.invoice.record_external_payment(date="2026-01-20")
         row = self._get_only_row()
@@ -664,19 +652,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(self._assert_adds_up()["amount_remaining"], 0.0)
 
     def test_charge_with_an_early_payment_discount_adds_up(self):
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "10 % in 1000 days",
-                "early_discount": True,
-                "discount_percentage": 10.0,
-                "discount_days": 10000,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100.0, "nb_days": 30}
-                    )
-                ],
-            }
-        )
+        terms = self.make_discount_terms(10, days=10000, due_in=30)
         self.invoice = self.make_invoice(invoice_payment_term_id=terms.id)
         attempt = self.start_attempt("done")
         self.assertEqual(attempt.amount, 900.0)

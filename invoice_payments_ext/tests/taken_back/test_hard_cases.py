@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common_taken_back import TakenBackCommon
@@ -108,15 +107,7 @@ class TestHardCases(TakenBackCommon):
 
     def pay_with_discount(self):
         """Return an invoice of 100 that was paid in time, with 98, and the payment."""
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "2 % in 10 days",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 10,
-                "line_ids": [Command.create({"value": "percent", "value_amount": 100})],
-            }
-        )
+        terms = self.make_discount_terms()
         today = fields.Date.today()
         invoice = self.make_invoice(
             100, invoice_payment_term_id=terms.id, invoice_date=today

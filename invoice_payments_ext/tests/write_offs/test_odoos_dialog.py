@@ -1,5 +1,4 @@
 from odoo.exceptions import AccessError
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..refunds.common_refund import RefundCommon
@@ -101,19 +100,7 @@ class TestOdoosDialog(RefundCommon):
             )
 
     def test_early_payment_discount(self):
-        terms = self.env["account.payment.term"].create(
-            {
-                "name": "2/10 Net 30",
-                "early_discount": True,
-                "discount_percentage": 2,
-                "discount_days": 10,
-                "line_ids": [
-                    Command.create(
-                        {"value": "percent", "value_amount": 100, "nb_days": 30}
-                    )
-                ],
-            }
-        )
+        terms = self.make_discount_terms(due_in=30)
         self.company.payment_approval_limit = 5
         invoice = self.make_invoice(invoice_payment_term_id=terms.id)
         dialogs = self.env["account.payment.register"].with_user(self.accountant)
