@@ -28,9 +28,9 @@ class PaymentToken(models.Model):
         result = super().write(vals)
         if renewed:
             super(PaymentToken, renewed).write({"renewed_on": fields.Datetime.now()})
-            renewed.filtered("active")._wake_collections()
         if RENEWING_FIELDS & vals.keys() and not vals.get("refused_transaction_id"):
-            self.filtered("active")._wake_collections()
+            renewed = self
+        renewed.filtered("active")._wake_collections()
         return result
 
     # === BUSINESS METHODS === #
