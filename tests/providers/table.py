@@ -1,6 +1,7 @@
 """A pytest plugin that prints the table of providers and scenarios after a run.
 
-CONFIGURE has an extract of it: :func:`format_extract` writes that, and a test compares.
+The README and CONFIGURE have an extract of it, which :func:`format_extract` writes, and
+CONFIGURE the reasons, by :func:`format_reasons`. A test compares.
 """
 
 import textwrap
@@ -34,27 +35,32 @@ EXTRACT = {
 
 
 def format_extract():
-    """Return the extract for people, as Markdown."""
+    """Return the extract for people, as the lines of a Markdown table."""
     lines = [
         " | ".join(["| ", *(api.title for api in APIS)]) + " |",
         "|---" * (len(APIS) + 1) + "|",
     ]
-    reasons = {}
     for title, words in EXTRACT.items():
-        cells = []
-        for api in APIS:
-            reason = get_gap(api, title) or api.defects.get(title)
-            cells.append("no" if reason else "yes")
-            if reason:
-                told = reasons.setdefault(api.title, [])
-                told += [reason] if reason not in told else []
+        cells = ("no" if _get_reason(api, title) else "yes" for api in APIS)
         lines.append(" | ".join([f"| {words}", *cells]) + " |")
-    lines.append("")
+    return lines
+
+
+def format_reasons():
+    """Return why the extract says *no*, as the lines of a Markdown list."""
+    lines = []
     for api in APIS:
-        text = f"- {api.title}: {'; '.join(reasons.get(api.title, []))}."
-        if api.title in reasons:
+        # Each once, in the order of the extract.
+        reasons = dict.fromkeys(_get_reason(api, title) for title in EXTRACT)
+        reasons.pop(None, None)
+        if reasons:
+            text = f"- {api.title}: {'; '.join(reasons)}."
             lines += textwrap.wrap(text, 120, subsequent_indent="  ")
     return lines
+
+
+def _get_reason(api, title):
+    return get_gap(api, title) or api.defects.get(title)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -5,7 +5,7 @@ from lib import settings
 
 from .apis import APIS
 from .scenarios import FEATURES, SCENARIOS, get_gap
-from .table import format_extract
+from .table import format_extract, format_reasons
 
 pytest_plugins = ["providers.fixtures"]
 
@@ -45,6 +45,9 @@ def test_named_scenarios_exist(api):
 
 
 def test_extract_for_people():
-    """CONFIGURE says the same of each provider as the table."""
-    path = settings.PROJECT / settings.ADDON / "readme/CONFIGURE.md"
-    assert "\n".join(format_extract()) in path.read_text()
+    """The README and CONFIGURE say the same of each provider as the table."""
+    extract = "\n".join(format_extract())
+    readme = (settings.PROJECT / "README.md").read_text()
+    configure = settings.PROJECT / settings.ADDON / "readme/CONFIGURE.md"
+    assert extract in readme
+    assert "\n".join([extract, "", *format_reasons()]) in configure.read_text()
