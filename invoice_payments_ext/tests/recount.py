@@ -165,8 +165,32 @@ class Books:
     def find_payments_beside_their_entry(self):
         for payment in self._get_payments_with_entry():
             is_posted = self.moves[payment["move_id"]]["state"] == "posted"
+            if payment["state"] == "canceled" and self._is_taken_back(payment):
+                is_posted = False
             if is_posted != (payment["state"] in POSTED):
                 yield payment["id"]
+
+    def _is_taken_back(self, payment):
+        """Tell if a posted entry books the opposite of the entry of a payment.
+
+        So it is undone where the entry has to stay: what was recorded by mistake, and
+        refunds that came back.
+        """
+        own = self._get_balances(payment["move_id"])
+        return any(
+            own == {key: -amount for key, amount in self._get_balances(move_id).items()}
+            for move_id, move in self.moves.items()
+            if move["reversed_entry_id"] == payment["move_id"]
+            and move["state"] == "posted"
+        )
+
+    def _get_balances(self, move_id):
+        """Return what an entry books, by account and currency."""
+        balances = defaultdict(int)
+        for line in self.lines_by_move[move_id]:
+            key = line["account_id"], line["currency_id"]
+            balances[key] += _cents(line["amount_currency"])
+        return balances
 
     def find_payments_of_other_amounts(self):
         for payment in self._get_payments_with_entry():
