@@ -208,10 +208,16 @@ class Books:
             is_same_journal = (
                 self.moves[payment["move_id"]]["journal_id"] == payment["journal_id"]
             )
-            if not is_same_journal or amount not in (
-                sign * sides[payment["outstanding_account_id"]],
-                -sign * sides[payment["destination_account_id"]],
-            ):
+            accounts = (
+                payment["outstanding_account_id"],
+                payment["destination_account_id"],
+            )
+            has_both = all(account_id in sides for account_id in accounts)
+            booked = [
+                side * sides[account]
+                for side, account in zip((sign, -sign), accounts, strict=True)
+            ]
+            if not (is_same_journal and has_both and amount in booked):
                 yield payment["id"]
 
     def find_invoices_paid_by_drafts(self):

@@ -121,11 +121,11 @@ class AccountMove(models.Model):
             return super().button_draft()
         self._check_can_be_undone("reset")
         with self._undoing():
-            return super().button_draft()
+            return super(AccountMove, self._by_button()).button_draft()
 
     def button_cancel(self):
         self._check_can_be_undone("reset")
-        return super().button_cancel()
+        return super(AccountMove, self._by_button()).button_cancel()
 
     def action_toggle_block_payment(self):
         """Let Odoo's own button write the state of payment, which is sealed."""
@@ -175,6 +175,21 @@ class AccountMove(models.Model):
         was_posted = is_new and self.posted_before
         return super()._is_unsealed_draft(is_new) and not was_posted
 
+    def _is_booked(self, is_payment=False):
+        """Tell if this is posted, so that people do not change its figures.
+
+        The entry of a line of a bank statement follows that line.
+
+        :param bool is_payment: Whether it must be the entry of a customer's payment.
+        :rtype: bool
+        """
+        self.ensure_one()
+        if self.state != "posted" or self.statement_line_id:
+            return False
+        return not is_payment or any(
+            payment._is_of_customer() for payment in self.origin_payment_id
+        )
+
     # === BUSINESS METHODS === #
 
     def _post(self, soft=True):
@@ -182,7 +197,8 @@ class AccountMove(models.Model):
         with ExitStack() as rooms:
             for name in AROUND_POSTING:
                 rooms.enter_context(getattr(self, name)())
-            return super()._post(soft)
+            posted = super(AccountMove, self._by_button())._post(soft)
+            return posted.with_env(self.env)
 
     def _reverse_moves(self, default_values_list=None, cancel=False):
         """Give credit back before Odoo takes off all that paid these invoices."""

@@ -1,4 +1,7 @@
 from odoo import api, models
+from odoo.exceptions import UserError
+
+from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
 
 from ...tools import OURS
 
@@ -26,6 +29,21 @@ class AccountMoveLine(models.Model):
             return {}
         return super().fields_get(allfields, attributes)
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_posted(self):
+        """Keep posted items, also from a client that sends Odoo's `force_delete`."""
+        if self._is_unsealed():
+            return
+        for move in self.move_id:
+            if move._is_booked():
+                raise UserError(
+                    self.env._(
+                        "%s is posted: reset it to draft before you delete anything "
+                        "of it.",
+                        move.display_name,
+                    )
+                )
+
     # === BUSINESS METHODS === #
 
     @api.model
@@ -44,6 +62,17 @@ class AccountMoveLine(models.Model):
 
     def _is_unsealed_draft(self, is_new):
         return self.move_id._is_unsealed_draft(is_new)
+
+    def _is_booked(self, is_payment=False):
+        """Tell if people do not change this; see the method of its entry."""
+        if self.env.context.get("bypass_lock_check") is BYPASS_LOCK_CHECK:
+            return False  # A contact got another parent.
+        return self.move_id._is_booked(is_payment)
+
+    def _breaks(self, seal, name, value):
+        if name == "move_id" and not self:  # A new item of an entry.
+            return self.env["account.move"].browse(value).sudo()._is_booked()
+        return super()._breaks(seal, name, value)
 
     def _filter_posted_credit(self):
         """Return those of these journal items that a credit balance is made of."""

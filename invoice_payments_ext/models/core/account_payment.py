@@ -130,7 +130,10 @@ class AccountPayment(models.Model):
             payment.outstanding_account_id for payment in self
         ):
             self = self.with_context(nothing_reconciled_yet=OURS)
-        return super().action_post()
+        return super(AccountPayment, self._by_button()).action_post()
+
+    def action_validate(self):
+        return super(AccountPayment, self._by_button()).action_validate()
 
     def action_draft(self):
         self._check_can_be_undone("reset")
@@ -156,12 +159,13 @@ class AccountPayment(models.Model):
         # Payments that take or give back credit are reset or cancelled instead.
         entries = self._filter_of_customers()._with_entry().move_id
         entries.filtered(lambda move: move.state == "posted").button_cancel()
-        return super().action_reject()
+        return super(AccountPayment, self._by_button()).action_reject()
 
     # === BUSINESS METHODS === #
 
     def _generate_journal_entry(self, *args, **kwargs):
         """Log the entry that a door of this addon books on its payment only."""
+        self = self._by_button()  # Odoo confirms the payment with it.
         if self.env.context.get("nothing_reconciled_yet") is OURS:
             self = self.with_context(
                 mail_create_nolog=True, mail_create_nosubscribe=True
@@ -206,7 +210,7 @@ class AccountPayment(models.Model):
 
     def _with_entry(self):
         """Return these for a change of state that their journal entries follow."""
-        return self.with_context(entry_follows=OURS)
+        return self._by_button().with_context(entry_follows=OURS)
 
     def _is_of_customer(self):
         """Tell if this payment changes what a customer owes, whatever it is called.

@@ -81,7 +81,8 @@ class PaymentSealMixin(models.AbstractModel):
         return super().create(vals_list)
 
     def write(self, vals):
-        self._check_sealed(vals)
+        if self:  # Else they would be checked as a new record.
+            self._check_sealed(vals)
         return super().write(vals)
 
     def unlink(self):
@@ -97,6 +98,10 @@ class PaymentSealMixin(models.AbstractModel):
     def _is_unsealed(self):
         """Tell if superuser code or a door is writing."""
         return self.env.su or self.env.context.get("written_by_door") is OURS
+
+    def _by_button(self):
+        """Return these for a button of Odoo, which checks, to change their state."""
+        return self.with_context(state_by_button=OURS)
 
     @api.model
     def _filter_sealed(self, names):
@@ -142,9 +147,20 @@ class PaymentSealMixin(models.AbstractModel):
                     for record in (final if self else records.new())
                 )
             case Rule.BUTTON:
-                return not self and value != "draft"
+                is_changed = any(record[name] != value for record in records)
+                by_button = self.env.context.get("state_by_button") is OURS
+                return is_changed and not by_button if self else value != "draft"
             case Rule.LESS:
                 return bool(self and value and not all(records.mapped(name)))
+            case Rule.MORE:
+                return bool(self and not value and any(records.mapped(name)))
+            case Rule.POSTED | Rule.PAYMENT:
+                moves = self.env["account.move"]
+                return any(
+                    moves._field_will_change(record, {name: value}, name)
+                    and record._is_booked(seal.rule is Rule.PAYMENT)
+                    for record in records
+                )
             case Rule.ONCE:
                 return any(record[name] for record in records)
             case Rule.NEW | Rule.DRAFT:

@@ -25,7 +25,10 @@ class Rule(Enum):
     NEW = "new"  # As long as the record was never posted.
     DRAFT = "draft"  # As long as the record is a draft.
     LESS = "less"  # To take it away: archived, and not restored.
+    MORE = "more"  # To set it, and never to take it away.
     BUTTON = "button"  # By the buttons of Odoo, which check. Not on a new record.
+    POSTED = "posted"  # As long as the entry is not posted. A statement's line may.
+    PAYMENT = "payment"  # The same, for the entries of customers' payments only.
     FREE = "free"
 
 
@@ -49,7 +52,8 @@ _MISTAKE = _lt("Use Recorded by mistake in the Payments section.")
 _PROMISE = _lt("Use Promise to pay on the invoice.")
 _LOCK = _lt("It counts the locks, and no one else's work.")
 _RUN = _lt("A run follows its lines: use Confirm, Stop, Resume, Change or Drop.")
-_CONFIRM = _lt("It starts as a draft: use Confirm.")
+_CONFIRM = _lt("It starts as a draft: use Confirm, Reset to Draft, Cancel or Reject.")
+_ENTRY_BUTTONS = _lt("It starts as a draft: use Confirm, Reset to Draft or Cancel.")
 _COMPUTED = _lt("It follows the journal items and their reconciliation.")
 _CONSENT = _lt("It is kept when the customer saves a payment method.")
 
@@ -122,8 +126,16 @@ SEALED_FIELDS = {
             Rule.DRAFT, _lt("Use Apply credit in the Payments section.")
         ),
         # Odoo's own.
+        "state": Seal(Rule.BUTTON, _ENTRY_BUTTONS),
+        "posted_before": Seal(Rule.MORE, _ENTRY_BUTTONS),
+        "move_type": Seal(Rule.NEW, _lt("Cancel it, and enter another one.")),
+        "statement_line_id": Seal(Rule.NEW, _RESET),
         "reversed_entry_id": Seal(Rule.NEW, _CREDIT_NOTE),
         "origin_payment_id": Seal(Rule.NEW, _RESET),
+        # Odoo lets who sends `skip_readonly_check` write them.
+        "partner_id": Seal(Rule.POSTED, _RESET),
+        "currency_id": Seal(Rule.POSTED, _RESET),
+        "date": Seal(Rule.POSTED, _RESET),
         **dict.fromkeys(
             (
                 "amount_residual",
@@ -143,7 +155,25 @@ SEALED_FIELDS = {
     },
     "account.move.line": {
         "credited_line_id": Seal(Rule.NEW, _CREDIT_NOTE),
-        # Odoo's own.
+        # Odoo's own. The account and the partner of other entries people correct.
+        "account_id": Seal(Rule.PAYMENT, _RESET),
+        "partner_id": Seal(Rule.PAYMENT, _RESET),
+        **dict.fromkeys(
+            (
+                "amount_currency",
+                "balance",
+                "credit",
+                "currency_id",
+                "date",
+                "debit",
+                "discount",
+                "move_id",
+                "parent_state",
+                "price_unit",
+                "quantity",
+            ),
+            Seal(Rule.POSTED, _RESET),
+        ),
         **dict.fromkeys(
             (
                 "amount_residual",
@@ -165,6 +195,7 @@ SEALED_FIELDS = {
             "amount",
             "debit_amount_currency",
             "credit_amount_currency",
+            "max_date",
         )
     },
     "res.partner": {

@@ -92,7 +92,7 @@ class AccountPayment(models.Model):
 
     def _confirm_with_entry(self):
         """Confirm these drafts, as people posted their journal entries."""
-        for payment in self:
+        for payment in self._by_button():
             account = payment.outstanding_account_id
             is_paid = account.account_type == "asset_cash"
             payment.write({"state": "paid" if is_paid else "in_process"})

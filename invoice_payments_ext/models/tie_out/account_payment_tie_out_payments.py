@@ -162,7 +162,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         """Compare each payment with its journal entry.
 
         Some localisations withhold a part: then the customer's side has the amount, and
-        the bank's side has less.
+        the bank's side has less. Each side has to be there.
         """
         return SQL(
             """
@@ -171,6 +171,7 @@ class AccountPaymentTieOut(models.AbstractModel):
                    CASE WHEN bool_or(move.journal_id != payment.journal_id) THEN 0
                         -- It is on another account, or another partner's.
                         WHEN count(side.of_customer) = 0 THEN 0
+                        WHEN count(side.of_bank) = 0 THEN 0
                         WHEN sum(side.of_customer) = payment.amount
                         THEN payment.amount
                         ELSE coalesce(sum(side.of_bank), 0) END AS found

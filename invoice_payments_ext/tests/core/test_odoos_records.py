@@ -111,6 +111,141 @@ class TestOdoosRecords(InvoicePaymentsCommon):
         self.assertFalse(payment.move_id)
         self.assertFalse(self.gateway.requests)
 
+    def test_items_of_a_posted_payment_stay(self):
+        """As the payment does: its money would be on an account of anybody's choice."""
+        other = self.env["res.partner"].create({"name": "Other"})
+        charged = self.start_attempt("done", amount=100.0).sudo().payment_id
+        recorded = self.invoice.record_external_payment(100)
+        revenue = self.company_data["default_account_revenue"]
+        for payment in (charged.with_user(self.accountant), recorded):
+            for item in payment.move_id.line_ids:
+                for values in ({"account_id": revenue.id}, {"partner_id": other.id}):
+                    with (
+                        self.subTest(f"{item.name} {values}"),
+                        self.assertRefused("Reset it to draft", AccessError),
+                    ):
+                        item.write(values)
+                item.write({"partner_id": item.partner_id.id, "name": "Seen"})
+            items = self.env["account.move.line"].with_user(self.accountant)
+            pair = {"move_id": payment.move_id.id, "account_id": revenue.id}
+            with self.assertRefused("Reset it to draft", AccessError):
+                items.create([{**pair, "balance": 5}, {**pair, "balance": -5}])
+        self.assertEqual(self.invoice.amount_residual, 800)
+        recorded.action_draft()
+        recorded.move_id.line_ids.write({"name": "Changed"})
+        recorded.action_post()
+        self.assertEqual(self.invoice.amount_residual, 800)
+
+    def test_items_of_other_entries_are_corrected(self):
+        """Odoo's own list of journal items does so."""
+        entry = self.make_entry()
+        line = entry.line_ids - self.get_terms(entry)
+        other = self.env["res.partner"].create({"name": "Other"})
+        revenue = self.company_data["default_account_revenue"]
+        line.write({"account_id": revenue.id, "partner_id": other.id})
+        self.assertEqual(line.account_id, revenue)
+
+    # === STATES AND FIGURES OF ENTRIES === #
+
+    def make_documents(self):
+        """Return posted documents of a customer, as the accountant sees them."""
+        self.env.company.write_off_account_id = self.company_data[
+            "default_account_expense"
+        ]
+        flying = self.make_invoice(200)
+        self.gateway.answers = ["pending"]
+        flying.charge(self.token.id)
+        reduced = self.make_invoice(100)
+        by_supervisor = reduced.with_user(self.supervisor)
+        credit_note = by_supervisor.issue_credit_note(amount=20, reason="Less")
+        written_off = by_supervisor.write_off(30, "Small")
+        payment = reduced.record_external_payment(10)
+        documents = flying | credit_note | written_off | payment.move_id
+        return documents.with_user(self.accountant)
+
+    def test_the_state_follows_the_buttons(self):
+        """Else nobody asks what is in flight, or for the level that undoes it."""
+        for document in self.make_documents():
+            for state in ("draft", "cancel"):
+                with (
+                    self.subTest(f"{document.name} {state}"),
+                    self.assertRefused("use Confirm, Reset to Draft", AccessError),
+                ):
+                    document.write({"state": state})
+            document.write({"state": "posted", "posted_before": True})
+            with self.assertRefused("use Confirm", AccessError):
+                document.write({"posted_before": False})
+            with self.assertRefused("cannot be entered or changed", AccessError):
+                document.write({"move_type": "out_receipt"})
+        draft = self.make_invoice(post=False).with_user(self.accountant)
+        with self.assertRefused("use Confirm", AccessError):
+            draft.write({"state": "posted"})
+        draft.action_post()
+        draft.button_draft()
+        draft.button_cancel()
+        self.assertEqual(draft.state, "cancel")
+
+    def test_the_state_of_a_payment_follows_the_buttons(self):
+        payment = self.invoice.record_external_payment(100)
+        for state in ("draft", "canceled", "rejected"):
+            with self.subTest(state), self.assertRefused("Reset to Draft", AccessError):
+                payment.write({"state": state})
+        payment.write({"state": payment.state})
+        payment.action_draft()
+        payment.action_post()
+        payment.action_reject()
+        self.assertEqual(payment.state, "rejected")
+        other = self.invoice.record_external_payment(100)
+        other.action_validate()
+        self.assertEqual(other.state, "paid")
+        other.action_cancel()
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_a_second_credit_note_is_not_posted_by_its_state(self):
+        self.make_credit_note(self.invoice)
+        second = self.invoice._reverse_moves()
+        with self.assertRefused("cannot exceed their invoice"):
+            second.action_post()
+        with self.assertRefused("use Confirm", AccessError):
+            second.write({"state": "posted"})
+
+    def test_switches_of_odoo_change_nothing_that_is_posted(self):
+        """Any client can send them in its context."""
+        other = self.env["res.partner"].create({"name": "Other"})
+        euro = self.make_currency("EUR")
+        for document in self.make_documents().with_context(
+            skip_readonly_check=True,
+            check_move_validity=False,
+            skip_invoice_sync=True,
+            force_delete=True,
+            dynamic_unlink=True,
+        ):
+            items = document.line_ids.filtered("balance")
+            changed = [
+                Command.update(item.id, {"balance": 9 * item.balance}) for item in items
+            ]
+            for values in (
+                {"line_ids": changed},
+                {"line_ids": [Command.update(items[0].id, {"debit": 9.0})]},
+                {"line_ids": [Command.update(items[0].id, {"price_unit": 9.0})]},
+                {"partner_id": other.id},
+                {"currency_id": euro.id},
+                {"date": "2026-01-02"},
+            ):
+                with (
+                    self.subTest(f"{document.name} {values}"),
+                    self.assertRefused("Reset it to draft", AccessError),
+                ):
+                    document.write(values)
+            for gone in (items[0], document):
+                with (
+                    self.subTest(f"{gone} is deleted"),
+                    self.assertRefused(
+                        "before you delete|cannot be deleted|is about it"
+                    ),
+                ):
+                    gone.unlink()
+
     # === FIGURES === #
 
     def test_the_state_of_payment_is_blocked_by_its_button(self):

@@ -175,6 +175,7 @@ ELSEWHERE = {
     "account.payment.action_draft",
     "account.payment.action_post",
     "account.payment.action_reject",
+    "account.payment.action_validate",
     "account.payment.approval.action_withdraw",
     "account.payment.approval.withdraw",
     "account.payment.message_post",
@@ -318,7 +319,7 @@ class TestWhoMayWrite(CreditCommon):
         for model, record in self.records.items():
             self.assertTrue(record, model)
             for name, rule in self.get_listed(model).items():
-                if rule in (Rule.FREE, Rule.LESS, Rule.BUTTON):
+                if rule in (Rule.FREE, Rule.LESS, Rule.BUTTON, Rule.PAYMENT):
                     continue
                 value = self.get_other_value(record, name)
                 is_empty = not value and not record.sudo()[name]

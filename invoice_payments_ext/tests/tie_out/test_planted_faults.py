@@ -216,6 +216,26 @@ class TestPlantedFaults(CreditCommon):
                 self.assertIn((invariant, record._name, record.id), found)
         self.assertFalse(self.tie_out())
 
+    def test_a_payment_has_both_its_sides(self):
+        """Its money on another account is found, and so is the customer's debt."""
+        payment, entry = self.records["payment"], self.records["entry"]
+        debt = self.records["payment_item"]
+        expected = ("payment_agrees", "account.payment", payment.id)
+        revenue = self.company_data["default_account_revenue"]
+        for item in (debt, entry.line_ids - debt):
+            self.assertEqual(len(item), 1)
+            with (
+                self.subTest(item.account_id.name),
+                self.env.cr.savepoint(flush=False) as planted,
+            ):
+                self.env.cr.execute(
+                    "UPDATE account_move_line SET account_id = %s WHERE id = %s",
+                    [revenue.id, item.id],
+                )
+                found = self.tie_out()
+                planted.rollback()
+                self.assertIn(expected, found)
+
     def test_each_invariant_has_a_fault(self):
         """An invariant that is never seen to fail checks nothing."""
         self.assertEqual(list(FAULTS), list(INVARIANTS))
