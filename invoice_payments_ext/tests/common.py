@@ -493,6 +493,16 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             snapshot[table] = self.env.cr.fetchall()
         return snapshot
 
+    @staticmethod
+    def make_http_error(status, **headers):
+        """Return the error that a provider's module raises, given the HTTP status."""
+        response = requests.Response()
+        response.status_code = status
+        response.headers.update(headers)
+        error = ValidationError("Payment failed")
+        error.__cause__ = requests.HTTPError(response=response)
+        return error
+
     @contextmanager
     def force_error_once(self, model, method, error):
         """Raise an error instead of the first call of a method."""

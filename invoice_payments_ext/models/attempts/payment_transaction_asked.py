@@ -1,12 +1,13 @@
 import logging
-from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 _logger = logging.getLogger(__name__)
 
-# An open authorization is asked about once a night, and so many of them in one run.
+# An open authorization is asked about once a night, and so many of each provider in one
+# run.
 ASKED_AGAIN_AFTER = timedelta(hours=20)
 MAX_ASKED = 50
 # After so many unclear answers in a row, a provider is left in peace until later.
@@ -23,35 +24,51 @@ class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
     @api.model
-    def _ask_about_authorizations(self):
+    def _ask_about_authorizations(self, resting):
         """Ask the providers about open authorizations, asked longest ago first.
 
-        Commits after each.
+        So it is with the providers, too: one that takes all the time of a run, as it
+        does not answer, is the last one of the next run. Commits after each.
+
+        :param payment.provider resting: Those that are not to be asked now.
+        """
+        is_open = Domain("outcome", "=", "authorized") & Domain(
+            "provider_id.state", "in", ("enabled", "test")
+        )
+        before = fields.Datetime.now() - ASKED_AGAIN_AFTER
+        is_due = (
+            is_open
+            & Domain("create_date", "<", before)
+            & (Domain("asked_on", "=", False) | Domain("asked_on", "<", before))
+        )
+        last_asked = self._read_group(is_open, ["provider_id"], ["asked_on:max"])
+        last_asked.sort(key=lambda row: row[1] or datetime.min)
+        for provider, _moment in last_asked:
+            if provider in resting:
+                continue
+            attempts = self.search(
+                is_due & Domain("provider_id", "=", provider.id),
+                order="asked_on NULLS FIRST, id",
+                limit=MAX_ASKED,
+            )
+            if not attempts._ask_in_turn():
+                break
+
+    def _ask_in_turn(self):
+        """Ask the one provider of these authorizations about one after the other.
+
+        It is left in peace after some unclear answers in a row.
 
         :return: Whether there is time for more.
         :rtype: bool
         """
-        before = fields.Datetime.now() - ASKED_AGAIN_AFTER
-        attempts = self.search(
-            [
-                ("outcome", "=", "authorized"),
-                ("provider_id.state", "in", ("enabled", "test")),
-                ("create_date", "<", before),
-                "|",
-                ("asked_on", "=", False),
-                ("asked_on", "<", before),
-            ],
-            order="asked_on NULLS FIRST, id",
-            limit=MAX_ASKED,
-        )
-        unclear = Counter()
-        for attempt in attempts:
-            provider = attempt.provider_id
-            if unclear[provider] < MAX_UNCLEAR:
-                is_clear = attempt._ask_about_authorization()
-                unclear[provider] = 0 if is_clear else unclear[provider] + 1
+        unclear = 0
+        for attempt in self:
+            unclear = 0 if attempt._ask_about_authorization() else unclear + 1
             if not self.env["ir.cron"]._commit_progress():
                 return False
+            if unclear >= MAX_UNCLEAR:
+                break
         return True
 
     def _ask_about_authorization(self):
@@ -76,6 +93,9 @@ class PaymentTransaction(models.Model):
         """Ask about this authorization, if no part of it moves or moved.
 
         Of one that was captured in part, the provider's word on the whole is not clear.
+
+        :return: Whether the provider answered clearly, or was not asked.
+        :rtype: bool
         """
         family = self._get_family()
         if not family.try_lock_for_update(allow_referencing=True):
@@ -85,4 +105,21 @@ class PaymentTransaction(models.Model):
         ):
             self.asked_on = fields.Datetime.now()  # The others have their turn.
             return True
-        return self._take_word() is not None
+        is_clear = self._take_word() is not None
+        if self.outcome == "unknown":
+            self._tell_captured_otherwise()
+        return is_clear
+
+    def _tell_captured_otherwise(self):
+        """Give a person the task to resolve that another amount was captured."""
+        self._schedule_payment_activity(
+            self._get_attempt_invoices()[:1],
+            self.env._("Another amount was captured"),
+            self.env._(
+                "%(reference)s was captured in the provider's pages. %(message)s "
+                "Resolve it with the amount that moved.",
+                reference=self._get_html_link(),
+                message=self.state_message or "",
+            ),
+            self,
+        )

@@ -1,8 +1,6 @@
 """A provider that was too busy for a request, or whose server failed."""
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
+from ..attempts.retry_after import is_overload, read_retry_after
 
 MAX_WAIT = 3600
 
@@ -33,24 +31,6 @@ class Overload:
         response = getattr(error, "response", None)
         if response is None:
             self.is_seen = True  # It could not be reached, or did not answer in time.
-            return
-        status = response.status_code
-        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
+        elif is_overload(response.status_code):
             self.is_seen = True
-            self.retry_after = _read_retry_after(response.headers.get("Retry-After"))
-
-
-def _read_retry_after(value):
-    """Return the seconds that a `Retry-After` header asks for.
-
-    :rtype: float
-    """
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        try:
-            moment = parsedate_to_datetime(value)
-            seconds = (moment - datetime.now(UTC)).total_seconds()
-        except (TypeError, ValueError):
-            return 0.0
-    return min(max(seconds, 0.0), MAX_WAIT) if seconds == seconds else 0.0
+            self.retry_after = read_retry_after(response, MAX_WAIT)

@@ -12,12 +12,8 @@ from ..states import POSTED_STATES
 
 _logger = logging.getLogger(__name__)
 
-# How far back the nightly run looks: late decisions of the gateway are seen as well.
-NIGHTLY_PERIOD = timedelta(days=3)
 # The clocks differ, and a transaction is older than its payment at the gateway.
 EDGE = timedelta(hours=1)
-MAX_TRIES = 5
-TRY_AGAIN_DELAY = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=30)
 
 # The amounts of the books by the gateway's id: charges, less refunds under the same id,
@@ -162,34 +158,6 @@ class PaymentGatewayCheck(models.Model):
         missed = done.mapped("date_to") or nights.mapped("date_from")
         return max(min([date_from, *missed]), date_to - KEPT_FOR)
 
-    @api.model
-    def _cron_check_gateways(self):
-        """Begin the check of each night once, and go on with those that are open."""
-        with self._take_turn() as is_free:
-            if is_free:
-                self._begin_night()
-                if self.env["payment.transaction"]._ask_about_authorizations():
-                    self._go_on()
-
-    @api.model
-    def _begin_night(self):
-        """Begin the check of this night, unless it was begun before."""
-        now = fields.Datetime.now()
-        self.search([("create_date", "<", now - KEPT_FOR)]).unlink()
-        tonight = [("is_nightly", "=", True), ("create_date", ">", now - EDGE * 20)]
-        if not self.search_count(tonight, limit=1):
-            companies = self.env["res.company"].search([])
-            self._begin(companies, now - NIGHTLY_PERIOD, now, is_nightly=True)
-
-    @api.model
-    def _go_on(self):
-        """Go on with the checks that are open, for as long as there is time."""
-        open_checks = self.search([("state", "=", "running")], order="id")
-        self.env["ir.cron"]._commit_progress(remaining=len(open_checks))
-        for check in open_checks:
-            if not check._run():
-                break
-
     def _run(self):
         """Read page after page, each in its own database transaction.
 
@@ -208,7 +176,7 @@ class PaymentGatewayCheck(models.Model):
                     "%s could not be read", self.display_name, exc_info=True
                 )
                 self._note_failure(error)
-                return bool(self.env["ir.cron"]._commit_progress(0))
+                return bool(self.env["ir.cron"]._commit_progress(1))
             if not self.env["ir.cron"]._commit_progress(self.state != "running"):
                 return False
         return True
@@ -243,19 +211,17 @@ class PaymentGatewayCheck(models.Model):
                 for row in new.values()
             ]
         )
-        self.write({"cursor": cursor, "page_count": self.page_count + 1, "tries": 0})
+        self.write(
+            {
+                "cursor": cursor,
+                "page_count": self.page_count + 1,
+                "tries": 0,
+                "message": False,
+                "not_before": False,
+            }
+        )
         if not cursor:
             self._compare()
-
-    def _note_failure(self, error):
-        """Note that the provider did not answer, and try again later."""
-        tries = self.tries + 1
-        self.write({"tries": tries, "message": str(error)})
-        if tries >= MAX_TRIES:
-            self.state = "failed"
-            self._tell(self.env._("The provider did not answer: %s", error))
-            return
-        self._come_again(tries * TRY_AGAIN_DELAY)
 
     # === COMPARING === #
 

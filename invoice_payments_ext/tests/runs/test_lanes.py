@@ -3,8 +3,6 @@ from contextlib import suppress
 from datetime import timedelta
 from unittest.mock import patch
 
-import requests
-
 from odoo import fields
 from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.fields import Command
@@ -20,15 +18,6 @@ MAX_QUERIES = 5
 class TestLanes(ChargeRunCommon):
     def take(self):
         return self.env["account.charge.run.line"].sudo()._take()
-
-    def make_http_error(self, status, **headers):
-        """Return the error that a provider's module raises, given the HTTP status."""
-        response = requests.Response()
-        response.status_code = status
-        response.headers.update(headers)
-        error = ValidationError("Payment failed")
-        error.__cause__ = requests.HTTPError(response=response)
-        return error
 
     # === CHECKED AGAIN === #
 

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
@@ -163,6 +164,7 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         self.assertRecordValues(
             self.run, [{"state": "running", "tries": 1, "page_count": 1}]
         )
+        self.wait()
         self.pages[1] = [
             self.movement("GW-1", 5.0),  # The list moved by one meanwhile.
             self.movement(paid.provider_reference, 1000.0),
@@ -176,9 +178,119 @@ class TestGatewayCheck(InvoicePaymentsCommon):
     def test_provider_that_never_answers(self):
         self.check(ConnectionError("down"))
         for _try in range(4):
+            self.assertEqual(self.run.state, "running")
+            self.wait()
             self.env["payment.gateway.check"].sudo()._cron_check_gateways()
         self.assertEqual(self.run.state, "failed")
         self.assertIn("down", self.run.activity_ids.note)
+
+    # === PAUSES === #
+
+    def wait(self):
+        """Let the pause after a failure be over."""
+        self.assertGreater(self.run.not_before, fields.Datetime.now())
+        self.run.not_before = fields.Datetime.now()
+
+    def get_pause(self):
+        """Return the minutes until the check goes on, and check that it then does."""
+        pause = self.run.not_before - fields.Datetime.now()
+        cron = self.env.ref("invoice_payments_ext.ir_cron_check_gateways").sudo()
+        wakes = self.env["ir.cron.trigger"].sudo().search([("cron_id", "=", cron.id)])
+        self.assertIn(self.run.not_before, wakes.mapped("call_at"))
+        return round(pause.total_seconds() / 60)
+
+    def run_schedule(self):
+        """Run the schedule as Odoo does.
+
+        :return: How much it says that is left for a run at once.
+        """
+        cron = self.env.ref("invoice_payments_ext.ir_cron_check_gateways").sudo()
+        cron, progress = cron.with_context(cron_id=cron.id)._add_progress()
+        checks = self.env["payment.gateway.check"].with_env(cron.env)
+        checks._cron_check_gateways()
+        return progress.remaining
+
+    def test_provider_that_does_not_answer_is_not_asked_at_once(self):
+        """Each further try comes later, whoever else lets the schedule run."""
+        self.check(ConnectionError("down"))
+        self.assertEqual((self.get_pause(), len(self.asked)), (10, 1))
+        self.assertEqual(self.run_schedule(), 0)
+        self.assertEqual((self.run.tries, len(self.asked)), (1, 1))
+        self.wait()
+        self.assertEqual(self.run_schedule(), 0)
+        self.assertEqual((self.get_pause(), len(self.asked)), (20, 2))
+        # A person need not wait: what was wrong is put right, perhaps.
+        before = self.run
+        self.assertEqual(self.check([]), [])
+        self.assertEqual((self.run.state, before.state), ("done", "running"))
+        before.not_before = fields.Datetime.now()
+        self.assertEqual(self.run_schedule(), 0)
+        self.assertRecordValues(
+            before,
+            [{"state": "done", "tries": 0, "message": False, "not_before": False}],
+        )
+
+    def test_provider_asks_for_a_pause(self):
+        """In seconds or by a date; a shorter one does not shorten ours."""
+        date = format_datetime(datetime.now(UTC) + timedelta(hours=3), usegmt=True)
+        for status, header, minutes in (
+            (429, "7200", 120),
+            (429, date, 180),
+            (503, "5400", 90),
+            (429, "30", 10),
+            (429, None, 10),
+            (429, "soon", 10),
+            (429, "-5", 10),
+            (429, "99999999", 12 * 60),
+            (429, "Fri, 31 Dec 2100 23:59:59 -0000", 12 * 60),
+            (400, "7200", 10),
+        ):
+            headers = {"Retry-After": header} if header else {}
+            self.check(self.make_http_error(status, **headers))
+            with self.subTest(status=status, header=header):
+                self.assertAlmostEqual(self.get_pause(), minutes, delta=1)
+                self.assertEqual(self.run.is_pause_asked, status != 400)
+            self.run.unlink()
+
+    def test_nothing_is_asked_of_a_provider_that_asked_for_a_pause(self):
+        """Neither for another period, nor about authorizations; others are asked."""
+        attempt = self.charge("authorized")
+        self.env.cr.execute(
+            "UPDATE payment_transaction"
+            " SET create_date = create_date - INTERVAL '1 day' WHERE id = %s",
+            [attempt.id],
+        )
+        self.env.invalidate_all()
+        about = []
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_fetch_outcome",
+            lambda provider, tx: about.append(tx) or {},
+        )
+        self.check(self.make_http_error(429, **{"Retry-After": "7200"}))
+        paused = self.run
+        self.assertEqual((len(self.asked), about), (1, [attempt]))
+        attempt.asked_on = False
+        self.assertEqual(self.check([]), [])
+        self.assertEqual(
+            (self.run.state, self.asked, about), ("running", [], [attempt])
+        )
+        self.assertEqual(self.run_schedule(), 0)
+        self.assertEqual((self.asked, len(about)), ([], 1))
+        paused.not_before = fields.Datetime.now()
+        self.pages = [[]]
+        self.assertEqual(self.run_schedule(), 0)
+        self.assertEqual((paused | self.run).mapped("state"), ["done", "done"])
+        self.assertEqual(about, [attempt, attempt])
+
+    def test_pause_that_the_provider_asked_of_charge_runs(self):
+        self.provider.sudo()._slow_down(7200)
+        self.check([])
+        self.assertEqual((self.run.state, self.asked), ("running", []))
+        pace = self.env["payment.provider.pace"].sudo().search([])
+        pace.slowed_until = fields.Datetime.now()
+        self.assertEqual(self.run_schedule(), 0)
+        self.assertEqual(self.run.state, "done")
 
     def test_each_night_once_and_what_cannot_be_asked(self):
         self.pages = [[]]
