@@ -599,9 +599,9 @@ class World:
         ]
 
     def get_activities(self, model, record_id):
-        """Return the activities of a record, each with its summary and note."""
+        """Return the activities of a record, also those that are done: not active."""
         return self.query(
-            "SELECT summary, note FROM mail_activity WHERE res_model = %s "
+            "SELECT summary, note, active FROM mail_activity WHERE res_model = %s "
             "AND res_id = %s ORDER BY id",
             model,
             record_id,

@@ -36,6 +36,7 @@ class Authorize(Api):
         "authorize_signature_key": "signature",
     }
     token_values = {"provider_ref": "200", "authorize_profile": "100"}
+    batch = "1"  # Of the day that ends next; a test may let it be another one.
     not_offered = {
         "webhooks": "the module takes no webhooks",
         "actions": "the API has no authentication of saved methods",
@@ -64,11 +65,14 @@ class Authorize(Api):
         if operation == "getTransactionDetailsRequest":
             return self._present_details(self.operations.get(content["transId"]))
         if operation == "getUnsettledTransactionListRequest":
-            return self._list(settled=False)
+            return self._list(None)
         if operation == "getSettledBatchListRequest":
-            return {"messages": SUCCESS, "batchList": [{"batchId": "1"}]}
+            batches = {self._get_batch(row) for row in self.operations.values()}
+            batches = sorted(filter(None, batches))
+            rows = [{"batchId": batch} for batch in batches]
+            return {"messages": SUCCESS, "batchList": rows}
         if operation == "getTransactionListRequest":
-            return self._list(settled=True)
+            return self._list(content["batchId"])
         return self._make_failure("E00003", f"There is no {operation} here.")
 
     @staticmethod
@@ -159,7 +163,7 @@ class Authorize(Api):
         """Override to settle the captured charges: from now on they are refunded."""
         for row in self.operations.values():
             if row.kind == "charge" and self.get_captured(row):
-                row.data["settled"] = True
+                row.data.setdefault("settled", self.batch)
 
     # === REPORTING === #
 
@@ -191,14 +195,19 @@ class Authorize(Api):
             return self.operations[operation.parent].reference
         return operation.reference
 
-    def _list(self, settled):
-        """Return the transactions of the one batch, or those not settled yet."""
+    def _get_batch(self, operation):
+        """Return the id of the batch of an operation; none if it is not settled."""
+        is_taken_back = operation.kind in TAKEN_BACK
+        return operation.data.get("settled") or (self.batch if is_taken_back else None)
+
+    def _list(self, batch):
+        """Return the transactions of a batch; those that are not settled, of none."""
         rows = [
             self._present_details(row)["transaction"]
             for row in reversed(self.operations.values())
             if row.kind in ("charge", "refund", *TAKEN_BACK)
             and not row.data.get("is_void")
-            and bool(row.data.get("settled") or row.kind in TAKEN_BACK) == settled
+            and self._get_batch(row) == batch
         ]
         keys = (
             "transId",

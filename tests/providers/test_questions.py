@@ -342,22 +342,42 @@ def test_authorization_that_ended_at_the_provider_unheard(
     cell.expect_agreement()
 
 
-@pytest.mark.parametrize(
-    "code, outcome", [("authorize", "authorized"), ("stripe", "unknown")]
-)
-def test_authorization_of_which_a_part_was_captured_at_the_provider(
-    make_cell, code, outcome
-):
-    """It is never booked as the whole."""
+@pytest.mark.parametrize("code", ("authorize", "stripe"))
+def test_authorization_of_which_a_part_was_captured_at_the_provider(make_cell, code):
+    """It is never booked as the whole: a person is told, and books what moved."""
     cell = make_cell(code)
     cell.authorize()
     cell.api.make_in_dashboard("capture", cell.operation, 6000)
     _run_night(cell)
-    cell.expect(outcome)
+    row = cell.expect("unknown")
+    assert float(row["reported_amount"]) == 60
     cell.expect_paid(0)
-    if outcome == "unknown":
-        cell.resolve(True, amount=60.0)
-        cell.expect_paid(60)
+    for is_open in (True, False):
+        [task] = cell.shop.get_activities("account.move", cell.invoice_id)
+        assert task["summary"] == "Another amount was captured"
+        assert "60.00 moved" in task["note"], task["note"]
+        assert task["active"] == is_open
+        _run_night(cell)
+        if cell.attempt["outcome"] == "unknown":
+            cell.resolve(True, amount=60.0)
+    cell.expect_paid(60)
+    assert _tie_out(cell) == ("done", set())
+
+
+def test_capture_whose_answer_was_lost_while_another_amount_was_captured(make_cell):
+    """The gateway never had ours: somebody captured a part in its pages instead."""
+    cell = make_cell("authorize")
+    cell.authorize()
+    cell.api.wish(kind="capture", failure="reset", when="before")
+    cell.act("capture")
+    cell.api.make_in_dashboard("capture", cell.operation, 6000)
+    cell.shop.run_resolver()
+    row = cell.expect("unknown", cell.children[-1])
+    assert float(row["reported_amount"]) == 60
+    cell.expect_paid(0)
+    cell.resolve(True, cell.children[-1], amount=60.0)
+    cell.expect_paid(60)
+    assert _tie_out(cell) == ("done", set())
 
 
 # === THE TIE-OUT WITH A PROVIDER === #
@@ -397,6 +417,58 @@ def test_tie_out_with_a_provider(make_cell, code):
     cell.api.settle(refund, "succeeded")
     del cell.api.operations[unheard.id]
     assert _tie_out(cell) == ("done", set())
+
+
+@pytest.mark.parametrize("code", ASKED_OF_PARTS)
+def test_tie_out_with_what_was_captured_days_later(make_cell, code):
+    """A provider lists the payment under the day on which it was authorized."""
+    cell = make_cell(code)
+    cell.authorize()
+    cell.operation.made_at -= 5 * 86400
+    cell.shop.query(
+        "UPDATE payment_transaction SET create_date = create_date - INTERVAL '5 days'"
+        " WHERE id = %s",
+        cell.attempt_id,
+    )
+    cell.capture()
+    _age_changes(cell)
+    assert _tie_out(cell) == ("done", set())
+    cell.expect_agreement()
+
+
+def _age_changes(cell):
+    """Let an hour pass: what happens at the end of a period is not looked for."""
+    cell.shop.query(
+        """
+        UPDATE payment_transaction
+           SET last_state_change = last_state_change - INTERVAL '2 hours'
+         WHERE id IN %s
+        """,
+        tuple(row["id"] for row in cell.rows),
+    )
+
+
+def test_tie_out_while_a_day_is_settled(make_cell, monkeypatch):
+    """A payment goes from the list of unsettled ones to that of a batch meanwhile."""
+    cell = make_cell("authorize")
+    cell.charge()
+    _age_changes(cell)
+    cell.api.batch = "2"
+    list_of, calls = cell.api._list, []
+
+    def settle_after(batch):
+        answer = list_of(batch)
+        calls.append(batch)
+        if batch is None:
+            cell.api.end_day()
+        return answer
+
+    monkeypatch.setattr(cell.api, "_list", settle_after)
+    try:
+        assert _tie_out(cell) == ("done", set())
+    finally:
+        del cell.api.batch
+    assert calls[0] is None and "2" in calls
 
 
 @pytest.mark.parametrize("code", ("razorpay", "stripe"))

@@ -15,6 +15,7 @@ MOVING_STATES = ("done", "authorized", "pending")
 # Where a module misreads the amount of an answer, by code: the method that reads it
 # It gets the payment data and the amount data of the module.
 AMOUNT_READINGS = {
+    "authorize": "_read_authorize_amount",
     "stripe": "_read_stripe_amount",
     "worldline": "_read_worldline_amount",
 }

@@ -79,10 +79,6 @@ class PaymentProvider(models.Model):
                 return self._prepare_authorize_data(transaction, payment, "1", "void")
             return self._find_authorize_refund(transaction, reference)
         if kind == "capture" and status in AUTHORIZE_CAPTURED:
-            if transaction.currency_id.compare_amounts(
-                float(payment["settleAmount"]), transaction.amount
-            ):
-                raise CannotTellError("Another amount was captured.")
             return self._prepare_authorize_data(
                 transaction, payment, "1", "prior_auth_capture"
             )
@@ -109,15 +105,6 @@ class PaymentProvider(models.Model):
         status = charges[0]["transactionStatus"]
         if status not in AUTHORIZE_STATUSES:
             raise CannotTellError(f"The payment is {status}.")
-        # The module reads the amount that was authorized.
-        if (
-            transaction.state == "authorized"
-            and status in AUTHORIZE_CAPTURED
-            and transaction.currency_id.compare_amounts(
-                float(charges[0]["settleAmount"]), transaction.amount
-            )
-        ):
-            raise CannotTellError("Another amount was captured.")
         return self._prepare_authorize_data(
             transaction, charges[0], *AUTHORIZE_STATUSES[status]
         )
@@ -153,7 +140,12 @@ class PaymentProvider(models.Model):
 
     @staticmethod
     def _prepare_authorize_data(transaction, details, code, kind):
-        """Return the state of a transaction in the form that the module processes."""
+        """Return the state of a transaction in the form that the module processes.
+
+        With the amount that was captured, for `_read_authorize_amount`: the module
+        reads the one that was authorized, of which less may be captured.
+        """
+        is_captured = details["transactionStatus"] in AUTHORIZE_CAPTURED
         card = details.get("payment", {}).get("creditCard", {})
         return {
             "reference": transaction.reference,
@@ -162,6 +154,7 @@ class PaymentProvider(models.Model):
                 "x_trans_id": details["transId"],
                 "x_type": kind,
                 "x_response_reason_text": details.get("responseReasonDescription"),
+                "settled_amount": details.get("settleAmount") if is_captured else None,
                 "payment_method_code": card.get("cardType")
                 or details.get("accountType")
                 or "",
@@ -281,7 +274,10 @@ class PaymentProvider(models.Model):
         The newest ones are first: the end of a dispute stands for its beginning.
         """
         if not cursor:
-            rows = self._list_authorize_pages("getUnsettledTransactionListRequest", {})
+            # Read before the batches: one that is settled meanwhile is in both.
+            rows = list(
+                self._list_authorize_pages("getUnsettledTransactionListRequest", {})
+            )
             batches = self._list_authorize_batches(since, until)
         else:
             batch_id, *batches = cursor["batches"]

@@ -110,6 +110,21 @@ class PaymentTransaction(models.Model):
             return False
         return True
 
+    def _read_authorize_amount(self, payment_data, amount_data):
+        """Read the amount that was captured: less than was authorized may be.
+
+        https://developer.authorize.net/api/reference/#transaction-reporting-get-transaction-details
+
+        :param dict payment_data: The payment data of the module.
+        :param dict amount_data: The amount that the module reads.
+        :return: The amount data.
+        :rtype: dict or None
+        """
+        settled = payment_data["response"].get("settled_amount")
+        if settled is None or not amount_data:
+            return amount_data
+        return {**amount_data, "amount": float(settled)}
+
     def _check_settled_at_authorize(self):
         """Refuse a partial refund that Authorize.Net would answer with a full void.
 

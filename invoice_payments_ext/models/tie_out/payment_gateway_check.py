@@ -18,8 +18,11 @@ KEPT_FOR = timedelta(days=30)
 
 # The amounts of the books by the gateway's id: charges, less refunds under the same id,
 # and less charges that failed after they succeeded (there is one such record at most).
-# A capture that the gateway only told of on its payment has no id of its own.
-REFERENCE = SQL("COALESCE(tx.provider_reference, payment_of.provider_reference)")
+# A capture that the gateway only told of on its payment has no id of its own. What a
+# person resolved has our reference only.
+REFERENCE = SQL(
+    "COALESCE(tx.provider_reference, payment_of.provider_reference, tx.reference)"
+)
 BOOKED = """
     SELECT %(reference)s AS reference, min(tx.id) AS id,
            max(tx.currency_id) AS currency_id, min(tx.create_date) AS date,
@@ -230,20 +233,18 @@ class PaymentGatewayCheck(models.Model):
         self.env.flush_all()
         payments = self.movement_ids.filtered(lambda row: row.kind == "payment")
         movements = {row.reference: row for row in payments}
-        booked = self._query_booked(
-            SQL("%s IN %s", REFERENCE, tuple(movements) or ("",))
-        )
+        names = {*movements, *filter(None, payments.mapped("own_reference"))}
+        booked = self._query_booked(SQL("%s IN %s", REFERENCE, tuple(names) or ("",)))
         own = self._find_by_own_reference(movements.values(), booked)
-        findings = [
-            finding
-            for reference, movement in movements.items()
-            if (
-                finding := self._judge(
-                    movement, booked.get(reference), own.get(movement.own_reference)
-                )
-            )
-        ]
-        findings += self._find_missing_there(movements)
+        findings, known = [], set(movements)
+        for reference, movement in movements.items():
+            row = booked.get(reference)
+            if not row and (row := booked.pop(movement.own_reference, None)):
+                known.add(movement.own_reference)  # Once: another one is not booked.
+            attempt = own.get(movement.own_reference)
+            if finding := self._judge(movement, row, attempt):
+                findings.append(finding)
+        findings += self._find_missing_there(known)
         findings += self._compare_taken_back(self.movement_ids - payments)
         self.finding_ids.unlink()
         self.finding_ids.create([{"check_id": self.id, **row} for row in findings])
@@ -288,7 +289,7 @@ class PaymentGatewayCheck(models.Model):
         :return: The values of a finding.
         :rtype: dict or None
         """
-        if not booked and not attempt:
+        if not booked and (not attempt or attempt.payment_id):
             kind = "missing_here"
         elif not movement.amount or not (booked and booked["is_done"]):
             kind = "state"
@@ -297,21 +298,30 @@ class PaymentGatewayCheck(models.Model):
         transaction_id = booked["id"] if booked else attempt and attempt.id
         return movement._hold_against(booked, kind, transaction_id)
 
-    def _find_missing_there(self, movements):
-        """Return the bookings of the period that the gateway does not list."""
-        booked = self._query_booked(
+    def _find_missing_there(self, known):
+        """Return the bookings of the period that the gateway does not list.
+
+        It lists a payment under its first day, with all that came of it under that id:
+        one of an earlier day that was captured or voided later is not looked for.
+
+        :param set known: The ids that it lists.
+        """
+        since = self.date_from + EDGE
+        moved = self._query_booked(
             SQL(
                 "tx.payment_id IS NOT NULL AND tx.create_date >= %s "
                 "AND tx.last_state_change <= %s",
-                self.date_from + EDGE,
+                since,
                 self.date_to - EDGE,
             )
         )
+        unlisted = tuple(moved.keys() - known) or ("",)
+        booked = self._query_booked(SQL("%s IN %s", REFERENCE, unlisted))
         currencies = self.env["res.currency"]
         return [
             self._prepare_missing_there(row)
-            for reference, row in booked.items()
-            if reference not in movements
+            for row in booked.values()
+            if row["date"] >= since
             and not currencies.browse(row["currency_id"]).is_zero(row["amount"])
         ]
 

@@ -157,6 +157,41 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         self.check(planted)
         self.assertEqual((len(before.activity_ids), len(self.run.activity_ids)), (0, 1))
 
+    def test_voided_in_place_of_a_refund_after_the_period_began(self):
+        """The payment is of the day before, and so is all that has its id."""
+        attempt = self.charge()
+        payment = attempt.payment_id.with_user(self.supervisor)
+        refund = payment.refund(1000.0, reason="Wrong").sudo().payment_transaction_id
+        refund.provider_reference = attempt.provider_reference
+        for tx, hours in ((attempt, 30), (refund, 20)):
+            tx.last_state_change = fields.Datetime.now() - timedelta(hours=hours)
+            self.env.flush_all()
+            self.env.cr.execute(
+                "UPDATE payment_transaction SET create_date = last_state_change"
+                " WHERE id = %s",
+                [tx.id],
+            )
+        self.env.invalidate_all()
+        self.assertEqual(self.check([]), [])
+        paid = self.movement(attempt.provider_reference, 0.0, state="voided")
+        self.assertEqual(self.check([paid], period=timedelta(days=2)), [])
+        lost = ("amount", attempt.provider_reference, 5.0, 0.0)
+        paid["amount"] = 5.0
+        [found] = self.check([paid], period=timedelta(days=2))
+        self.assertEqual(found[1:], lost[1:])
+
+    def test_charge_that_a_person_resolved(self):
+        """It has no id of the provider, and is found by our reference: once."""
+        attempt = self.charge()
+        attempt.provider_reference = False
+        name = attempt.reference
+        self.assertEqual(self.check([]), [("missing_there", name, 0.0, 1000.0)])
+        twice = [self.movement(f"GW-{number}", 1000.0, name) for number in (1, 2)]
+        self.assertEqual(self.check(twice[:1]), [])
+        self.assertEqual(self.check(twice), [("missing_here", "GW-2", 1000.0, 0.0)])
+        other = self.movement("GW-1", 600.0, name)
+        self.assertEqual(self.check([other]), [("amount", "GW-1", 600.0, 1000.0)])
+
     def test_it_goes_on_where_it_was_interrupted(self):
         paid = self.charge()
         pages = [[self.movement("GW-1", 5.0)], ConnectionError("down"), []]
