@@ -6,6 +6,7 @@
 
 One JSON line for each of these:
 
+* with the queue only: the charge that a person makes, which a job is held against;
 * one lane, on a tenth of the invoices (50 at least);
 * all lanes, each a process of its own, as on several workers or machines;
 * all lanes, where one is killed in the middle and started again, on a tenth of the
@@ -13,8 +14,10 @@ One JSON line for each of these:
 
 A line's figures: seconds of the whole per invoice, the statements sent to PostgreSQL
 and the processor's time by invoice, the memory of the largest process after a tenth of
-the time and at the end. With the queue, the jobs run in one server: statements and
-processor time are not apart from its own, and stay out.
+the time and at the end. With the queue, a server of several processes carries the jobs
+out, as many at the same time as there are lanes. Its figures are those of all processes
+that answer requests, with what the queue itself costs there: making, claiming and
+ending each job. Those of the queue's runner stay out.
 
 The exit status is 1 when an invoice was not charged exactly once. Figures of time are
 no reason to fail.
@@ -29,17 +32,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 from lib import settings
 from lib.charge_runs import confirm_run, get_lanes
 from lib.odoo_server import _get_command
-from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_jobs
+from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_jobs, wake_runner
 from lib.template import get_template
 from lib.world import World
 
 # So many invoices are made by one call, and are in one run.
 BATCH = 500
 AMOUNT = 100.0
+CHARGES_ALONE = 20
 
 # What a lane's process does: as a worker of Odoo's schedule does, again and again.
 LANE = """
@@ -124,6 +127,7 @@ class Benchmark:
             self.world.gateway.script(
                 {"delay": self.options.delay}, token="tok_succeed", times=None
             )
+            self._prepare()
             sample = max(self.options.invoices // 10, 50)
             one = self._measure("one lane", sample, 1)
             several = self._measure(
@@ -138,6 +142,9 @@ class Benchmark:
         finally:
             self.world.close()
         return self.failed
+
+    def _prepare(self):
+        """Prepare the world for the figures, which come next."""
 
     def _measure(self, figure, count, lanes, is_killed=False):
         """Charge invoices, and print the figures.
@@ -243,16 +250,31 @@ class Benchmark:
 
 
 class QueueBenchmark(Benchmark):
-    """The lines are jobs, in one server with as many threads as there are lanes."""
+    """The lines are jobs: as many are carried out at once as there are lanes."""
 
     def _make_world(self):
-        return QueueWorld()
+        return QueueWorld(jobs=self.options.lanes)
+
+    def _prepare(self):
+        """Say what a charge costs that a person makes: a job is held against it."""
+        cases = self.world.make_cases(2 * CHARGES_ALONE, amount=AMOUNT)
+        self._restart(self.options.lanes)
+        for number, (invoice_id, token_id) in enumerate(cases):
+            if number == CHARGES_ALONE:  # The caches of the workers are filled.
+                before = self._sum_figures()
+            self.world.charge(invoice_id, token_id)
+        spent = self._sum_figures() - before
+        self._say(
+            "charge by a person",
+            queries_each=round(spent["queries"] / CHARGES_ALONE, 1),
+            cpu_seconds_each=round(spent["cpu"] / CHARGES_ALONE, 4),
+        )
 
     def _carry_out(self, run_ids, number, is_killed):
         self.memory = []
         self._restart(number)
         count = self._count_open(run_ids)
-        begun = time.monotonic()
+        before, begun = self._sum_figures(), time.monotonic()
         self.world.run_cron(get_lanes(self.world)[0])  # It hands the lines over.
         if is_killed:
             self._wait_until(lambda: self._count_open(run_ids) < count / 2)
@@ -260,17 +282,33 @@ class QueueBenchmark(Benchmark):
         self._wait_until(lambda: self._are_over(run_ids, is_killed))
         seconds = time.monotonic() - begun
         wait_for_jobs(self.world, 120)
-        return seconds, {} if is_killed else get_memory(self.memory)
+        if is_killed:
+            return seconds, {}
+        spent = self._sum_figures() - before
+        return seconds, {
+            "queries_each": round(spent["queries"] / count, 1),
+            "cpu_seconds_each": round(spent["cpu"] / count, 4),
+            **get_memory(self.memory),
+        }
 
     def _restart(self, number):
+        """Kill the server, and start one that carries so many jobs out at once."""
         self.world.server.kill()
-        self.world.channels = f"root:{number}"
-        self.world.start_server()
+        self.world.jobs = number
+        self.folder = Path(self.world.folder.name) / f"figures-{time.monotonic_ns()}"
+        self.folder.mkdir()
+        self.world.start_server(IPX_FIGURES=self.folder)
+        self.world.wait_for_runner()
+
+    def _sum_figures(self):
+        """Return what all processes of the server have spent."""
+        paths = self.folder.glob("*[0-9]")
+        return sum((Counter(json.loads(path.read_text())) for path in paths), Counter())
 
     def _are_over(self, run_ids, is_killed=False):
-        parent = psutil.Process(self.world.server.parent.pid)
-        self.memory += [child.memory_info().rss / 2**20 for child in parent.children()]
-        self.world.query("NOTIFY queue_job")
+        self.memory.append(self.world.server.get_memory())
+        if is_killed:
+            wake_runner(self.world)  # It looks for jobs that died.
         return super()._are_over(run_ids, is_killed)
 
 

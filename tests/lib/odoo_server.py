@@ -13,10 +13,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import requests
 
 from . import settings
-from .waiting import PATIENCE
+from .waiting import PATIENCE, wait_until
 
 PARENT = (settings.TESTS / "lib/serve/parent.py",)
 
@@ -79,13 +80,16 @@ class OdooServer:
     Starts are forks of a parent that has everything loaded: the first one takes 5 s.
     """
 
-    def __init__(self, database, log_path=None, port=None, options=()):
+    def __init__(self, database, log_path=None, port=None, options=(), workers=0):
         self.database = database
         self.options = options  # Of the command line, beside the usual ones.
+        # Processes that answer requests, as in an installation; or none: threads do.
+        self.workers = workers
         self.port = port or get_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.parent = None
         self.process = None  # A file descriptor that stands for it.
+        self.pid = None  # Of its process, and of the group of all its processes.
         if log_path is None:
             handle, log_path = tempfile.mkstemp(prefix="ipx-odoo-", suffix=".log")
             os.close(handle)
@@ -106,8 +110,9 @@ class OdooServer:
         pid = self.parent.stdout.readline()
         if not pid:
             raise ServerError(f"Odoo did not start:\n{self.get_log_end()}")
+        self.pid = int(pid)
         try:
-            self.process = os.pidfd_open(int(pid))
+            self.process = os.pidfd_open(self.pid)
         except ProcessLookupError as error:
             raise ServerError(f"Odoo ended:\n{self.get_log_end()}") from error
         self._wait_until_ready()
@@ -121,7 +126,10 @@ class OdooServer:
             f"--http-port={self.port}",
             "--http-interface=127.0.0.1",
             "--max-cron-threads=0",
-            "--workers=0",
+            f"--workers={self.workers}",
+            # A busy machine takes longer for a request than an installation may.
+            "--limit-time-cpu=3600",
+            "--limit-time-real=3600",
             *self.options,
         )
         # Its own session: Ctrl+C is for the tests, which then end it. And it ends with
@@ -154,6 +162,21 @@ class OdooServer:
                     raise ServerError(f"Odoo ended:\n{self.get_log_end()}") from None
         raise ServerError(f"Odoo does not answer:\n{self.get_log_end()}")
 
+    def get_memory(self):
+        """Return the mebibytes of the largest of its processes."""
+        sizes = []
+        for process in (psutil.Process(self.pid), *self._get_children()):
+            with suppress(psutil.NoSuchProcess):
+                sizes.append(process.memory_info().rss)
+        return max(sizes) / 2**20
+
+    def _get_children(self):
+        """Return the processes that its own one watches over."""
+        try:
+            return psutil.Process(self.pid).children()
+        except psutil.NoSuchProcess:
+            return []
+
     @property
     def is_running(self):
         return self.process is not None and not self._has_ended(0)
@@ -162,19 +185,47 @@ class OdooServer:
         return bool(select.select([self.process], [], [], timeout)[0])
 
     def kill(self):
-        """End the process as a power failure would."""
+        """End all processes as a power failure would."""
         if self.process is not None:
             if self.is_running:
+                self._signal_group(signal.SIGKILL)
+                # It has no group yet where it could not start.
                 signal.pidfd_send_signal(self.process, signal.SIGKILL)
             self.wait_until_dead(None)
 
+    def _signal_group(self, number):
+        """Send a signal to all processes.
+
+        :return: Whether there was one.
+        """
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def kill_one(self, chance):
+        """Kill one of the processes that its own one watches over, and replaces.
+
+        :param float chance: Which of them, from 0 to 1.
+        :return: Whether one was killed.
+        """
+        children = self._get_children()
+        if not children:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            children[int(chance * len(children))].kill()
+        return True
+
     def wait_until_dead(self, timeout=60):
-        """Wait until the process has died without being ended.
+        """Wait until the process has died without being ended, and all others with it.
 
         :return: Whether it did.
         """
         if not self._has_ended(timeout):
             return False
+        self._signal_group(signal.SIGKILL)
+        wait_until(lambda: not self._signal_group(0), "its end", 30, pause=0.01)
         os.close(self.process)
         self.process = None
         return True

@@ -10,13 +10,27 @@ from .world import World
 STALE_DELAY = 3
 
 
+# The runner holds this lock on its database (`PG_ADVISORY_LOCK_ID`).
+RUNNER_LOCK = 2293787760715711918
+
+
 class QueueWorld(World):
-    """A world whose server has the job queue installed, and runs its runner."""
+    """A world whose server has the job queue installed, and runs its runner.
 
-    channels = "root:4"  # How many jobs are carried out at the same time.
+    As in an installation: the runner is a process of its own, and asks others to carry
+    the jobs out, each one at a time.
+    """
 
-    def __init__(self):
-        super().__init__(get_template(), options=("--load=base,rpc,web,queue_job",))
+    def __init__(self, jobs=4, clients=4):
+        """:param int jobs: How many are carried out at the same time.
+        :param int clients: How many others ask for something at the same time.
+        """
+        self.jobs = jobs
+        super().__init__(
+            get_template(),
+            options=("--load=base,rpc,web,queue_job",),
+            workers=jobs + clients,
+        )
 
     def start_server(self, **environment):
         if not self.query(
@@ -35,20 +49,32 @@ class QueueWorld(World):
         super().start_server(
             ODOO_QUEUE_JOB_HOST="127.0.0.1",
             ODOO_QUEUE_JOB_PORT=self.server.port,
-            ODOO_QUEUE_JOB_CHANNELS=self.channels,
+            ODOO_QUEUE_JOB_CHANNELS=f"root:{self.jobs}",
             **{**environment, "IPX_STALE_DELAY": STALE_DELAY},
+        )
+
+    def wait_for_runner(self):
+        """Wait until the runner looks after the jobs of this database."""
+        wait_until(
+            lambda: self.query(
+                """
+                SELECT 1 FROM pg_locks
+                 WHERE locktype = 'advisory' AND granted
+                   AND database = (SELECT oid FROM pg_database
+                                    WHERE datname = current_database())
+                   AND classid::bigint << 32 | objid::bigint = %s
+                """,
+                RUNNER_LOCK,
+            ),
+            "the runner",
         )
 
 
 def wait_for_end(world, run_id, seconds):
-    """Wait until jobs have ended the run: no lane carries lines out here.
-
-    Where nothing happens, the runner sleeps for a minute before it looks for jobs that
-    died. A notification wakes it.
-    """
+    """Wait until jobs have ended the run: no lane carries lines out here."""
 
     def is_done():
-        world.query("NOTIFY queue_job")
+        wake_runner(world)
         [run] = world.query(
             "SELECT state FROM account_charge_run WHERE id = %s", run_id
         )
@@ -62,6 +88,11 @@ def wait_for_end(world, run_id, seconds):
         ),
         seconds,
     )
+
+
+def wake_runner(world):
+    """Let the runner look for jobs that died: it sleeps a minute if nothing happens."""
+    world.query("NOTIFY queue_job")
 
 
 def wait_for_jobs(world, seconds):

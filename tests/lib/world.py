@@ -40,11 +40,12 @@ class World:
     # The system parameter with the seconds for which Odoo waits for the gateway.
     timeout_parameter = f"{settings.TEST_ADDON}.timeout"
 
-    def __init__(self, template, name=None, options=()):
+    def __init__(self, template, name=None, options=(), workers=0):
         self.database = name or f"{settings.PREFIX}_world_{os.getpid()}_{next(_names)}"
         self.query = database.Reader(self.database).query
         self.template = template
-        self.options = options
+        self.options = options  # Of the server, as its workers.
+        self.workers = workers
         self.gateway = Gateway()
         self.folder = tempfile.TemporaryDirectory(prefix="ipx-world-")
         self.kill_file = Path(self.folder.name) / "kill"
@@ -65,6 +66,7 @@ class World:
             self.database,
             log_path=Path(self.folder.name) / "odoo.log",
             options=self.options,
+            workers=self.workers,
         )
         self.query(
             "UPDATE payment_provider SET test_gateway_url = %s WHERE code = %s",

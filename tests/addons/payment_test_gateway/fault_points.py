@@ -4,7 +4,7 @@ A test names a point in the environment of the server process, or in a file name
 there, which is removed when the failure happens (so that it happens once, and so that a
 running server can be told):
 
-``IPX_KILL_AT=<point>``          the process kills itself whenever it passes the point
+``IPX_KILL_AT=<point>``          the server kills itself whenever it passes the point
 ``IPX_KILL_FILE=<path>``         the same for the point that the file contains, once
 ``IPX_SERIALIZATION_AT=<point>`` PostgreSQL raises a serialization failure there, once:
 ``IPX_SERIALIZATION_ONCE=<path>``  while this file exists; it is removed to mark it
@@ -18,7 +18,9 @@ posted, also if Odoo commits them. ``during-list`` is just before a page of the
 gateway's list is asked for, ``before-page`` and ``after-page`` stand around the commit
 that stores it.
 A point may carry a number, as in ``after-settled:3``: the third passage fails, counted
-from when the wish was there.
+from when the wish was there, in all processes of the server where a file has it.
+
+A server of several processes kills them all: they are one group.
 """
 
 import os
@@ -32,8 +34,8 @@ _passages = Counter()
 def pass_point(cr, point):
     """Fail here if a test wants that."""
     if _is_wanted("IPX_KILL_AT", point) or _take("IPX_KILL_FILE", point):
-        # The way a machine ends a process: no handler, no rollback, no goodbye.
-        os.kill(os.getpid(), signal.SIGKILL)
+        # The way a machine ends a server: no handler, no rollback, no goodbye.
+        os.killpg(os.getpgrp(), signal.SIGKILL)
     once = os.environ.get("IPX_SERIALIZATION_ONCE")
     if (_is_wanted("IPX_SERIALIZATION_AT", point) and _remove(once)) or _take(
         "IPX_SERIALIZATION_FILE", point
@@ -47,7 +49,11 @@ def pass_point(cr, point):
 
 
 def _is_wanted(variable, point):
-    return _matches(os.environ.get(variable), point, variable)
+    number = _get_number(os.environ.get(variable), point)
+    if not number:
+        return False
+    _passages[variable] += 1
+    return _passages[variable] >= number
 
 
 def _take(variable, point):
@@ -57,19 +63,21 @@ def _take(variable, point):
         return False
     try:
         with open(path) as file:
-            wish = (variable, os.fstat(file.fileno()).st_mtime_ns)
-            wanted = file.read()
+            passages = f"{path}.{os.fstat(file.fileno()).st_mtime_ns}"
+            number = _get_number(file.read(), point)
     except FileNotFoundError:
         return False
-    return _matches(wanted, point, wish) and _remove(path)
-
-
-def _matches(wanted, point, wish):
-    name, _colon, number = (wanted or "").strip().partition(":")
-    if name != point:
+    if not number:
         return False
-    _passages[wish] += 1
-    return _passages[wish] >= int(number or 1)
+    with open(passages, "ab") as file:  # A byte for each: processes count together.
+        file.write(b".")
+    return os.path.getsize(passages) >= number and _remove(path)
+
+
+def _get_number(wanted, point):
+    """Return which passage of this point is to fail, if one of it is."""
+    name, _colon, number = (wanted or "").strip().partition(":")
+    return int(number or 1) if name == point else 0
 
 
 def _remove(path):

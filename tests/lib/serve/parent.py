@@ -6,24 +6,24 @@ of more environment variables in JSON, it forks a server and tells its process i
 Nothing is shared afterwards: a server has its own connections and dies alone.
 """
 
-import ctypes
 import gc
 import json
 import os
 import signal
 import sys
 
+import prefork
+
 from odoo import sql_db
 from odoo.cli.server import main
 from odoo.modules.registry import Registry
 from odoo.service import server
+from odoo.tools import config
 
 from odoo.addons.base.models import res_users
 
 # Odoo's own tests do the same: hashing one password takes half a second otherwise.
 res_users.MIN_ROUNDS = 1
-
-PR_SET_PDEATHSIG = 1
 
 
 def fork_servers(preload, stop):
@@ -38,6 +38,7 @@ def fork_servers(preload, stop):
     gc.freeze()
     # The caller watches its server; nobody fetches the exit status.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    prefork.adopt_orphans()
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -54,14 +55,20 @@ def _prepare(registry):
 
 
 def _serve(environment):
-    """Be a server until a signal ends it."""
+    """Be a server until a signal ends it: all of its processes are one group."""
     os.setsid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prefork.die_with_parent()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.environ.update(environment)
-    os._exit(start())
+    if config["workers"]:
+        prefork.prepare()
+    try:
+        status = start()
+    except SystemExit as end:  # Of a process that the server forked.
+        status = end.code or 0
+    os._exit(status)
 
 
 start, server.start = server.start, fork_servers
