@@ -1,6 +1,9 @@
 """Records of several models, read in one statement."""
 
-from odoo.tools import SQL
+from odoo.tools import SQL, Query
+
+# The types of fields that are lists of records.
+LISTS = ("many2many", "one2many")
 
 
 def read_joined(query, *parts):
@@ -11,8 +14,8 @@ def read_joined(query, *parts):
 
     :param odoo.tools.query.Query query: The query, which joins the tables.
     :param parts: Of each model its alias in the query, the model in superuser mode,
-                  and the names of further fields to read: columns or many2many. Or
-                  nothing but a term that is selected.
+                  and the names of further fields to read: columns, many2many, or
+                  one2many without a domain. Or nothing but a term that is selected.
     :return: Of each row, the ids of the records in the order of the parts; None where
              there is none.
     :rtype: list[tuple]
@@ -38,22 +41,47 @@ def read_joined(query, *parts):
         firsts = {each: row for row, each in enumerate(columns[start]) if each}
         for field, values in zip(own, columns[start + 1 :], strict=False):
             values = [values[row] for row in firsts.values()]
-            if field.type == "many2many":
+            if field.type in LISTS:
                 values = [tuple(value) for value in values]
             field._insert_cache(part[1].browse(firsts), values)
         start += len(own) + 1
     return list(zip(*found, strict=True))
 
 
+def join_references(query, alias, model, *names):
+    """Join the records that many2one fields refer to, to read them too.
+
+    :param odoo.tools.query.Query query: The query.
+    :param str alias: The alias of the model in it.
+    :param model: The model that has the fields.
+    :param str names: The names of the fields.
+    :return: The parts for :func:`read_joined`.
+    :rtype: list[tuple]
+    """
+    parts = []
+    for name in names:
+        comodel = model.env[model._fields[name].comodel_name].sudo()
+        joined = query.left_join(alias, name, comodel._table, "id", name)
+        parts.append((joined, comodel))
+    return parts
+
+
 def _select(field, model, alias, query):
-    """Return the term of a field; of a many2many field the ids that Odoo would read.
+    """Return the term of a field; of a list of records the ids that Odoo would read.
 
     :rtype: odoo.tools.SQL
     """
-    if field.type != "many2many":
+    if field.type not in LISTS:
         return model._field_to_sql(alias, field.name, query)
     context = {"active_test": False, **field.context}
     comodel = model.env[field.comodel_name].with_context(**context)
+    if field.type == "one2many":
+        # Under a name of its own: they may be records of the same model.
+        many = Query(model.env, f"{alias}__{field.name}", comodel._table_sql)
+        many.order = comodel._order_to_sql(comodel._order, many, many.table)
+        inverse = comodel._field_to_sql(many.table, field.inverse_name, many)
+        many.add_where(SQL("%s = %s", inverse, SQL.identifier(alias, "id")))
+        return SQL("ARRAY(%s)", many.select())
     domain = field.get_comodel_domain(model)
     many = comodel._search(domain, order=comodel._order, bypass_access=True)
     other = SQL.identifier(field.relation, field.column2)

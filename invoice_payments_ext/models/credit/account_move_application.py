@@ -338,7 +338,7 @@ class AccountMove(models.Model):
         if not partners:
             return balances
         owners = {move._get_credit_owner() for move in self}
-        return balances.search(
+        return balances.search_fetch(
             [
                 ("partner_id", "in", partners.ids),
                 ("merged_into_id", "=", False),

@@ -1,6 +1,7 @@
 from odoo import api, models
 from odoo.fields import Domain
 
+from ...read_joined import read_joined
 from ..collection.reasons import CHARGE, CREDIT, REASONS
 from ..states import UNSUCCESSFUL_OUTCOMES
 
@@ -127,16 +128,27 @@ class AccountChargeRun(models.Model):
         reasons = {}
         for move in moves - moves._filtered_access("write"):
             reasons[move] = ("no_right", "")
-        lines_sudo = self.env["account.charge.run.line"].sudo()
-        open_lines = lines_sudo.search_fetch(
-            lines_sudo._get_open_domain() & Domain("move_id", "in", moves.ids),
-            ["move_id", "run_id"],
-        )
-        for line in open_lines:
+        for line in self._get_open_lines(moves):
             move = line.move_id.with_env(moves.env)
             words = self.env._("It stands in %s.", line.run_id.name)
             reasons.setdefault(move, ("in_run", words))
         return reasons
+
+    def _get_open_lines(self, moves):
+        """Return the lines of these invoices that a lane takes or works on.
+
+        One query, with their runs.
+
+        :return: In superuser mode.
+        :rtype: account.charge.run.line
+        """
+        lines_sudo = self.env["account.charge.run.line"].sudo()
+        domain = lines_sudo._get_open_domain() & Domain("move_id", "in", moves.ids)
+        query = lines_sudo._search(domain, order=lines_sudo._order)
+        table = lines_sudo._table
+        run = query.left_join(table, "run_id", self._table, "id", "run_id")
+        rows = read_joined(query, (table, lines_sudo), (run, self.sudo().browse()))
+        return lines_sudo.browse(line for line, _run in rows)
 
     def _filter_declined(self, moves):
         """Return the invoices whose latest attempt came to nothing.

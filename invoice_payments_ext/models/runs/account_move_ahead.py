@@ -3,9 +3,9 @@ from collections import defaultdict
 from odoo import models
 from odoo.tools import SQL, Query
 
-from ...read_joined import read_joined
+from ...read_joined import join_references, read_joined
 from ...tools import SELDOM_READ
-from .payment_provider_ahead import STATES_THAT_SERVE, ReadAhead
+from .payment_provider_ahead import STATES_THAT_SERVE, ReadAhead, get_ahead
 
 # The settings: of each company the providers that may serve it, as Odoo finds them, of
 # each of these the journal, and of that the ways in which money comes in.
@@ -34,6 +34,8 @@ JOINS = (
     ),
     ("account", "account_account", "account.id = inbound.payment_account_id"),
 )
+# What an invoice refers to, of which a decision asks.
+REFERENCES = ("currency_id", "invoice_payment_term_id", "payment_promise_id")
 
 
 class AccountMove(models.Model):
@@ -53,18 +55,14 @@ class AccountMove(models.Model):
         :rtype: account.move
         """
         moves = self._read_ahead_settings()
-        # In superuser mode: accountants may have no right to read contacts.
-        owners = moves._get_payment_method_owners().sudo() | self.env.user.partner_id
-        for company in moves.company_id:
-            own = owners.with_company(company)
-            names = [field.name for field in own._determine_fields_to_fetch()]
-            own.fetch([*names, "default_payment_token_id"])
         moves._read_ahead_items()
+        for company, of_company in moves.grouped("company_id").items():
+            of_company._read_ahead_customers(company)
         moves._read_ahead_attempts()
         return moves
 
     def _read_ahead_own(self):
-        """Read the invoices and their currencies, where the cache lacks them."""
+        """Read the invoices where the cache lacks them."""
         unread = list(self._fields["state"]._cache_missing_ids(self))
         if not unread:
             return
@@ -73,33 +71,89 @@ class AccountMove(models.Model):
         query.add_where(
             SQL("%s IN %s", SQL.identifier(self._table, "id"), tuple(unread))
         )
-        currency = query.left_join(
-            self._table, "currency_id", "res_currency", "id", "currency_id"
+        read_joined(query, (self._table, moves.browse()))
+
+    def _read_ahead_customers(self, company):
+        """Read the customers, what they permit a company, and their credit.
+
+        :param res.company company: The company of these invoices.
+        """
+        # In superuser mode: accountants may have no right to read contacts.
+        customers = self.sudo().commercial_partner_id | (
+            self._get_payment_method_owners() | self._get_credit_partner()
         )
-        read_joined(
+        # Their language is the one of amounts.
+        staff = self.env.user.partner_id | self.env.user.company_id.partner_id
+        partners = (customers | staff).sudo().with_company(company)
+        permissions, balances = (
+            self.env[name].sudo()
+            for name in ("account.auto.pay", "account.credit.balance")
+        )
+        query = Query(self.env, partners._table, partners._table_sql)
+        for model, condition in (
+            (permissions, SQL("account_auto_pay.company_id = %s", company.id)),
+            (balances, SQL("merged_into_id IS NULL AND amount > 0")),
+        ):
+            own = SQL("%s.partner_id = res_partner.id", SQL.identifier(model._table))
+            condition = SQL("%s AND %s", own, condition)
+            query.add_join("LEFT JOIN", model._table, None, condition)
+        query.add_where(SQL("res_partner.id IN %s", tuple(partners.ids)))
+        rows = read_joined(
             query,
-            (self._table, moves.browse()),
-            (currency, self.env["res.currency"].sudo()),
+            (partners._table, partners.browse(), "default_payment_token_id"),
+            (permissions._table, permissions),
+            (balances._table, balances),
+        )
+        ahead = self.env.context["read_ahead"]
+        for partner, permission, balance in rows:
+            ahead.partner_ids[company.id].add(partner)
+            ahead.permission_ids.add(permission)
+            ahead.balance_ids.add(balance)
+
+    def _get_credit_balances(self):
+        """Find the balances that were read ahead, where just these are asked for."""
+        ahead = get_ahead(self.env)
+        if not ahead or any(
+            not ahead.knows(moves._get_credit_partner(), company)
+            for company, moves in self.grouped("company_id").items()
+        ):
+            return super()._get_credit_balances()
+        owners = {move._get_credit_owner() for move in self}
+        balances = self.env["account.credit.balance"].sudo()
+        return balances.browse(filter(None, ahead.balance_ids)).filtered(
+            lambda balance: balance._get_owner() in owners
         )
 
     def _read_ahead_items(self):
-        """Read the journal items and their accounts."""
+        """Read the journal items, and what these and the invoices refer to.
+
+        That are accounts and matchings; currencies, payment terms and promises.
+        """
         items = self.env["account.move.line"].sudo().with_context(active_test=False)
         query = items._search([("move_id", "in", self.ids)], order=items._order)
         account = query.left_join(
             items._table, "account_id", "account_account", "id", "account_id"
         )
-        rows = read_joined(
-            query, (items._table, items), (account, self.env["account.account"].sudo())
+        # An invoice has few of these items, so this repeats little.
+        condition = SQL(
+            "own_move.id = account_move_line.move_id"
+            " AND account_move_line.display_type = 'payment_term'"
         )
-        by_move = items.browse(each for each, _account in rows).grouped("move_id")
+        query.add_join("LEFT JOIN", "own_move", self._table, condition)
+        rows = read_joined(
+            query,
+            (items._table, items, "matched_debit_ids", "matched_credit_ids"),
+            (account, self.env["account.account"].sudo()),
+            *join_references(query, "own_move", self, *REFERENCES),
+        )
+        by_move = items.browse(dict.fromkeys(row[0] for row in rows)).grouped("move_id")
         none = items.browse()
         self._fields["line_ids"]._insert_cache(
             self.sudo(), [by_move.get(move, none)._ids for move in self]
         )
 
     def _read_ahead_attempts(self):
-        """Read the attempts to pay."""
+        """Read the attempts to pay, with their methods, payments and shares."""
         field = self._fields["transaction_ids"]
         attempts = self.env["payment.transaction"].sudo()
         attempts = attempts.with_context(active_test=False)
@@ -109,9 +163,22 @@ class AccountMove(models.Model):
         condition = SQL("%s = %s", other, SQL.identifier(attempts._table, "id"))
         query.add_join("JOIN", field.relation, None, condition)
         query.add_where(SQL("%s IN %s", invoice, tuple(self.ids)))
-        of_moves = defaultdict(list)
-        for attempt, move in read_joined(query, (attempts._table, attempts), invoice):
-            of_moves[move].append(attempt)
+        shares = self.env["payment.transaction.share"].sudo()
+        condition = SQL("%s.transaction_id = payment_transaction.id", shares._table_sql)
+        query.add_join("LEFT JOIN", shares._table, None, condition)
+        lists = ("invoice_ids", "child_transaction_ids", "share_ids")
+        rows = read_joined(
+            query,
+            (attempts._table, attempts, *lists),
+            (shares._table, shares),
+            *join_references(
+                query, attempts._table, attempts, "payment_method_id", "payment_id"
+            ),
+            invoice,
+        )
+        of_moves = defaultdict(dict)  # Of each invoice its attempts, in their order.
+        for attempt, *_others, move in rows:
+            of_moves[move][attempt] = True
         field._insert_cache(self.sudo(), [tuple(of_moves[each]) for each in self.ids])
 
     def _read_ahead_settings(self):

@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import api, models
 from odoo.fields import Domain
 
@@ -6,7 +8,7 @@ STATES_THAT_SERVE = ("enabled", "test")
 
 
 class ReadAhead:
-    """The providers that were read ahead, for a decision on many invoices.
+    """What was found ahead, for a decision on many invoices.
 
     It is a value of the context, which no client can send. With it Odoo's own method
     chooses the providers, and its three statements are not sent again for each company
@@ -17,6 +19,26 @@ class ReadAhead:
 
     def __init__(self, providers):
         self.providers = providers
+        # By the id of a company, the contacts whose permissions and credit were read.
+        self.partner_ids = defaultdict(set)
+        self.permission_ids = set()
+        self.balance_ids = set()
+
+    def knows(self, partners, company):
+        """Tell if the permissions and the credit of contacts were read.
+
+        :rtype: bool
+        """
+        return self.partner_ids[company.id].issuperset(partners.ids)
+
+
+def get_ahead(env):
+    """Return what was found ahead, if something was.
+
+    :rtype: ReadAhead or None
+    """
+    ahead = env.context.get("read_ahead")
+    return ahead if isinstance(ahead, ReadAhead) else None
 
 
 class PaymentProvider(models.Model):
@@ -25,8 +47,8 @@ class PaymentProvider(models.Model):
     @api.model
     def _search(self, domain, offset=0, limit=None, order=None, **kwargs):
         """Find the providers that were read ahead, where just these are asked for."""
-        ahead = self.env.context.get("read_ahead")
-        if isinstance(ahead, ReadAhead) and not (offset or limit or kwargs):
+        ahead = get_ahead(self.env)
+        if ahead and not (offset or limit or kwargs):
             asked = Domain(domain)
             for company_id, provider_ids in ahead.providers.items():
                 if asked == Domain(self._get_serving_domain(company_id)):
@@ -53,8 +75,7 @@ class ResCurrency(models.Model):
 
     def exists(self):
         """Ask nothing where invoices that were just read refer to it."""
-        ahead = self.env.context.get("read_ahead")
-        return self if isinstance(ahead, ReadAhead) else super().exists()
+        return self if get_ahead(self.env) else super().exists()
 
 
 class ResCompany(models.Model):
@@ -62,5 +83,19 @@ class ResCompany(models.Model):
 
     def exists(self):
         """Ask nothing where invoices that were just read refer to it."""
-        ahead = self.env.context.get("read_ahead")
-        return self if isinstance(ahead, ReadAhead) else super().exists()
+        return self if get_ahead(self.env) else super().exists()
+
+
+class AccountAutoPay(models.Model):
+    _inherit = "account.auto.pay"
+
+    @api.model
+    def _find(self, partners, company):
+        """Find the permissions that were read ahead, where just these are asked for."""
+        ahead = get_ahead(self.env)
+        if not ahead or not ahead.knows(partners, company):
+            return super()._find(partners, company)
+        rows = self.sudo().browse(filter(None, ahead.permission_ids))
+        return rows.filtered(
+            lambda row: row.company_id == company and row.partner_id in partners
+        )

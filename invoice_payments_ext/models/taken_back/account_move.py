@@ -1,5 +1,6 @@
 from odoo import fields, models
 
+from ...read_joined import read_joined
 from ...tools import OURS, SELDOM_READ
 
 
@@ -111,10 +112,16 @@ class AccountMove(models.Model):
     def _get_reversals_taken_back(self):
         """Return the records of money taken back of payments of these invoices.
 
+        One query, with their invoices.
+
         :rtype: account.payment.reversal
         """
-        return (
-            self.env["account.payment.reversal"]
-            .sudo()  # Who sees the invoice sees the way of its money.
-            .search([("invoice_ids", "in", self.ids)])
+        # In superuser mode: who sees the invoice sees the way of its money.
+        reversals_sudo = self.env["account.payment.reversal"].sudo()
+        query = reversals_sudo._search(
+            [("invoice_ids", "in", self.ids)], order=reversals_sudo._order
         )
+        rows = read_joined(
+            query, (reversals_sudo._table, reversals_sudo, "invoice_ids")
+        )
+        return reversals_sudo.browse(reversal for [reversal] in rows)

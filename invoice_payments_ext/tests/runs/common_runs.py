@@ -5,6 +5,27 @@ from odoo.fields import Command
 
 from ..common import InvoicePaymentsCommon
 
+# The models of which a proposal reads ahead.
+READ_AHEAD = (
+    "account.account",
+    "account.auto.pay",
+    "account.credit.balance",
+    "account.journal",
+    "account.move",
+    "account.move.line",
+    "account.payment",
+    "account.payment.promise",
+    "account.payment.term",
+    "payment.method",
+    "payment.provider",
+    "payment.token",
+    "payment.transaction",
+    "payment.transaction.share",
+    "res.company",
+    "res.currency",
+    "res.partner",
+)
+
 
 class ChargeRunCommon(InvoicePaymentsCommon):
     """Invoices of several customers, each with a saved method, and lanes."""
@@ -108,3 +129,30 @@ class ChargeRunCommon(InvoicePaymentsCommon):
         """Let it be so long ago that these lines were claimed."""
         lines.sudo().claimed_on = fields.Datetime.now() - timedelta(minutes=minutes)
         self._keep()
+
+    def check_cache(self, invoices):
+        """Check that each value that is read ahead is the one that Odoo reads itself.
+
+        :return: Of which fields there are values that are not empty.
+        """
+        self.env.flush_all()
+        self.env.invalidate_all()
+        moves = invoices.with_company(self.company)
+        moves._read_ahead_own()
+        moves._read_ahead()._get_tokens_of_owners(type("Question", (), {"tokens": {}}))
+        values = {
+            field: dict(field._get_cache(moves.sudo().env))
+            for name in READ_AHEAD
+            for field in self.env[name]._fields.values()
+        }
+        self.assertGreater(sum(map(len, values.values())), 500)
+        self.env.invalidate_all()
+        for field, cached in values.items():
+            records = moves.env[field.model_name].sudo().browse(cached)
+            records.mapped(field.name)  # Read by Odoo.
+            self.assertEqual(
+                {each: field._get_cache(records.env)[each] for each in cached},
+                cached,
+                field,
+            )
+        return {field for field, cached in values.items() if any(cached.values())}
