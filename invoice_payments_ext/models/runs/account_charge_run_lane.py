@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from ..core.told_later import ToldLater
 from .overload import Overload
-from .payment_provider import NOW
+from .payment_provider import NOW, get_furthest_turn, is_ahead
 
 # Lanes want the same rows often, and each conflict lets one of them go on.
 MAX_CONFLICTS = 50
@@ -80,7 +80,8 @@ class AccountChargeRunLine(models.Model):
         """Claim the next line, and wait for the turn of its provider. Commits.
 
         A claim is stored before anything else is done: the row's lock would be gone
-        with the first commit. A claim that a killed lane left is taken over.
+        with the first commit. A claim that a killed lane left is taken over, and one of
+        a clock that was ahead.
 
         :param int line_id: The id of the line that a job is for.
         :return: The line; none where no line can be taken now.
@@ -121,10 +122,9 @@ class AccountChargeRunLine(models.Model):
                         ON pace.provider_id = token.provider_id
                      WHERE run.state = 'running'
                        AND (line.state = 'ready' OR line.state = 'working'
-                            AND line.claimed_on < %(now)s - %(stale)s)
-                       AND (line.not_before IS NULL OR line.not_before <= %(now)s)
-                       AND (pace.slowed_until IS NULL OR pace.slowed_until <= %(now)s)
-                       AND (pace.next_at IS NULL OR pace.next_at <= %(now)s + %(wait)s)
+                            AND line.claimed_on
+                                NOT BETWEEN %(now)s - %(stale)s AND %(now)s)
+                       AND NOT (%(waits)s)
                        AND %(only)s
                   ORDER BY line.id
                      LIMIT 1
@@ -138,7 +138,7 @@ class AccountChargeRunLine(models.Model):
                 """,
                 now=NOW,
                 stale=SQL("%s * interval '1 second'", stale),
-                wait=SQL("%s * interval '1 second'", LONGEST_WAIT),
+                waits=self._get_waits_condition(),
                 by=self._get_lane_name(),
                 only=SQL("line.id = %s", line_id) if line_id else SQL("TRUE"),
             ),
@@ -151,6 +151,21 @@ class AccountChargeRunLine(models.Model):
         line = self.browse(line_id).with_context(provider_pace_level=level or 0)
         line.invalidate_recordset()
         return line, providers_sudo.browse(provider_id or ())
+
+    def _get_waits_condition(self):
+        """Return the condition that a line, or its provider, waits for its time.
+
+        :rtype: odoo.tools.SQL
+        """
+        step = SQL("interval '1 second' / nullif(provider.charges_per_second, 0)")
+        wait = SQL("%s * interval '1 second'", LONGEST_WAIT)
+        return SQL(" OR ").join(
+            (
+                is_ahead(SQL("line.not_before")),
+                is_ahead(SQL("pace.slowed_until")),
+                is_ahead(SQL("pace.next_at"), wait, get_furthest_turn(step)),
+            )
+        )
 
     def _release(self, seconds):
         """Let another lane take this line later: nothing was done with it."""

@@ -6,6 +6,46 @@ from odoo.tools import SQL
 # sign doubles them.
 FIRST_REST = 2
 LONGEST_REST = 300
+# The time of the database, which all workers share.
+NOW = SQL("(clock_timestamp() AT TIME ZONE 'UTC')")
+# No rest and no wait is set so far ahead. One that is was set by a clock that went
+# wrong, and would keep the lanes waiting until that day.
+FURTHEST = SQL("interval '2 hours'")
+NO_TIME = SQL("interval '0'")
+# A turn may be farther ahead, where the turns are far from each other.
+FURTHEST_TURNS = 100
+
+
+def is_ahead(moment, least=NO_TIME, furthest=FURTHEST):
+    """Return the condition that a moment is still to come, by a clock that is right.
+
+    :param odoo.tools.SQL moment: The moment; it may be empty.
+    :param odoo.tools.SQL least: How far ahead it is at least.
+    :param odoo.tools.SQL furthest: How far ahead it can be.
+    :rtype: odoo.tools.SQL
+    """
+    return SQL(
+        "coalesce(%(moment)s > %(now)s + %(least)s"
+        " AND %(moment)s < %(now)s + %(furthest)s, FALSE)",
+        moment=moment,
+        now=NOW,
+        least=least,
+        furthest=furthest,
+    )
+
+
+def get_furthest_turn(step):
+    """Return how far ahead a turn can be.
+
+    :param odoo.tools.SQL step: The time between two turns; NULL if it is not limited.
+    :rtype: odoo.tools.SQL
+    """
+    return SQL(
+        "greatest(%s, least(%s * %s, interval '100 years'))",
+        FURTHEST,
+        FURTHEST_TURNS,
+        step,
+    )
 
 
 class PaymentProvider(models.Model):
@@ -54,18 +94,23 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         if self.charges_per_second <= 0:
             return 0.0
+        step = SQL("%s * interval '1 second'", 1 / self.charges_per_second)
         return self._write_pace(
             SQL(
                 """
                 INSERT INTO payment_provider_pace AS pace (provider_id, next_at, level)
                      VALUES (%(provider)s, %(now)s + %(step)s, 0)
                 ON CONFLICT (provider_id) DO UPDATE
-                        SET next_at = greatest(pace.next_at, %(now)s) + %(step)s
+                        SET next_at = CASE WHEN %(is_ahead)s
+                                THEN pace.next_at ELSE %(now)s END + %(step)s
                   RETURNING extract(epoch FROM next_at - %(step)s - %(now)s)
                 """,
                 provider=self.id,
                 now=NOW,
-                step=SQL("%s * interval '1 second'", 1 / self.charges_per_second),
+                step=step,
+                is_ahead=is_ahead(
+                    SQL("pace.next_at"), furthest=get_furthest_turn(step)
+                ),
             )
         )
 
@@ -95,10 +140,9 @@ class PaymentProvider(models.Model):
                              %(now)s + greatest(%(seconds)s, %(first)s)
                              * interval '1 second', 1)
                 ON CONFLICT (provider_id) DO UPDATE
-                        SET slowed_until = CASE
-                                WHEN pace.slowed_until > %(now)s
+                        SET slowed_until = CASE WHEN %(is_slow)s
                                 THEN pace.slowed_until ELSE %(now)s + %(rest)s END,
-                            level = CASE WHEN pace.slowed_until > %(now)s
+                            level = CASE WHEN %(is_slow)s
                                 THEN pace.level ELSE pace.level + 1 END
                   RETURNING date_trunc('second', slowed_until) + interval '1 second'
                 """,
@@ -107,6 +151,7 @@ class PaymentProvider(models.Model):
                 seconds=seconds,
                 first=FIRST_REST,
                 rest=rest,
+                is_slow=is_ahead(SQL("pace.slowed_until")),
             )
         )
 
@@ -131,10 +176,6 @@ class PaymentProvider(models.Model):
             return self.env.cr.fetchone()[0]
 
         return self.env["account.charge.run.line"]._in_short_step(write)
-
-
-# The time of the database, which all workers share.
-NOW = SQL("(clock_timestamp() AT TIME ZONE 'UTC')")
 
 
 class PaymentProviderPace(models.Model):

@@ -317,6 +317,25 @@ class TestLanes(ChargeRunCommon):
         with self.assertRaises(ValidationError):
             self.provider.charges_per_second = -1
 
+    def test_clock_that_was_ahead_keeps_nothing_waiting(self):
+        """A turn, a rest, a wait and a claim of tomorrow are a wrong clock's."""
+        tomorrow = fields.Datetime.now() + timedelta(days=1)
+        self.provider.charges_per_second = 50
+        run = self.start()
+        self.provider._slow_down(0)
+        pace = self.env["payment.provider.pace"].search([]).sudo()
+        pace.write({"slowed_until": tomorrow, "next_at": tomorrow})
+        run.line_ids[0].sudo().write({"state": "working", "claimed_on": tomorrow})
+        run.line_ids[1].sudo().not_before = tomorrow
+        self._keep()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"] * 3)
+        self.assertLess(pace.next_at, tomorrow - timedelta(hours=23))
+        # The next sign of overload counts from now.
+        pace.slowed_until = tomorrow
+        self._keep()
+        self.assertLess(self.provider._slow_down(0), tomorrow - timedelta(hours=23))
+
     # === FIGURES === #
 
     def listen(self):
