@@ -87,9 +87,13 @@
         "web.assets_backend": [
             "invoice_payments_ext/static/src/**/*",
             ("remove", "invoice_payments_ext/static/src/portal/**/*"),
+            ("remove", "invoice_payments_ext/static/src/documents/**/*"),
         ],
         "web.assets_frontend": [
             "invoice_payments_ext/static/src/portal/**/*",
+        ],
+        "web.report_assets_common": [
+            "invoice_payments_ext/static/src/documents/**/*",
         ],
     },
     "post_init_hook": "post_init_hook",

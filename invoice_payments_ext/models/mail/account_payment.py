@@ -137,6 +137,22 @@ class AccountPayment(models.Model):
         off = -sum(payment._get_receivable_lines().mapped("amount_currency"))
         return max(payment.currency_id.round(off - payment.amount), 0.0)
 
+    def _get_amount_returned(self):
+        """Return how much of this payment the customer has again, or as credit.
+
+        Refunds that are on their way do not count yet. Without it, a receipt printed
+        later would not add up: its rows say how much of the payment the invoices keep.
+
+        :return: The amount in the payment's currency; zero if there is none.
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.payment_type != "inbound" or self.partner_type != "customer":
+            return 0.0
+        payment = self.sudo()  # Customers print receipts too.
+        returned = payment._get_given_back() - payment._get_amount_being_refunded()
+        return max(payment.currency_id.round(returned), 0.0)
+
     def _get_receipt_template(self):
         """Tell of a recorded payment, or refund, in the words of a charge's mail."""
         kind = "refund" if self.payment_type == "outbound" else "receipt"
