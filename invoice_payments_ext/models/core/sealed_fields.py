@@ -155,15 +155,15 @@ SEALED_FIELDS = {
     },
     "account.move.line": {
         "credited_line_id": Seal(Rule.NEW, _CREDIT_NOTE),
-        # Odoo's own. The account and the partner of other entries people correct.
-        "account_id": Seal(Rule.PAYMENT, _RESET),
-        "partner_id": Seal(Rule.PAYMENT, _RESET),
+        # Odoo's own. Those of other entries are corrected in its list of journal items.
+        **dict.fromkeys(
+            ("account_id", "currency_id", "partner_id"), Seal(Rule.PAYMENT, _RESET)
+        ),
         **dict.fromkeys(
             (
                 "amount_currency",
                 "balance",
                 "credit",
-                "currency_id",
                 "date",
                 "debit",
                 "discount",

@@ -214,7 +214,15 @@ class TestTieOut(CreditCommon):
             self.company_data["default_account_expense"].id,
             line.id,
         )
-        self.assertEqual(found, [("ledger", line, 0.0, -100.0)])
+        # The payment that spent it has lost one of its sides, too.
+        payment = line.move_id.origin_payment_id
+        self.assertEqual(
+            found,
+            [
+                ("payment_agrees", payment, 100.0, 0.0),
+                ("ledger", line, 0.0, -100.0),
+            ],
+        )
 
     def test_credit_that_is_reversed_twice(self):
         move = self._balance().entry_ids[0].move_line_id.move_id
