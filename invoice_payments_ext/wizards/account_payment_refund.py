@@ -276,6 +276,13 @@ class AccountPaymentRefund(models.TransientModel):
         """Say the effect on an invoice that the payment had paid."""
         format_amount = invoice.currency_id.format
         if self.bill == "reduced":
+            if invoice.currency_id.is_zero(invoice.amount_residual):
+                return self.env._(
+                    "%(invoice)s: a credit note of %(amount)s is issued, nothing "
+                    "remains to be paid.",
+                    invoice=invoice.name,
+                    amount=format_amount(applied),
+                )
             return self.env._(
                 "%(invoice)s: a credit note of %(amount)s is issued, %(remaining)s "
                 "remain to be paid.",

@@ -112,11 +112,7 @@ class AccountWriteOffCreate(models.TransientModel):
             ]
         receivable = invoice._get_open_receivable_lines().account_id[:1]
         lines = [
-            self.env._(
-                "%(invoice)s: %(remaining)s remain to be paid.",
-                invoice=invoice.name,
-                remaining=currency.format(invoice.amount_residual - amount),
-            ),
+            self._describe_remaining(amount),
             self.env._(
                 "Entry of %(date)s: debit %(loss)s, credit %(receivable)s, %(amount)s.",
                 date=format_date(self.env, self.date),
@@ -133,6 +129,18 @@ class AccountWriteOffCreate(models.TransientModel):
                 )
             )
         return lines
+
+    def _describe_remaining(self, amount):
+        """Say how much of the invoice remains after this amount was written off."""
+        currency = self.currency_id
+        remaining = currency.round(self.move_id.amount_residual - amount)
+        if currency.is_zero(remaining):
+            return self.env._("%s: nothing remains to be paid.", self.move_id.name)
+        return self.env._(
+            "%(invoice)s: %(remaining)s remain to be paid.",
+            invoice=self.move_id.name,
+            remaining=currency.format(remaining),
+        )
 
     # === ACTION METHODS === #
 

@@ -177,10 +177,23 @@ class TestPortalForm(PortalPaymentCommon):
             "/my/counters", {"counters": ["overdue_invoice_count"]}
         )
         self.assertEqual(counters, {"overdue_invoice_count": 2})
+        # The count at home is named as what it counts.
+        home = self.get_text(self.open_page("/my/home"))
+        self.assertIn("Overdue invoices", home)
+        self.assertNotIn("Invoices to pay", home)
         for path in ("/my/invoices", None, "/my/invoices/overdue"):
             text = self.get_text(self.open_page(path)).replace("\xa0", " ")
             self.assertIn("verdue", text, path)
         self.assertIn("$ 1,500.00", text)
+
+    def test_list_has_each_cell_under_its_head(self):
+        """Odoo's head of the status stood over the buttons to pay."""
+        self.make_overdue()
+        self.authenticate("ip_colleague", "ip_colleague")
+        table = self.open_page("/my/invoices").xpath("//table")[0]
+        place = [head.get("name") for head in table.xpath("thead//th")].index("status")
+        cells = [cell.get("name") for cell in table.xpath("(.//tr[td])[1]/td")]
+        self.assertEqual(cells.index("invoice_status"), place)
 
     def test_list_says_what_became_of_an_invoice(self):
         """Odoo calls each of them paid, because nothing remains."""

@@ -31,6 +31,7 @@ class TestRefundDialog(RefundCommon):
             self.assertIn(text, dialog.preview)
         dialog.bill = "reduced"
         self.assertIn("a credit note of", dialog.preview)
+        self.assertIn("is issued, nothing remains to be paid.", dialog.preview)
         dialog.bill = "owed"
         dialog.reason = "A mistake"
         record = dialog.save()

@@ -567,6 +567,12 @@ class TestWriteOff(InvoicePaymentsCommon):
         record.action_write_off()
         self.assertEqual(self.invoice.amount_residual, 800.0, "A second click.")
 
+    def test_dialog_says_what_remains(self):
+        dialog = self._open()
+        self.assertIn("nothing remains to be paid.", dialog.preview)
+        dialog.amount = 200.0
+        self.assertIn("800.00 remain to be paid.", dialog.preview)
+
     def test_dialog_without_an_account(self):
         self.company.write_off_account_id = False
         dialog = self._open()
