@@ -190,6 +190,12 @@ class Cell:
         assert set(answers) <= {200}, f"the webhooks were answered with {answers}"
         self.run_resolver()
 
+    def tell_if_offered(self, operation):
+        """Send the webhooks of an operation, and then all of the cell again."""
+        if "webhooks" not in self.api.not_offered:
+            self.tell(operation)
+            self.tell_all_again()
+
     def tell_all_again(self):
         """Send every webhook of the cell again, and once more in reversed order.
 
@@ -203,7 +209,6 @@ class Cell:
             self.send(webhooks)
             after = self.shop.referee.read_all(self.mark)
             assert after == before, f"after {len(webhooks)} webhooks that came again"
-        self.expect_agreement()
 
     def run_resolver(self):
         """Run the scheduled action, if the cell has left something for it."""

@@ -31,6 +31,8 @@ FEATURES = (
 )
 # Errors that have nothing to do with the customer's card.
 REFUSALS = ("401", "403", "404", "409", "429")
+# Answers that leave open whether the request was carried out.
+UNCLEAR = ("reset", "503", "junk")
 
 
 def scenario(title, *needs):
@@ -72,23 +74,18 @@ def charge_in_full(cell):
 
 @scenario("charge a part")
 def charge_a_part(cell):
-    cell.charge(amount=60.0)
-    cell.expect("succeeded")
-    cell.expect_paid(60)
-    cell.expect_moved("charge", 60)
-
-
-@scenario("charge a part with cents")
-def charge_cents(cell):
-    """An amount is taken as it is, or refused before anything is sent."""
+    """An amount with cents is taken as it is, or refused before anything is sent."""
     if cell.api.minor_units > 1:
         cell.charge(amount=60.5)
+        cell.expect("succeeded")
         cell.expect_paid(60.5)
         cell.expect_moved("charge", 60.5)
     else:
         with pytest.raises(RpcError, match="would take"):
             cell.charge(amount=60.5)
         cell.charge(amount=60.0)
+        cell.expect("succeeded")
+        cell.expect_paid(60)
         cell.expect_moved("charge", 60)
 
 
@@ -306,6 +303,8 @@ def capture_in_full(cell):
     cell.capture()
     cell.expect_paid(100)
     cell.expect_moved("capture", 100)
+    cell.tell_if_offered(cell.get_last("capture"))
+    cell.expect_paid(100)
 
 
 @scenario("capture a part", "captures", "partial captures")
@@ -318,10 +317,14 @@ def capture_a_part(cell):
 
 @scenario("void an authorization", "captures", "voids")
 def void(cell):
+    """The authorization is told once more after its void."""
     cell.authorize()
+    cell.tell(cell.operation)
     cell.act("void")
     if cell.is_later("void"):
         cell.learn(cell.get_last("void"))
+    cell.expect("canceled")
+    cell.tell_if_offered(cell.get_last("void"))
     cell.expect("canceled")
     cell.expect_paid(0)
 
@@ -354,6 +357,86 @@ def capture_answer_lost(cell):
     cell.expect_moved("capture", 100)
 
 
+@scenario("capture refused for another reason", "captures")
+def capture_refused(cell):
+    """A wrong key and the like: nothing moved, and the authorization stays."""
+    cell.authorize()
+    for status in REFUSALS[::2]:
+        cell.api.wish(kind="capture", failure=status, when="before")
+        cell.act("capture")
+        cell.expect("failed", cell.children[-1])
+    cell.expect("authorized")
+    cell.expect_moved("capture")
+    cell.capture()
+    cell.expect_paid(100)
+
+
+@scenario("capture, unclear answer and not carried out", "captures")
+def capture_not_carried_out(cell):
+    """A person says so, and the next request captures it."""
+    cell.authorize()
+    for failure in UNCLEAR[:2]:
+        cell.api.wish(kind="capture", failure=failure, when="before")
+        cell.act("capture")
+        cell.expect("unknown", cell.children[-1])
+        cell.resolve(False, cell.children[-1])
+    cell.expect("authorized")
+    cell.capture()
+    cell.expect_paid(100)
+    cell.expect_moved("capture", 100)
+
+
+@scenario("capture, unclear answer after it was carried out", "captures")
+def capture_carried_out(cell):
+    for failure in UNCLEAR[1:]:
+        cell.authorize()
+        cell.api.wish(kind="capture", failure=failure)
+        cell.act("capture")
+        cell.expect("unknown", cell.children[-1])
+        cell.learn(cell.get_last("capture"))
+        cell.expect_paid(100)
+    cell.expect_moved("capture", 100, 100)
+
+
+@scenario("capture, answer later than the time-out", "captures")
+def capture_answer_late(cell):
+    cell.authorize()
+    _act_late(cell, "capture", lambda: cell.act("capture"))
+    assert cell.children[-1]["outcome"] == "unknown"
+    cell.learn(cell.get_last("capture"))
+    cell.expect_paid(100)
+    cell.expect_moved("capture", 100)
+
+
+def _act_late(cell, kind, act):
+    """Let a request be carried out after nobody waits for its answer any more."""
+    held = threading.Event()
+    cell.api.wish(kind=kind, held=held)
+    try:
+        with cell.shop.short_timeout():
+            act()
+        cell.expect_moved(kind)
+    finally:
+        held.set()
+    cell.wait_for_operation(kind)
+
+
+@scenario("void, unclear answer", "captures", "voids")
+def void_unclear(cell):
+    """Not carried out at first, and then carried out."""
+    cell.authorize()
+    for when in ("before", "after"):
+        cell.api.wish(kind="void", failure="reset", when=when)
+        cell.act("void")
+        cell.expect("unknown", cell.children[-1])
+        if when == "before":
+            cell.resolve(False, cell.children[-1])
+            cell.expect("authorized")
+    cell.learn(cell.get_last("void"))
+    cell.expect("canceled")
+    cell.expect_paid(0)
+
+
 @scenario("capture, webhook before the answer", "captures", "webhooks")
 def capture_webhook_first(cell):
     cell.authorize()
@@ -363,22 +446,18 @@ def capture_webhook_first(cell):
     cell.expect_paid(100)
 
 
-@scenario("capture, webhook twice", "captures", "webhooks")
-def capture_webhook_twice(cell):
-    cell.authorize()
-    cell.capture()
-    cell.tell(cell.get_last("capture"), times=2)
-    cell.expect_paid(100)
-
-
 # === REFUNDS === #
 
 
 @scenario("refund in full", "refunds")
 def refund_in_full(cell):
+    """The charge is told once more after its refund."""
     cell.charge()
+    cell.tell(cell.operation)
     cell.api.end_day()
     cell.refund_and_expect(100.0)
+    cell.expect_paid(0)
+    cell.tell_if_offered(cell.get_last("refund"))
     cell.expect_paid(0)
 
 
@@ -429,12 +508,18 @@ def refund_declined(cell):
 
 @scenario("refund done, then failed", "refunds", "late failures")
 def refund_done_then_failed(cell):
-    """Days later the money is back with the provider: the refund is undone."""
+    """Days later the money is back with the provider: the refund is undone.
+
+    Its success is told once more after its failure.
+    """
     cell.charge()
+    cell.tell(cell.operation)
     cell.api.end_day()
     cell.refund_and_expect(100.0)
-    operation = cell.api.settle(cell.get_last("refund"), "declined")
-    cell.tell(operation, times=2)
+    cell.tell(cell.get_last("refund"))
+    cell.tell(cell.api.settle(cell.get_last("refund"), "declined"))
+    cell.expect_paid(100)
+    cell.tell_all_again()
     cell.expect_paid(100)
 
 
@@ -452,6 +537,60 @@ def refund_answer_lost(cell):
     cell.expect_moved("refund", 100)
 
 
+@scenario("refund refused for another reason", "refunds")
+def refund_refused(cell):
+    """A wrong key and the like: nothing moved, and the customer is told nothing."""
+    cell.charge()
+    cell.api.end_day()
+    for status in REFUSALS[::2]:
+        cell.api.wish(kind="refund", failure=status, when="before")
+        refund = cell.expect("failed", cell.refund(100.0))
+        assert not refund["customer_mail"]
+    cell.expect_paid(100)
+    cell.refund_and_expect(100.0)
+    cell.expect_moved("refund", 100)
+
+
+@scenario("refund, unclear answer and not carried out", "refunds")
+def refund_not_carried_out(cell):
+    """A person says so, and the next request gives the money back."""
+    cell.charge()
+    cell.api.end_day()
+    for failure in UNCLEAR[:2]:
+        cell.api.wish(kind="refund", failure=failure, when="before")
+        refund = cell.expect("unknown", cell.refund(100.0))
+        cell.resolve(False, refund)
+    cell.expect_paid(100)
+    cell.refund_and_expect(100.0)
+    cell.expect_paid(0)
+    cell.expect_moved("refund", 100)
+
+
+@scenario("refund, unclear answer after it was carried out", "refunds")
+def refund_carried_out(cell):
+    for failure in UNCLEAR[1:]:
+        cell.charge()
+        cell.api.end_day()
+        cell.api.wish(kind="refund", failure=failure)
+        refund = cell.expect("unknown", cell.refund(100.0))
+        cell.learn(cell.get_last("refund"))
+        cell.expect("succeeded", refund)
+        cell.expect_paid(0)
+    cell.expect_moved("refund", 100, 100)
+
+
+@scenario("refund, answer later than the time-out", "refunds")
+def refund_answer_late(cell):
+    cell.charge()
+    cell.api.end_day()
+    _act_late(cell, "refund", lambda: cell.refund(100.0))
+    cell.expect("unknown", cell.refunds[-1])
+    cell.learn(cell.get_last("refund"))
+    cell.expect("succeeded", cell.refunds[-1])
+    cell.expect_paid(0)
+    cell.expect_moved("refund", 100)
+
+
 @scenario("refund, webhook before the answer", "refunds", "webhooks")
 def refund_webhook_first(cell):
     cell.charge()
@@ -459,17 +598,6 @@ def refund_webhook_first(cell):
     cell.api.wish(kind="refund", webhook="first")
     cell.refund_and_expect(100.0)
     cell.tell(cell.get_last("refund"))
-    cell.expect_paid(0)
-
-
-@scenario("refund, webhook twice and the charge's after it", "refunds", "webhooks")
-def refund_webhook_twice(cell):
-    """Webhooks that come twice and out of order cost no entry."""
-    cell.charge()
-    cell.api.end_day()
-    cell.refund_and_expect(100.0)
-    cell.tell(cell.get_last("refund"), times=2)
-    cell.tell(cell.operation)
     cell.expect_paid(0)
 
 

@@ -19,7 +19,10 @@ def dispute(cell, state, amount=100):
 
 @scenario("charge disputed, and won", "disputes")
 def dispute_won(cell):
+    """Its beginning is told once more after its end."""
     dispute(cell, "won")
+    cell.expect_paid(100)
+    cell.tell_all_again()
     cell.expect_paid(100)
 
 
@@ -27,6 +30,9 @@ def dispute_won(cell):
 def dispute_lost(cell):
     dispute(cell, "lost")
     cell.expect_paid(0)
+    cell.tell_all_again()
+    cell.expect_paid(0)
+    cell.expect_reversals(("lost", 100))
 
 
 @scenario("a part disputed, and won", "disputes", "partial disputes")

@@ -1,10 +1,10 @@
 """The scenarios of notifications that all come again, and again in reversed order.
 
-A provider sends a notification until it is accepted, and promises no order.
+A provider sends a notification until it is accepted, and promises no order. Shorter
+flows do the same in their own scenario.
 """
 
 from .scenarios import scenario
-from .scenarios_taken_back import dispute
 
 
 def refund_and_tell(cell, amount):
@@ -55,44 +55,3 @@ def capture_told_again(cell):
     refund_and_tell(cell, 20.0)
     cell.tell_all_again()
     cell.expect_paid(20 if in_parts else 60)
-
-
-@scenario("void, all told again", "captures", "webhooks", "voids")
-def void_told_again(cell):
-    """The authorization comes once more after its void."""
-    cell.authorize()
-    cell.tell(cell.operation)
-    cell.act("void")
-    cell.learn(cell.get_last("void"))
-    cell.tell_all_again()
-    cell.expect("canceled")
-    cell.expect_paid(0)
-
-
-@scenario("dispute won, all told again", "disputes")
-def dispute_won_told_again(cell):
-    """Its beginning comes once more after its end."""
-    dispute(cell, "won")
-    cell.tell_all_again()
-    cell.expect_paid(100)
-
-
-@scenario("dispute lost, all told again", "disputes")
-def dispute_lost_told_again(cell):
-    dispute(cell, "lost")
-    cell.tell_all_again()
-    cell.expect_paid(0)
-    cell.expect_reversals(("lost", 100))
-
-
-@scenario("refund done, then failed, all told again", "refunds", "late failures")
-def failed_refund_told_again(cell):
-    """The success of the refund comes once more after its failure."""
-    cell.charge()
-    cell.tell(cell.operation)
-    cell.api.end_day()
-    cell.refund_and_expect(100.0)
-    cell.tell(cell.get_last("refund"))
-    cell.tell(cell.api.settle(cell.get_last("refund"), "declined"))
-    cell.tell_all_again()
-    cell.expect_paid(100)
