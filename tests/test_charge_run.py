@@ -88,6 +88,39 @@ def test_lanes_and_a_person_at_once(world, clients):
     assert_each_once(world, invoice_ids)
 
 
+@pytest.fixture
+def patient_lanes(world):
+    """Let no lane take over a line that another one is working on."""
+    world.server.kill()
+    world.start_server(IPX_STALE_DELAY=60)
+    yield world
+    world.server.kill()
+    world.start_server()
+
+
+def test_stolen_card_is_tried_once(patient_lanes):
+    """Four lanes are at the invoices of one customer: each waits for the answer."""
+    world = patient_lanes
+    card = "tok_decline-stolen"
+    behaviour = {"name": "decline_in_body", "code": "stolen", "delay": 0.5}
+    world.gateway.script(behaviour, token=card, times=None)
+    world.admin.call(
+        "payment.decline.rule",
+        "create",
+        vals_list=[{"code": "stolen", "decline_class": "never"}],
+    )
+    partner_id = world.make_customer()
+    world.make_token(partner_id, card)
+    invoice_ids = world.make_invoices([partner_id] * 12)
+    run_id = confirm_run(world, invoice_ids)
+    run_lanes(world, *get_lanes(world))
+    finish(world, run_id)
+    lines = get_lines(world, run_id)
+    assert [line["outcome"] for line in lines if line["outcome"]] == ["declined"]
+    assert [line["reason_code"] for line in lines].count("never") == 11
+    assert len([each for each in invoice_ids if world.get_attempts(each)]) == 1
+
+
 def test_provider_that_is_too_busy(world):
     """429 gives the line back, after which nothing is lost; 503 leaves it unknown."""
     cases = world.make_cases(3)

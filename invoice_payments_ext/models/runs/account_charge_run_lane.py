@@ -2,9 +2,13 @@ import random
 import time
 from datetime import timedelta
 
+from psycopg2.errors import UniqueViolation
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...tools import TryAgainError
+from ..core.payment_door_mixin import TRY_AGAIN
 from ..core.told_later import ToldLater
 from .overload import Overload
 from .payment_provider import NOW, get_furthest_turn, is_ahead
@@ -87,7 +91,7 @@ class AccountChargeRunLine(models.Model):
         :return: The line; none where no line can be taken now.
         :rtype: account.charge.run.line
         """
-        line, paced_provider = self._in_short_step(lambda: self._claim(line_id))
+        line, paced_provider = self._in_short_step(lambda: self._claim_one(line_id))
         wait = paced_provider._take_turn() if paced_provider else 0.0
         if wait > LONGEST_WAIT:
             line._release(wait)
@@ -96,8 +100,20 @@ class AccountChargeRunLine(models.Model):
             time.sleep(wait)
         return line
 
+    def _claim_one(self, line_id=None):
+        """Claim a line; see `_claim`.
+
+        :raise TryAgainError: If another lane claimed a line of the same method.
+        """
+        try:
+            return self._claim(line_id)
+        except UniqueViolation as error:
+            raise TryAgainError(TRY_AGAIN) from error
+
     def _claim(self, line_id=None):
         """Claim the next line, or the one with this id, if it can be taken now.
+
+        A saved method is charged for one line at a time.
 
         :param int line_id: The id of the line that a job is for.
         :return: The line, none where none can be taken; and its provider, as superuser,
@@ -124,7 +140,7 @@ class AccountChargeRunLine(models.Model):
                        AND (line.state = 'ready' OR line.state = 'working'
                             AND line.claimed_on
                                 NOT BETWEEN %(now)s - %(stale)s AND %(now)s)
-                       AND NOT (%(waits)s)
+                       AND NOT (%(waits)s) AND NOT (%(is_busy)s)
                        AND %(only)s
                   ORDER BY line.id
                      LIMIT 1
@@ -139,6 +155,7 @@ class AccountChargeRunLine(models.Model):
                 now=NOW,
                 stale=SQL("%s * interval '1 second'", stale),
                 waits=self._get_waits_condition(),
+                is_busy=self._get_busy_condition(),
                 by=self._get_lane_name(),
                 only=SQL("line.id = %s", line_id) if line_id else SQL("TRUE"),
             ),
@@ -165,6 +182,19 @@ class AccountChargeRunLine(models.Model):
                 is_ahead(SQL("pace.slowed_until")),
                 is_ahead(SQL("pace.next_at"), wait, get_furthest_turn(step)),
             )
+        )
+
+    def _get_busy_condition(self):
+        """Return the condition that another line is charging the method of a line.
+
+        :rtype: odoo.tools.SQL
+        """
+        return SQL(
+            """
+            EXISTS (SELECT FROM account_charge_run_line other
+                     WHERE other.token_id = line.token_id AND other.state = 'working'
+                       AND other.id != line.id)
+            """
         )
 
     def _release(self, seconds):

@@ -126,6 +126,10 @@ class AccountChargeRunLine(models.Model):
         "The invoice stands in another run.",
     )
     _to_take = models.Index("(id) WHERE state IN ('ready', 'working')")
+    # The answer about a method decides on the next charge of it.
+    _one_line_of_method_at_work = models.UniqueIndex(
+        "(token_id) WHERE state = 'working'", "Another line charges the method."
+    )
 
     # === COMPUTE METHODS === #
 

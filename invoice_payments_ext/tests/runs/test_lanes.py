@@ -7,7 +7,9 @@ from odoo import fields
 from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import SQL
 
+from ...tools import TryAgainError
 from .common_runs import ChargeRunCommon
 
 # The statements of a line beside those of its charge: from its claim to its end.
@@ -227,6 +229,31 @@ class TestLanes(ChargeRunCommon):
         self.assertEqual(self.results(run), ["skipped", "succeeded", "succeeded"])
         self.assertEqual(run.line_ids[0].reason_code, "refused")
         self.assertIn("ZeroDivisionError", run.line_ids[0].note)
+
+    def test_method_is_charged_for_one_line_at_a_time(self):
+        """The answer about it decides on the customer's next invoices."""
+        customer = self.customers[:1]
+        again = self.make_invoices(customer)
+        run = self.start(self.invoices[:2] | again)
+        first, other, same = run.line_ids
+        self.assertEqual(same.token_id, first.token_id)
+        self.assertEqual(self.take(), first)
+        self.assertFalse(same.sudo()._take(same.id))
+        self.assertEqual(self.take(), other)
+        self.assertFalse(self.take())
+        # One that was taken at the same moment is refused by the database.
+        lines = self.env.registry["account.charge.run.line"]
+        with (
+            patch.object(lines, "_get_busy_condition", lambda _line: SQL("FALSE")),
+            self.assertRaises(TryAgainError),
+            self.env.cr.savepoint(),
+        ):
+            same.sudo()._claim_one(same.id)
+        first.sudo()._work()
+        self.assertEqual(self.take(), same)
+        # A claim that is left by a killed lane is taken over before them.
+        self.age(same)
+        self.assertEqual(self.take(), same)
 
     # === THROTTLE === #
 

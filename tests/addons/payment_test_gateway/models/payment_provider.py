@@ -39,6 +39,13 @@ class PaymentProvider(models.Model):
         )
         return result
 
+    def _get_decline_details(self, transaction, payment_data=None, error=None):
+        """Override of `invoice_payments_ext` to read the code of an answer."""
+        details = super()._get_decline_details(transaction, payment_data, error)
+        if self.code == "test_gateway" and (payment_data or {}).get("code"):
+            details = {**details, "code": payment_data["code"]}
+        return details
+
     # === CRUD METHODS === #
 
     def _get_default_payment_method_codes(self):
