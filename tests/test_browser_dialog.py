@@ -61,6 +61,8 @@ def test_amounts_are_read_as_the_language_writes_them(accountant, world, custome
     amount = accountant.dialog.locator("[name=amount] input")
     hint = accountant.dialog.get_by_role("alert")
     button = accountant.page.locator(".modal footer .btn-primary")
+    label = button.locator("[name=button_label]")
+    preview = accountant.page.locator(".modal [name=preview]")
     for typed in ("10,5", "1.234,56", "1.234", "1,23,4", "10.", "12a"):
         amount.fill(typed)
         if typed == "10.":  # Half a number, which is one.
@@ -68,6 +70,9 @@ def test_amounts_are_read_as_the_language_writes_them(accountant, world, custome
             continue
         amount.press("Tab")
         expect(hint).to_have_text("Write the amount as 1,234.56.")
+        # Nothing says what would happen with the amount before.
+        expect(preview).to_be_hidden()
+        expect(label).to_have_css("text-decoration-line", "line-through")
         # Neither the mouse nor the keyboard moves any money now.
         button.click()
         accountant.page.keyboard.press("Alt+q")
@@ -85,6 +90,8 @@ def test_amounts_are_read_as_the_language_writes_them(accountant, world, custome
         amount.fill(typed)
         expect(button).to_have_text(f"Charge $\u00a0{understood}")
         expect(hint).to_have_count(0)
+        expect(preview).to_be_visible()
+        expect(label).to_have_css("text-decoration-line", "none")
     amount.press("Alt+q")
     accountant.expect_notification("Payment succeeded", "$ 0.50")
     accountant.expect_remaining("$ 1,999.50")
