@@ -3,10 +3,14 @@
 import hashlib
 from collections import defaultdict
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 from odoo.api import Environment
 
 from odoo.addons.invoice_payments_ext.models.states import IN_FLIGHT_OUTCOMES
+
+# By connection the statements that it keeps the plans of: also after a rollback.
+PREPARED = WeakKeyDictionary()
 
 
 def check_invariants(test, invoices, late_confirmation=False):
@@ -74,22 +78,23 @@ def check_tie_out(test, late_confirmation=False):
     )
 
 
-def find_with_kept_plans(env):
-    """Return what the tie-out finds in all companies.
+def find_with_kept_plans(env, company_ids=None):
+    """Return what the tie-out finds in these companies, or in all.
 
     It runs after each test, over a few records: three quarters of its time are the
     planning of the same statements. PostgreSQL keeps these plans in its connection.
     """
     with patch.object(Environment, "execute_query_dict", _execute_prepared):
-        return env["account.payment.tie.out"].sudo().check()
+        return env["account.payment.tie.out"].sudo().check(company_ids)
 
 
 def _execute_prepared(env, query):
     statement = env.cr.mogrify(query.code, query.params).decode()
     name = f"kept_{hashlib.sha1(statement.encode()).hexdigest()}"
-    env.cr.execute("SELECT 1 FROM pg_prepared_statements WHERE name = %s", [name])
-    if not env.cr.fetchone():
+    prepared = PREPARED.setdefault(env.cr.connection, set())
+    if name not in prepared:
         env.cr.execute(f"PREPARE {name} AS {statement}")
+        prepared.add(name)
     env.cr.execute(f"EXECUTE {name}")
     return env.cr.dictfetchall()
 

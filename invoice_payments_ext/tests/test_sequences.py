@@ -927,16 +927,13 @@ class SequencesCommon(CreditCommon):
         "odoo.addons.payment.models.payment_transaction",
         "odoo.sql_db",
     )
-    def run_machine(self, machine, beginning, number, examples):
+    def run_machine(self, machine, number, examples):
         """Run generated sequences of the rules of a machine, each after a beginning.
 
         :param type machine: The :class:`Sequence`, or one with more rules.
-        :param tuple beginning: The arguments of its `prepare`.
         :param int number: The seed: the same sequences are generated each time.
         :param hypothesis.settings examples: How many, and of how many steps.
         """
-        machine(self).prepare(*beginning)
-        self._keep()
 
         @seed(number)
         def make():
@@ -946,10 +943,19 @@ class SequencesCommon(CreditCommon):
 
         run_state_machine_as_test(make, settings=examples)
 
+    def prepare_machine(self, machine, beginning):
+        """Prepare the records that all sequences of a machine begin with, once.
+
+        :param tuple beginning: The arguments of its `prepare`.
+        """
+        machine(self).prepare(*beginning)
+        self._keep()
+
     def run_sequences(self, beginning):
         # Each share has sequences of its own.
         number = int(SEED or 0) * len(BEGINNINGS) + BEGINNINGS.index(beginning)
-        self.run_machine(Sequence, beginning, number, SHARE)
+        self.prepare_machine(Sequence, beginning)
+        self.run_machine(Sequence, number, SHARE)
         self.generated.add(beginning)
         if EXAMPLES >= 500 and len(self.generated) == len(BEGINNINGS):
             self.assertFalse([door for door in DOORS if not self.doors.get(door)])
