@@ -25,6 +25,9 @@ CONCURRENCY_ERRORS = (
 )
 
 MAX_TRIES = 8
+# An answer is worth more patience, about half a minute: the payment may be held by one
+# who asks the gateway about it, or prints its receipt.
+MAX_TRIES_TO_RECORD = 22
 
 SEND_REQUEST_METHODS = {
     "charge": "_send_payment_request",
@@ -307,7 +310,9 @@ class PaymentTransaction(models.Model):
     def _record(self, answer):
         """Take the step that records an answer; an error keeps the answer."""
         try:
-            self._in_step("recorded", lambda: self._record_answer(answer))
+            self._in_step(
+                "recorded", lambda: self._record_answer(answer), MAX_TRIES_TO_RECORD
+            )
         except CONCURRENCY_ERRORS:
             # It stays sent, and the resolver finds it. Raised, Odoo would replay the
             # request, which without a key is a new one.
@@ -316,7 +321,11 @@ class PaymentTransaction(models.Model):
             _logger.exception("The answer on %s could not be applied", self.reference)
             self.env.cr.rollback()
             cause = error  # The name is gone after the block.
-            self._in_step("recorded", lambda: self._record_fact(answer, cause))
+            self._in_step(
+                "recorded",
+                lambda: self._record_fact(answer, cause),
+                MAX_TRIES_TO_RECORD,
+            )
 
     def _set_unknown(self, message=""):
         """Mark the attempt as one whose outcome nobody knows, and tell the staff."""

@@ -1,9 +1,12 @@
+import time
+from unittest.mock import patch
+
 import psycopg2.errors
 import requests
 from urllib3.exceptions import NewConnectionError
 
 from odoo import fields
-from odoo.exceptions import ValidationError
+from odoo.exceptions import LockError, ValidationError
 from odoo.tests import tagged
 
 from ..common import InvoicePaymentsCommon
@@ -169,6 +172,23 @@ class TestCharge(InvoicePaymentsCommon):
                 self.assertTrue(raised)
                 self.assertEqual(attempt.outcome, "succeeded")
                 self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_an_answer_waits_for_one_who_holds_the_attempt(self):
+        """He may ask the gateway, or print a receipt, for many seconds."""
+        transactions = self.env.registry["payment.transaction"]
+        waits = []
+        record = transactions._record_answer
+
+        def wait(attempt, answer):
+            if sum(waits) < 15:
+                raise LockError("Held")
+            return record(attempt, answer)
+
+        self.patch(transactions, "_record_answer", wait)
+        with patch.object(time, "sleep", waits.append):
+            attempt = self.invoice.charge(self.token.id, amount=100.0)
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(len(self.gateway.requests), 1)
 
     def test_an_answer_that_cannot_be_read_is_unknown(self):
         def misread(tx, payment_data):
