@@ -3,14 +3,10 @@
 import hashlib
 from collections import defaultdict
 from unittest.mock import patch
-from weakref import WeakKeyDictionary
 
 from odoo.api import Environment
 
 from odoo.addons.invoice_payments_ext.models.states import IN_FLIGHT_OUTCOMES
-
-# By connection the statements that it keeps the plans of: also after a rollback.
-PREPARED = WeakKeyDictionary()
 
 
 def check_invariants(test, invoices, late_confirmation=False):
@@ -91,10 +87,9 @@ def find_with_kept_plans(env, company_ids=None):
 def _execute_prepared(env, query):
     statement = env.cr.mogrify(query.code, query.params).decode()
     name = f"kept_{hashlib.sha1(statement.encode()).hexdigest()}"
-    prepared = PREPARED.setdefault(env.cr.connection, set())
-    if name not in prepared:
+    env.cr.execute("SELECT 1 FROM pg_prepared_statements WHERE name = %s", [name])
+    if not env.cr.fetchone():
         env.cr.execute(f"PREPARE {name} AS {statement}")
-        prepared.add(name)
     env.cr.execute(f"EXECUTE {name}")
     return env.cr.dictfetchall()
 
