@@ -25,6 +25,8 @@ EVENTS = {
     "authorized": "payment.authorized",
     "failed": "payment.failed",
 }
+# An authorization that nobody captures is given back by a refund, as Razorpay calls it.
+REFUNDS = ("refund", "void")
 REASON = "Your payment could not be completed due to insufficient account balance."
 PAYMENT = r"/v1/payments/(\w+)"
 
@@ -104,12 +106,12 @@ class Razorpay(Api):
         rows = [
             row
             for row in self.operations.values()
-            if row.kind == "refund" and row.parent == payment_id
+            if row.kind in REFUNDS and row.parent == payment_id
         ]
         return self._list(request, map(self.present_refund, reversed(rows)))
 
     def list_all_refunds(self, request, _wish):
-        rows = [row for row in self.operations.values() if row.kind == "refund"]
+        rows = [row for row in self.operations.values() if row.kind in REFUNDS]
         return self._list(request, map(self.present_refund, reversed(rows)))
 
     def list_disputes(self, request, _wish):
@@ -160,7 +162,8 @@ class Razorpay(Api):
             status = "captured"
         refundable = self.get_refundable(operation)
         refunded = self.get_captured(operation) - refundable
-        if refunded and not refundable:
+        is_given_back = bool(self.get_children(operation, "void"))
+        if is_given_back or (refunded and not refundable):
             status = "refunded"
         declined = operation.status == "declined"
         return {
@@ -170,6 +173,7 @@ class Razorpay(Api):
             "amount": operation.amount,
             "currency": operation.currency,
             "status": status,
+            "captured": bool(self.get_captured(operation)),
             "order_id": operation.data["order"],
             "method": "card",
             "card": {"network": "Visa", "last4": "4242"},
@@ -218,7 +222,7 @@ class Razorpay(Api):
         payload = {"payment": {"entity": payment}}
         # A payment that was refunded was captured, and said so.
         event = EVENTS.get(payment["status"], "payment.captured")
-        if operation.kind == "refund":
+        if operation.kind in REFUNDS:
             refund = self.present_refund(operation)
             payload["refund"] = {"entity": refund}
             event = f"refund.{refund['status']}"

@@ -342,6 +342,35 @@ def test_authorization_that_ended_at_the_provider_unheard(
     cell.expect_agreement()
 
 
+@pytest.mark.parametrize("is_told", (True, False), ids=("told", "asked"))
+def test_authorization_that_razorpay_gave_back(make_cell, is_told):
+    """Nobody captured it in time: its refund is one of money that never came."""
+    cell = make_cell("razorpay")
+    cell.authorize()
+    refund = cell.api.make_in_dashboard("void", cell.operation)
+    if is_told:
+        cell.tell(refund, times=2)
+    else:
+        _run_night(cell)
+    cell.expect("canceled")
+    cell.expect_paid(0)
+    assert _tie_out(cell) == ("done", set())
+    cell.expect_agreement()
+
+
+def test_capture_of_an_authorization_that_razorpay_gave_back(make_cell):
+    """The answer to the capture was lost: nothing came."""
+    cell = make_cell("razorpay")
+    cell.authorize()
+    cell.api.wish(kind="capture", failure="reset", when="before")
+    cell.act("capture")
+    cell.tell(cell.api.make_in_dashboard("void", cell.operation))
+    _expect_never_received(cell, cell.children[-1])
+    cell.expect("canceled")
+    cell.expect_paid(0)
+    cell.expect_agreement()
+
+
 @pytest.mark.parametrize("code", ("authorize", "stripe"))
 def test_authorization_of_which_a_part_was_captured_at_the_provider(make_cell, code):
     """It is never booked as the whole: a person is told, and books what moved."""

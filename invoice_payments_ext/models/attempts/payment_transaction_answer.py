@@ -31,7 +31,7 @@ READINGS = {
     "authorize": "_read_authorize_answer",
     "flutterwave": "_read_state",
     "mercado_pago": "_read_mercado_pago_answer",
-    "razorpay": "_read_state",
+    "razorpay": "_read_razorpay_answer",
     "stripe": "_read_state",
     "worldline": "_read_worldline_answer",
 }

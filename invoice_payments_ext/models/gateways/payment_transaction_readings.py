@@ -153,6 +153,41 @@ class PaymentTransaction(models.Model):
                 )
             )
 
+    # === RAZORPAY === #
+
+    def _read_razorpay_answer(self, payment_data):
+        """Read that an authorization was given back, as nobody captured it in time.
+
+        Razorpay makes a refund, which the module takes for one of money that came. Only
+        the payment says so: https://razorpay.com/docs/payments/refunds/auto-refunds
+
+        :param dict payment_data: The payment data of the module.
+        :return: Whether the outcome was set.
+        :rtype: bool
+        """
+        root = self._get_root()
+        is_refund = payment_data.get("entity_type") == "refund"
+        payment = payment_data
+        if is_refund and root.state != "done":
+            payment = self.provider_id._send_api_request(
+                "GET", f"payments/{payment_data['payment_id']}"
+            )
+        if payment.get("status") != "refunded" or payment.get("captured") is not False:
+            return self._read_state(payment_data)
+        if is_refund:
+            self.provider_reference = payment_data["id"]
+            root.with_context(amount_compared=None, answer_applied=None)._process(
+                self.provider_code, {**payment, "entity_type": "payment"}
+            )
+        self._set_canceled(
+            state_message=self.env._(
+                "Nobody captured the authorization in time, and Razorpay gave it back. "
+                "No money came."
+            ),
+            extra_allowed_states=("error",),
+        )
+        return True
+
     # === WORLDLINE === #
 
     def _read_worldline_answer(self, payment_data):

@@ -5,7 +5,7 @@ https://razorpay.com/docs/api/disputes/fetch-all
 
 from datetime import datetime, timedelta
 
-from odoo import models
+from odoo import api, models
 
 from odoo.addons.payment import utils as payment_utils
 
@@ -37,9 +37,9 @@ class PaymentProvider(models.Model):
         if kind == "refund":
             return self._find_razorpay_refund(transaction, reference)
         payment = self._send_api_request("GET", f"payments/{reference}")
-        if payment["status"] in RAZORPAY_CAPTURED:
+        if self._is_razorpay_captured(payment):
             return {**payment, "entity_type": "payment"}
-        if payment["status"] == "authorized":
+        if payment["status"] in ("authorized", "refunded"):
             return {}
         raise CannotTellError(f"The payment is {payment['status']}.")
 
@@ -47,11 +47,6 @@ class PaymentProvider(models.Model):
         """Return the payment of a charge; {} if Razorpay has none."""
         if reference := transaction.provider_reference:
             payment = self._send_api_request("GET", f"payments/{reference}")
-            # One that nobody captures in time is refunded without having been captured.
-            if transaction.state == "authorized" and (
-                payment["status"] not in ("authorized", "captured")
-            ):
-                raise CannotTellError(f"The authorization is {payment['status']}.")
             return {**payment, "entity_type": "payment"}
         sent_on = transaction._get_sent_on()
         payments = [
@@ -81,6 +76,16 @@ class PaymentProvider(models.Model):
             ):
                 return {**refund, "entity_type": "refund"}
         return {}
+
+    @api.model
+    def _is_razorpay_captured(self, payment):
+        """Tell if the money of a payment came: one that is refunded may not have.
+
+        What nobody captures in time is refunded, too; only `captured` says so:
+        https://razorpay.com/docs/payments/refunds/auto-refunds
+        """
+        is_captured = payment["status"] in RAZORPAY_CAPTURED
+        return is_captured and payment.get("captured") is not False
 
     def _list_razorpay(self, endpoint, **params):
         """Read a list of Razorpay's, the newest first.
@@ -136,18 +141,50 @@ class PaymentProvider(models.Model):
         else:
             rest = RAZORPAY_LISTS[RAZORPAY_LISTS.index(endpoint) + 1 :]
             following = {"list": rest[0]} if rest else None
+        given_back = self._find_razorpay_given_back(rows)
         movements = [
-            self._prepare_razorpay_movement(row)
+            self._prepare_razorpay_movement(row, row.get("payment_id") in given_back)
             for row in rows
             if row["status"] not in RAZORPAY_UNDECIDED
         ]
         return movements, following
 
-    def _prepare_razorpay_movement(self, row):
-        """Return a payment, a refund or a dispute as a movement."""
-        moved = row["amount"] if row["status"] in RAZORPAY_CAPTURED else 0
+    def _find_razorpay_given_back(self, rows):
+        """Return the payments that were given back, as nobody captured them in time.
+
+        A refund does not say so: the payment of each has to be read. Those that came by
+        our books are not asked for.
+
+        :param list[dict] rows: Refunds among them.
+        :return: The ids of the payments.
+        :rtype: set[str]
+        """
+        refunded = {row["payment_id"] for row in rows if row["entity"] == "refund"}
+        authorizations = self.env["payment.transaction"].search(
+            [
+                ("provider_id", "=", self.id),
+                ("provider_reference", "in", list(refunded)),
+                ("source_transaction_id", "=", False),
+                ("state", "!=", "done"),
+            ]
+        )
+        given_back = set()
+        for reference in set(authorizations.mapped("provider_reference")):
+            payment = self._send_api_request("GET", f"payments/{reference}")
+            if not self._is_razorpay_captured(payment):
+                given_back.add(reference)
+        return given_back
+
+    def _prepare_razorpay_movement(self, row, is_given_back):
+        """Return a payment, a refund or a dispute as a movement.
+
+        :param dict row: The row of the list.
+        :param bool is_given_back: Whether it refunds a payment that never came.
+        """
+        moved = row["amount"] if self._is_razorpay_captured(row) else 0
         if row["entity"] == "refund":
-            moved = -row["amount"] if row["status"] == "processed" else 0
+            is_moved = row["status"] == "processed" and not is_given_back
+            moved = -row["amount"] if is_moved else 0
         is_dispute = row["entity"] == "dispute"
         if is_dispute:
             is_returned = row["status"] in RAZORPAY_RETURNED
