@@ -15,6 +15,7 @@ from . import account_move_rights
 from . import account_move_tasks
 from . import account_partial_reconcile
 from . import account_payment
+from . import account_payment_method_line
 from . import payment_token
 from . import payment_transaction
 from . import res_company

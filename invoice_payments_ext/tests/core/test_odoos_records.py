@@ -56,6 +56,34 @@ class TestOdoosRecords(InvoicePaymentsCommon):
             lambda line: line.account_id.account_type == "asset_receivable"
         )
 
+    # === PAYMENT METHODS OF JOURNALS === #
+
+    def test_administrators_say_on_which_account_money_is_booked(self):
+        """Odoo lets all who invoice lead a provider's money to another account."""
+        journal = self.company_data["default_journal_bank"]
+        line = journal.inbound_payment_method_line_ids[:1]
+        lines = line.with_user(self.accountant)
+        income = self.company_data["default_account_revenue"]
+        account = line.payment_account_id
+        values = {"payment_account_id": income.id}
+        for change in (
+            lambda: lines.write(values),
+            lambda: lines.create(
+                {
+                    "journal_id": journal.id,
+                    "payment_method_id": line.payment_method_id.id,
+                    **values,
+                }
+            ),
+            lines.unlink,
+            lambda: lines.copy(values),
+        ):
+            with self.assertRaisesRegex(AccessError, "administrators of accounting"):
+                change()
+        self.assertEqual(line.payment_account_id, account)
+        lines.sudo(False).with_user(self.env.ref("base.user_admin")).write(values)
+        self.assertEqual(line.payment_account_id, income)
+
     # === PAYMENTS === #
 
     def test_a_payment_starts_as_a_draft(self):
