@@ -132,6 +132,7 @@ class TestMail(InvoicePaymentsCommon):
         )
         mail = self._queue_one()
         self.assertEqual(len(mail.attachment_ids), 3)
+        self.assertIn("the invoices are attached", self._get_text(mail))
         for invoice in invoices:
             self.assertIn(invoice.name, mail.body_html)
 
