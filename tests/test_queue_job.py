@@ -17,7 +17,8 @@ from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_end, wait_for_jobs
 @pytest.fixture(scope="module")
 def queue_world():
     assert (settings.QUEUE / "odoo/addons/queue_job").is_dir(), "./setup/test gets it"
-    world = QueueWorld()
+    # On two cores more of them are only slower.
+    world = QueueWorld(jobs=2, clients=2)
     try:
         yield world.start()
     finally:

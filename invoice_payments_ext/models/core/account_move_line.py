@@ -32,7 +32,7 @@ class AccountMoveLine(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_posted(self):
         """Keep posted items, also from a client that sends Odoo's `force_delete`."""
-        if self._is_unsealed():
+        if self._is_unsealed() or self.env.context.get("deleted_with_line") is OURS:
             return
         for move in self.move_id:
             if move._is_booked():

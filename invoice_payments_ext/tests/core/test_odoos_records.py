@@ -274,6 +274,21 @@ class TestOdoosRecords(InvoicePaymentsCommon):
                 ):
                     gone.unlink()
 
+    def test_lines_of_statements_are_deleted_with_their_entries(self):
+        group = self.env.ref("account.group_account_basic")
+        self.accountant.sudo().group_ids += group
+        line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "payment_ref": "Transfer",
+                "amount": 100.0,
+            }
+        )
+        self._keep()
+        entry = line.move_id
+        line.with_user(self.accountant).unlink()
+        self.assertFalse(entry.exists())
+
     # === FIGURES === #
 
     def test_the_state_of_payment_is_blocked_by_its_button(self):
