@@ -23,7 +23,7 @@ from .test_sequences import (
     which,
 )
 
-EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "22"))
+EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "44"))
 # The rules of the tie-out that the recount knows.
 RECOUNTED = (
     "applied",
