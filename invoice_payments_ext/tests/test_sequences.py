@@ -393,7 +393,14 @@ class Sequence(RuleBasedStateMachine):
         invoices = self.choose(self.open_invoices(), invoice)
         amount = self.part(invoices.amount_residual, share, invoices.currency_id)
         if second is not None:
-            invoices |= self.choose(self.open_invoices(), second)
+            # Two currencies are two payments.
+            currency = invoices.currency_id
+            invoices |= self.choose(
+                self.open_invoices().filtered(
+                    lambda each: each.currency_id == currency
+                ),
+                second,
+            )
         if amount is None or len(invoices) > 1:
             amount = sum(invoices.mapped("amount_residual"))
         if len(invoices) > 1:
