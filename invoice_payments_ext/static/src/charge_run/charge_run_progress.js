@@ -1,4 +1,11 @@
-import {Component, onWillStart, onWillUnmount, useEffect, useState} from "@odoo/owl";
+import {
+    Component,
+    onWillStart,
+    onWillUnmount,
+    status,
+    useEffect,
+    useState,
+} from "@odoo/owl";
 import {deserializeDateTime, formatDateTime} from "@web/core/l10n/dates";
 import {registry} from "@web/core/registry";
 import {useService} from "@web/core/utils/hooks";
@@ -42,13 +49,16 @@ export class ChargeRunProgress extends Component {
                 "get_progress",
                 args
             );
+            if (this.isShownOtherwise(this.state.progress)) {
+                await record.load();
+            }
         } catch {
-            // It is asked again: the connection may come back.
+            // It is asked again: the connection may come back. Or the page was left.
+        }
+        if (status(this) === "destroyed") {
+            return;
         }
         const {progress} = this.state;
-        if (progress && this.isShownOtherwise(progress)) {
-            await record.load();
-        }
         clearTimeout(this.timer);
         if (!progress || progress.state === "running") {
             this.timer = setTimeout(() => this.read(), POLL_DELAY);

@@ -138,8 +138,15 @@ export class PaymentsSection extends Component {
         if (await record.isDirty()) {
             // Reading the record would throw away values that are being entered.
             await this.read();
-        } else {
+            return;
+        }
+        try {
             await record.load();
+        } catch (error) {
+            // The form may have been left in the meantime.
+            if (status(this) !== "destroyed") {
+                throw error;
+            }
         }
     }
 
