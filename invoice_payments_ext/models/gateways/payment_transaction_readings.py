@@ -172,7 +172,8 @@ class PaymentTransaction(models.Model):
             payment = self.provider_id._send_api_request(
                 "GET", f"payments/{payment_data['payment_id']}"
             )
-        if payment.get("status") != "refunded" or payment.get("captured") is not False:
+        is_captured = self.provider_id._is_razorpay_captured
+        if payment.get("status") != "refunded" or is_captured(payment):
             return self._read_state(payment_data)
         if is_refund:
             self.provider_reference = payment_data["id"]
