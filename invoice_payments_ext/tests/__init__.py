@@ -81,6 +81,7 @@ from .section import (
     test_bus,
     test_collection_banner,
     test_payment_state,
+    test_plans,
     test_rows,
     test_waiting,
 )

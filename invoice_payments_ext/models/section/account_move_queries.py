@@ -238,6 +238,11 @@ class AccountMove(models.Model):
                       JOIN account_refund_allocation part
                         ON part.payment_id = refund.id
                      WHERE part.invoice_id = %(move_id)s
+                ), shown AS (
+                    SELECT id FROM own
+                     UNION
+                    SELECT refund.id FROM account_payment refund
+                      JOIN own ON own.id = refund.source_payment_id
                 )
                 SELECT payment.id, payment.name, payment.state, payment.amount,
                        payment.currency_id, payment.date, payment.memo, payment.move_id,
@@ -259,7 +264,8 @@ class AccountMove(models.Model):
                        EXISTS (SELECT FROM account_payment_reversal reversal
                                 WHERE payment_id = payment.id) AS has_reversals,
                        payment.external_kind, %(discount)s, %(of_record)s
-                  FROM account_payment payment
+                  FROM shown
+                  JOIN account_payment payment ON payment.id = shown.id
                   JOIN account_journal journal ON journal.id = payment.journal_id
              LEFT JOIN account_payment_method_line method_line
                     ON method_line.id = payment.payment_method_line_id
@@ -267,8 +273,6 @@ class AccountMove(models.Model):
                     ON method.id = method_line.payment_method_id
              LEFT JOIN res_users users ON users.id = payment.create_uid
              LEFT JOIN res_partner author ON author.id = users.partner_id
-                 WHERE payment.id IN (SELECT id FROM own)
-                    OR payment.source_payment_id IN (SELECT id FROM own)
                 """,
                 journal=self.env["account.journal"]._field_to_sql("journal", "name"),
                 taken_back=TAKEN_BACK,

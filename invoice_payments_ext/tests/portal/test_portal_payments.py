@@ -9,6 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL, file_open
 
 from ..common_http import InvoicePaymentsHttpCommon
+from ..common_rows import copy_rows
 
 MANY = 10_000
 # Seconds, on a busy machine. Without the limit of a page it takes minutes.
@@ -50,27 +51,13 @@ class TestPortalPayments(InvoicePaymentsHttpCommon):
 
     def _make_many(self):
         """Copy the payment and the refund until the customer has many of them."""
-        columns = SQL(", ").join(
-            SQL.identifier(name)
-            for name, field in self.env["account.payment"]._fields.items()
-            if field.store
-            and field.column_type
-            and name not in ("id", "date", "move_id", "source_payment_id")
+        copy_rows(
+            self.payment | self.refunded,
+            MANY // 2,
+            date=SQL("date - number"),
+            move_id=SQL("NULL"),
+            source_payment_id=SQL("NULL"),
         )
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO account_payment (%(columns)s, date)
-                SELECT %(columns)s, date - number
-                  FROM account_payment, generate_series(1, %(copies)s) number
-                 WHERE id IN %(ids)s
-                """,
-                columns=columns,
-                copies=MANY // 2,
-                ids=(self.payment.id, self.refunded.id),
-            )
-        )
-        self.env.cr.execute("ANALYZE account_payment")
 
     # === THE LIST === #
 
