@@ -8,7 +8,7 @@ def copy_rows(records, copies, **values):
 
     :param recordset records: They keep what they refer to.
     :param int copies: Of each record.
-    :param values: By the name of a column: another value of it, in which `number` is the
+    :param values: By the name of a column: another value of it. In it, `number` is the
                    number of the copy.
     """
     env = records.env
