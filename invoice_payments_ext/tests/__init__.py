@@ -36,6 +36,7 @@ from .core import (
     test_door,
     test_door_arguments,
     test_labels,
+    test_matches,
     test_odoos_records,
     test_refusals,
     test_rights,

@@ -112,6 +112,13 @@ class AccountPaymentRegister(models.TransientModel):
             to_process, edit_mode=edit_mode
         )
 
+    def _reconcile_payments(self, to_process, edit_mode=False):
+        """Say that Odoo's own code lists the payments on the invoices that they pay."""
+        for each in to_process:
+            lines = each["to_reconcile"]
+            each["to_reconcile"] = lines.with_context(reconciled_by_code=OURS)
+        return super()._reconcile_payments(to_process, edit_mode=edit_mode)
+
     def _init_payments(self, to_process, edit_mode=False):
         """Spend no credit on entries in another currency."""
         of_credit = to_process if self.journal_id.is_credit_balance else []

@@ -7,6 +7,7 @@ from . import payment_undo_mixin
 from . import account_idempotency_key
 from . import ir_http
 from . import account_bank_statement_line
+from . import account_full_reconcile
 from . import account_journal
 from . import account_move
 from . import account_move_amounts

@@ -6,7 +6,8 @@ from ...tools import OURS
 class AccountBankStatementLine(models.Model):
     """Lines of bank statements, which Odoo deletes together with their entries."""
 
-    _inherit = "account.bank.statement.line"
+    _name = "account.bank.statement.line"
+    _inherit = ["payment.seal.mixin", "account.bank.statement.line"]
 
     def unlink(self):
         """Say that posted entries go with their lines: Odoo deletes the lines first."""

@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
 
 from ...tools import OURS
+from .sealed_fields import Rule
 
 # The rooms that follow when journal items, also posted ones, get another due date.
 AFTER_NEW_DUE_DATE = ("_follow_new_due_date",)
@@ -72,6 +73,9 @@ class AccountMoveLine(models.Model):
     def _breaks(self, seal, name, value):
         if name == "move_id" and not self:  # A new item of an entry.
             return self.env["account.move"].browse(value).sudo()._is_booked()
+        if seal.rule is Rule.MATCHING:  # An import gives drafts a number to match by.
+            self = self.filtered(lambda line: line.parent_state == "posted")
+            return bool(self) and super()._breaks(seal, name, value)
         return super()._breaks(seal, name, value)
 
     def _filter_posted_credit(self):

@@ -54,8 +54,7 @@ class AccountPartialReconcile(models.Model):
 
         :raise AccessError: If a client gives them, or has not the level for it.
         """
-        is_computed = self.env.context.get("reconciled_by_code") is OURS
-        if not (self.env.su or is_computed):
+        if not (self.env.su or self._is_matching()):
             raise AccessError(
                 self.env._("Choose the journal items, and use Reconcile on them.")
             )
@@ -70,7 +69,9 @@ class AccountPartialReconcile(models.Model):
         if not self.env.su:
             self._log_removal()
         moves = self.debit_move_id.move_id
-        result = super().unlink()
+        # What goes with them, Odoo finds on them: full reconciliations, and entries.
+        matching = self.with_context(reconciled_by_code=OURS)
+        result = super(AccountPartialReconcile, matching).unlink()
         for name in AFTER_UNMATCHING:
             getattr(moves, name)()
         return result
@@ -113,6 +114,9 @@ class AccountPartialReconcile(models.Model):
         self.env["account.move.line"].flush_model(["matching_number"])
         # Nothing depends on the number: the entry need not be checked or completed.
         amls = amls.with_context(
-            skip_invoice_sync=True, check_move_validity=False, tracking_disable=True
+            skip_invoice_sync=True,
+            check_move_validity=False,
+            tracking_disable=True,
+            reconciled_by_code=OURS,
         )
         return super()._update_matching_number(amls)

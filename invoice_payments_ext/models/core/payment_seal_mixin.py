@@ -9,7 +9,7 @@ from .sealed_fields import ALL, SEALED_FIELDS, Rule
 _logger = logging.getLogger(__name__)
 
 # No default of a user or a context counts for fields with these rules.
-SET_BY_CODE = (Rule.NEVER, Rule.COMPUTED, Rule.BUTTON)
+SET_BY_CODE = (Rule.NEVER, Rule.COMPUTED, Rule.BUTTON, Rule.MATCHING)
 
 
 class PaymentSealMixin(models.AbstractModel):
@@ -99,6 +99,10 @@ class PaymentSealMixin(models.AbstractModel):
         """Tell if superuser code or a door is writing."""
         return self.env.su or self.env.context.get("written_by_door") is OURS
 
+    def _is_matching(self):
+        """Tell if Odoo's code matches journal items, or undoes that."""
+        return self.env.context.get("reconciled_by_code") is OURS
+
     def _by_button(self):
         """Return these for a button of Odoo, which checks, to change their state."""
         return self.with_context(state_by_button=OURS)
@@ -147,9 +151,15 @@ class PaymentSealMixin(models.AbstractModel):
                     for record in (final if self else records.new())
                 )
             case Rule.BUTTON:
-                is_changed = any(record[name] != value for record in records)
+                field = self._fields[name]
+                is_changed = any(
+                    field.convert_to_write(record[name], record) != value
+                    for record in records
+                )
                 by_button = self.env.context.get("state_by_button") is OURS
                 return is_changed and not by_button if self else value != "draft"
+            case Rule.MATCHING:
+                return not self._is_matching()
             case Rule.LESS:
                 return bool(self and value and not all(records.mapped(name)))
             case Rule.MORE:

@@ -29,6 +29,7 @@ class Rule(Enum):
     BUTTON = "button"  # By the buttons of Odoo, which check. Not on a new record.
     POSTED = "posted"  # As long as the entry is not posted. A statement's line may.
     PAYMENT = "payment"  # The same, for the entries of customers' payments only.
+    MATCHING = "matching"  # By the code of Odoo that matches journal items.
     FREE = "free"
 
 
@@ -47,6 +48,7 @@ _WRITE_OFF = _lt("Use Write off on the invoice, or Undo on the write-off.")
 _METHOD = _lt("The customer saves another payment method, and this one is archived.")
 _RECONCILE = _lt("Unreconcile the entries, and reconcile them again.")
 _RESET = _lt("Reset it to draft first.")
+_MATCHING = _lt("It is kept when journal items are matched: use Reconcile on them.")
 _TAKEN_BACK = _lt("Use Taken back on the payment.")
 _MISTAKE = _lt("Use Recorded by mistake in the Payments section.")
 _PROMISE = _lt("Use Promise to pay on the invoice.")
@@ -102,10 +104,17 @@ SEALED_FIELDS = {
         "payment_lock_count": Seal(Rule.NEVER, _LOCK),
         "payment_channel": Seal(Rule.NEVER, _CHANNEL),
         # Odoo's own.
-        "move_id": Seal(Rule.ONCE, _RESET),
+        "move_id": Seal(Rule.BUTTON, _CONFIRM),
+        "invoice_ids": Seal(Rule.NEW, _MATCHING),
         "state": Seal(Rule.BUTTON, _CONFIRM),
-        "is_matched": Seal(Rule.COMPUTED, _COMPUTED),
-        "is_reconciled": Seal(Rule.COMPUTED, _COMPUTED),
+        **dict.fromkeys(
+            (
+                "amount_company_currency_signed",
+                "is_matched",
+                "is_reconciled",
+            ),
+            Seal(Rule.COMPUTED, _COMPUTED),
+        ),
     },
     "account.move": {
         "transaction_ids": Seal(Rule.NEVER, _ATTEMPT),
@@ -132,10 +141,23 @@ SEALED_FIELDS = {
         "statement_line_id": Seal(Rule.NEW, _RESET),
         "reversed_entry_id": Seal(Rule.NEW, _CREDIT_NOTE),
         "origin_payment_id": Seal(Rule.NEW, _RESET),
+        # An entry that is of a match goes with it.
+        "exchange_diff_partial_ids": Seal(Rule.MATCHING, _MATCHING),
+        "tax_cash_basis_created_move_ids": Seal(Rule.MATCHING, _MATCHING),
+        "tax_cash_basis_origin_move_id": Seal(Rule.NEW, _MATCHING),
+        "tax_cash_basis_rec_id": Seal(Rule.NEW, _MATCHING),
+        # Odoo takes an invoice for paid by a payment of this list without an entry.
+        "matched_payment_ids": Seal(Rule.MATCHING, _MATCHING),
+        "payment_ids": Seal(Rule.NEVER, _RESET),
+        "statement_line_ids": Seal(Rule.NEVER, _RESET),
         # Odoo lets who sends `skip_readonly_check` write them.
         "partner_id": Seal(Rule.POSTED, _RESET),
         "currency_id": Seal(Rule.POSTED, _RESET),
         "date": Seal(Rule.POSTED, _RESET),
+        "invoice_date": Seal(Rule.POSTED, _RESET),
+        "invoice_payment_term_id": Seal(Rule.POSTED, _RESET),
+        "invoice_cash_rounding_id": Seal(Rule.POSTED, _RESET),
+        "fiscal_position_id": Seal(Rule.POSTED, _RESET),
         **dict.fromkeys(
             (
                 "amount_residual",
@@ -148,12 +170,14 @@ SEALED_FIELDS = {
                 "amount_untaxed",
                 "amount_untaxed_in_currency_signed",
                 "amount_untaxed_signed",
+                "commercial_partner_id",
                 "payment_state",
             ),
             Seal(Rule.COMPUTED, _COMPUTED),
         ),
     },
     "account.move.line": {
+        "matching_number": Seal(Rule.MATCHING, _MATCHING),
         "credited_line_id": Seal(Rule.NEW, _CREDIT_NOTE),
         # Odoo's own. Those of other entries are corrected in its list of journal items.
         **dict.fromkeys(
@@ -163,14 +187,25 @@ SEALED_FIELDS = {
             (
                 "amount_currency",
                 "balance",
+                "company_currency_id",
                 "credit",
                 "date",
                 "debit",
                 "discount",
+                "discount_amount_currency",
+                "discount_balance",
+                "discount_date",
+                "invoice_date",
+                "journal_id",
                 "move_id",
+                "move_name",
                 "parent_state",
+                "price_subtotal",
+                "price_total",
                 "price_unit",
                 "quantity",
+                "statement_id",
+                "statement_line_id",
             ),
             Seal(Rule.POSTED, _RESET),
         ),
@@ -187,17 +222,30 @@ SEALED_FIELDS = {
             Seal(Rule.COMPUTED, _COMPUTED),
         ),
     },
-    "account.partial.reconcile": {
-        name: Seal(Rule.ONCE, _RECONCILE)
-        for name in (
-            "debit_move_id",
-            "credit_move_id",
-            "amount",
-            "debit_amount_currency",
-            "credit_amount_currency",
-            "max_date",
-        )
+    # Lines of statements are deleted with their entries.
+    "account.bank.statement.line": {
+        "move_id": Seal(Rule.NEVER, _lt("Odoo makes the entry of each line.")),
+        "amount_residual": Seal(Rule.COMPUTED, _COMPUTED),
+        "is_reconciled": Seal(Rule.COMPUTED, _COMPUTED),
     },
+    "account.full.reconcile": {ALL: Seal(Rule.MATCHING, _RECONCILE)},
+    "account.partial.reconcile": dict.fromkeys(
+        (
+            "amount",
+            "company_id",
+            "credit_amount_currency",
+            "credit_currency_id",
+            "credit_move_id",
+            "debit_amount_currency",
+            "debit_currency_id",
+            "debit_move_id",
+            "draft_caba_move_vals",
+            "exchange_move_id",
+            "full_reconcile_id",
+            "max_date",
+        ),
+        Seal(Rule.MATCHING, _RECONCILE),
+    ),
     "res.partner": {
         # These are for the staff of accounting; see the groups of the fields.
         "default_payment_token_id": _FREE,

@@ -253,7 +253,7 @@ class AccountPayment(models.Model):
         partials = partials.union(*(partial for partial, *_rest in parts))
         # Odoo deletes it after them, and would first compute values that depend on
         # them, most of which change again.
-        partials.full_reconcile_id.unlink()
+        partials.full_reconcile_id.with_context(reconciled_by_code=OURS).unlink()
         self._fetch_reconciled(partials.debit_move_id | partials.credit_move_id)
         moves = partials.debit_move_id.move_id
         partials.unlink()

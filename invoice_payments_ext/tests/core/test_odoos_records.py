@@ -330,7 +330,8 @@ class TestOdoosRecords(InvoicePaymentsCommon):
 
     def test_changes_leave_a_trace(self):
         """People see on the record who changed a value, the old and the new one."""
-        noted = {"payment_approval_limit"}  # In words, as it may be empty.
+        # One is told in words, as it may be empty; the entry follows the state.
+        noted = {"payment_approval_limit", "move_id"}
         for model, seals in SEALED_FIELDS.items():
             fields = self.env[model]._fields
             for name, seal in seals.items():

@@ -231,6 +231,8 @@ class TestWhoMayWrite(CreditCommon):
             "account.move": self.written_off,
             "account.move.line": self.credit_note.invoice_line_ids[:1],
             "account.partial.reconcile": partials[:1],
+            "account.full.reconcile": self.make_full_reconciliation(),
+            "account.bank.statement.line": self.make_statement_line(),
             "res.partner": self.partner,
             "res.company": self.company,
         }
@@ -238,6 +240,18 @@ class TestWhoMayWrite(CreditCommon):
         self._keep()
 
     # === HELPERS === #
+
+    def make_full_reconciliation(self):
+        paid = self.make_invoice(20, apply_credit=False)
+        paid.record_external_payment(20.0)
+        return paid.sudo().line_ids.full_reconcile_id
+
+    def make_statement_line(self):
+        line = self.env["account.bank.statement.line"].sudo()
+        bank = self.company_data["default_journal_bank"]
+        return line.create(
+            {"journal_id": bank.id, "payment_ref": "Transfer", "amount": 20.0}
+        )
 
     def get_users(self):
         """Return the user of each kind, and the one who may do most."""
@@ -310,7 +324,7 @@ class TestWhoMayWrite(CreditCommon):
                 if ALL in listed or not owners & set(field._modules or ()):
                     continue
                 can_be_written = field.store or field.inverse
-                if name in MAGIC_COLUMNS:
+                if name in MAGIC_COLUMNS or field.inherited:
                     continue
                 with self.subTest(f"{model}.{name} is listed if it can be written"):
                     self.assertEqual(bool(can_be_written), name in listed)
