@@ -75,7 +75,12 @@ from .portal import (
     test_portal_transfer,
 )
 from .promises import test_promise, test_promise_portal
-from .refunds import test_entry_buttons, test_refund, test_refund_dialog
+from .refunds import (
+    test_called_off,
+    test_entry_buttons,
+    test_refund,
+    test_refund_dialog,
+)
 from .runs import test_automatic, test_charge_run, test_lanes, test_read_ahead
 from .saved_methods import test_portal_tokens
 from .section import (

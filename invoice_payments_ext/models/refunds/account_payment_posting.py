@@ -171,6 +171,7 @@ class AccountPayment(models.Model):
             return super().write(vals)
         if vals["state"] in CALLED_OFF_STATES:
             self._check_not_at_gateway()
+            self._check_nothing_returned()
         if vals["state"] == "draft":
             self._unmatch_reset()
         if vals["state"] not in POSTED_STATES:
@@ -196,6 +197,7 @@ class AccountPayment(models.Model):
 
     def unlink(self):
         self._check_not_at_gateway()
+        self._check_nothing_returned(is_deleted=True)
         return super(AccountPayment, self._with_entry()).unlink()
 
     # === GETTERS === #

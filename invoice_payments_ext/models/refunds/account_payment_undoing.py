@@ -1,6 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+from ...tools import OURS
 from ..states import POSTED_STATES
 
 # The states of payments that were called off.
@@ -47,7 +48,63 @@ class AccountPayment(models.Model):
                 )
             )
 
+    def _check_nothing_returned(self, is_deleted=False):
+        """Check that no part of these payments went back, before they are called off.
+
+        :param bool is_deleted: Whether they are deleted: a refund that was reset would
+                                not know any more what it gives back.
+        :raise UserError: Naming what went back, and the way to take instead.
+        """
+        for reason in self._get_returned_reasons(is_deleted):
+            raise UserError(reason)
+
+    def _get_returned_blockers(self, way):
+        """Name those of these of which a part went back: an entry reverses all of it.
+
+        They may be reset, to be corrected and confirmed again.
+        """
+        if way == "reverse" and self.env.context.get("undone_by_door") is not OURS:
+            yield from self._get_returned_reasons()
+
     # === GETTERS === #
+
+    def _get_returned_reasons(self, is_deleted=False):
+        """Say of which of these payments a part went back, so that their money came.
+
+        Without the payment, the amount that went back would be the customer's debt.
+
+        :param bool is_deleted: Whether refunds that were reset count as well.
+        :rtype: Iterator[str]
+        """
+        states = ("draft", *POSTED_STATES) if is_deleted else POSTED_STATES
+        for payment in self.sudo():
+            is_money = payment.payment_type == "inbound" and not payment.is_from_credit
+            if not (is_money and payment._is_of_customer()):
+                continue
+            refunds = payment.refund_payment_ids.filtered(
+                lambda refund: refund.state in states
+            )
+            values = {
+                "payment": payment.display_name,
+                "others": ", ".join(refunds.mapped("display_name")),
+                "amount": payment.currency_id.format(sum(refunds.mapped("amount"))),
+            }
+            if refunds:
+                yield self.env._(
+                    "%(amount)s of %(payment)s went back by %(others)s, so its money "
+                    "came: it stays as it is. If the bank took the rest, use Taken "
+                    "back. If no money moved, use Recorded by mistake on %(others)s "
+                    "first, and then on %(payment)s.",
+                    **values,
+                )
+            elif taken := payment._get_taken_back():
+                values["amount"] = payment.currency_id.format(taken)
+                yield self.env._(
+                    "%(amount)s of %(payment)s were taken back, so its money came: it "
+                    "stays as it is. If that is wrong, unreconcile the entry that "
+                    "took it back first.",
+                    **values,
+                )
 
     def _is_at_gateway(self):
         """Tell if a gateway moved this money, and says so.

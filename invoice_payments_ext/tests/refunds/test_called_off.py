@@ -1,0 +1,106 @@
+from odoo.tests import tagged
+
+from ..credit.common_credit import CreditCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCalledOff(CreditCommon):
+    """Money of which a part went back did come: its payment is not called off."""
+
+    def setUp(self):
+        super().setUp()
+        self.invoice = self.invoice.with_user(self.supervisor)
+        self.invoice.record_external_payment(400.0)
+        self.payment = self.invoice._get_reconciled_payments()
+        self._keep()
+
+    # === HELPERS === #
+
+    def get_ways(self):
+        """Return all ways of calling the payment off, by Odoo's own buttons."""
+        payment = self.payment
+
+        def reset_and_cancel():
+            payment.action_draft()
+            payment.action_cancel()
+
+        def delete():
+            payment.action_draft()
+            payment.unlink()
+
+        def reverse_in_the_dialog():
+            wizard = (
+                self.env["account.move.reversal"]
+                .with_user(self.supervisor)
+                .with_context(
+                    active_model="account.move", active_ids=payment.move_id.ids
+                )
+                .create({"journal_id": payment.move_id.journal_id.id})
+            )
+            wizard.reverse_moves()
+
+        return {
+            "cancel": payment.action_cancel,
+            "reject": payment.action_reject,
+            "reset and cancel": reset_and_cancel,
+            "delete": delete,
+            "cancel the entry": payment.move_id.button_cancel,
+            "reverse in the dialog": reverse_in_the_dialog,
+        }
+
+    def assertKept(self, message):
+        for way, call_off in self.get_ways().items():
+            with self.subTest(way), self.assertRefused(message):
+                call_off()
+        self.assertTrue(self.payment._is_posted())
+
+    def find(self):
+        self.env.flush_all()
+        return self.env["account.payment.tie.out"].sudo().check(self.company.ids)
+
+    # === TESTS === #
+
+    def test_refunded_in_part(self):
+        refund = self.payment.refund(100.0, to="outside", reason="Too much")
+        self.assertKept(r"100\.00 of .* went back by .*, so its money came")
+        self.assertEqual(self.find(), [])
+        # The way that is said: no money moved.
+        refund.undo_recording(reason="Never paid")
+        self.payment.undo_recording(reason="Never came")
+        self.assertEqual(self.payment.state, "canceled")
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        self.assertEqual(self.find(), [])
+
+    def test_kept_as_credit_in_part(self):
+        kept = self.payment.refund(100.0, to="credit", reason="Keep it")
+        self.assertKept("went back by")
+        kept.undo_recording(reason="Wrong")
+        self.payment.action_cancel()
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        self.assertEqual(self.find(), [])
+
+    def test_reset_to_be_corrected(self):
+        """Its refund stands meanwhile, and is matched with it again."""
+        refund = self.payment.refund(100.0, to="outside", reason="Too much")
+        remaining = self.invoice.amount_residual
+        self.payment.action_draft()
+        self.payment.date = "2026-02-02"
+        self.payment.action_post()
+        self.assertEqual(self.invoice.amount_residual, remaining)
+        lines = refund._get_receivable_lines()
+        self.assertTrue(lines.reconciled)
+        self.assertEqual(self.find(), [])
+
+    def test_deleted_beside_a_refund_that_was_reset(self):
+        """The refund would not know any more what it gives back."""
+        refund = self.payment.refund(100.0, to="outside", reason="Too much")
+        refund.action_draft()
+        self.payment.action_draft()
+        with self.assertRefused("went back by"):
+            self.payment.unlink()
+        self.assertEqual(refund.source_payment_id, self.payment)
+
+    def test_nothing_went_back(self):
+        self.payment.action_cancel()
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        self.assertEqual(self.find(), [])
