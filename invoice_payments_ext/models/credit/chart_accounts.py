@@ -129,14 +129,18 @@ NEW_CODES = {
     "in": "112460",
 }
 # Discounts that are granted, where Odoo's setting for them has discounts that are
-# obtained, or something else.
+# obtained, or something else, such as the discounting of bills (SKR03), the cost of
+# sales (Greece), differences of money (Latvia) or interest (Vietnam).
 GRANTED_DISCOUNTS = {
     "at": "chart_at_template_7990",
     "bo": "l10n_bo_4102",
+    "de_skr03": "account_8730",
     "dk": "dk_coa_1210",
     "es_common": "account_common_7060",
     "fi": "account_3500",
+    "gr": "l10n_gr_70_01_03",
     "it": "3111",
+    "lv": "a6410",
     "nl": "8065",
     "no": "chart3281",
     "ro": "pcg_667",
@@ -144,6 +148,7 @@ GRANTED_DISCOUNTS = {
     "syscebnl": "syscebnl_673",
     "syscohada": "pcg_673",
     "tn": "l10n_tn_654",
+    "vn": "chart5211",
 }
 # Charts whose codes get longer with each level: the next code is another class.
 WITH_SUB_ACCOUNTS = {"ec"}

@@ -26,6 +26,31 @@ OTHER_USES = re.compile(
     r"""['"](?:downpayment|deferred_\w+|transfer|\w*suspense\w*)_account_id['"]: """
     r"""['"](\w+)"""
 )
+DISCOUNT = re.compile(
+    r"""['"]account_journal_early_pay_discount_loss_account_id['"]: ['"](\w+)"""
+)
+# The adjustment account of some charts: discounts that are granted to customers, and
+# not the cost of goods, or of money.
+ADJUSTMENTS = {
+    "at": "7990 Other operating expenses",
+    "be_comp": "657000 Financial Discounts Allowed",
+    "br": "3.11.01.01.02.02 (-) Unconditional Discounts and Rebates",
+    "ch": "4901 Discounts and price reductions",
+    "de_skr03": "8730 Cash discounts granted",
+    "de_skr04": "4730 Cash discounts granted",
+    "es_pymes": "7060 Prompt payment discounts on merchandise sold",
+    "fr": "665000 Discounts allowed",
+    "gr": "70.01.03 Discounts and allowances - Non-related entities",
+    "in": "2132 Write Off Expense",
+    "it": "3111 Rebates and rebates payable",
+    "lv": "6410 Discounts granted",
+    "mx": "402.01.01 Returns, discounts or bonuses over sales and/or services at the "
+    "general rate",
+    "nl": "8065 Payment discount debtors",
+    "pl": "75.010.900 Other financial costs",
+    "us": "701000 Cash Discount Loss",
+    "vn": "521 Sales discounts",
+}
 INCOME = ("income", "income_other", "expense", "expense_other")
 
 
@@ -108,6 +133,30 @@ class TestChartAccounts(TransactionCase):
         for chart in sorted(charts):
             with self.subTest(chart):
                 self.assertEqual(self.choose(chart), CHARTS[chart])
+
+    def test_adjustment_account_in_each_chart(self):
+        """It is the chart's own of discounts; where it has none, Odoo makes one."""
+        found = {}
+        for chart in sorted(CHARTS):
+            parts = self.templates._get_parent_template(chart)
+            accounts, _uses = self.read_chart(parts)
+            account = self.find(GRANTED_DISCOUNTS, parts, accounts)
+            for part in parts if not account else ():
+                folder = get_module_path(self.mapping[part]["module"])
+                source = self.read_text(f"{folder}/models/template_{part}.py")
+                if account := accounts.get(next(iter(DISCOUNT.findall(source)), "")):
+                    break
+            if account:
+                with self.subTest(chart):
+                    self.assertIn(account["account_type"], INCOME)
+                    self.assertNotRegex(account["name"].lower(), "cost of|interest")
+                found[chart] = account
+        self.assertGreater(len(found), 60)
+        for chart, expected in ADJUSTMENTS.items():
+            code, name = expected.split(" ", 1)
+            with self.subTest(chart):
+                self.assertTrue(found[chart]["code"].startswith(code))
+                self.assertEqual(found[chart]["name"], name)
 
     def test_account_of_bad_debts_in_each_chart(self):
         """It takes a loss; where the chart has none, the company gets its own."""
