@@ -930,13 +930,16 @@ def fill(env, seeds, copies, days=0):
                 full = renumber(full, "account_full_reconcile")
                 value = SQL("coalesce((%s)::text, %s)", full, value)
             elif name == "money_fingerprint":
-                source = SQL.identifier(table, "source_transaction_id")
-                value = SQL(
-                    "jsonb_set(%s, '{source_transaction_id}', "
-                    "coalesce(to_jsonb(%s), 'null'))",
-                    value,
-                    renumber(source, table),
-                )
+                for key, target in (
+                    ("source_transaction_id", table),
+                    ("partner_id", "res_partner"),
+                ):
+                    value = SQL(
+                        "jsonb_set(%s, %s, coalesce(to_jsonb(%s), 'null'))",
+                        value,
+                        [key],
+                        renumber(SQL.identifier(table, key), target),
+                    )
             elif name in UNIQUE_COLUMNS.get(table, ()):
                 value = SQL("%s || '/' || k", value)
             elif days and name in DAY_COLUMNS.get(table, ()):

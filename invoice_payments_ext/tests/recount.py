@@ -28,6 +28,8 @@ def recount(cr, company_id):
             ("payment_agrees", books.find_payments_of_other_amounts()),
             ("unposted", books.find_invoices_paid_by_drafts()),
             ("entry", books.find_entries_out_of_balance()),
+            ("total", books.find_documents_of_other_figures()),
+            ("remaining", books.find_items_of_which_another_amount_remains()),
         )
         for record_id in record_ids
     }
@@ -76,23 +78,25 @@ class Books:
 
         self.moves = read(
             "move_type, state, currency_id, amount_total, amount_residual, "
-            "reversed_entry_id, journal_id",
+            "reversed_entry_id, journal_id, date, payment_state",
             "account_move",
         )
         self.lines = read(
             "move_id, account_id, partner_id, currency_id, balance, amount_currency, "
-            "parent_state, display_type",
+            "parent_state, display_type, amount_residual, amount_residual_currency",
             "account_move_line",
         )
+        cr.execute("SELECT id FROM account_account WHERE reconcile")
+        self.reconcilable = {account_id for [account_id] in cr.fetchall()}
         self.partials = read(
             "debit_move_id, credit_move_id, debit_amount_currency, "
-            "credit_amount_currency",
+            "credit_amount_currency, amount",
             "account_partial_reconcile",
         )
         self.payments = read(
             "move_id, state, amount, currency_id, partner_id, payment_type, "
             "journal_id, outstanding_account_id, destination_account_id, "
-            "payment_transaction_id",
+            "payment_transaction_id, date",
             "account_payment",
         )
         self.transactions = read(
@@ -205,8 +209,10 @@ class Books:
                 ] in (partner_id, self.commercial.get(partner_id)):
                     sides[line["account_id"]] += _cents(line["amount_currency"])
             amount = _cents(payment["amount"])
-            is_same_journal = (
-                self.moves[payment["move_id"]]["journal_id"] == payment["journal_id"]
+            entry = self.moves[payment["move_id"]]
+            is_same_journal = (entry["journal_id"], entry["date"]) == (
+                payment["journal_id"],
+                payment["date"],
             )
             accounts = (
                 payment["outstanding_account_id"],
@@ -231,9 +237,57 @@ class Books:
                 and other["parent_state"] != "posted"
             ):
                 yield own["move_id"]
+            for line in (own, other):
+                if self.moves[line["move_id"]]["state"] == "cancel":
+                    yield line["move_id"]
 
     def find_entries_out_of_balance(self):
         for move_id, lines in self.lines_by_move.items():
             posted = [line for line in lines if line["parent_state"] == "posted"]
             if sum(_cents(line["balance"]) for line in posted):
                 yield move_id
+
+    def find_documents_of_other_figures(self):
+        for move_id, move in self.moves.items():
+            if move["state"] != "posted" or move["move_type"] not in (
+                "out_invoice",
+                "out_refund",
+            ):
+                continue
+            sign = 1 if move["move_type"] == "out_invoice" else -1
+            items = [
+                line
+                for line in self.lines_by_move[move_id]
+                if line["display_type"] == "payment_term"
+            ]
+            total, remaining = (
+                sign * sum(_cents(item[name]) for item in items)
+                for name in ("amount_currency", "amount_residual_currency")
+            )
+            is_settled = move["payment_state"] in ("paid", "in_payment", "reversed")
+            if (
+                total != _cents(move["amount_total"])
+                or (remaining != _cents(move["amount_residual"]) and sign < 0)
+                or is_settled != (not remaining)
+            ):
+                yield move_id
+
+    def find_items_of_which_another_amount_remains(self):
+        own, company = self._get_applied(), defaultdict(int)
+        for part in self.partials.values():
+            company[part["debit_move_id"]] += _cents(part["amount"])
+            company[part["credit_move_id"]] -= _cents(part["amount"])
+        for line_id, line in self.lines.items():
+            if (
+                line["parent_state"] == "posted"
+                and line["account_id"] in self.reconcilable
+                and (
+                    _cents(line["amount_currency"]) - own[line_id],
+                    _cents(line["balance"]) - company[line_id],
+                )
+                != (
+                    _cents(line["amount_residual_currency"]),
+                    _cents(line["amount_residual"]),
+                )
+            ):
+                yield line_id

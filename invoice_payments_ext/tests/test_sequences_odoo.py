@@ -33,6 +33,8 @@ RECOUNTED = (
     "payment_agrees",
     "unposted",
     "entry",
+    "total",
+    "remaining",
 )
 CREDIT = ("balance", "running", "ledger")
 

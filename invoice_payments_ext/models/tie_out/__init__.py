@@ -3,7 +3,9 @@ from . import account_payment_tie_out_acceptance
 from . import account_payment_tie_out_credit
 from . import account_payment_tie_out_entries
 from . import account_payment_tie_out_invoices
+from . import account_payment_tie_out_items
 from . import account_payment_tie_out_payments
+from . import account_payment_tie_out_refunds
 from . import account_payment_tie_out_taken_back
 from . import payment_gateway_check
 from . import payment_gateway_check_findings

@@ -9,7 +9,9 @@ INVARIANTS = {
     "applied": "account.move",
     "unposted": "account.move",
     "credited": "account.move",
+    "credited_lines": "account.move",
     "credited_tax": "account.move",
+    "written_off": "account.move",
     "in_flight": "account.move",
     "in_flight_together": "payment.transaction",
     "attempts": "account.move",
@@ -22,6 +24,8 @@ INVARIANTS = {
     "provider_agrees": "account.payment",
     "refunded": "account.payment",
     "refund_matched": "account.payment",
+    "refund_of": "account.payment",
+    "allocated": "account.payment",
     "taken_back": "account.payment.reversal",
     "balance": "account.credit.balance",
     "running": "account.credit.balance",
@@ -32,6 +36,9 @@ INVARIANTS = {
     "branch": "account.move.line",
     "elsewhere": "account.account",
     "entry": "account.move",
+    "items": "account.move",
+    "total": "account.move",
+    "remaining": "account.move.line",
     "matched": "account.move.line",
 }
 # Two amounts in these SQL statements differ by at least half a smallest unit.
@@ -190,8 +197,8 @@ class AccountPaymentTieOut(models.AbstractModel):
             "applied": env._("The applied and the remaining amount make the total"),
             "unposted": env._("Only posted entries pay invoices"),
             "fingerprint": env._(
-                "Only its steps change the amount, the currency, the provider and the "
-                "state of a transaction"
+                "Only its steps change the amount, the currency, the provider, the "
+                "customer, the method and the state of a transaction"
             ),
             "booked": env._(
                 "Each amount that a provider confirmed is booked once, in full"
@@ -201,21 +208,29 @@ class AccountPaymentTieOut(models.AbstractModel):
             ),
             "payment_entry": env._("A payment counts as long as its entry is posted"),
             "payment_agrees": env._(
-                "A payment and its entry agree: amount, currency, account, journal and "
-                "customer"
+                "A payment and its entry agree: amount, currency, account, journal, "
+                "company, date and customer"
             ),
             "provider_agrees": env._(
-                "A payment and its transaction agree: currency, provider and customer"
+                "A payment and its transaction agree: company, currency, provider and "
+                "customer, and each names the other"
             ),
             "refunded": env._("A payment is not given back above its amount"),
             "refund_matched": env._(
                 "A refund is matched with the entries that it gives back"
             ),
+            "refund_of": env._(
+                "A refund names its payment, and so do its transaction and the report "
+                "of money taken back"
+            ),
+            "allocated": env._("No more of a refund is allocated than its amount"),
             "taken_back": env._(
                 "Money taken back left the receipts, and money that came back is there"
             ),
             "credited": env._("Credit notes do not exceed their invoice"),
             "credited_tax": env._("The last credit note leaves nothing of a tax"),
+            "credited_lines": env._("A credit note is of the invoice that it credits"),
+            "written_off": env._("A write-off pays the invoice that is written off"),
             "in_flight": env._(
                 "The applied amount and the amount in flight are not above the total"
             ),
@@ -233,9 +248,17 @@ class AccountPaymentTieOut(models.AbstractModel):
             "branch": env._("Credit and the invoice that it pays are of one company"),
             "elsewhere": env._("No other account keeps credit of customers"),
             "entry": env._("Every entry balances"),
+            "items": env._("The items of an entry say the same as the entry"),
+            "total": env._(
+                "The total, the remaining amount and the state of payment are those of "
+                "the customer's items"
+            ),
+            "remaining": env._(
+                "What remains of an item is what nothing is matched with"
+            ),
             "matched": env._(
-                "Items that are matched are fully reconciled together, or none of them "
-                "is"
+                "Items that are matched are on one account, and fully reconciled "
+                "together, or none of them is"
             ),
         }
 

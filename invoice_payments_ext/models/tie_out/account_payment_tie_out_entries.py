@@ -24,7 +24,10 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_matched_statement(self):
-        """Find journal items that are matched, but not fully reconciled together."""
+        """Find journal items that are matched, but not fully reconciled together.
+
+        An item that is matched with one on another account reconciles neither.
+        """
         return SQL(
             """
             SELECT DISTINCT line.id, line.company_id,
@@ -33,17 +36,20 @@ class AccountPaymentTieOut(models.AbstractModel):
                    CASE WHEN line.matching_number IS NULL
                           OR (line.full_reconcile_id IS NOT NULL
                               AND NOT line.reconciled)
+                          OR other.account_id != line.account_id
                           OR line.matching_number != coalesce(
                                  line.full_reconcile_id::text,
                                  line.matching_number)
                         THEN -1
                         ELSE coalesce(line.full_reconcile_id, 0) END AS found
-              FROM (SELECT debit_move_id AS line_id, full_reconcile_id
+              FROM (SELECT debit_move_id AS line_id, credit_move_id AS other_id,
+                           full_reconcile_id
                       FROM account_partial_reconcile
                  UNION ALL
-                    SELECT credit_move_id, full_reconcile_id
+                    SELECT credit_move_id, debit_move_id, full_reconcile_id
                       FROM account_partial_reconcile) part
               JOIN account_move_line line ON line.id = part.line_id
+              JOIN account_move_line other ON other.id = part.other_id
              WHERE line.company_id IN (SELECT id FROM companies)
             """
         )

@@ -47,7 +47,10 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_unposted_statement(self):
-        """Find deductions from invoices by entries that are not posted."""
+        """Find deductions from invoices by entries that are not posted.
+
+        What is cancelled is not matched with anything, either.
+        """
         return SQL(
             """
             SELECT move.id, move.company_id, move.currency_id,
@@ -58,6 +61,16 @@ class AccountPaymentTieOut(models.AbstractModel):
               JOIN account_partial_reconcile part ON part.debit_move_id = own.id
               JOIN account_move_line other ON other.id = part.credit_move_id
              WHERE %s AND other.parent_state != 'posted'
+          GROUP BY move.id
+         UNION ALL
+            SELECT move.id, move.company_id, move.currency_id,
+                   0 AS expected, sum(part.amount) AS found
+              FROM account_move move
+              JOIN account_move_line own ON own.move_id = move.id
+              JOIN account_partial_reconcile part
+                ON own.id IN (part.debit_move_id, part.credit_move_id)
+             WHERE move.state = 'cancel'
+               AND move.company_id IN (SELECT id FROM companies)
           GROUP BY move.id
             """,
             INVOICES,
@@ -78,6 +91,22 @@ class AccountPaymentTieOut(models.AbstractModel):
           GROUP BY move.id
             """,
             INVOICES,
+        )
+
+    def _get_credited_lines_statement(self):
+        """Find credit notes of lines of another invoice than the one that they name."""
+        return SQL(
+            """
+            SELECT note.id, note.company_id, note.currency_id,
+                   note.amount_total AS expected, 0 AS found
+              FROM account_move note
+              JOIN account_move_line own ON own.move_id = note.id
+              JOIN account_move_line line ON line.id = own.credited_line_id
+             WHERE note.move_type = 'out_refund' AND note.state = 'posted'
+               AND note.company_id IN (SELECT id FROM companies)
+               AND line.move_id IS DISTINCT FROM note.reversed_entry_id
+          GROUP BY note.id
+            """
         )
 
     def _get_credited_tax_statement(self):
@@ -220,9 +249,9 @@ class AccountPaymentTieOut(models.AbstractModel):
     def _get_stuck_statement(self):
         """Find attempts that nothing and nobody would end.
 
-        The schedule has not continued them, or they hold an invoice after their end. A
-        person resolves those that are pending or unknown, and captures or voids those
-        that are authorized.
+        The schedule has not continued them, they hold an invoice after their end, or
+        they are not on the invoice that they are for. A person resolves those that are
+        pending or unknown, and captures or voids those that are authorized.
         """
         return SQL(
             """
@@ -232,10 +261,17 @@ class AccountPaymentTieOut(models.AbstractModel):
              WHERE tx.company_id IN (SELECT id FROM companies)
                AND (tx.outcome IN ('ready', 'sent') AND tx.last_state_change
                     < now() AT TIME ZONE 'UTC' - interval '%s minutes'
-                    OR tx.holds_invoice AND tx.outcome IN %s)
+                    OR tx.holds_invoice AND tx.outcome IN %s
+                    OR tx.outcome IN %s AND tx.charge_invoice_id IS NOT NULL
+                       AND tx.operation != 'refund'
+                       AND NOT EXISTS (
+                           SELECT FROM account_invoice_transaction_rel link
+                            WHERE link.transaction_id = tx.id
+                              AND link.invoice_id = tx.charge_invoice_id))
             """,
             STUCK_MINUTES,
             tuple(
                 name for name, state in OUTCOMES.items() if not state.may_hold_invoice
             ),
+            tuple(IN_FLIGHT_OUTCOMES),
         )

@@ -1,9 +1,7 @@
 from odoo import models
 from odoo.tools import SQL
 
-from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
-from ..refunds.taken_back import ALL_TAKEN_BACK
-from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
+from ..states import POSTED_STATES
 
 # The settling schedule of Odoo runs every ten minutes.
 SETTLING_MINUTES = 20
@@ -29,64 +27,11 @@ TRANSACTIONS = SQL(
     POSTED_STATES,
 )
 
-# Each part of a payment that is given back, or may still be: by another payment, by an
-# entry that reverses it, or by a gateway.
-GIVEN_BACK = SQL(
-    """
-       SELECT refund.source_payment_id AS id,
-              -- Money taken back that had gone already is owed by the customer.
-              CASE WHEN refund.is_taken_back THEN coalesce((
-                   SELECT sum(part.debit_amount_currency)
-                     FROM account_move_line own
-                     JOIN account_partial_reconcile part ON part.debit_move_id = own.id
-                     JOIN account_move_line held ON held.id = part.credit_move_id
-                     JOIN account_payment source ON source.move_id = held.move_id
-                    WHERE own.move_id = refund.move_id
-                      AND source.id = refund.source_payment_id), 0)
-                   ELSE refund.amount END AS amount,
-              refund.journal_id = company.credit_balance_journal_id
-                  AND tx.id IS NULL AS kept,
-              coalesce(%(pays_out)s, false) AS of_credit
-         FROM account_payment refund
-         JOIN res_company company ON company.id = refund.company_id
-    LEFT JOIN payment_transaction tx
-           ON tx.id = refund.payment_transaction_id
-        WHERE refund.state IN %(posted)s
-          AND refund.source_payment_id IS NOT NULL
-    UNION ALL
-       SELECT taken.id, -line.amount_currency, false, false
-         FROM account_payment taken
-         JOIN res_company company
-           ON company.credit_balance_journal_id = taken.journal_id
-          AND company.id = taken.company_id
-         JOIN account_move undone
-           ON undone.reversed_entry_id = taken.move_id
-         JOIN account_move_line line ON line.move_id = undone.id
-          AND line.account_id = company.credit_balance_account_id
-        WHERE taken.payment_type = 'inbound'
-          AND line.parent_state = 'posted'
-    UNION ALL
-       SELECT taken.id, taken.amount, false, false FROM (%(taken_back)s) taken
-    UNION ALL
-       SELECT source.payment_id, -tx.amount, false, %(pays_out)s
-         FROM payment_transaction tx
-         JOIN payment_transaction source
-           ON source.id = tx.source_transaction_id
-    LEFT JOIN account_payment booked ON booked.id = tx.payment_id
-          AND booked.state IN %(posted)s
-        WHERE tx.operation = 'refund' AND booked.id IS NULL
-          AND tx.outcome NOT IN %(unrefunded)s
-    """,
-    pays_out=PAYS_OUT_CREDIT,
-    posted=POSTED_STATES,
-    taken_back=ALL_TAKEN_BACK,
-    unrefunded=UNSUCCESSFUL_OUTCOMES,
-)
 OF_COMPANIES = SQL("payment.company_id IN (SELECT id FROM companies)")
 
 
 class AccountPaymentTieOut(models.AbstractModel):
-    """Invariants of payments: booked amounts and amounts given back."""
+    """Invariants of payments: what was confirmed, booked, and entered."""
 
     _inherit = "account.payment.tie.out"
 
@@ -106,9 +51,37 @@ class AccountPaymentTieOut(models.AbstractModel):
                          AND kept ->> 'state' = tx.state
                          AND (kept ->> 'source_transaction_id')::int
                              IS NOT DISTINCT FROM tx.source_transaction_id
+                         AND coalesce(kept ->> 'operation', tx.operation)
+                             IS NOT DISTINCT FROM tx.operation
+                         AND coalesce((kept ->> 'company_id')::int, tx.company_id)
+                           = tx.company_id
+                         -- A method may be saved with the payment, and contacts may be
+                         -- merged: then the former one is not there any more.
+                         AND coalesce((kept ->> 'token_id')::int, tx.token_id)
+                             IS NOT DISTINCT FROM tx.token_id
+                         AND (coalesce((kept ->> 'partner_id')::int, tx.partner_id)
+                                = tx.partner_id
+                              OR former.id IS NULL)
+                         AND tx.outcome = ANY(CASE tx.state
+                             WHEN 'draft' THEN '{draft,ready,sent,unknown}'
+                             WHEN 'pending' THEN '{pending,announced}'
+                             WHEN 'authorized' THEN '{authorized}'
+                             WHEN 'done' THEN '{succeeded}'
+                             WHEN 'cancel' THEN '{canceled}'
+                             ELSE '{declined,failed,unknown}' END::varchar[])
                         THEN tx.amount ELSE 0 END AS found
-              FROM payment_transaction tx, to_jsonb(tx.money_fingerprint) kept
+              FROM payment_transaction tx
+        CROSS JOIN LATERAL to_jsonb(tx.money_fingerprint) kept
+         LEFT JOIN res_partner former ON former.id = (kept ->> 'partner_id')::int
              WHERE tx.money_fingerprint IS NOT NULL
+               AND tx.company_id IN (SELECT id FROM companies)
+         UNION ALL
+            -- Those from before the installation have none.
+            SELECT tx.id, tx.company_id, tx.currency_id, tx.amount, 0
+              FROM payment_transaction tx
+             WHERE tx.money_fingerprint IS NULL
+               AND tx.id > (SELECT min(id) FROM payment_transaction
+                             WHERE money_fingerprint IS NOT NULL)
                AND tx.company_id IN (SELECT id FROM companies)
             """
         )
@@ -162,13 +135,22 @@ class AccountPaymentTieOut(models.AbstractModel):
         """Compare each payment with its journal entry.
 
         Some localisations withhold a part: then the customer's side has the amount, and
-        the bank's side has less. Each side has to be there.
+        the bank's side has less. Each side has to be there. In a closed period, Odoo
+        dates the entry after it.
         """
         return SQL(
             """
             SELECT payment.id, payment.company_id, payment.currency_id,
                    payment.amount AS expected,
-                   CASE WHEN bool_or(move.journal_id != payment.journal_id) THEN 0
+                   CASE WHEN bool_or(move.id IS NULL
+                                  OR move.journal_id != payment.journal_id
+                                  OR move.company_id != payment.company_id
+                                  OR move.date != payment.date
+                                 AND (move.date < payment.date
+                                      OR payment.date > greatest(
+                                      company.fiscalyear_lock_date,
+                                      company.sale_lock_date, company.tax_lock_date,
+                                      company.hard_lock_date, '1900-01-01'))) THEN 0
                         -- It is on another account, or another partner's.
                         WHEN count(side.of_customer) = 0 THEN 0
                         WHEN count(side.of_bank) = 0 THEN 0
@@ -176,7 +158,8 @@ class AccountPaymentTieOut(models.AbstractModel):
                         THEN payment.amount
                         ELSE coalesce(sum(side.of_bank), 0) END AS found
               FROM account_payment payment
-              JOIN account_move move ON move.id = payment.move_id
+              JOIN res_company company ON company.id = payment.company_id
+         LEFT JOIN account_move move ON move.id = payment.move_id
          LEFT JOIN (
             SELECT payment.id,
                    CASE payment.payment_type WHEN 'inbound' THEN 1 ELSE -1 END
@@ -197,6 +180,8 @@ class AccountPaymentTieOut(models.AbstractModel):
                        SELECT credit_balance_journal_id FROM res_company))
                    ) side ON side.id = payment.id
              WHERE payment.state IN %(posted)s AND %(of_companies)s
+               AND (move.id IS NOT NULL
+                    OR payment.outstanding_account_id IS NOT NULL)
           GROUP BY payment.id
             """,
             posted=POSTED_STATES,
@@ -206,14 +191,16 @@ class AccountPaymentTieOut(models.AbstractModel):
     def _get_provider_agrees_statement(self):
         """Compare each payment with the transaction that brought it.
 
-        The customer is compared with the invoices too: a contact may have got another
-        company since then.
+        Each names the other. The customer is compared with the invoices too: a contact
+        may have got another company since then.
         """
         return SQL(
             """
             SELECT payment.id, payment.company_id, payment.currency_id,
                    payment.amount AS expected,
                    CASE WHEN payment.currency_id = tx.currency_id
+                         AND payment.company_id = tx.company_id
+                         AND named.payment_transaction_id = tx.id
                          AND coalesce(method.payment_provider_id, tx.provider_id)
                            = tx.provider_id
                          AND (holder.commercial_partner_id
@@ -234,73 +221,10 @@ class AccountPaymentTieOut(models.AbstractModel):
                 ON method.id = payment.payment_method_line_id
          LEFT JOIN res_partner holder ON holder.id = payment.partner_id
          LEFT JOIN res_partner payer ON payer.id = tx.partner_id
+         -- A transaction whose payment was made anew names one of them.
+         LEFT JOIN account_payment named ON named.id = tx.payment_id
              WHERE payment.state IN %s AND %s
             """,
-            POSTED_STATES,
-            OF_COMPANIES,
-        )
-
-    def _get_refunded_statement(self):
-        """Compare each payment with the amount given back of it, or still to be."""
-        return SQL(
-            """
-            SELECT given.id, given.company_id, given.currency_id,
-                   least(given.paid, given.amount) AS expected,
-                   given.amount AS found
-              FROM (
-            SELECT payment.id, payment.company_id, payment.currency_id,
-                   -- Of credit, it is the amount taken in the ledger.
-                   CASE WHEN payment.journal_id IS DISTINCT FROM
-                             of_payment.credit_balance_journal_id
-                        THEN payment.amount
-                        ELSE coalesce((
-                             SELECT sum(line.amount_currency)
-                               FROM account_move_line line
-                              WHERE line.move_id = payment.move_id
-                                AND line.parent_state = 'posted'
-                                AND line.account_id
-                                  = of_payment.credit_balance_account_id), 0)
-                    END AS paid,
-                   -- Kept on a balance, then paid out to where it came from:
-                   -- it is given back once.
-                   sum(part.amount) - least(
-                       coalesce(sum(part.amount) FILTER (WHERE part.kept), 0),
-                       coalesce(sum(part.amount) FILTER (WHERE part.of_credit),
-                                0)
-                   ) AS amount
-              FROM (%(parts)s) part
-              JOIN account_payment payment ON payment.id = part.id
-              JOIN res_company of_payment ON of_payment.id = payment.company_id
-             WHERE %(of_companies)s
-          GROUP BY payment.id, of_payment.id
-                   ) given
-            """,
-            parts=GIVEN_BACK,
-            of_companies=OF_COMPANIES,
-        )
-
-    def _get_refund_matched_statement(self):
-        """Find the amount of a refund that is not matched with its payment."""
-        return SQL(
-            """
-            SELECT payment.id, payment.company_id, payment.currency_id,
-                   -- Money kept as credit and spent, or given back twice, is owed.
-                   CASE WHEN payment.is_taken_back
-                        THEN least(sum(line.amount_residual_currency), coalesce((
-                             SELECT sum(other.amount) FROM account_payment other
-                              WHERE other.source_payment_id = payment.source_payment_id
-                                AND other.id != payment.id
-                                AND other.state IN %s), 0))
-                        ELSE 0 END AS expected,
-                   sum(line.amount_residual_currency) AS found
-              FROM account_payment payment
-              JOIN account_move_line line ON line.move_id = payment.move_id
-               AND line.account_id = payment.destination_account_id
-             WHERE payment.state IN %s AND payment.source_payment_id IS NOT NULL
-               AND %s
-          GROUP BY payment.id
-            """,
-            POSTED_STATES,
             POSTED_STATES,
             OF_COMPANIES,
         )

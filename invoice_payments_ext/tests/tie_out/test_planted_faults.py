@@ -19,10 +19,19 @@ FAULTS = {
         "credited",
         "UPDATE account_move SET amount_total = 1001 WHERE id = {credit_note}",
     ),
+    "credited_lines": (
+        "credit_note",
+        "UPDATE account_move SET reversed_entry_id = NULL WHERE id = {credit_note}",
+    ),
     "credited_tax": (
         "credited",
         "UPDATE account_move_line SET amount_currency = amount_currency - 0.01 "
         "WHERE move_id = {credit_note} AND tax_line_id IS NOT NULL",
+    ),
+    "written_off": (
+        "write_off",
+        "UPDATE account_move SET written_off_invoice_id = {credited} "
+        "WHERE id = {write_off}",
     ),
     "in_flight": (
         "invoice",
@@ -79,6 +88,14 @@ FAULTS = {
         "AND item.move_id = refund.move_id "
         "AND item.account_id = refund.destination_account_id",
     ),
+    "refund_of": (
+        "refund",
+        "UPDATE account_payment SET source_payment_id = NULL WHERE id = {refund}",
+    ),
+    "allocated": (
+        "refund",
+        "UPDATE account_refund_allocation SET amount = 51 WHERE payment_id = {refund}",
+    ),
     "taken_back": (
         "reversal",
         "UPDATE account_payment_reversal SET amount = amount + 1 WHERE id = {reversal}",
@@ -121,11 +138,167 @@ FAULTS = {
         "entry",
         "UPDATE account_move_line SET balance = balance + 1 WHERE move_id = {entry}",
     ),
+    "items": (
+        "entry",
+        "UPDATE account_move_line SET date = '2000-01-01' WHERE move_id = {entry}",
+    ),
+    "total": (
+        "invoice",
+        "UPDATE account_move SET payment_state = 'paid' WHERE id = {invoice}",
+    ),
+    "remaining": (
+        "payment_item",
+        "DELETE FROM account_partial_reconcile part USING account_move_line item, "
+        "account_payment refund WHERE refund.id = {refund} "
+        "AND item.move_id = refund.move_id AND part.debit_move_id = item.id",
+    ),
     "matched": (
         "payment_item",
         "UPDATE account_move_line SET matching_number = NULL WHERE id = {payment_item}",
     ),
 }
+# Further faults, each with the invariant that finds it.
+MORE_FAULTS = (
+    # What is applied, and what remains.
+    (
+        "unposted",
+        "invoice",
+        "UPDATE account_move SET state = 'cancel' WHERE id = {invoice}",
+    ),
+    (
+        "remaining",
+        "payment_item",
+        "UPDATE account_partial_reconcile SET amount = amount - 5 "
+        "WHERE credit_move_id = {payment_item}",
+    ),
+    (
+        "remaining",
+        "payment_item",
+        "UPDATE account_partial_reconcile "
+        "SET credit_amount_currency = credit_amount_currency - 5 "
+        "WHERE credit_move_id = {payment_item}",
+    ),
+    (
+        "remaining",
+        "write_off_item",
+        "UPDATE account_move_line SET balance = 2 * balance, "
+        "amount_currency = 2 * amount_currency, debit = 2 * debit, credit = 2 * credit "
+        "WHERE move_id = {write_off}",
+    ),
+    (
+        "matched",
+        "payment_item",
+        "UPDATE account_move_line SET account_id = {revenue} "
+        "WHERE move_id = {invoice} AND display_type = 'payment_term'",
+    ),
+    # An invoice and its items.
+    (
+        "total",
+        "credited",
+        "UPDATE account_move SET payment_state = 'not_paid' WHERE id = {credited}",
+    ),
+    (
+        "total",
+        "credit_note",
+        "UPDATE account_move SET amount_total = 1 WHERE id = {credit_note}",
+    ),
+    (
+        "total",
+        "invoice",
+        "UPDATE account_move SET amount_total = amount_total + 1, "
+        "amount_residual = amount_residual + 1 WHERE id = {invoice}",
+    ),
+    (
+        "total",
+        "invoice",
+        "UPDATE account_move SET partner_id = {stranger}, "
+        "commercial_partner_id = {stranger} WHERE id = {invoice}",
+    ),
+    (
+        "total",
+        "invoice",
+        "UPDATE account_move SET currency_id = {other_currency} WHERE id = {invoice}",
+    ),
+    (
+        "credited_lines",
+        "credit_note",
+        "UPDATE account_move SET reversed_entry_id = {invoice} "
+        "WHERE id = {credit_note}",
+    ),
+    # An entry and its items.
+    *(
+        ("items", "entry", f"UPDATE {change}")
+        for change in (
+            "account_move SET state = 'draft' WHERE id = {entry}",
+            "account_move SET journal_id = {cash} WHERE id = {entry}",
+            "account_move_line SET company_id = {other_company} "
+            "WHERE move_id = {entry}",
+            "account_move_line SET debit = credit, credit = debit "
+            "WHERE move_id = {entry}",
+            "account_move_line SET balance = 2 * balance, debit = 2 * debit, "
+            "credit = 2 * credit WHERE move_id = {entry}",
+        )
+    ),
+    # A payment and its entry.
+    *(
+        ("payment_agrees", "payment", f"UPDATE {change}")
+        for change in (
+            "account_payment SET move_id = NULL WHERE id = {payment}",
+            "account_payment SET company_id = {other_company} WHERE id = {payment}",
+            "account_payment SET date = date + 1 WHERE id = {payment}",
+            "account_payment SET date = date - 1 WHERE id = {payment}",
+        )
+    ),
+    # A payment and its transaction.
+    *(
+        ("provider_agrees", "payment", f"UPDATE payment_transaction SET {change}")
+        for change in (
+            "payment_id = NULL WHERE id = {charge}",
+            "payment_id = {disputed} WHERE id = {charge}",
+            "company_id = {other_company} WHERE id = {charge}",
+        )
+    ),
+    (
+        "refund_of",
+        "refund",
+        "UPDATE account_payment SET source_payment_id = {disputed} WHERE id = {refund}",
+    ),
+    (
+        "refund_of",
+        "refund",
+        "UPDATE payment_transaction tx "
+        "SET source_transaction_id = other.payment_transaction_id "
+        "FROM account_payment refund, account_payment other WHERE refund.id = {refund} "
+        "AND other.id = {disputed} AND tx.id = refund.payment_transaction_id",
+    ),
+    # A transaction and its fingerprint. Those of before the installation have none.
+    *(
+        ("fingerprint", "charge", f"UPDATE payment_transaction SET {change}")
+        for change in (
+            "partner_id = {stranger} WHERE id = {charge}",
+            "token_id = NULL WHERE id = {charge}",
+            "operation = 'online_direct' WHERE id = {charge}",
+            "outcome = 'declined' WHERE id = {charge}",
+        )
+    ),
+    (
+        "fingerprint",
+        "pending",
+        "UPDATE payment_transaction SET money_fingerprint = NULL WHERE id = {pending}",
+    ),
+    # An attempt that is on no invoice, or on another one.
+    (
+        "stuck",
+        "pending",
+        "DELETE FROM account_invoice_transaction_rel WHERE transaction_id = {pending}",
+    ),
+    (
+        "stuck",
+        "pending",
+        "UPDATE payment_transaction SET charge_invoice_id = {credited} "
+        "WHERE id = {pending}",
+    ),
+)
 
 
 @tagged("post_install", "-at_install")
@@ -144,6 +317,10 @@ class TestPlantedFaults(CreditCommon):
             "other_company": self.make_other_company(name="Other")["company"],
             "other_provider": self.provider.copy(),
             "credit_account": self.company.credit_balance_account_id,
+            "stranger": self.env["res.partner"].create({"name": "Stranger"}),
+            "cash": self.company_data["default_journal_cash"],
+            "revenue": self.company_data["default_account_revenue"],
+            "other_currency": self.env.ref("base.EUR"),
         }
         self._keep()
 
@@ -172,7 +349,14 @@ class TestPlantedFaults(CreditCommon):
         invoice = invoice.with_user(self.supervisor)
         credit_note = invoice.issue_credit_note(amount=33.33, reason="Less")
         invoice.issue_credit_note(reason="Less")
-        return {"credited": invoice, "credit_note": credit_note}
+        write_off = self.make_invoice(90.0).with_user(self.supervisor)
+        write_off = write_off.write_off(reason="Gone")
+        return {
+            "credited": invoice,
+            "credit_note": credit_note,
+            "write_off": write_off,
+            "write_off_item": write_off.line_ids.filtered("credit"),
+        }
 
     def _make_attempts(self):
         """Let a charge of one invoice wait, and one of two; and money be taken back."""
@@ -184,7 +368,12 @@ class TestPlantedFaults(CreditCommon):
         together = self.make_portal_transaction(
             "pending", amount=1000.0, invoice_ids=[Command.set(several.ids)]
         )
-        return {"pending": pending, "together": together, "reversal": reversal}
+        return {
+            "disputed": disputed,
+            "pending": pending,
+            "together": together,
+            "reversal": reversal,
+        }
 
     def _make_credit_reversed(self):
         """Give credit, and reverse the entry that gave it."""
@@ -206,11 +395,16 @@ class TestPlantedFaults(CreditCommon):
     def test_each_fault_is_found(self):
         self.assertFalse(self.tie_out())
         ids = {name: record.id for name, record in self.records.items()}
-        for invariant, (name, statement) in FAULTS.items():
+        faults = [(invariant, *fault) for invariant, fault in FAULTS.items()]
+        for invariant, name, statement in (*faults, *MORE_FAULTS):
             record = self.records[name]
             self.env.flush_all()
-            with self.subTest(invariant), self.env.cr.savepoint(flush=False) as planted:
+            with (
+                self.subTest(invariant, statement=statement),
+                self.env.cr.savepoint(flush=False) as planted,
+            ):
                 self.env.cr.execute(statement.format(**ids))
+                self.assertTrue(self.env.cr.rowcount)
                 found = self.tie_out()
                 planted.rollback()
                 self.assertIn((invariant, record._name, record.id), found)

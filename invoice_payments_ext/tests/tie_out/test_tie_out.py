@@ -114,7 +114,13 @@ class TestTieOut(CreditCommon):
             "WHERE id IN %s",
             tuple(refund._get_receivable_lines().ids),
         )
-        self.assertEqual(found, [("refund_matched", refund, 0, 250.0)])
+        self.assertEqual(
+            found,
+            [
+                ("refund_matched", refund, 0, 250.0),
+                ("remaining", refund._get_receivable_lines(), 0, 250.0),
+            ],
+        )
 
     def test_credited_above_the_invoice(self):
         credit_note = self.invoice.issue_credit_note(amount=100, reason="Less")
@@ -145,12 +151,14 @@ class TestTieOut(CreditCommon):
             "UPDATE account_move_line SET amount_currency = amount_currency - 0.01 "
             "WHERE id = %s"
         )
-        self.assertEqual(self._find_after(move_cent, *values), [])
+        told = ("items", part, 0, 1)
+        self.assertEqual(self._find_after(move_cent, *values), [told])
         rest = invoice.issue_credit_note(reason="Less")
         self.assertEqual(invoice.amount_total, part.amount_total + rest.amount_total)
         self.assertEqual(self.tie_out(), [])
         self.assertEqual(
-            self._find_after(move_cent, *values), [("credited_tax", invoice, 0, 0.01)]
+            self._find_after(move_cent, *values),
+            [("credited_tax", invoice, 0, 0.01), told],
         )
 
     def test_more_in_flight_than_remains(self):
@@ -205,7 +213,10 @@ class TestTieOut(CreditCommon):
         found = self._find_after(
             "UPDATE account_move_line SET amount_currency = 90 WHERE id = %s", line.id
         )
-        self.assertEqual(found, [("ledger", line, -90.0, -100.0)])
+        self.assertEqual(
+            found,
+            [("ledger", line, -90.0, -100.0), ("items", line.move_id, 0, 1)],
+        )
 
     def test_ledger_that_left_the_credit_account(self):
         line = self._balance().entry_ids[0].move_line_id
@@ -420,7 +431,9 @@ class TestTieOut(CreditCommon):
         found = self._find_after(
             "UPDATE account_move_line SET balance = balance + 1 WHERE id = %s", line.id
         )
-        self.assertEqual(found, [("entry", line.move_id, 0, 1.0)])
+        self.assertEqual(
+            found[:2], [("entry", line.move_id, 0, 1.0), ("items", line.move_id, 0, 1)]
+        )
 
     def test_match_without_its_number(self):
         line = self.payment._get_receivable_lines()
@@ -480,6 +493,36 @@ class TestTieOut(CreditCommon):
             move_id,
         )
         self.assertIn(("payment_agrees", self.payment, 400.0, 200.0), found)
+
+    def test_entry_dated_after_a_closed_period(self):
+        """Odoo dates the entry of a payment in a closed period after it."""
+        self.company.fiscalyear_lock_date = "2019-06-30"
+        payment = self.env["account.payment"].create(
+            {
+                "amount": 5.0,
+                "date": "2019-05-05",
+                "partner_id": self.partner.id,
+                "journal_id": self.company_data["default_journal_bank"].id,
+            }
+        )
+        payment.action_post()
+        entry = payment.move_id
+        self.assertGreater(entry.date, self.company.fiscalyear_lock_date)
+        self.assertEqual(payment.date.isoformat(), "2019-05-05")
+        self.assertEqual(self.tie_out(), [])
+        found = self._find_after(
+            "UPDATE account_move SET date = '2019-01-01' WHERE id = %s", entry.id
+        )
+        self.assertIn(("payment_agrees", payment, 5.0, 0), found)
+
+    def test_contacts_that_were_merged_after_their_payment(self):
+        """The transaction is the remaining contact's: nobody changed it."""
+        other = self.env["res.partner"].create({"name": "Other"})
+        wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+        wizard._merge((self.partner | other).ids, other)
+        self.assertFalse(self.partner.exists())
+        self.assertEqual(self.payment.payment_transaction_id.partner_id, other)
+        self.assertEqual(self.tie_out(), [])
 
     def test_payment_that_is_not_its_transaction(self):
         other = self.env["res.partner"].create({"name": "Other"})
@@ -547,7 +590,7 @@ class TestTieOut(CreditCommon):
             company.id,
             term.id,
         )
-        self.assertEqual(found, [("branch", line, 0, 100.0)])
+        self.assertIn(("branch", line, 0, 100.0), found)
 
     def test_before_installation(self):
         """Records older than the addon stand apart, and are accepted once."""
