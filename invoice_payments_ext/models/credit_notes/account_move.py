@@ -293,15 +293,17 @@ class AccountMove(models.Model):
         total = credit_note.amount_total
         planned = self._plan_destinations(total - chargeable, total, destinations)
         kinds = self._get_destination_kinds()
-        for destination in planned:
-            carry_out = getattr(self, kinds[destination.kind].carry_out)
-            carry_out(credit_note, destination, reason.strip())
         given_back = sum(destination.amount for destination in planned)
+        # First what the invoice still asks for: an amount that goes back in another
+        # currency takes a cent more or less, of which nobody could pay the invoice.
         self._reconcile_part(
             self._get_open_receivable_lines(),
             credit_note._get_open_receivable_lines(),
             total - given_back,
         )
+        for destination in planned:
+            carry_out = getattr(self, kinds[destination.kind].carry_out)
+            carry_out(credit_note, destination, reason.strip())
         self._match_tax_never_due()
         self._notify_payments_changed()
         if notify and not any(each.kind == "original" for each in planned):

@@ -1006,3 +1006,25 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.held(), 300)
         self.assertEqual(self.types()[-1], ("unapplied", 300.0))
         self.assertEqual(self.gateway.requests[-1][1:], ("refund", -100))
+
+    def test_credit_note_of_an_invoice_that_was_paid_in_a_third_currency(self):
+        """No cent of the invoice stays open that nothing can be matched with.
+
+        30.00 EUR are 26.67 GBP, which are 33.34 USD, which are 30.01 EUR.
+        """
+        euro = self.make_currency("EUR", 0.9)
+        journal = self.make_currency_journal(self.make_currency("GBP", 0.8))
+        for way in ("credit", "outside"):
+            with self.subTest(way):
+                invoice = self.make_invoice(100.0, currency_id=euro.id)
+                invoice = invoice.with_user(self.supervisor)
+                invoice.record_external_payment(60, journal_id=journal.id)
+                destination = {"to": way, "amount": 30}
+                if way == "outside":
+                    destination["journal_id"] = journal.id
+                note = invoice.issue_credit_note(
+                    amount=70, reason="Less", destinations=[destination]
+                )
+                self.assertEqual(invoice.amount_residual, 0)
+                self.assertEqual(note.amount_residual, 0)
+                self.assertEqual(self.env["account.payment.tie.out"].sudo().check(), [])
