@@ -135,7 +135,8 @@ class AccountPaymentTieOut(models.AbstractModel):
         """Find refunds, and money taken back, of which the payment is not known.
 
         The transaction of a refund names that of the payment, and the report of money
-        taken back names the payment.
+        taken back names the payment. A refund that reopened an invoice took the money
+        from a payment; a credit note may be paid out without one.
         """
         return SQL(
             """
@@ -153,7 +154,8 @@ class AccountPaymentTieOut(models.AbstractModel):
                AND (source.id IS NULL AND (
                         payment.is_taken_back OR charge.payment_id IS NOT NULL
                         OR EXISTS (SELECT FROM account_refund_allocation part
-                                    WHERE part.payment_id = payment.id))
+                                    WHERE part.payment_id = payment.id
+                                      AND part.credit_note_id IS NULL))
                     OR payment.is_taken_back
                        AND reversal.payment_id IS DISTINCT FROM source.id
                     OR charge.payment_id IS NOT NULL
