@@ -70,6 +70,7 @@
         "views/payment_form_templates.xml",
         "views/payment_gateway_check_views.xml",
         "views/payment_method_views.xml",
+        "views/payment_provider_views.xml",
         "views/payment_token_views.xml",
         "views/payment_transaction_views.xml",
         "views/portal_auto_pay_templates.xml",

@@ -558,14 +558,15 @@ class World:
         )
         return [(row["entry_type"], float(row["amount"])) for row in rows]
 
-    def tie_out_with_provider(self, provider_id):
+    def tie_out_with_provider(self, provider_id, days=0):
         """Hold the provider's list of the last hours against the books.
 
+        :param int days: How many days more.
         :return: The state of the check, and its findings.
         """
         now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
         period = {
-            "date_from": str(now - timedelta(hours=6)),
+            "date_from": str(now - timedelta(days=days, hours=6)),
             "date_to": str(now + timedelta(hours=2)),
         }
         [dialog_id] = self.accountant.call(

@@ -1,14 +1,19 @@
 """Adyen's Checkout API 71, https://docs.adyen.com/api-explorer/Checkout/71/overview.
 
 Captures, cancellations and refunds are only received at first: a webhook tells the
-result.
+result. A report of each day has all steps of the payments:
+https://docs.adyen.com/reporting/invoice-reconciliation/payment-accounting-report
 """
 
 import base64
+import csv
 import hashlib
 import hmac
+import io
 import json
+import time
 from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
 
 from .api import Api, Refused, Webhook
 
@@ -44,6 +49,65 @@ DISPUTE_EVENTS = {
 }
 LATE_EVENTS = {"capture": "CAPTURE_FAILED", "refund": "REFUND_FAILED"}
 PAYMENTS = "/checkout/V71/payments"
+REPORTS = "/reports/download/MerchantAccount"
+REPORT_ZONE = ZoneInfo("Europe/Amsterdam")
+# Those of a new account, and the one that the merchant has to add.
+REPORT_COLUMNS = [
+    "Company Account",
+    "Merchant Account",
+    "Psp Reference",
+    "Merchant Reference",
+    "Payment Method",
+    "Booking Date",
+    "TimeZone",
+    "Main Currency",
+    "Main Amount",
+    "Record Type",
+    "Payment Currency",
+    "Received (PC)",
+    "Authorised (PC)",
+    "Captured (PC)",
+    "Settlement Currency",
+    "Payable (SC)",
+    "Commission (SC)",
+    "Markup (SC)",
+    "Scheme Fees (SC)",
+    "Interchange (SC)",
+    "Processing Fee Currency",
+    "Processing Fee (FC)",
+    "User Name",
+    "Payment Method Variant",
+    "Modification Merchant Reference",
+    "Modification Psp Reference",
+]
+# The lines of a step, by the kind of the operation and its new status.
+RECORDS = {
+    ("charge", "succeeded"): ("Received", "Authorised", "SentForSettle"),
+    ("charge", "authorized"): ("Received", "Authorised"),
+    ("charge", "strange"): ("Received", "Authorised"),
+    ("charge", "pending"): ("Received",),
+    ("charge", "declined"): ("Received", "Refused"),
+    ("charge", "action"): ("Received", "Refused"),
+    ("capture", "succeeded"): ("SentForSettle",),
+    ("capture", "declined"): ("CaptureFailed",),
+    ("void", "succeeded"): ("Cancelled",),
+    ("refund", "succeeded"): ("SentForRefund",),
+    ("refund", "declined"): ("RefundFailed",),
+    ("dispute", "succeeded"): ("Chargeback",),
+    ("dispute", "won"): ("ChargebackReversed",),
+}
+# The register that a line takes the amount from, and the one that it adds it to.
+REGISTERS = {
+    "Received": (None, "Received"),
+    "Authorised": ("Received", "Authorised"),
+    "Refused": ("Received", None),
+    "Cancelled": ("Authorised", None),
+    "SentForSettle": ("Authorised", "Captured"),
+    "CaptureFailed": ("Captured", None),
+    "SentForRefund": ("Captured", None),
+    "RefundFailed": (None, "Captured"),
+}
+CHARGEBACK_FEE = 15  # Deducted from what is paid out, with the chargeback.
 SIGNED_KEYS = (
     "pspReference",
     "originalReference",
@@ -63,6 +127,7 @@ class Adyen(Api):
         ("POST", rf"{PAYMENTS}/([^/]*)/captures", "capture", "capture"),
         ("POST", rf"{PAYMENTS}/([^/]*)/cancels", "void", "cancel"),
         ("POST", rf"{PAYMENTS}/([^/]*)/refunds", "refund", "refund"),
+        ("GET", rf"{REPORTS}/(\w+)/(\w+\.csv)", "read", "download_report"),
     )
     provider_values = {
         "adyen_merchant_account": MERCHANT,
@@ -76,6 +141,17 @@ class Adyen(Api):
         "adyen_shopper_reference": "ODOO_PARTNER_1",
     }
     not_offered = {"reads": "the module reads nothing after a charge"}
+    report_key = "key"  # Of the credential that may read reports.
+    report_columns = REPORT_COLUMNS
+    no_reports_of = ()  # Days of which there are none.
+
+    def __init__(self, record_path):
+        super().__init__(record_path)
+        self.steps = []  # Triples of the moment, the operation's id and its status.
+
+    def _write(self, operation):
+        super()._write(operation)
+        self.steps.append((time.time(), operation.id, operation.status))
 
     def make_error(self, status):
         return {"status": status, "errorCode": "000", "message": f"Error {status}"}
@@ -146,6 +222,85 @@ class Adyen(Api):
     def _present_amount(operation):
         return {"value": operation.amount, "currency": operation.currency}
 
+    # === REPORTS === #
+
+    def close_dispute(self, dispute, state):
+        super().close_dispute(dispute, state)
+        self.steps.append((time.time(), dispute.id, state))
+        return dispute
+
+    def move_steps(self, operations, seconds):
+        """Let the steps of operations have happened so many seconds before."""
+        ids = {operation.id for operation in operations}
+        self.steps = [
+            (moment - seconds if key in ids else moment, key, status)
+            for moment, key, status in self.steps
+        ]
+
+    def download_report(self, request, _wish, merchant, name):
+        """Return the report of a day: the lines of all steps in it, newest first."""
+        if request.headers.get("x-api-key") != self.report_key:
+            raise Refused(403, b"Forbidden")
+        prefix, name = name[:27], name[27:]
+        day = name.removesuffix(".csv").replace("_", "-")
+        # A report is made in the night after its day.
+        known = prefix == "payments_accounting_report_" and merchant == MERCHANT
+        if not known or day in self.no_reports_of:
+            raise Refused(404, b"Not Found")
+        if day >= datetime.now(REPORT_ZONE).date().isoformat():
+            raise Refused(404, b"Not Found")
+        content = io.StringIO()
+        lines = csv.DictWriter(content, self.report_columns, extrasaction="ignore")
+        lines.writeheader()
+        for moment, key, status in reversed(self.steps):
+            booked_on = datetime.fromtimestamp(moment, REPORT_ZONE)
+            operation = self.operations.get(key)
+            if operation and str(booked_on.date()) == day:
+                for record in RECORDS.get((operation.kind, status), ()):
+                    lines.writerow(self._present_line(operation, record, booked_on))
+        return content.getvalue().encode()
+
+    def _present_line(self, operation, record, booked_on):
+        charge = self.operations[operation.parent or operation.id]
+        amount = operation.amount / self.minor_units
+        row = {
+            "Company Account": "TestCompany",
+            "Merchant Account": MERCHANT,
+            "Psp Reference": charge.id,
+            "Merchant Reference": charge.reference,
+            "Payment Method": "visa",
+            "Booking Date": booked_on.strftime("%Y-%m-%d %H:%M:%S"),
+            "TimeZone": booked_on.tzname(),
+            "Main Currency": operation.currency,
+            "Main Amount": f"{amount:.2f}",
+            "Record Type": record,
+            "Payment Currency": operation.currency,
+        }
+        if operation.parent:
+            row["Modification Merchant Reference"] = operation.reference
+            row["Modification Psp Reference"] = operation.id
+        elif record == "SentForSettle":
+            row["Modification Merchant Reference"] = "<auto>"
+            row["Modification Psp Reference"] = f"AUTO{operation.id}"
+        for register, sign in zip(REGISTERS.get(record, ()), (-1, 1), strict=False):
+            if register:
+                row[f"{register} (PC)"] = f"{sign * amount:.2f}"
+        if operation.kind == "dispute":
+            first = operation.data.get("first")
+            is_back = record == "ChargebackReversed"
+            paid = amount if is_back else -amount - CHARGEBACK_FEE
+            row.update(
+                {
+                    "Modification Psp Reference": first or operation.id,
+                    "Record Type": "SecondChargeback" if first else record,
+                    "Main Amount": f"{abs(paid):.2f}",
+                    "Settlement Currency": operation.currency,
+                    "Payable (SC)": f"{paid:.2f}",
+                    "Markup (SC)": "" if is_back else f"{CHARGEBACK_FEE:.2f}",
+                }
+            )
+        return row
+
     # === WEBHOOKS === #
 
     def build_webhooks(self, operation):
@@ -174,12 +329,31 @@ class Adyen(Api):
         }
         if operation.parent:
             item["originalReference"] = charge.id
+        yield self._pack(item)
+
+    def build_report_message(self, name):
+        """Return the message that a report is ready; it is about no payment."""
+        return self._pack(
+            {
+                "eventCode": "REPORT_AVAILABLE",
+                "success": "true",
+                "pspReference": name,
+                "merchantAccountCode": MERCHANT,
+                "merchantReference": "",
+                "amount": {"value": 0, "currency": "USD"},
+                "reason": f"https://ca-test.adyen.com{REPORTS}/{MERCHANT}/{name}",
+                "eventDate": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            }
+        )
+
+    def _pack(self, item):
+        """Return an item with its signature, in a notification of its own."""
         item["additionalData"] = {"hmacSignature": self._sign(item)}
         body = {
             "live": "true",
             "notificationItems": [{"NotificationRequestItem": item}],
         }
-        yield Webhook("/payment/adyen/notification", json.dumps(body).encode())
+        return Webhook("/payment/adyen/notification", json.dumps(body).encode())
 
     @staticmethod
     def _sign(item):

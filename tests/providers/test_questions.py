@@ -3,11 +3,14 @@
 No webhook comes, and nobody resolves anything.
 """
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 from lxml.html import fromstring
+
+from .api import Refused
 
 pytest_plugins = ["providers.fixtures"]
 
@@ -412,14 +415,15 @@ def test_capture_whose_answer_was_lost_while_another_amount_was_captured(make_ce
 # === THE TIE-OUT WITH A PROVIDER === #
 
 
-def _tie_out(cell):
+def _tie_out(cell, days=0):
     """Hold the provider's list against the books.
 
+    :param int days: How many days more than the last hours.
     :return: The state of the check, and its findings about the cell: pairs of the kind
              and the gateway's id.
     """
     provider_id = cell.shop.facts["providers"][cell.api.code]["provider_id"]
-    state, findings = cell.shop.tie_out_with_provider(provider_id)
+    state, findings = cell.shop.tie_out_with_provider(provider_id, days)
     own = set(cell.api.operations) - set(cell.mark["operations"])
     return state, {
         (row["kind"], row["reference"]) for row in findings if row["reference"] in own
@@ -565,5 +569,242 @@ def test_lost_answer_of_a_charge_that_was_charged_back(make_cell):
 
 
 def test_provider_that_cannot_be_asked_for_a_list(make_cell):
-    cell = make_cell("adyen")
+    cell = make_cell("worldline")
     assert _tie_out(cell) == ("impossible", set())
+
+
+# === ADYEN'S REPORTS ===
+
+
+@pytest.fixture
+def reported(make_cell):
+    """Return a method that makes a cell whose payment is in Adyen's report of a day."""
+    cells = []
+
+    def make(is_captured_later=False):
+        cell = make_cell("adyen")
+        cells.append(cell)
+        if is_captured_later:
+            cell.authorize()
+            cell.capture()
+        else:
+            cell.charge()
+        return cell
+
+    yield make
+    for cell in cells:
+        for name in ("report_key", "report_columns", "no_reports_of"):
+            cell.api.__dict__.pop(name, None)
+
+
+def _let_days_pass(cell, days=3, operations=None):
+    """Let all of a cell have happened so many days ago, at Adyen and here."""
+    keys = cell.api.operations.keys() - cell.mark["operations"]
+    own = [cell.api.operations[key] for key in keys]
+    cell.api.move_steps(own if operations is None else operations, days * 86400)
+    if operations is None:
+        cell.shop.query(
+            """
+            UPDATE payment_transaction
+               SET create_date = create_date - %s * INTERVAL '1 day',
+                   last_state_change = last_state_change - %s * INTERVAL '1 day'
+             WHERE id IN %s
+            """,
+            days,
+            days,
+            tuple(row["id"] for row in cell.rows),
+        )
+
+
+def _get_check(cell):
+    """Return the last check of the cell's provider."""
+    [check] = cell.shop.query(
+        "SELECT * FROM payment_gateway_check WHERE provider_id = %s"
+        " ORDER BY id DESC LIMIT 1",
+        cell.shop.facts["providers"][cell.api.code]["provider_id"],
+    )
+    return check
+
+
+@pytest.mark.parametrize("is_captured_later", (False, True), ids=("charge", "capture"))
+def test_reports_that_agree(reported, is_captured_later):
+    """A charge, a capture with an id of its own, a refund and a refund that failed."""
+    cell = reported(is_captured_later)
+    cell.refund_and_expect(30.0)
+    cell.refund_and_expect(20.0)
+    failed = cell.get_last("refund")
+    _let_days_pass(cell)
+    cell.learn(failed, "declined")
+    _let_days_pass(cell, 1, [failed])
+    assert _tie_out(cell, 5) == ("done", set())
+    [paid] = cell.shop.query(
+        "SELECT sum(amount) AS moved, sum(booked) AS booked"
+        "  FROM payment_gateway_movement"
+        " WHERE check_id = %s AND (own_reference LIKE %s OR reference IN %s)",
+        _get_check(cell)["id"],
+        f"{cell.attempt['reference']}%",
+        tuple(cell.api.operations.keys() - cell.mark["operations"]),
+    )
+    assert (float(paid["moved"]), float(paid["booked"])) == (70, 70)
+    cell.expect_agreement()
+
+
+def _plant_charge(cell):
+    """Captured there, missing here."""
+    unheard = cell.api.add("charge", 5000, "Another till", currency="USD")
+    return {("missing_here", unheard.id)}
+
+
+def _plant_refund(cell):
+    """A refund that was begun there."""
+    refund = cell.api.make_in_dashboard("refund", cell.operation, 3000)
+    return {("missing_here", refund.id)}
+
+
+def _plant_chargeback(cell):
+    return {("taken_back", cell.api.dispute(cell.operation, 2000).id)}
+
+
+def _plant_amount(cell):
+    cell.operation.amount = 6000
+    return {("amount", cell.operation.id)}
+
+
+def _plant_declined(cell):
+    """The books have money of a charge that was refused."""
+    cell.api.steps = [
+        (moment, key, "declined" if key == cell.operation.id else status)
+        for moment, key, status in cell.api.steps
+    ]
+    return {("state", cell.operation.id)}
+
+
+def _plant_never_captured(cell):
+    """The books have money of an authorization that nobody captured."""
+    cell.api.steps = [
+        (moment, key, "authorized" if key == cell.operation.id else status)
+        for moment, key, status in cell.api.steps
+    ]
+    return {("state", cell.operation.id)}
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _plant_charge,
+        _plant_refund,
+        _plant_chargeback,
+        _plant_amount,
+        _plant_declined,
+        _plant_never_captured,
+    ],
+)
+def test_fault_planted_at_adyen(reported, plant):
+    cell = reported()
+    found = plant(cell)
+    _let_days_pass(cell)
+    assert _tie_out(cell, 5) == ("done", found)
+
+
+def test_payment_that_adyen_does_not_have(reported):
+    """It is missing there only if there is a report of its day."""
+    cell = reported()
+    _let_days_pass(cell)
+    cell.api.move_steps([cell.operation], 100 * 86400)
+    name = cell.operation.id
+    missing = ("done", {("missing_there", name)})
+    assert _tie_out(cell, 5) == missing
+    days = [str(datetime.now(UTC).date() - timedelta(days=days)) for days in range(8)]
+    cell.api.no_reports_of = days[2:5]
+    assert _tie_out(cell, 5) == ("done", set())
+    message = _get_check(cell)["message"]
+    assert "switch on the Payment accounting report" in message, message
+    assert message.count("There is no report of") == 3
+    cell.api.no_reports_of = days
+    assert _tie_out(cell, 5) == ("impossible", set())
+    cell.api.no_reports_of = ()
+    assert _tie_out(cell, 5) == missing
+
+
+def test_capture_of_the_last_day_that_is_reported(reported):
+    """Adyen may capture in the next hours: that is in a report that is not there yet."""
+    cell = reported()
+    charge = cell.operation
+    cell.api.steps = [
+        (moment, key, "authorized" if key == charge.id else status)
+        for moment, key, status in cell.api.steps
+    ]
+    _let_days_pass(cell, 1)
+    assert _tie_out(cell, 5) == ("done", set())
+    _let_days_pass(cell, 2)
+    assert _tie_out(cell, 5) == ("done", {("state", charge.id)})
+    capture = cell.api.add("capture", 10000, "<auto>", parent=charge)
+    _let_days_pass(cell, 1, [capture])
+    assert _tie_out(cell, 5) == ("done", set())
+
+
+def test_chargeback_that_adyen_told_of_and_reversed(reported):
+    cell = reported()
+    told = cell.api.dispute(cell.operation, 3000)
+    cell.tell(told)
+    _let_days_pass(cell)
+    assert _tie_out(cell, 5) == ("done", set())
+    cell.api.close_dispute(told, "won")
+    _let_days_pass(cell, 1, [told])
+    assert _tie_out(cell, 5) == ("done", {("state", told.id)})
+    cell.tell(told)
+    assert _tie_out(cell, 5) == ("done", set())
+
+
+def test_key_that_may_not_read_reports(reported):
+    cell = reported()
+    cell.api.report_key = "key for reports"
+    assert _tie_out(cell, 5) == ("impossible", set())
+    assert "Merchant Report Download" in _get_check(cell)["message"]
+    cell.shop.write_provider("adyen", adyen_report_key="key for reports")
+    try:
+        assert _tie_out(cell, 5) == ("done", set())
+    finally:
+        cell.shop.write_provider("adyen", adyen_report_key=False)
+
+
+def test_report_without_the_column_that_names_captures(reported):
+    cell = reported()
+    cell.api.report_columns = cell.api.report_columns[:-1]
+    assert _tie_out(cell, 5) == ("impossible", set())
+    assert "Modification Psp Reference" in _get_check(cell)["message"]
+
+
+def test_reports_while_adyen_does_not_answer(reported, monkeypatch):
+    """A run that was cut off goes on with the day at which it was."""
+    cell = reported()
+    _let_days_pass(cell)
+    download, asked = cell.api.download_report, []
+
+    def fail_once(request, wish, merchant, name):
+        asked.append(name)
+        if len(asked) == 3:
+            raise Refused(503, b"Try again later")
+        return download(request, wish, merchant, name)
+
+    monkeypatch.setattr(cell.api, "download_report", fail_once)
+    assert _tie_out(cell, 5)[0] == "running"
+    check = _get_check(cell)
+    assert (check["page_count"], len(asked)) == (2, 3)
+    cell.shop.query(
+        "UPDATE payment_gateway_check SET not_before = create_date WHERE id = %s",
+        check["id"],
+    )
+    cell.shop.run_gateway_checks()
+    ended = _get_check(cell)
+    assert (ended["id"], ended["state"]) == (check["id"], "done")
+    assert asked[2:4] == [asked[2]] * 2
+    assert asked[:2] + asked[3:] == sorted(set(asked))
+
+
+def test_message_that_a_report_is_ready(reported):
+    """It is about no payment: nothing is made of it."""
+    cell = reported()
+    before = cell.shop.referee.read_all(cell.mark)
+    cell.send([cell.api.build_report_message("payments_accounting_report_x.csv")])
+    assert cell.shop.referee.read_all(cell.mark) == before

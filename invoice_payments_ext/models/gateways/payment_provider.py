@@ -1,5 +1,7 @@
 import logging
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import psycopg2
 
@@ -46,6 +48,7 @@ EXPIRY_METHODS = {
 }
 # The methods that list the money that a gateway moved; see `_list_movements`.
 MOVEMENT_METHODS = {
+    "adyen": "_list_adyen_movements",
     "authorize": "_list_authorize_movements",
     "razorpay": "_list_razorpay_movements",
     "stripe": "_list_stripe_movements",
@@ -58,8 +61,26 @@ DISPUTES_PERIOD = timedelta(days=120)
 MAX_PAGES = 20
 
 
+# How much later than in the books money may be in a list.
+LISTING_DELAYS = {"adyen": timedelta(days=1)}
+
+
 class CannotTellError(Exception):
     """The answer of a gateway does not say what became of a request."""
+
+
+class CannotBeAskedError(Exception):
+    """A gateway gives no list until somebody changes a setting, which is named."""
+
+
+class MovementPage(NamedTuple):
+    """A page of the list of a gateway; see `_list_movements`."""
+
+    movements: list
+    cursor: dict | None  # Where it ended; None after the last page.
+    # The period of which this page has everything, if the list has gaps.
+    covered: tuple | None = None
+    notes: Sequence[str] = ()  # For people: what could not be compared, and why.
 
 
 class PaymentProvider(models.Model):
@@ -175,11 +196,24 @@ class PaymentProvider(models.Model):
                  no money moved, its `state` in the gateway's words, and its `date`.
                  Open ones are left out. Money taken back has the `kind`
                  `taken_back`, and an amount below zero while it is withdrawn.
-        :rtype: tuple[list[dict], dict] or None
+                 If the same id comes again, the later word counts. More that it may
+                 have: the `day` of the gateway, if that is not our company's; the
+                 `payment_reference` of a capture, by which the books may know it;
+                 `is_open` while money may be captured yet; and `confirms`, of a word
+                 that only counts if the movement was listed before.
+        :rtype: tuple[list[dict], dict] or MovementPage or None
+        :raise CannotBeAskedError: If a person has to change a setting before.
         """
         self.ensure_one()
         name = MOVEMENT_METHODS.get(self.code)
         return getattr(self, name)(since, until, cursor or {}) if name else None
+
+    def _get_listing_delay(self):
+        """Return how much later than in the books money may be in the list.
+
+        :rtype: datetime.timedelta
+        """
+        return LISTING_DELAYS.get(self.code, timedelta(0))
 
     def _lists_taken_back(self):
         """Tell if the list of :meth:`_list_movements` has money taken back, too.

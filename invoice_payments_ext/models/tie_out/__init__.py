@@ -9,6 +9,7 @@ from . import account_payment_tie_out_refunds
 from . import account_payment_tie_out_taken_back
 from . import payment_gateway_check
 from . import payment_gateway_check_findings
+from . import payment_gateway_check_pages
 from . import payment_gateway_check_turns
 from . import payment_gateway_day
 from . import payment_gateway_movement

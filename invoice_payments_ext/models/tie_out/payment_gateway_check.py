@@ -84,7 +84,7 @@ class PaymentGatewayCheck(models.Model):
     cursor = fields.Json(help="Where the last page ended.")
     page_count = fields.Integer(string="Pages")
     tries = fields.Integer(help="How often the provider failed to answer in a row.")
-    message = fields.Char()
+    message = fields.Text(help="What hinders the tie-out, or is not in it.")
     movement_ids = fields.One2many("payment.gateway.movement", "check_id")
     finding_ids = fields.One2many("payment.gateway.finding", "check_id")
     finding_count = fields.Integer(string="Differences")
@@ -184,72 +184,38 @@ class PaymentGatewayCheck(models.Model):
                 return False
         return True
 
-    def _read_page(self):
-        """Store the next page of the provider's list; compare after the last one."""
-        page = self.provider_id._list_movements(
-            self.date_from, self.date_to, self.cursor or None
-        )
-        if page is None:
-            self.write({"state": "impossible"})
-            return
-        movements, cursor = page
-        known = set(self.movement_ids.mapped("reference"))
-        currencies = self.env["res.currency"].with_context(active_test=False)
-        by_code = {
-            currency.name: currency.id
-            for currency in currencies.search(
-                [("name", "in", [row["currency"] for row in movements])]
-            )
-        }
-        new = {
-            row["reference"]: row for row in movements if row["reference"] not in known
-        }
-        self.movement_ids.create(
-            [
-                {
-                    "check_id": self.id,
-                    "currency_id": by_code[row["currency"]],
-                    **{key: row[key] for key in row if key != "currency"},
-                }
-                for row in new.values()
-            ]
-        )
-        self.write(
-            {
-                "cursor": cursor,
-                "page_count": self.page_count + 1,
-                "tries": 0,
-                "message": False,
-                "not_before": False,
-            }
-        )
-        if not cursor:
-            self._compare()
-
     # === COMPARING === #
 
     def _compare(self):
         """Hold all movements against the books, and keep the differences."""
         self.env.flush_all()
         payments = self.movement_ids.filtered(lambda row: row.kind == "payment")
-        movements = {row.reference: row for row in payments}
-        names = {*movements, *filter(None, payments.mapped("own_reference"))}
+        names = {
+            name
+            for field in ("reference", "own_reference", "payment_reference")
+            for name in payments.mapped(field)
+            if name
+        }
         booked = self._query_booked(SQL("%s IN %s", REFERENCE, tuple(names) or ("",)))
-        own = self._find_by_own_reference(movements.values(), booked)
-        findings, known = [], set(movements)
-        for reference, movement in movements.items():
+        own = self._find_by_own_reference(payments, booked)
+        known = set(payments.mapped("reference"))
+        findings = []
+        for reference, movements in self._group_by_booking(payments, booked).items():
+            known.add(reference)
             row = booked.get(reference)
-            if not row and (row := booked.pop(movement.own_reference, None)):
-                known.add(movement.own_reference)  # Once: another one is not booked.
-            attempt = own.get(movement.own_reference)
-            if finding := self._judge(movement, row, attempt):
-                findings.append(finding)
+            our_name = movements[:1].own_reference
+            if not row and (row := booked.pop(our_name, None)):
+                known.add(our_name)  # Once: another one is not booked.
+            if self._is_undecided(movements):
+                continue
+            if finding := self._judge(movements, row, own.get(our_name)):
+                findings.append({**finding, "reference": reference})
         findings += self._find_missing_there(known)
         findings += self._compare_taken_back(self.movement_ids - payments)
         self.finding_ids.unlink()
         self.finding_ids.create([{"check_id": self.id, **row} for row in findings])
         self._sum_up_days()
-        self.write({"state": "done", "message": False})
+        self.state = "done"
         self._apply_acceptances()
         if self.finding_count:
             self._tell(self.env._("%s differences were found.", self.finding_count))
@@ -280,10 +246,29 @@ class PaymentGatewayCheck(models.Model):
         )
         return {attempt.reference: attempt for attempt in attempts}
 
+    @staticmethod
+    def _group_by_booking(payments, booked):
+        """Return the movements by the id under which the books have their sum.
+
+        Of captures, the books may only know the payment.
+
+        :param payment.gateway.movement payments: Charges, captures and refunds.
+        :param dict booked: The records of the books, by their id.
+        :rtype: dict[str, payment.gateway.movement]
+        """
+        return payments.grouped(
+            lambda row: (
+                row.reference
+                if row.reference in booked or not row.payment_reference
+                else row.payment_reference
+            )
+        )
+
     def _judge(self, movement, booked, attempt):
         """Return the difference of a movement to the books, if there is one.
 
-        :param payment.gateway.movement movement: The gateway's movement.
+        :param payment.gateway.movement movement: The gateway's movement, or several
+                                                  that are one record of the books.
         :param dict booked: The record of the books under its id, if they know it.
         :param payment.transaction attempt: The one with our reference, if any.
         :return: The values of a finding.
@@ -291,7 +276,7 @@ class PaymentGatewayCheck(models.Model):
         """
         if not booked and (not attempt or attempt.payment_id):
             kind = "missing_here"
-        elif not movement.amount or not (booked and booked["is_done"]):
+        elif not any(movement.mapped("amount")) or not (booked and booked["is_done"]):
             kind = "state"
         else:
             kind = "amount" if booked["amount"] else "missing_here"
@@ -306,24 +291,26 @@ class PaymentGatewayCheck(models.Model):
 
         :param set known: The ids that it lists.
         """
-        since = self.date_from + EDGE
-        moved = self._query_booked(
-            SQL(
-                "tx.payment_id IS NOT NULL AND tx.create_date >= %s "
-                "AND tx.last_state_change <= %s",
-                since,
-                self.date_to - EDGE,
+        missing = []
+        for since, until in self._get_compared_periods():
+            moved = self._query_booked(
+                SQL(
+                    "tx.payment_id IS NOT NULL AND tx.create_date >= %s "
+                    "AND tx.last_state_change <= %s",
+                    since,
+                    until,
+                )
             )
-        )
-        unlisted = tuple(moved.keys() - known) or ("",)
-        booked = self._query_booked(SQL("%s IN %s", REFERENCE, unlisted))
-        currencies = self.env["res.currency"]
-        return [
-            self._prepare_missing_there(row)
-            for row in booked.values()
-            if row["date"] >= since
-            and not currencies.browse(row["currency_id"]).is_zero(row["amount"])
-        ]
+            unlisted = tuple(moved.keys() - known) or ("",)
+            booked = self._query_booked(SQL("%s IN %s", REFERENCE, unlisted))
+            currencies = self.env["res.currency"]
+            missing += [
+                self._prepare_missing_there(row)
+                for row in booked.values()
+                if row["date"] >= since
+                and not currencies.browse(row["currency_id"]).is_zero(row["amount"])
+            ]
+        return missing
 
     @staticmethod
     def _prepare_missing_there(row):

@@ -6,6 +6,7 @@ from odoo.tools import SQL
 
 from ..attempts.payment_mode_mixin import MODES
 from ..taken_back.reversal_states import WITHDRAWN
+from .payment_gateway_check_pages import get_day
 
 # Disputes have a day, and no time: the days at both ends are left out.
 DAY = timedelta(days=1)
@@ -98,15 +99,16 @@ class PaymentGatewayCheck(models.Model):
 
     def _sum_up_days(self):
         """Sum the provider's movements and their bookings up, by day and currency."""
+        zone = self.company_id._get_own_zone()
         sums = defaultdict(lambda: [0.0, 0.0])
         for row in self.movement_ids:
-            day = sums[row.date.date(), row.currency_id]
+            day = sums[row.day or get_day(row.date, zone), row.currency_id]
             day[0] += row.amount
             day[1] += row.booked
         for row in self.finding_ids.filtered(
             lambda finding: finding.kind == "missing_there"
         ):
-            sums[row.date.date(), row.currency_id][1] += row.booked
+            sums[get_day(row.date, zone), row.currency_id][1] += row.booked
         self.day_ids.unlink()
         self.day_ids.create(
             [

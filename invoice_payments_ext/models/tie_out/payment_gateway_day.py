@@ -17,7 +17,8 @@ class PaymentGatewayDay(models.Model):
     )
     company_id = fields.Many2one(related="check_id.company_id", store=True)
     date = fields.Date(
-        required=True, help="The day of the provider's movement, in UTC."
+        required=True,
+        help="As the provider counts days, else in the time zone of the company.",
     )
     currency_id = fields.Many2one(comodel_name="res.currency", required=True)
     moved = fields.Monetary(

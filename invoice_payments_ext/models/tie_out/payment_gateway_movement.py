@@ -26,7 +26,15 @@ class PaymentGatewayMovement(models.Model):
     )
     reference = fields.Char(string="Provider's Id", required=True)
     own_reference = fields.Char(string="Our Reference")
+    payment_reference = fields.Char(
+        string="Payment's Id",
+        help="Of a capture with an id of its own: that of the payment.",
+    )
     date = fields.Datetime()
+    day = fields.Date(
+        help="As the provider counts days, else in the time zone of the company."
+    )
+    is_open = fields.Boolean(help="Money may be captured yet.")
     currency_id = fields.Many2one(comodel_name="res.currency", required=True)
     amount = fields.Monetary(help="Below zero for a refund and for money taken back.")
     booked = fields.Monetary(string="In the books")
@@ -39,7 +47,9 @@ class PaymentGatewayMovement(models.Model):
     # === BUSINESS METHODS === #
 
     def _hold_against(self, row, kind, transaction_id):
-        """Keep the books' amount of this movement, and return the difference.
+        """Keep the books' amount of these movements, and return the difference.
+
+        They are one record of the books: a payment, or captures of it.
 
         :param dict row: The record of the books, with its `amount` and `currency_id`;
                          None if they know none.
@@ -48,22 +58,24 @@ class PaymentGatewayMovement(models.Model):
         :return: The values of a finding; None if both agree.
         :rtype: dict or None
         """
-        self.ensure_one()
         amount = row["amount"] if row else 0.0
         currency = self.currency_id
+        currency.ensure_one()
+        moved = sum(self.mapped("amount"))
+        first = self[0]
         if not row or row["currency_id"] == currency.id:
-            self.booked = amount
-            if not currency.compare_amounts(self.amount, amount):
+            first.booked = amount
+            if not currency.compare_amounts(moved, amount):
                 return None
         return {
             "kind": kind,
-            "reference": self.reference,
+            "reference": first.reference,
             "transaction_id": transaction_id,
-            "date": self.date,
+            "date": first.date,
             "currency_id": currency.id,
-            "moved": self.amount,
+            "moved": moved,
             "booked": amount,
-            "state": self.state,
+            "state": self[-1].state,
         }
 
 

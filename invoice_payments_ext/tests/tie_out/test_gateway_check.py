@@ -5,6 +5,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from ...models.gateways.payment_provider import CannotBeAskedError, MovementPage
 from ..common import InvoicePaymentsCommon
 
 
@@ -465,6 +466,120 @@ class TestGatewayCheck(InvoicePaymentsCommon):
                 (before.date(), 1030.0, 1000.0, 30.0),
                 (today.date(), -7.0, 1000.0, -1007.0),
             ],
+        )
+
+    def test_days_are_those_of_the_company(self):
+        """Or those that the provider counts; half past eleven is the day after in UTC."""
+        self.company.partner_id.tz = "America/New_York"
+        paid, lost = self.charge(), self.charge()
+        evening = fields.Datetime.now().replace(hour=3, minute=30) - timedelta(days=2)
+        for attempt in (paid, lost):
+            self.env.cr.execute(
+                "UPDATE payment_transaction SET create_date = %s,"
+                " last_state_change = %s WHERE id = %s",
+                [evening, evening, attempt.id],
+            )
+        self.env.invalidate_all()
+        day = evening.date() - timedelta(days=1)
+        movement = self.movement(paid.provider_reference, 1000.0, date=evening)
+        for own_day in (day, evening.date()):
+            if own_day != day:
+                movement["day"] = own_day
+            self.check([movement], period=timedelta(days=5))
+            with self.subTest(own_day):
+                sums = {row.date: (row.moved, row.booked) for row in self.run.day_ids}
+                expected = {day: (0.0, 1000.0), own_day: (1000.0, 1000.0)}
+                if own_day == day:
+                    expected = {day: (1000.0, 2000.0)}
+                self.assertEqual(sums, expected)
+
+    # === LISTS WITH GAPS === #
+
+    def cover(self, movements, *period, notes=(), cursor=None):
+        """Return a page that has everything of a period, in hours before now."""
+        now = fields.Datetime.now()
+        moments = [
+            fields.Datetime.to_string(now - timedelta(hours=hours)) for hours in period
+        ]
+        return MovementPage(movements, cursor, tuple(moments) or None, notes)
+
+    def check_pages(self, *pages, **values):
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_list_movements",
+            lambda provider, since, until, cursor=None: (
+                pages[(cursor or {}).get("page", 0)]
+                if provider == self.provider
+                else None
+            ),
+        )
+        return self.check(**values)
+
+    def test_what_no_page_covers_is_not_missing_there(self):
+        first, second = self.charge(), self.charge()
+        for attempt, hours in ((first, 30), (second, 60)):
+            moment = fields.Datetime.now() - timedelta(hours=hours)
+            self.env.cr.execute(
+                "UPDATE payment_transaction SET create_date = %s,"
+                " last_state_change = %s WHERE id = %s",
+                [moment, moment, attempt.id],
+            )
+        self.env.invalidate_all()
+        days = {"period": timedelta(days=5)}
+        lost = [
+            ("missing_there", attempt.provider_reference, 0.0, 1000.0)
+            for attempt in (first, second)
+        ]
+        page = self.cover([], 72, 48, cursor={"page": 1})
+        gap = self.cover([], notes=["No report of a day.", "Switch it on."])
+        self.assertEqual(self.check_pages(page, gap, **days), lost[1:])
+        self.assertEqual(self.run.message, "No report of a day.\nSwitch it on.")
+        self.assertEqual(self.run.state, "done")
+        # Two days that touch are one period: nothing is at their edge.
+        page = self.cover([], 72, 30, cursor={"page": 1})
+        found = self.check_pages(page, self.cover([], 30, 2), **days)
+        self.assertCountEqual(found, lost)
+        self.assertFalse(self.run.message)
+        self.assertEqual(self.check_pages(gap, **days), [])
+        self.assertEqual(self.run.state, "impossible")
+
+    def test_provider_whose_settings_hinder_it(self):
+        def refuse(*_arguments):
+            raise CannotBeAskedError("Give the key the role.")
+
+        self.patch(self.env.registry["payment.provider"], "_list_movements", refuse)
+        self.check()
+        self.assertEqual(
+            (self.run.state, self.run.message), ("impossible", "Give the key the role.")
+        )
+        self.assertFalse(self.run.activity_ids)
+
+    def test_the_later_word_counts(self):
+        paid = self.charge()
+        name = paid.provider_reference
+        first = self.movement(name, 1000.0)
+        failed = self.movement(name, 0.0, state="failed")
+        confirmed = self.movement("GW-9", 5.0, confirms=True)
+        found = self.check([first], [failed, confirmed])
+        self.assertEqual(found, [("state", name, 0.0, 1000.0)])
+        self.assertEqual(self.check([first], [failed], [first]), [])
+        again = self.movement(name, 1000.0, confirms=True)
+        self.assertEqual(self.check([failed], [again]), [])
+
+    def test_captures_that_the_books_know_by_their_payment(self):
+        paid = self.charge()
+        name = paid.provider_reference
+
+        def capture(reference, amount):
+            values = {"payment_reference": name}
+            return self.movement(reference, amount, paid.reference, **values)
+
+        whole = [self.movement(name, 0.0, is_open=True), capture("M1", 1000.0)]
+        self.assertEqual(self.check(whole), [])
+        parts = [capture("M1", 400.0), capture("M2", 600.0)]
+        self.assertEqual(self.check(parts), [])
+        self.assertEqual(
+            self.check([*parts, capture("M3", 5.0)]), [("amount", name, 1005.0, 1000.0)]
         )
 
     def test_accepted_differences_count_no_more(self):

@@ -6,6 +6,7 @@
     "author": "Invoice Payments maintainers",
     "license": "LGPL-3",
     "depends": [
+        "invoice_payments_ext",
         "payment_adyen",
         "payment_authorize",
         "payment_flutterwave",

@@ -27,6 +27,10 @@ class PaymentProvider(models.Model):
         """Override of `payment` to send the request to the fake API."""
         return self._get_fake_url(super()._build_request_url(endpoint, **kwargs))
 
+    def _get_adyen_report_url(self, name):
+        """Override of `invoice_payments_ext` to read the report of the fake."""
+        return self._get_fake_url(super()._get_adyen_report_url(name))
+
     def _get_fake_url(self, url):
         """Return the address of the fake API that stands for one of the real API.
 
