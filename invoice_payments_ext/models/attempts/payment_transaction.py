@@ -178,7 +178,8 @@ class PaymentTransaction(models.Model):
         if self._collect_values(vals):
             return True
         if vals.get("request_state") == "sent":
-            vals = {**vals, "request_sent_on": fields.Datetime.now()}
+            sent_on = self.env.cr.now().replace(microsecond=0)
+            vals = {**vals, "request_sent_on": sent_on}
         for twin, reference in self._find_refunds_to_exchange(vals):
             super(PaymentTransaction, twin).write({"provider_reference": reference})
         result = super().write(vals)

@@ -203,13 +203,14 @@ class PaymentTransaction(models.Model):
     def _has_arrival_delay_passed(self):
         """Tell if the request would have reached the gateway by now.
 
-        Attempts from before the installation have no time of sending.
+        The time is the database's, as when it was sent: the clocks of two servers may
+        differ. Attempts from before the installation have no time of sending.
 
         :rtype: bool
         """
         sent_on = self.request_sent_on or self.last_state_change
         delay = self.provider_id._get_arrival_delay()
-        return fields.Datetime.now() >= sent_on + delay
+        return self.env.cr.now() >= sent_on + delay
 
     def _send_again(self):
         """Send the request of this locked attempt again, with its key.

@@ -320,6 +320,27 @@ class TestSeams(InvoicePaymentsCommon):
         transactions._cron_resolve_attempts()
         self.assertEqual(attempt.outcome, "failed")
 
+    def test_provider_is_not_believed_early_because_a_clock_is_wrong(self):
+        """One server sends, and another one asks: neither clock counts."""
+        self._answer_with({})
+        now = fields.Datetime.now
+        for of_sender, of_asker in ((-20, 0), (0, 20), (-20, 20)):
+            with self.subTest(of_sender=of_sender, of_asker=of_asker):
+                self.invoice = self.make_invoice()
+                with self.clock(now() + timedelta(minutes=of_sender)):
+                    attempt = self.start_attempt(RuntimeError("cut"))
+                with self.clock(now() + timedelta(minutes=of_asker)):
+                    attempt.sudo()._ask_provider()
+                self.assertEqual(attempt.outcome, "unknown")
+                attempt.sudo().request_sent_on -= timedelta(minutes=16)
+                attempt.sudo()._ask_provider()
+                self.assertEqual(attempt.outcome, "failed")
+
+    @staticmethod
+    def clock(moment):
+        """Let the clock of this server stand at a moment; the database has its own."""
+        return patch.object(fields.Datetime, "now", lambda: moment)
+
     def test_charge_is_sent_again_where_the_gateway_knows_its_key(self):
         self._answer_with(None)
         attempt = self.start_attempt(RuntimeError("cut"))
