@@ -10,6 +10,15 @@ DECLINE_CLASSES = [
     ("needs_customer", "Needs the customer"),
     ("never", "Never again"),
 ]
+# The fields of a rule that decide which declines are of which class.
+CLASSIFYING_FIELDS = {
+    "active",
+    "brand",
+    "code",
+    "decline_class",
+    "kind",
+    "provider_code",
+}
 SEVERITY = [name for name, _label in DECLINE_CLASSES]
 
 
@@ -70,7 +79,7 @@ class PaymentDeclineRule(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if {"active", "decline_class", "code", "kind", "brand"} & vals.keys():
+        if CLASSIFYING_FIELDS & vals.keys():
             self.env["payment.token"].sudo()._release_after_correction()
         return result
 

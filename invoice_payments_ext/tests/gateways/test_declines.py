@@ -348,6 +348,16 @@ class TestDeclines(InvoicePaymentsCommon):
         self.assertEqual(attempt.decline_class, "ask_customer")
         self.assertEqual(self.start_attempt("done").outcome, "succeeded")
 
+    def test_a_rule_that_is_given_to_another_provider_releases_the_method(self):
+        self._be("stripe")
+        error = {**STRIPE_ERROR, "payment_intent": {"id": "pi_1"}}
+        attempt = self._decline(http_error(402, {"error": error}))
+        self.assertEqual(self.token.refused_transaction_id, attempt)
+        rule = self.env.ref("invoice_payments_ext.decline_stripe_stolen_card")
+        rule.provider_code = "adyen"
+        self.assertFalse(self.token.refused_transaction_id)
+        self.assertEqual(attempt.decline_class, "other")
+
     def test_a_declined_refund_stops_no_charges(self):
         self._be("stripe")
         payment = self.start_attempt("done").sudo().payment_id
