@@ -102,6 +102,29 @@ class TestOdoosDoors(InvoicePaymentsCommon):
             both.with_context(**invoice).action_post()
         self.assertFalse(self.gateway.requests)
 
+    def test_method_that_must_never_be_charged_again(self):
+        """Neither by a payment that is posted with it, nor on any other invoice."""
+        draft = self.make_payment()
+        refused = self.start_attempt("error", amount=100.0)
+        self.token.sudo().refused_transaction_id = refused
+        self._keep()
+        self.gateway.requests.clear()
+        self.invoice = self.make_invoice()
+        self.as_accountant()
+        message = "must not be charged again"
+        with self.assertRefused(message):
+            draft.action_post()
+        with self.assertRefused("use Confirm, which charges it"):
+            draft.write({"state": "in_process"})
+        with self.assertRefused(message):
+            self.register_with_token(amount=55.0)
+        self.assertFalse(self.gateway.requests)
+        renewed = self._create_token(provider_ref="renewed")
+        self.gateway.answers = ["done"]
+        payment = self.make_payment(payment_token_id=renewed.id)
+        payment.action_post()
+        self.assertEqual(payment.payment_transaction_id.outcome, "succeeded")
+
     def test_charge_of_the_dialog_is_the_users(self):
         self.as_accountant()
         payment = self.register_with_token(amount=55.0).sudo()

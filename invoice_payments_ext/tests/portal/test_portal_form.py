@@ -48,6 +48,30 @@ class TestPortalForm(PortalPaymentCommon):
         )
         self.assertEqual(chosen, f"o_payment_token_{newest.id}")
 
+    def test_method_that_must_never_be_charged_again(self):
+        """By no page, no payment link and no request with its id; and not why."""
+        self.gateway.answers = ["error"]
+        refused = self.charge(1000).sudo()
+        refused.decline_code = "stolen_card"
+        refused.decline_network_code = "43"
+        refused.decline_class = "never"
+        self.token.sudo().refused_transaction_id = refused
+        self.invoice = self.make_invoice(1000)
+        self._keep()
+        link = self.invoice._get_payment_link_of(1000.0)
+        for path in (None, link[link.index("/my/") :], "/my/payment_method"):
+            page = self.open_page(path)
+            chosen = page.xpath(f"//input[@id='o_payment_token_{self.token.id}']")
+            self.assertFalse(chosen, path)
+            self.assertNotRegex(self.get_text(page), "(?i)stolen|lost|\\b43\\b")
+        self.gateway.requests.clear()
+        self.assert_refused(
+            "^(?!.*(stolen|43)).*does not allow it to be charged again",
+            self.charge,
+            1000,
+        )
+        self.assertFalse(self.gateway.requests)
+
     def test_decline_in_our_words(self):
         self.gateway.answers = ["error"]
         self.gateway.reason = "R05 do not honor"

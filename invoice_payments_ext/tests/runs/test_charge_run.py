@@ -25,6 +25,29 @@ TABLES = (
 class TestChargeRun(ChargeRunCommon):
     # === THE PROPOSAL === #
 
+    def test_method_that_must_never_be_charged_again(self):
+        """A run leaves it out, also if its bank says so after the run was confirmed."""
+        run = self.start()
+        customer, second, _third = self.customers
+        before = self.make_invoices(self.customers[:2], amount=30)
+        self.gateway.answers = ["error", "error"]
+        for invoice, owner in zip(before, (customer, second), strict=True):
+            token = owner.payment_token_ids
+            attempt = invoice.charge(token.id).sudo()
+            attempt.decline_class = "never"
+            token.sudo().refused_transaction_id = attempt
+        self._keep()
+        later = self.propose(self.make_invoices(self.customers[:2], amount=20))
+        self.assertEqual(later.line_ids.mapped("result"), ["skipped", "skipped"])
+        self.assertEqual(later.line_ids.mapped("reason_code"), ["never", "never"])
+        self.gateway.requests.clear()
+        self.gateway.answers = ["done"]
+        self.run_lane()
+        self.assertEqual(self.results(run), ["skipped", "skipped", "succeeded"])
+        self.assertEqual(len(self.gateway.requests), 1)
+        for note in (run | later).line_ids.mapped("note"):
+            self.assertNotRegex(note or "", "(?i)lost|stolen")
+
     def test_proposal_says_what_would_be_done_and_why_not(self):
         """Nothing but the run is written, and the gateway is not asked."""
         paid, in_flight, in_run = self.invoices
