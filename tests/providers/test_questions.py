@@ -727,7 +727,7 @@ def test_payment_that_adyen_does_not_have(reported):
 
 
 def test_capture_of_the_last_day_that_is_reported(reported):
-    """Adyen may capture in the next hours: that is in a report that is not there yet."""
+    """Adyen may capture in the next hours: the report of that is not there yet."""
     cell = reported()
     charge = cell.operation
     cell.api.steps = [

@@ -50,7 +50,7 @@ class PaymentGatewayCheck(models.Model):
         )
         if page.cursor:
             return
-        self.message = "\n".join(notes)
+        self.message = "\n".join(notes) or False
         if notes and not self.covered and not self.movement_ids:
             self.state = "impossible"
         else:

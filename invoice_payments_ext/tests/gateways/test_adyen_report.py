@@ -1,3 +1,4 @@
+# ruff: noqa: E501  The lines of a report are long.
 import gzip
 import io
 from datetime import date, datetime

@@ -469,9 +469,10 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         )
 
     def test_days_are_those_of_the_company(self):
-        """Or those that the provider counts; half past eleven is the day after in UTC."""
-        self.company.partner_id.tz = "America/New_York"
+        """Or those that the provider counts; in the evening, UTC has the day after."""
         paid, lost = self.charge(), self.charge()
+        self.company.with_env(self.env).partner_id.tz = "America/New_York"
+        self._keep()
         evening = fields.Datetime.now().replace(hour=3, minute=30) - timedelta(days=2)
         for attempt in (paid, lost):
             self.env.cr.execute(
