@@ -119,6 +119,7 @@ SIGNED_KEYS = (
 class Adyen(Api):
     code = "adyen"
     title = "Adyen"
+    gives_list = True
     decline_reason = "Not enough balance"
     idempotency_header = "idempotency-key"
     answers_later = ("capture", "void", "refund")

@@ -130,6 +130,8 @@ class Api:
     answers_later = ()
     # Whether it tells what became of a charge, or answers a repeated one as the first.
     answers_questions = True
+    # Whether it lists what it moved: pages of its API, or reports.
+    gives_list = False
     dispute_fee = 0  # Of each dispute, in minor units, if its notifications name it.
     # Features or scenarios that the provider or its module does not have, each with the
     # reason; see `scenarios`.

@@ -28,6 +28,7 @@ DECLINED = [{"errorCode": "2", "errorText": "This transaction has been declined.
 class Authorize(Api):
     code = "authorize"
     title = "Authorize.Net"
+    gives_list = True
     decline_reason = DECLINED[0]["errorText"]
     ROUTES = (("POST", "/xml/v1/request.api", "", "answer"),)
     provider_values = {

@@ -34,6 +34,7 @@ PAYMENT = r"/v1/payments/(\w+)"
 class Razorpay(Api):
     code = "razorpay"
     title = "Razorpay"
+    gives_list = True
     currency = "INR"
     decline_reason = REASON
     ROUTES = (

@@ -46,6 +46,7 @@ INTENT = r"/v1/payment_intents/(\w+)"
 class Stripe(Api):
     code = "stripe"
     title = "Stripe"
+    gives_list = True
     decline_reason = ERRORS["declined"]["message"]
     idempotency_header = "idempotency-key"
     dispute_fee = 1500

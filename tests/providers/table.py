@@ -32,6 +32,7 @@ EXTRACT = {
     "charge disputed, and lost": "disputes are noted",
     "refund made at the provider": "refunds made in the provider's pages are booked",
 }
+LISTED = "its own list is compared with the books each night"
 
 
 def format_extract():
@@ -43,6 +44,9 @@ def format_extract():
     for title, words in EXTRACT.items():
         cells = ("no" if _get_reason(api, title) else "yes" for api in APIS)
         lines.append(" | ".join([f"| {words}", *cells]) + " |")
+    # The tests of questions ask all of them.
+    cells = ("yes" if api.gives_list else "no" for api in APIS)
+    lines.append(" | ".join([f"| {LISTED}", *cells]) + " |")
     return lines
 
 

@@ -3,6 +3,7 @@
 No webhook comes, and nobody resolves anything.
 """
 
+import threading
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import requests
 from lxml.html import fromstring
 
 from .api import Refused
+from .apis import APIS
 
 pytest_plugins = ["providers.fixtures"]
 
@@ -133,6 +135,30 @@ def test_charge_that_never_arrived(make_cell, code):
     cell.retry()
     cell.expect_paid(100)
     cell.expect_moved("charge", 100)
+    cell.expect_agreement()
+
+
+@pytest.mark.parametrize("code", ASKED)
+def test_charge_that_is_still_under_way(make_cell, code):
+    """The gateway does not know it yet: nothing is charged again meanwhile."""
+    cell = make_cell(code)
+    held = threading.Event()
+    cell.api.wish(held=held)
+    try:
+        with cell.shop.short_timeout():
+            cell.charge()
+        for _twice in range(2):
+            cell.shop.run_resolver()
+            word = cell.expect("unknown")["provider_word"]
+            assert "does not know the request" in word, word
+        cell.expect_moved("charge")
+    finally:
+        held.set()
+    cell.wait_for_operation("charge")
+    cell.shop.run_resolver()
+    cell.expect("succeeded")
+    cell.expect_moved("charge", 100)
+    cell.expect_paid(100)
     cell.expect_agreement()
 
 
@@ -568,9 +594,11 @@ def test_lost_answer_of_a_charge_that_was_charged_back(make_cell):
     cell.expect_agreement()
 
 
-def test_provider_that_cannot_be_asked_for_a_list(make_cell):
-    cell = make_cell("worldline")
-    assert _tie_out(cell) == ("impossible", set())
+@pytest.mark.parametrize("cls", APIS, ids=lambda cls: cls.code)
+def test_which_providers_can_be_asked_for_a_list(make_cell, cls):
+    """As the tables of the README and CONFIGURE say."""
+    cell = make_cell(cls.code)
+    assert _tie_out(cell) == ("done" if cls.gives_list else "impossible", set())
 
 
 # === ADYEN'S REPORTS ===
@@ -753,6 +781,17 @@ def test_chargeback_that_adyen_told_of_and_reversed(reported):
     _let_days_pass(cell, 1, [told])
     assert _tie_out(cell, 5) == ("done", {("state", told.id)})
     cell.tell(told)
+    assert _tie_out(cell, 5) == ("done", set())
+
+
+def test_days_without_a_payment_at_adyen(reported):
+    """The reports do not even name the time zone: nothing is looked for in them."""
+    cell = reported()
+    _let_days_pass(cell)
+    cell.api.move_steps(list(cell.api.operations.values()), 100 * 86400)
+    assert _tie_out(cell, 5) == ("done", set())
+    assert "time zone" in _get_check(cell)["message"]
+    cell.api.move_steps(list(cell.api.operations.values()), -100 * 86400)
     assert _tie_out(cell, 5) == ("done", set())
 
 

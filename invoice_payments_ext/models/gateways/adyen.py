@@ -86,14 +86,15 @@ class PaymentProvider(models.Model):
         day = date.fromisoformat(cursor["day"]) if cursor else first
         if day > last:
             note = self.env._("Adyen has no report of these days yet.")
-            return MovementPage([], None, notes=(note,))
+            return MovementPage([], None, (), (note,))
         following = {"day": str(day + DAY), "zone": cursor.get("zone")}
         report = self._read_adyen_report(day)
         if not report:
             return MovementPage(
                 [],
                 following if day < last else None,
-                notes=self._explain_missing_adyen_report(day),
+                (),
+                self._explain_missing_adyen_report(day),
             )
         rows = report.movements
         start = cursor.get("start", 0)
@@ -103,7 +104,10 @@ class PaymentProvider(models.Model):
             following = {**cursor, "day": str(day), "start": end}
         elif day == last:
             following = None
-        covered = (_in_utc(day, zone), _in_utc(day + DAY, zone)) if zone else None
+        # Without a zone, the report is there, but it is not known of which moments.
+        covered = [
+            _in_utc(each, zone or "UTC") for each in (day, day + bool(zone) * DAY)
+        ]
         notes = [
             self.env._(
                 "The chargeback %s was not compared: the report has no amount in the "
@@ -112,14 +116,14 @@ class PaymentProvider(models.Model):
             )
             for reference in report.unnamed
         ]
-        if rows and not zone:
+        if not zone:
             notes.append(
                 self.env._(
                     "The time zone in Adyen's report is not known: nobody looked for "
                     "payments that are missing there."
                 )
             )
-        return MovementPage(rows[start:end], following, covered, notes)
+        return MovementPage(rows[start:end], following, tuple(covered), notes)
 
     def _explain_missing_adyen_report(self, day):
         """Return notes on a day of which there is no report.

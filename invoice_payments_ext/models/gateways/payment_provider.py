@@ -78,7 +78,8 @@ class MovementPage(NamedTuple):
 
     movements: list
     cursor: dict | None  # Where it ended; None after the last page.
-    # The period of which this page has everything, if the list has gaps.
+    # The period of which this page has everything, if the list may have gaps; empty if
+    # it has everything of none.
     covered: tuple | None = None
     notes: Sequence[str] = ()  # For people: what could not be compared, and why.
 

@@ -15,8 +15,7 @@ class PaymentGatewayCheck(models.Model):
     _inherit = "payment.gateway.check"
 
     covered = fields.Json(
-        help="Pairs of moments: the periods of which the list has everything. None if "
-        "that is all of the period."
+        help="The periods of which the list has everything, if it may have gaps."
     )
     notes = fields.Json(help="Sentences on what could not be compared.")
 
@@ -51,7 +50,7 @@ class PaymentGatewayCheck(models.Model):
         if page.cursor:
             return
         self.message = "\n".join(notes) or False
-        if notes and not self.covered and not self.movement_ids:
+        if self.covered and not self.covered["periods"] and not self.movement_ids:
             self.state = "impossible"
         else:
             self._compare()
@@ -92,17 +91,18 @@ class PaymentGatewayCheck(models.Model):
     def _add_period(self, period):
         """Return the covered periods with another one, joined where they touch.
 
-        :param tuple period: Two moments; None for no other one.
-        :rtype: list[list[str]]
+        :param tuple period: Two moments; empty for none, and None if the list is one
+                             without gaps.
+        :rtype: dict or None
         """
-        periods = [list(each) for each in self.covered or ()]
-        if not period:
-            return periods
-        if periods and periods[-1][1] >= period[0]:
+        if period is None:
+            return self.covered
+        periods = [list(each) for each in (self.covered or {}).get("periods", ())]
+        if period and periods and periods[-1][1] >= period[0]:
             periods[-1][1] = period[1]
-        else:
+        elif period:
             periods.append(list(period))
-        return periods
+        return {"periods": periods}
 
     # === GETTERS === #
 
@@ -113,13 +113,12 @@ class PaymentGatewayCheck(models.Model):
 
         :rtype: list[tuple[datetime.datetime, datetime.datetime]]
         """
-        if not self.covered:
-            whole = [] if self.notes else [(self.date_from, self.date_to)]
-        else:
+        periods = [(self.date_from, self.date_to)]
+        if self.covered:
             read = fields.Datetime.to_datetime
-            whole = [(read(since), read(until)) for since, until in self.covered]
+            periods = [map(read, period) for period in self.covered["periods"]]
         delay = max(EDGE, self.provider_id._get_listing_delay())
-        return [(since + EDGE, until - delay) for since, until in whole]
+        return [(since + EDGE, until - delay) for since, until in periods]
 
     def _is_undecided(self, movements):
         """Tell if money may be captured yet of what the provider authorized.

@@ -502,7 +502,7 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         moments = [
             fields.Datetime.to_string(now - timedelta(hours=hours)) for hours in period
         ]
-        return MovementPage(movements, cursor, tuple(moments) or None, notes)
+        return MovementPage(movements, cursor, tuple(moments), notes)
 
     def check_pages(self, *pages, **values):
         self.patch(
@@ -541,8 +541,9 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         found = self.check_pages(page, self.cover([], 30, 2), **days)
         self.assertCountEqual(found, lost)
         self.assertFalse(self.run.message)
-        self.assertEqual(self.check_pages(gap, **days), [])
-        self.assertEqual(self.run.state, "impossible")
+        for nothing in (gap, self.cover([])):
+            self.assertEqual(self.check_pages(nothing, **days), [])
+            self.assertEqual(self.run.state, "impossible")
 
     def test_provider_whose_settings_hinder_it(self):
         def refuse(*_arguments):
