@@ -1,4 +1,5 @@
 import logging
+import re
 
 import psycopg2
 
@@ -13,6 +14,8 @@ _logger = logging.getLogger(__name__)
 # The providers whose reasons are for the staff only, as they ask for.
 # https://docs.adyen.com/development-resources/refusal-reasons/
 STAFF_REASONS = ("adyen",)
+# Words of banks, from gateways that tell no code: who pays may be a thief.
+SECRET_WORDS = re.compile(r"\b(lost|stolen|pick[ -]?up|fraud\w*)\b", re.IGNORECASE)
 
 
 class PaymentTransaction(models.Model):
@@ -138,6 +141,10 @@ class PaymentTransaction(models.Model):
             self.operation == "offline" or self.provider_code not in STAFF_REASONS
         ):
             self.state_message = self.decline_reason
+        if self.operation != "offline" and SECRET_WORDS.search(
+            self.state_message or ""
+        ):
+            self.state_message = self.env._("The bank declined this payment.")
 
     def _keep_return_code(self, code):
         """Keep why this debit came back, and stop charges that must not be.

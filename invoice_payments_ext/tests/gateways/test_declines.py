@@ -234,6 +234,22 @@ class TestDeclines(InvoicePaymentsCommon):
                 if decline_class != "never":
                     self.assertEqual(wait, timedelta(hours=hours))
 
+    def test_what_the_networks_never_approve(self):
+        """Visa's category 1, and Mastercard's advice, whatever the gateway says."""
+        rules = self.env["payment.decline.rule"]
+        category_1 = "04 07 12 14 15 41 43 46 57 R0 R1 R3".split()
+        for brand, kind, codes in (
+            ("visa", "network", category_1),
+            ("card", "network", category_1),
+            ("mastercard", "advice", ["03", "21"]),
+        ):
+            for provider in ("stripe", "adyen", "authorize", "other"):
+                for code in codes:
+                    with self.subTest(brand=brand, provider=provider, code=code):
+                        told = {"gateway": "insufficient_funds", kind: code}
+                        found, _wait = rules._classify(provider, brand, told)
+                        self.assertEqual(found, "never")
+
     def test_an_update_keeps_corrections(self):
         rule = self.env.ref("invoice_payments_ext.decline_stripe_fraudulent")
         rule.decline_class = "never"
@@ -270,6 +286,30 @@ class TestDeclines(InvoicePaymentsCommon):
         found = attempt.search([("decline_class", "=", "try_later")])
         self.assertEqual(found, attempt)
         self.assertEqual(self.start_attempt("done").outcome, "succeeded")
+
+    def test_customers_do_not_read_that_a_card_was_stolen(self):
+        """Gateways without codes give the bank's words; the staff reads them."""
+        details = self.env.registry["payment.provider"]
+        for words in ("Lost Card, Pick-Up", "STOLEN CARD", "Suspected fraud"):
+            for is_online in (True, False):
+                self.invoice = self.make_invoice()
+                with (
+                    self.subTest(words, is_online=is_online),
+                    patch.object(
+                        details, "_get_decline_details", return_value={"reason": words}
+                    ),
+                ):
+                    if is_online:
+                        name = f"PORTAL {words}"
+                        attempt = self.make_portal_transaction(reference=name).sudo()
+                        data = self.gateway.payment_data(attempt, "error")
+                        attempt._process("none", data)
+                    else:
+                        attempt = self.start_attempt("error").sudo()
+                    self.assertEqual(attempt.outcome, "declined")
+                    self.assertEqual(attempt.decline_reason, words)
+                    expected = "The bank declined this payment." if is_online else words
+                    self.assertEqual(attempt.state_message, expected)
 
     def test_details_that_cannot_be_read(self):
         for broken in (KeyError("error"), requests.ReadTimeout("slow")):

@@ -56,10 +56,16 @@ class TestPortalForm(PortalPaymentCommon):
         refused.decline_network_code = "43"
         refused.decline_class = "never"
         self.token.sudo().refused_transaction_id = refused
+        declined = self.invoice
         self.invoice = self.make_invoice(1000)
         self._keep()
         link = self.invoice._get_payment_link_of(1000.0)
-        for path in (None, link[link.index("/my/") :], "/my/payment_method"):
+        for path in (
+            f"/my/invoices/{declined.id}",
+            None,
+            link[link.index("/my/") :],
+            "/my/payment_method",
+        ):
             page = self.open_page(path)
             chosen = page.xpath(f"//input[@id='o_payment_token_{self.token.id}']")
             self.assertFalse(chosen, path)
