@@ -18,7 +18,7 @@ How it is measured:
   counted. The figures are medians; the ratios are medians of the ratios of
   neighbouring runs, as other work of the machine slows both alike. With six runs
   or more comes the interval in which the median of endless runs would be, 19 times out
-  of 20. Posting, where two per cent count, has the ratio of the function calls beside
+  of 20. Posting, where one per cent counts, has the ratio of the function calls beside
   it, which are the same in each run.
 * Stock's side is only the `create` of its register dialog, with all the values, and
   `action_create_payments`: none of the web client's calls before them.
@@ -79,8 +79,8 @@ MAX_BATCH_QUERIES = 30
 MIN_BATCH_SPEED = 3
 MAX_ROWS_QUERIES = 8
 MAX_CORRECTION_RATIO = 1.3
-MAX_POSTING_RATIO = 1.02
-# Two per cent are less than the noise of a few runs; many short ones show them better
+MAX_POSTING_RATIO = 1.01
+# One per cent is less than the noise of a few runs; many short ones show them better
 # than few long ones, as the machine's own speed changes from second to second.
 MIN_POSTING_ROUNDS = 400
 POSTING_BATCH = 10

@@ -33,20 +33,22 @@ class AccountMove(models.Model):
 
         That takes two queries, and no gateway is called: the schedule does the rest.
         """
+        planned = self.company_id.sudo().filtered("collection_plan_id")
         candidates = self.filtered(
             lambda move: (
                 move.move_type == "out_invoice"
-                and (move.has_collection or move.company_id.sudo().collection_plan_id)
+                and (move.has_collection or move.company_id.id in planned._ids)
             )
         ).sudo()
+        if not candidates:
+            yield
+            return
         new = candidates.filtered(lambda move: not move.has_collection)
         # They have none: whoever follows a change of theirs need not look for one.
         self._fields["collection_ids"]._update_cache(new, ())
         # Stored together with the number and the state.
         new._mark_collection(True)
         yield
-        if not candidates:
-            return
         issued = candidates.filtered(
             lambda move: (
                 move.state == "posted"

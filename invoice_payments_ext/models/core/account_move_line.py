@@ -9,6 +9,9 @@ from .sealed_fields import Rule
 # The rooms that follow when journal items, also posted ones, get another due date.
 AFTER_NEW_DUE_DATE = ("_follow_new_due_date",)
 
+# The keys of the context while Odoo books for a door, and for a button of its own.
+BOOKING_KEYS = ("booked_by_door", "state_by_button")
+
 
 class AccountMoveLine(models.Model):
     """The journal items that credit balances are made of."""
@@ -23,11 +26,12 @@ class AccountMoveLine(models.Model):
         """Describe no field where Odoo's booking asks for none.
 
         When it writes no field that is tracked, it asks for an empty list of them, and
-        would be told of all.
+        would be told of all. That took a tenth to a quarter of the time of issuing.
         """
-        is_booking = self.env.context.get("booked_by_door") is OURS
-        if is_booking and allfields is not None and not allfields:
-            return {}
+        if allfields is not None and not allfields:
+            context = self.env.context
+            if any(context.get(key) is OURS for key in BOOKING_KEYS):
+                return {}
         return super().fields_get(allfields, attributes)
 
     @api.ondelete(at_uninstall=False)

@@ -65,6 +65,8 @@ class AccountPartialReconcile(models.Model):
         return partials
 
     def unlink(self):
+        if not self:  # Odoo unmatches each invoice that is issued, of nothing.
+            return super().unlink()
         self._check_level()
         if not self.env.su:
             self._log_removal()
