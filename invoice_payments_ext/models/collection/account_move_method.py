@@ -140,5 +140,9 @@ class AccountMove(models.Model):
             return True  # It never was the method of this invoice.
         if verdict.reason not in ("never", "ask_customer", "needs_customer"):
             return False
-        others = self.sudo().transaction_ids.token_id - token
+        # One that never left, because the server died, was not tried.
+        tried = self.sudo().transaction_ids.filtered(
+            lambda tx: not tx._was_lost_before_sending()
+        )
+        others = tried.token_id - token
         return self.company_id.sudo().charge_second_method and not others
