@@ -53,18 +53,16 @@ class AccountCollectionPlan(models.Model):
     def _check_limits(self):
         """Check that no plan charges a method more often than the schemes allow.
 
-        Steps after the issue and after the due date may fall on the same days: the
-        worst case counts. Other invoices count when a charge is decided.
+        Steps after the issue and after the due date may fall on the same days, and a
+        weekend moves steps together: the worst case counts. Other invoices count when a charge is decided.
 
         :raise ValidationError: With the number of charges and the limit.
         """
         for plan in self:
-            days = defaultdict(list)
-            for step in plan.step_ids.filtered(lambda step: step.kind == "charge"):
-                days[step.anchor].append(step.days)
+            charges = plan.step_ids.filtered(lambda step: step.kind == "charge")
+            by_anchor = charges.grouped("anchor").values()
             for period, limit in BUDGET:
-                length = period.days
-                tries = sum(get_most(each, length) for each in days.values())
+                tries = sum(steps._get_most(period) for steps in by_anchor)
                 if tries > limit:
                     raise ValidationError(
                         self.env._(
@@ -73,7 +71,7 @@ class AccountCollectionPlan(models.Model):
                             "take steps out, or put more days between them.",
                             plan=plan.name,
                             tries=tries,
-                            days=length,
+                            days=period.days,
                             limit=limit,
                         )
                     )
@@ -97,13 +95,3 @@ class AccountCollectionPlan(models.Model):
             for earlier, later in zip(sorted(each), sorted(each)[1:], strict=False)
         ]
         return waits[0] if waits else 1
-
-
-def get_most(days, length):
-    """Return the most days of a list that fall into any period of a length.
-
-    :rtype: int
-    """
-    return max(
-        (sum(0 <= day - first < length for day in days) for first in days), default=0
-    )

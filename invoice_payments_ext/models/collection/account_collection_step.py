@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 from ..gateways.payment_decline_rule import DECLINE_CLASSES
 
 SATURDAY = 5
+A_MONDAY = date(2024, 1, 1)
 
 
 class AccountCollectionStep(models.Model):
@@ -96,7 +97,7 @@ class AccountCollectionStep(models.Model):
 
     # === CHECK METHODS === #
 
-    @api.constrains("kind", "days", "anchor", "plan_id")
+    @api.constrains("kind", "days", "anchor", "hour", "on_workdays", "plan_id")
     def _check_plan(self):
         """Check the limits of the plan, and that its steps come before its end."""
         self.plan_id._check_limits()
@@ -132,6 +133,24 @@ class AccountCollectionStep(models.Model):
         if self.on_workdays and day.weekday() >= SATURDAY:
             day += timedelta(days=7 - day.weekday())
         return get_moment(day, self.hour, zone)
+
+    def _get_most(self, period):
+        """Return how many of these steps may fall into any period of a length.
+
+        The day of the week from which they count decides which of them a weekend moves.
+
+        :param datetime.timedelta period: The length.
+        :rtype: int
+        """
+        most = 0
+        for weekday in range(7):
+            day = A_MONDAY + timedelta(days=weekday)
+            anchors = dict.fromkeys(self.mapped("anchor"), day)
+            moments = [step._get_moment(anchors, UTC) for step in self]
+            for begin in moments:
+                within = sum(begin <= moment < begin + period for moment in moments)
+                most = max(most, within)
+        return most
 
 
 def get_moment(day, hour, zone):

@@ -1,5 +1,6 @@
 """What a plan does beside charges, how it ends, and how invoices come to it."""
 
+from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -85,3 +86,46 @@ class TestPlanSteps(CollectionCommon):
         drafts = self.make_invoice(70, post=False) | self.make_invoice(80, post=False)
         drafts.sudo().with_context(tracking_disable=True)._post(soft=False)
         self.assertEqual(drafts.sudo().collection_ids.mapped("state"), ["running"] * 2)
+
+    # === LIMITS === #
+
+    def test_the_worst_days_count_for_the_limits(self):
+        """A weekend moves steps together, and a day is 24 hours."""
+        a_monday = [(day, hour) for day in range(3) for hour in range(9, 13)]
+        a_night = [(0, 23)] * 6 + [(1, 1)] * 6
+        a_month = [(day, 9) for day in (0, *range(5, 24), 31)]
+        self._make_plan(a_monday, on_workdays=False)
+        self._make_plan(a_month, on_workdays=False)
+        for times, on_workdays in (
+            (a_monday, True),
+            (a_night, False),
+            (a_month, True),
+        ):
+            with self.assertRaisesRegex(ValidationError, "networks of cards allow"):
+                self._make_plan(times, on_workdays)
+
+    def test_moved_to_workdays_later(self):
+        plan = self._make_plan(
+            [(day, hour) for day in range(3) for hour in range(9, 13)], False
+        )
+        with self.assertRaisesRegex(ValidationError, "networks of cards allow"):
+            plan.step_ids.on_workdays = True
+
+    def _make_plan(self, times, on_workdays):
+        return self.plan.copy(
+            {
+                "end_days": 60,
+                "step_ids": [
+                    Command.create(
+                        {
+                            "kind": "charge",
+                            "anchor": "issue",
+                            "days": days,
+                            "hour": hour,
+                            "on_workdays": on_workdays,
+                        }
+                    )
+                    for days, hour in times
+                ],
+            }
+        )
