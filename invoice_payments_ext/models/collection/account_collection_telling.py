@@ -1,6 +1,6 @@
 import logging
 
-from odoo import fields, models
+from odoo import models
 
 _logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class AccountCollection(models.Model):
         reversals = self.env["account.payment.reversal"]
         self.move_id.activity_schedule(
             "mail.mail_activity_data_todo",
-            date_deadline=fields.Date.context_today(self),
+            date_deadline=self._get_today(),
             summary=summary,
             note=note,
             user_id=reversals._get_responsible(self.move_id).id,

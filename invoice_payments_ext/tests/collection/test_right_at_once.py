@@ -56,6 +56,13 @@ class TestRightAtOnce(CollectionCommon):
         self.assertEqual(self.row.state, "paused")
         self.assertEqual(self.run_at("2026-01-17 17:00").outcome, "succeeded")
 
+    def test_day_of_a_task_is_the_company_s(self):
+        self.company.partner_id.tz = "America/Los_Angeles"
+        self.env.user.sudo().tz = "Pacific/Auckland"
+        self.now = datetime(2026, 1, 16, 5)
+        self.row._assign_task("Call", "It is open.")
+        self.assertEqual(self.get_tasks().date_deadline, date(2026, 1, 15))
+
     def test_shipped_plan_without_a_method(self):
         """Reminders before and after the due date, and a task at the end."""
         self.token.sudo().active = False
