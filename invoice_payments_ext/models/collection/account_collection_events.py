@@ -8,6 +8,8 @@ METHOD_REASONS = (
     "needs_customer",
     "method_unfit",
 )
+# After a decline, or before one that the networks count: another method need not wait.
+TRIED_REASONS = ("not_before", "budget", "", False)
 # Reasons that end when the customer permits automatic charges.
 PERMISSION_REASONS = ("permission_off", "above_permitted")
 # Reasons that end when the invoice is posted again.
@@ -64,8 +66,14 @@ class AccountCollection(models.Model):
             self._wake()
 
     def _charge_again(self):
-        """Let the schedule charge at once, because nothing is in the way any more."""
+        """Let the schedule charge at once, because nothing is in the way any more.
+
+        Where no charge of the plan has come yet, it charges on its day.
+        """
         rows = self.filtered(lambda row: row.state in ("running", "exhausted"))
+        waiting = rows.filtered(lambda row: not row._has_charge_begun())
+        waiting._look_again()
+        rows -= waiting
         rows.write(
             {
                 "state": "running",
@@ -171,6 +179,20 @@ class AccountCollection(models.Model):
                 row._halt("stopped", self.env._("It is open again after it was paid."))
             else:
                 row._look_again()
+
+    @api.model
+    def _follow_method(self, partners, tokens):
+        """Let invoices be charged at once to methods that are new, renewed or chosen.
+
+        An invoice that was declined only for now is charged if one of them is the
+        method that comes first, and it was not tried for the invoice just now.
+
+        :param res.partner partners: Any contacts of the customers.
+        :param payment.token tokens: The methods.
+        """
+        self._find_waiting(partners, METHOD_REASONS)._charge_again()
+        tried = self._find_waiting(partners, TRIED_REASONS)
+        tried.filtered(lambda row: row._may_charge_at_once(tokens))._charge_again()
 
     @api.model
     def _find_waiting(self, partners, reasons, companies=None):

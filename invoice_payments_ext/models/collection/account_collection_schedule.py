@@ -4,6 +4,7 @@ from odoo import fields, models
 
 from ..states import UNSUCCESSFUL_OUTCOMES
 from .account_collection_step import get_moment
+from .decision import Question
 
 # The hour of the end of a plan, and of a pause.
 MORNING = 9.0
@@ -113,6 +114,45 @@ class AccountCollection(models.Model):
             return ended_on + timedelta(days=self.plan_id._get_retry_days())
         is_same = token and last.token_id.id == token.id
         return ended_on + MIN_GAP if is_same else None
+
+    def _has_charge_begun(self):
+        """Tell if a charge is due, or has been by the plan and the dates of now.
+
+        Note: `self.ensure_one()`
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        if self.charge_due:
+            return True
+        anchors, zone, now = self._get_anchors(), self._get_zone(), fields.Datetime.now()
+        return any(
+            step._get_moment(anchors, zone) <= now
+            for step in self.plan_id.step_ids
+            if step.kind == "charge"
+        )
+
+    def _may_charge_at_once(self, tokens):
+        """Tell if one of these methods comes first, and was not tried just now.
+
+        Note: `self.ensure_one()`; to be called in superuser mode.
+
+        :param payment.token tokens: Methods that are new, renewed or chosen.
+        :rtype: bool
+        """
+        move = self.move_id
+        last = move._get_last_charges()[move]
+        if not self.charge_due and last.outcome not in UNSUCCESSFUL_OUTCOMES:
+            return False
+        known = move._get_tokens_of_owners(Question())
+        first = move._get_methods_in_order(known)[:1]
+        tries = move.transaction_ids.filtered(lambda tx: tx.token_id == first)
+        tried_on = max(tries.mapped("create_date"), default=None)
+        return first in tokens.sudo() and (
+            not tried_on
+            or tried_on + MIN_GAP <= fields.Datetime.now()
+            or bool(first.renewed_on and first.renewed_on > tried_on)
+        )
 
     def _get_morning(self, day):
         """Return the moment at which a day begins, for the plans.

@@ -1,7 +1,5 @@
 from odoo import api, fields, models
 
-from .account_collection_events import METHOD_REASONS
-
 # The values that make a saved method one that can be charged again.
 RENEWING_FIELDS = {"refused_transaction_id", "provider_ref", "partner_id", "active"}
 
@@ -39,5 +37,4 @@ class PaymentToken(models.Model):
         """Let the invoices of the owners that wait for a method be charged."""
         partners = self.sudo().partner_id
         if partners:
-            rows = self.env["account.collection"]
-            rows._find_waiting(partners, METHOD_REASONS)._charge_again()
+            self.env["account.collection"]._follow_method(partners, self)

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...tools import is_number
 from ..core.door import Door
-from .account_collection_events import METHOD_REASONS, PERMISSION_REASONS
+from .account_collection_events import PERMISSION_REASONS
 
 SET_AUTO_PAY = Door(
     "res.partner.set_auto_pay",
@@ -295,9 +295,9 @@ class ResPartner(models.Model):
 
     def _wake_collections_of_default(self, vals):
         """Let invoices that wait for a method be charged to the one chosen now."""
-        if vals.get("default_payment_token_id"):
-            rows = self.env["account.collection"]
-            rows._find_waiting(self, METHOD_REASONS)._charge_again()
+        if token_id := vals.get("default_payment_token_id"):
+            token = self.env["payment.token"].browse(token_id)
+            self.env["account.collection"]._follow_method(self, token)
 
     # === GETTERS === #
 
