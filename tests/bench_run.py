@@ -6,11 +6,15 @@
 
 One JSON line for each of these:
 
-* with the queue only: the charge that a person makes, which a job is held against;
+* the charge that a person makes by the door, which a line is held against;
+* with the queue only: a job that finds nothing to do, which is what the queue costs;
 * one lane, on a tenth of the invoices (50 at least);
 * all lanes, each a process of its own, as on several workers or machines;
 * all lanes, where one is killed in the middle and started again, on a tenth of the
   invoices: the gateway got one request for each.
+
+`queries_beside` are those of a line beside the charge alone; with the queue, beside the
+charge and the queue's own job. At most 25 are wanted.
 
 A line's figures: seconds of the whole per invoice, the statements sent to PostgreSQL
 and the processor's time by invoice, the memory of the largest process after a tenth of
@@ -35,7 +39,13 @@ from pathlib import Path
 from lib import settings
 from lib.charge_runs import confirm_run, get_lanes
 from lib.odoo_server import _get_command
-from lib.queue_world import STALE_DELAY, QueueWorld, wait_for_jobs, wake_runner
+from lib.queue_world import (
+    STALE_DELAY,
+    QueueWorld,
+    get_jobs_left,
+    wait_for_jobs,
+    wake_runner,
+)
 from lib.template import get_template
 from lib.world import World
 
@@ -43,6 +53,37 @@ from lib.world import World
 BATCH = 500
 AMOUNT = 100.0
 CHARGES_ALONE = 20
+EMPTY_JOBS = 40
+MAX_BESIDE = 25
+
+# The charge by its door, each as a request of its own, when the caches are filled.
+CHARGES = """
+import json
+from odoo import sql_db
+
+numbers = []
+for invoice_id, token_id in {cases}:
+    env.cr.commit()
+    env.transaction.reset()
+    before = sql_db.sql_counter
+    env["account.move"].with_user({user_id}).browse(invoice_id).charge(token_id)
+    env.cr.commit()
+    numbers.append(sql_db.sql_counter - before)
+print("FIGURES", json.dumps(sorted(numbers)[len(numbers) // 2]))
+"""
+
+# Jobs of lines that are not there any more.
+JOBS = """
+from odoo import sql_db
+
+lines = env["account.charge.run.line"]
+before = sql_db.sql_counter
+for number in range({count}):
+    line = lines.browse(10 ** 9 + number)
+    line.with_delay(channel="root.payments.none", description="Bench")._work_as_job()
+env.cr.commit()
+print("FIGURES", sql_db.sql_counter - before)
+"""
 
 # What a lane's process does: as a worker of Odoo's schedule does, again and again.
 LANE = """
@@ -116,6 +157,7 @@ class Benchmark:
     def __init__(self, options):
         self.options = options
         self.failed = False
+        self.alone = 0.0  # The queries that a line takes anyway.
         self.world = self._make_world()
 
     def _make_world(self):
@@ -144,7 +186,38 @@ class Benchmark:
         return self.failed
 
     def _prepare(self):
-        """Prepare the world for the figures, which come next."""
+        """Say what a charge costs by its door: a line is held against it."""
+        cases = self.world.make_cases(CHARGES_ALONE, amount=AMOUNT)
+        login = self.world.facts["accountants"][0]["login"]
+        [user] = self.world.query("SELECT id FROM res_users WHERE login = %s", login)
+        self.alone = self._run_script(CHARGES.format(cases=cases, user_id=user["id"]))
+        self._say("charge by its door", queries_each=self.alone)
+
+    def _run_script(self, script):
+        """Run a script in Odoo's shell, and return the figure that it printed."""
+        command = _get_command(("-m", "odoo", "shell"), self.world.database, "--no-http")
+        ended = subprocess.run(
+            command,
+            input=script,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=settings.get_process_environment(IPX_STALE_DELAY=STALE_DELAY),
+            check=True,
+        )
+        return json.loads(ended.stdout.partition("FIGURES")[2].splitlines()[0])
+
+    def _compare(self, queries):
+        """Return the figures of the queries of a line.
+
+        :param float queries: All of them, by invoice.
+        """
+        beside = round(queries - self.alone, 1)
+        return {
+            "queries_each": round(queries, 1),
+            "queries_beside": beside,
+            "meets": beside <= MAX_BESIDE,
+        }
 
     def _measure(self, figure, count, lanes, is_killed=False):
         """Charge invoices, and print the figures.
@@ -210,7 +283,7 @@ class Benchmark:
         queries = sum(each["queries"] for each in figures)
         cpu = sum(each["cpu"] for each in figures)
         return seconds, {
-            "queries_each": round(queries / count, 1),
+            **self._compare(queries / count),
             "cpu_seconds_each": round(cpu / count, 4),
             **get_memory(*(each["memory"] for each in figures)),
         }
@@ -256,19 +329,17 @@ class QueueBenchmark(Benchmark):
         return QueueWorld(jobs=self.options.lanes)
 
     def _prepare(self):
-        """Say what a charge costs that a person makes: a job is held against it."""
-        cases = self.world.make_cases(2 * CHARGES_ALONE, amount=AMOUNT)
+        """Say as well what the queue itself takes for a job."""
+        super()._prepare()
         self._restart(self.options.lanes)
-        for number, (invoice_id, token_id) in enumerate(cases):
-            if number == CHARGES_ALONE:  # The caches of the workers are filled.
-                before = self._sum_figures()
-            self.world.charge(invoice_id, token_id)
+        for _time in range(2):  # The caches of the workers are filled by the first.
+            before = self._sum_figures()
+            made = self._run_script(JOBS.format(count=EMPTY_JOBS))
+            self._wait_until(lambda: not get_jobs_left(self.world))
         spent = self._sum_figures() - before
-        self._say(
-            "charge by a person",
-            queries_each=round(spent["queries"] / CHARGES_ALONE, 1),
-            cpu_seconds_each=round(spent["cpu"] / CHARGES_ALONE, 4),
-        )
+        empty = (made + spent["queries"]) / EMPTY_JOBS
+        self._say("job that finds nothing to do", queries_each=round(empty, 1))
+        self.alone += empty
 
     def _carry_out(self, run_ids, number, is_killed):
         self.memory = []
@@ -286,7 +357,7 @@ class QueueBenchmark(Benchmark):
             return seconds, {}
         spent = self._sum_figures() - before
         return seconds, {
-            "queries_each": round(spent["queries"] / count, 1),
+            **self._compare(spent["queries"] / count),
             "cpu_seconds_each": round(spent["cpu"] / count, 4),
             **get_memory(self.memory),
         }
