@@ -2,6 +2,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..core.told_later import ToldLater
+from .results import OPEN_STEPS
 from .payment_provider import NOW
 
 # Where the job queue is installed, so many lines are handed to it at once.
@@ -117,16 +118,16 @@ class AccountChargeRunLine(models.Model):
         :raise RetryableJobError: If it can be taken only later.
         """
         self.ensure_one()
-        if not self.exists():
-            return
         later = ToldLater()
         if line := self.with_context(forms_told_later=later)._take(self.id):
             line._work()
             self._tell(later)
+        elif not self.exists():
+            return
         self.env.invalidate_all()
-        if self.run_id.state == "running" and self.state in ("ready", "working"):
+        if self.state in OPEN_STEPS and self.run_id.state == "running":
             self._retry_job()
-        self.run_id._end_finished()
+        self.env["account.charge.run"]._end_finished()
         self._commit()
 
     def _retry_job(self):

@@ -14,6 +14,7 @@ from .common_runs import ChargeRunCommon
 
 # The statements of a line beside those of its charge: from its claim to its end.
 MAX_QUERIES = 5
+MAX_QUERIES_OF_A_JOB = 4
 
 
 @tagged("post_install", "-at_install")
@@ -461,6 +462,15 @@ class TestLanes(ChargeRunCommon):
         self.assertEqual(self.results(run), ["succeeded"] * 4 + ["skipped"])
         self.assertLessEqual(max(figures) - alone, MAX_QUERIES, (figures, alone))
         self.assertLessEqual(max(figures) - min(figures), 1, figures)
+
+    def test_queries_of_a_job(self):
+        """Beside the line itself: the claim, what is told, and the end of the run."""
+        lines = self.start(self.make_invoices(self.make_customers(4))).line_ids.sudo()
+        lines[0]._work_as_job()
+        line = self.count_queries(lambda: self.take()._work())
+        job = self.count_queries(lambda: lines[2]._work_as_job())
+        self.assertEqual(lines[2].state, "attempted")
+        self.assertLessEqual(job - line, MAX_QUERIES_OF_A_JOB)
 
     def charge_alone(self):
         invoice = self.env["account.charge.run.line"].search([])[-1:].move_id
