@@ -54,7 +54,8 @@ class AccountCollectionPlan(models.Model):
         """Check that no plan charges a method more often than the schemes allow.
 
         Steps after the issue and after the due date may fall on the same days, and a
-        weekend moves steps together: the worst case counts. Other invoices count when a charge is decided.
+        weekend moves steps together: the worst case counts. Other invoices count when a
+        charge is decided.
 
         :raise ValidationError: With the number of charges and the limit.
         """

@@ -125,9 +125,9 @@ class AccountCollection(models.Model):
         self.ensure_one()
         if self.charge_due:
             return True
-        anchors, zone, now = self._get_anchors(), self._get_zone(), fields.Datetime.now()
+        anchors, zone = self._get_anchors(), self._get_zone()
         return any(
-            step._get_moment(anchors, zone) <= now
+            step._get_moment(anchors, zone) <= fields.Datetime.now()
             for step in self.plan_id.step_ids
             if step.kind == "charge"
         )

@@ -16,7 +16,9 @@ class TestNewMethod(CollectionCommon):
                 "step_ids": [
                     Command.clear(),
                     *(
-                        Command.create({"kind": "charge", "anchor": "due", "days": days})
+                        Command.create(
+                            {"kind": "charge", "anchor": "due", "days": days}
+                        )
                         for days in (0, 3)
                     ),
                 ]
