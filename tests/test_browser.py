@@ -26,8 +26,10 @@ def make_tokens(world, customer, **behaviours):
 def test_section_shows_payments_and_refunds(accountant, world, customer):
     invoice_id = make_invoice(world, customer, 600)
     tokens = make_tokens(world, customer, _1881="insufficient_funds", _4242="succeed")
-    world.charge(invoice_id, tokens["4242"], amount=200, memo="First half")
+    attempt_id = world.charge(invoice_id, tokens["4242"], amount=250, memo="First half")
+    charged = world.get_charged(attempt_id, invoice_id)
     world.charge(invoice_id, tokens["1881"], amount=150)
+    world.refund(charged.payment_id, amount=50)
     world.accountant.call(
         "account.move",
         "record_external_payment",
@@ -43,7 +45,11 @@ def test_section_shows_payments_and_refunds(accountant, world, customer):
         "Succeeded", "CHQ 10077", "Handed over at the desk", "$ 50.00"
     )
     accountant.expect_row("Declined", "1881", "insufficient funds", row=1)
-    accountant.expect_row("Succeeded", "4242", "First half", "$ 200.00", row=2)
+    accountant.expect_row("Succeeded", "4242", "First half", "$ 250.00", row=2)
+    accountant.expect_refund("Succeeded", "$ 50.00", row=2)
+    # Each row says when, and so does the refund.
+    times = accountant.section.locator(".o_payment_date .o_payment_time")
+    expect(times).to_have_count(4)
     accountant.expect_sum()
     accountant.keep_screen("section-1280")
     accountant.narrow()

@@ -15,6 +15,11 @@ OVERFLOW = "element => element.scrollWidth - element.clientWidth"
 WIDEST = """element => [...element.querySelectorAll("*")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth)
     .map((each) => each.outerHTML.slice(0, 150))"""
+# The pictures of which a name is longer than the place beside the bars.
+CUT_NAMES = """() => [...document.querySelectorAll(".o_collection_board canvas")]
+    .map((canvas) => Chart.getChart(canvas).scales.y)
+    .filter((scale) => scale._getLabelSizes().widest.width > scale.width)
+    .map((scale) => scale.ticks.map((tick) => tick.label))"""
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 800}
 
 
@@ -82,6 +87,7 @@ def test_the_board(accountant, world, money):
         expect(due.locator("canvas")).to_be_visible()
         for part in (board, *board.locator("section").all()):
             assert part.evaluate(OVERFLOW) <= 0, part.evaluate(WIDEST)
+        assert not page.evaluate(CUT_NAMES)
         assert not find_barriers(page)
         keep_whole(accountant, board, f"board-{size['width']}")
     page.set_viewport_size(WIDE)

@@ -82,7 +82,8 @@ def test_all_payments(world, accountant, paid_and_declined):
     expect(rows[0]).to_contain_text("Succeeded")
     expect(rows[0].locator("[name=company_amount_moved]")).to_contain_text("100.00")
     expect(rows[1].locator("[name=company_amount_attempted]")).to_contain_text("100.00")
-    expect(rows[1].locator("[name=company_amount_moved]")).to_contain_text("0.00")
+    # Nothing moved: no zero stands in the column of money.
+    expect(rows[1].locator("[name=company_amount_moved]")).to_have_text("")
     expect(rows[0].get_by_role("button", name="Receipt", exact=True)).to_be_visible()
     expect(rows[0].get_by_role("button", name="Retry", exact=True)).to_have_count(0)
     assert not accountant.find_barriers(OURS_OF_LIST)

@@ -228,10 +228,7 @@ class AccountPaymentMovement(models.Model):
                 self._get_credit_journals(),
             ),
             channel=SQL("COALESCE(payment.payment_channel, 'staff')"),
-            method=SQL(
-                "concat_ws(' · ', %s, method_line.name)",
-                self.env["account.journal"]._field_to_sql("journal", "name"),
-            ),
+            method=self._get_external_method(),
             external_kind=SQL("payment.external_kind"),
             journal_id=SQL("payment.journal_id"),
             outcome=SQL(
@@ -248,6 +245,34 @@ class AccountPaymentMovement(models.Model):
             payment_id=SQL("payment.id"),
             move_id=SQL("payment.move_id"),
             **self._get_payment_amounts(is_posted),
+        )
+
+    @api.model
+    def _get_external_method(self):
+        """Return how money came that no provider moved, as the section words it.
+
+        The kind, and the journal; and the method, where somebody gave it a name.
+
+        :rtype: SQL
+        """
+        journal = self.env["account.journal"]._field_to_sql("journal", "name")
+        kinds = self.env["account.payment"]._fields["external_kind"]
+        kind = SQL(
+            "CASE %s END",
+            SQL(" ").join(
+                SQL("WHEN payment.external_kind = %s THEN %s", name, label)
+                for name, label in kinds._description_selection(self.env)
+            ),
+        )
+        return SQL(
+            """
+            concat_ws(' · ', %(kind)s, NULLIF(%(journal)s, %(kind)s),
+                CASE WHEN payment_method.code = 'manual' AND method_line.name IN (
+                          SELECT value FROM jsonb_each_text(payment_method.name)
+                     ) THEN NULL ELSE method_line.name END)
+            """,
+            kind=kind,
+            journal=journal,
         )
 
     @api.model
@@ -281,6 +306,8 @@ class AccountPaymentMovement(models.Model):
          LEFT JOIN account_journal journal ON journal.id = payment.journal_id
          LEFT JOIN account_payment_method_line method_line
                 ON method_line.id = payment.payment_method_line_id
+         LEFT JOIN account_payment_method payment_method
+                ON payment_method.id = method_line.payment_method_id
          LEFT JOIN account_move invoice ON invoice.id = %s
              WHERE payment.payment_transaction_id IS NULL
                AND payment.partner_type = 'customer' AND payment.state != 'draft'

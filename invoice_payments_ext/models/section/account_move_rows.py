@@ -3,6 +3,9 @@ from odoo import api, fields, models
 from ..states import OTHER_STATES, STATE_BY_ENTRY, STATE_BY_PAYMENT, STATES
 from .row import Row
 
+# The kinds of entries that a person knows by what they are, and not by their journal.
+OWN_NAMES = ("write_off", "credit_note", "invoice")
+
 
 class AccountMove(models.Model):
     """The rows of the Payments section: attempts, payments and other entries."""
@@ -151,6 +154,7 @@ class AccountMove(models.Model):
         """Return the rows of bank matches, credit notes and other entries."""
         shown = {payment["move_id"] for payment in payments.values()}
         kinds = {"out_refund": "credit_note", "out_invoice": "invoice"}
+        labels = self._get_row_labels()["kind"]
         rows = []
         for entry in entries.values():
             is_write_off = entry["written_off_invoice_id"] == self.id
@@ -159,6 +163,7 @@ class AccountMove(models.Model):
             if entry["id"] in shown or not (is_applied or is_kept):
                 continue
             kind = "bank" if entry["statement_line_id"] else "entry"
+            kind = kinds.get(entry["move_type"], kind)
             state = STATE_BY_ENTRY.get(entry["state"], "succeeded")
             reason = self._get_unposted_reason(entry)
             if is_write_off:
@@ -166,13 +171,14 @@ class AccountMove(models.Model):
                 state, reason = self._get_write_off_state(entry, is_applied)
             values = self._prepare_row(
                 id=f"move-{entry['id']}",
-                kind=kinds.get(entry["move_type"], kind),
+                kind=kind,
                 state=state,
                 reason=reason,
                 date=entry["date"],
-                method=self.env._("Write-off") if is_write_off else entry["journal"],
+                method=labels[kind] if kind in OWN_NAMES else entry["journal"],
                 memo=entry["ref"] or entry["label"],
                 reference=entry["name"],
+                time=entry["create_date"],
                 amount=entry["amount"],
                 currency_id=entry["currency_id"],
                 amount_applied=entry["applied"],

@@ -212,6 +212,14 @@ class TestMovements(CreditCommon):
         self.assertEqual(rows.invoice_id, self.invoice)
         by_cheque = self.movements(("external_kind", "=", "cheque"))
         self.assertEqual(by_cheque.payment_id, external)
+        # In the words of the section; a method that Odoo made has no name of its own.
+        journal = external.journal_id.name
+        self.assertEqual(by_cheque.method, f"Cheque · {journal}")
+        [row] = self.invoice.get_payment_rows()[-1:]
+        self.assertEqual(row["method"], by_cheque.method)
+        external.sudo().payment_method_line_id.name = "By post"
+        by_cheque.invalidate_recordset()
+        self.assertEqual(by_cheque.method, f"Cheque · {journal} · By post")
         self.assertEqual(
             sum(rows.mapped("amount_moved")), sum(rows.mapped("company_amount_moved"))
         )

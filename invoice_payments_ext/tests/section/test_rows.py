@@ -434,6 +434,7 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual((row["kind"], row["state"]), ("bank", "succeeded"))
         self.assertEqual((row["amount"], row["amount_applied"]), (700.0, 700.0))
         self.assertEqual(row["date"], "2026-01-20")
+        self.assertTrue(row["time"])
         self.assertIn(self.bank.name, row["method"])
         self.assertIn("Transfer of Norbert", row["memo"])
         self._assert_adds_up()
@@ -461,6 +462,9 @@ class TestRows(InvoicePaymentsCommon):
         self.assertEqual(row["amount"], 200.0)
         self.assertEqual(row["reference"], credit_note.name)
         self.assertEqual(row["kind_label"], "Credit note")
+        # It is told by what it is, and not by its journal; and when, as each row.
+        self.assertEqual(row["method"], "Credit note")
+        self.assertTrue(row["time"])
         self.assertIn("open_entry", self._action_names(row))
         self._assert_adds_up()
 

@@ -16,6 +16,32 @@ const GRID_COLOR = getCustomColor(
     "rgba(255,255,255,.15)"
 );
 
+// On a telephone, not more of a name fits beside the bars.
+const NAME_LENGTH = 16;
+
+/**
+ * The name of a bar in lines that fit beside it; a word that is longer is cut.
+ *
+ * @this {Chart.Scale}
+ * @param {Number} value the place of the bar
+ * @returns {String[]}
+ */
+function breakName(value) {
+    const lines = [];
+    for (const word of this.getLabelForValue(value).split(/\s+/)) {
+        const line = lines.length ? `${lines.at(-1)} ${word}` : word;
+        if (lines.length && line.length <= NAME_LENGTH) {
+            lines.pop();
+            lines.push(line);
+        } else {
+            lines.push(
+                word.length > NAME_LENGTH ? `${word.slice(0, NAME_LENGTH - 1)}…` : word
+            );
+        }
+    }
+    return lines;
+}
+
 /**
  * Bars that open their lists, with Odoo's own chart library, and the same as a table.
  *
@@ -136,7 +162,10 @@ export class BoardPicture extends Component {
                     [labels]: {
                         stacked: true,
                         grid: {display: false},
-                        ticks: {color: LABEL_COLOR},
+                        ticks: {
+                            color: LABEL_COLOR,
+                            ...(this.props.isHorizontal && {callback: breakName}),
+                        },
                     },
                     [values]: {
                         stacked: true,
