@@ -28,8 +28,8 @@ class AccountMove(models.Model):
     def _get_member_amounts(self):
         """Return the amounts that a member is offered to pay on this invoice.
 
-        :return: In the invoice's currency: `full`, and `next` where instalments are
-                 less than that.
+        :return: In the invoice's currency: `full`, and where instalments are less than
+                 that, those that are `overdue`, or else the `next` one.
         :rtype: dict[str, float]
         """
         self.ensure_one()
@@ -43,7 +43,7 @@ class AccountMove(models.Model):
             )
             compared = self.currency_id.compare_amounts(instalment, amounts["full"])
             if compared < 0 and self.currency_id.compare_amounts(instalment, 0) > 0:
-                amounts["next"] = instalment
+                amounts[values["installment_state"]] = instalment
         return amounts
 
     def _get_member_chargeable_amount(self):

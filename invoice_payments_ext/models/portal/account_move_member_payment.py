@@ -266,6 +266,7 @@ class AccountMove(models.Model):
         amounts = self._get_member_amounts()
         labels = {
             "link": self.env._("Requested amount"),
+            "overdue": self.env._("Overdue"),
             "next": self.env._("Next instalment"),
             "full": self.env._("Remaining amount"),
         }

@@ -152,6 +152,12 @@ class TestPortalForm(PortalPaymentCommon):
                 (values["installment_state"], values["next_amount_to_pay"]),
                 (state, shown),
             )
+            # The form calls what is overdue so, as the page beside it does.
+            offered = self.invoice._get_member_payment_values()["member_amounts"]
+            overdue = {option["label"]: option["amount"] for option in offered}.get(
+                "Overdue"
+            )
+            self.assertEqual(overdue, shown if state == "overdue" else None)
             for path in (None, "/my/invoices"):
                 text = self.get_text(self.open_page(path)).replace("\xa0", " ")
                 self.assertIn(f"$ {shown:,.2f}", text, path)
