@@ -97,7 +97,7 @@ def test_all_payments(world, accountant, paid_and_declined):
     expect(rows[0]).to_be_visible()
 
     page.locator(".o_searchview_dropdown_toggler").click()
-    page.get_by_role("menuitemcheckbox", name="Waiting for approval").click()
+    page.get_by_role("menuitemcheckbox", name="Waits for approval").click()
     page.keyboard.press("Escape")
     head = page.locator(f"{LIST} thead")
     expect(head.locator("th[data-name=company_amount_waiting]")).to_have_count(1)

@@ -28,7 +28,7 @@ WAITING_FOR_APPROVAL = "waiting"
 MOVEMENT_OUTCOMES = [
     *((name, state.label) for name, state in OUTCOMES.items()),
     *((name, state.label._source) for name, state in OTHER_STATES.items()),
-    (WAITING_FOR_APPROVAL, "Waiting for approval"),
+    (WAITING_FOR_APPROVAL, "Waits for approval"),
 ]
 
 # The table that a row is of, by a number: its id is that of the record, times

@@ -31,6 +31,7 @@ class AccountMove(models.Model):
                 id=f"reversal-{each['id']}",
                 kind="taken_back",
                 date=each["opened_on"],
+                time=each["create_date"],
                 amount=each["amount"],
                 state=STATE_BY_REVERSAL[each["state"]],
                 reason=each["reason"] or each["reason_code"],
@@ -58,6 +59,7 @@ class AccountMove(models.Model):
                 """
                 SELECT reversal.id, reversal.payment_id, reversal.kind, reversal.state,
                        reversal.amount, reversal.opened_on, reversal.reason,
+                       reversal.create_date,
                        reversal.reason_code, reversal.provider_reference,
                        reversal.is_by_bank, author.name AS author
                   FROM account_payment_reversal reversal

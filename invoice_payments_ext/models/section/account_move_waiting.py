@@ -28,6 +28,7 @@ class AccountMove(models.Model):
                 "id": f"approval-{request['id']}",
                 "state": "waiting",
                 "date": request["create_date"],
+                "time": request["create_date"],
                 "amount": request["amount"],
                 "reason": request["reason"],
                 "reference": "",

@@ -218,7 +218,7 @@ class TestMovements(CreditCommon):
         [row] = self.invoice.get_payment_rows()[-1:]
         self.assertEqual(row["method"], by_cheque.method)
         external.sudo().payment_method_line_id.name = "By post"
-        by_cheque.invalidate_recordset()
+        by_cheque = self.movements(("external_kind", "=", "cheque"))
         self.assertEqual(by_cheque.method, f"Cheque · {journal} · By post")
         self.assertEqual(
             sum(rows.mapped("amount_moved")), sum(rows.mapped("company_amount_moved"))
@@ -273,6 +273,10 @@ class TestMovements(CreditCommon):
         payment = self.record(600)
         self.refund(payment, 500, to="outside")
         waiting = self.movements(("outcome", "=", "waiting"))
+        # In the words of the section.
+        outcomes = waiting._fields["outcome"]._description_selection(self.env)
+        labels = self.invoice._get_state_labels()
+        self.assertEqual(dict(outcomes)["waiting"], labels["waiting"])
         self.assertEqual(
             self.facts(waiting, "kind", "amount_waiting", "amount_moved"),
             [("refund", 500, 0)],

@@ -55,6 +55,7 @@ class TestWaiting(InvoicePaymentsCommon):
             (part["kind"], part["state"], part["state_label"], part["amount"]),
             ("refund", "waiting", "Waits for approval", 300.0),
         )
+        self.assertTrue(part["time"])
         self.assertEqual(
             self._get_actions(part), [("withdraw", True), ("open_request", False)]
         )

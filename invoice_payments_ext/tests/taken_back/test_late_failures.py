@@ -29,6 +29,7 @@ class TestLateFailures(TakenBackCommon):
         [row] = self.invoice.get_payment_rows()
         self.assertEqual((row["state_label"], row["reason"]), ("Succeeded", ""))
         [part] = row["refunds"]
+        self.assertTrue(part["time"])
         self.assertEqual((part["kind_label"], part["amount"]), ("Taken back", 1000))
         [row] = self.invoice._get_portal_payment_rows()
         self.assertEqual(row["state"], "succeeded")
