@@ -200,7 +200,10 @@ class AccountPaymentCreate(models.TransientModel):
     def _compute_method_options(self):
         for dialog in self:
             options = dialog._get_token_options() if dialog.move_id else []
-            dialog.has_saved_method = any(not option["disabled"] for option in options)
+            # One that only waits for an attempt in flight is there all the same.
+            dialog.has_saved_method = any(
+                not option["disabled"] or option["is_blocked"] for option in options
+            )
             if not dialog.issue and not dialog.retried_transaction_id:
                 if dialog.available_credit:
                     options.append(dialog._get_credit_option())
@@ -229,6 +232,7 @@ class AccountPaymentCreate(models.TransientModel):
         tokens = self.move_id._get_saved_tokens()
         # For any part that is paid: an amount of the smallest unit fits every maximum.
         reasons = tokens._get_unusable_reasons(self.move_id, self.currency_id.rounding)
+        usable = {token for token in tokens if not reasons[token.id] and not self.issue}
         if blocking := self.move_id._get_blocking_attempt():
             # The rest that is not in flight can still be paid in another way.
             blocked = self.move_id._describe_attempt(blocking)
@@ -242,6 +246,7 @@ class AccountPaymentCreate(models.TransientModel):
                 "image": f"/web/image/{token.payment_method_id._name}"
                 f"/{token.payment_method_id.id}/image",
                 "disabled": bool(reasons[token.id]),
+                "is_blocked": token in usable and bool(reasons[token.id]),
                 "reason": reasons[token.id],
                 "marks": marks[token],
             }

@@ -349,7 +349,11 @@ class TestDialogs(InvoicePaymentsCommon):
         ):
             self.assertIn(text, dialog.preview.replace("\u00a0", " "))
         self.start_attempt("pending", amount=1000.0)
-        self.assertIn("is in flight: Pending", self._open_create().preview)
+        dialog = self._open_create()
+        self.assertIn("is in flight: Pending", dialog.preview)
+        # The method is there, and says why it waits: no link to save one.
+        self.assertTrue(self._options(dialog)[str(self.token.id)]["disabled"])
+        self.assertTrue(dialog.has_saved_method)
 
     def test_default_method_and_the_one_declined_last_are_marked(self):
         other = self._create_token(payment_details="9999")
