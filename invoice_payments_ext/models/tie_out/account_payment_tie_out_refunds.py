@@ -167,7 +167,10 @@ class AccountPaymentTieOut(models.AbstractModel):
         )
 
     def _get_allocated_statement(self):
-        """Compare each refund with the amounts of it that concern invoices."""
+        """Compare each refund with the amounts by which it reopened invoices.
+
+        A credit note stays as it was issued when its refund is changed.
+        """
         return SQL(
             """
             SELECT payment.id, payment.company_id, payment.currency_id,
@@ -176,7 +179,7 @@ class AccountPaymentTieOut(models.AbstractModel):
               FROM account_refund_allocation part
               JOIN account_payment payment ON payment.id = part.payment_id
               JOIN account_move move ON move.id = part.invoice_id
-             WHERE payment.state IN %s AND %s
+             WHERE payment.state IN %s AND %s AND part.credit_note_id IS NULL
           GROUP BY payment.id
             HAVING bool_and(move.currency_id = payment.currency_id)
             """,
