@@ -1,5 +1,7 @@
 """An accountant looks at the credit of customers in a browser."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -89,6 +91,28 @@ def test_credit_of_no_invoice(accountant, world):
     confirmation.get_by_role("button", name="Ok").click()
     accountant.expect_notification("Moved to the credit balance", "$ 80.00")
     expect(button).to_have_count(0)
+
+    # It can be moved back, as the question said: on the payment that keeps it.
+    kept = world.get_credit_balance(partner_id)
+    assert kept["amount"] == 80
+    accountant.page.locator(".o-mail-Message").get_by_role(
+        "link", name=re.compile("^PCRED")
+    ).first.click()
+    back = accountant.page.get_by_role(
+        "button", name="Move back from the credit balance"
+    )
+    back.click()
+    accountant.expect_preview("$ 80.00 is taken off the credit balance again")
+    accountant.press("Take it back")
+    expect(back).to_have_count(0)
+    expect(accountant.page.locator(".modal")).to_have_count(0)
+    assert world.get_credit_balance(partner_id)["amount"] == 0
+    accountant.page.goto(
+        f"/odoo/action-account.action_account_payments/{payment_ids[0]}"
+    )
+    button.click()
+    confirmation.get_by_role("button", name="Ok").click()
+    accountant.expect_notification("Moved to the credit balance", "$ 80.00")
 
     accountant.open_list(
         "account.move.line",

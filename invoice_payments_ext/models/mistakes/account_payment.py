@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...tools import OURS, prepare_dialog
@@ -30,6 +30,24 @@ class AccountPayment(models.Model):
         copy=False,
         help="Why this record was taken back: no money moved.",
     )
+    keeps_credit = fields.Boolean(
+        compute="_compute_keeps_credit",
+        help="Whether this moved money to the credit balance, and can be moved back.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("payment_type", "journal_id", "state", "source_payment_id")
+    def _compute_keeps_credit(self):
+        for payment in self:
+            payment_sudo = payment.sudo()
+            payment.keeps_credit = (
+                payment.payment_type == "outbound"
+                and payment_sudo.journal_id.is_credit_balance
+                and payment._is_posted()
+                # What undoes an application is no money of its own.
+                and not payment_sudo.source_payment_id.is_from_credit
+            )
 
     # === CHECK METHODS === #
 
