@@ -195,7 +195,9 @@ class Benchmark:
 
     def _run_script(self, script):
         """Run a script in Odoo's shell, and return the figure that it printed."""
-        command = _get_command(("-m", "odoo", "shell"), self.world.database, "--no-http")
+        command = _get_command(
+            ("-m", "odoo", "shell"), self.world.database, "--no-http"
+        )
         ended = subprocess.run(
             command,
             input=script,

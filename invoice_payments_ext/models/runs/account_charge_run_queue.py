@@ -2,8 +2,8 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..core.told_later import ToldLater
-from .results import OPEN_STEPS
 from .payment_provider import NOW
+from .results import OPEN_STEPS
 
 # Where the job queue is installed, so many lines are handed to it at once.
 QUEUED_AT_ONCE = 100
@@ -118,12 +118,12 @@ class AccountChargeRunLine(models.Model):
         :raise RetryableJobError: If it can be taken only later.
         """
         self.ensure_one()
+        if not self.exists():
+            return
         later = ToldLater()
         if line := self.with_context(forms_told_later=later)._take(self.id):
             line._work()
             self._tell(later)
-        elif not self.exists():
-            return
         self.env.invalidate_all()
         if self.state in OPEN_STEPS and self.run_id.state == "running":
             self._retry_job()
