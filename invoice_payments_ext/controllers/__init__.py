@@ -7,3 +7,4 @@ from . import portal_payments
 from . import portal_promises
 from . import portal_statement
 from . import portal_tokens
+from . import report
