@@ -72,7 +72,12 @@ class PortalStatement(CustomerPortal):
             return request.redirect(invoices_sudo._get_payment_form_url(), local=False)
         return request.render(
             "invoice_payments_ext.portal_statement_pay",
-            {"invoices": invoices_sudo, "company": company_sudo},
+            {
+                "rows": [
+                    invoice._prepare_statement_link() for invoice in invoices_sudo
+                ],
+                "company": company_sudo,
+            },
         )
 
     # === VALUES === #

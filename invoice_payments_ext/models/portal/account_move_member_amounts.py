@@ -46,6 +46,21 @@ class AccountMove(models.Model):
                 amounts[values["installment_state"]] = instalment
         return amounts
 
+    def _prepare_statement_link(self):
+        """Return what the link of a statement says of this invoice, as its form does.
+
+        :return: The invoice, the amount that its payment form proposes, and its day.
+        :rtype: dict
+        """
+        self.ensure_one()
+        amounts = self._get_member_amounts()
+        values = self._get_invoice_next_payment_values()
+        return {
+            "invoice": self,
+            "due": values.get("next_due_date") or self.invoice_date_due,
+            "amount": amounts.get("overdue") or amounts.get("next") or amounts["full"],
+        }
+
     def _get_member_chargeable_amount(self):
         """Return the amount that a member can pay now, in the invoice's currency.
 

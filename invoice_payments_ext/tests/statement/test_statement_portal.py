@@ -1,5 +1,10 @@
+import json
+from unittest.mock import patch
+from urllib.parse import quote
+
 from lxml.html import fromstring
 
+from odoo import http
 from odoo.tests import tagged
 
 from ..portal.common_portal import PortalPaymentCommon
@@ -26,6 +31,36 @@ class TestStatementPortal(PortalPaymentCommon):
             "/my/counters", json={"params": {"counters": ["statement_count"]}}
         )
         self.assertEqual(home.json()["result"]["statement_count"], 1)
+
+    def test_file_that_the_staff_downloads(self):
+        """It is named by the customer and the period, as in a mail and the portal."""
+        self.authenticate(self.accountant.login, self.accountant.login)
+        wizard = self.env["account.customer.statement"].with_user(self.accountant)
+        wizard = wizard.create(
+            {
+                "partner_ids": [(6, 0, self.partner.ids)],
+                "date_from": "2026-01-01",
+                "date_to": "2026-01-31",
+            }
+        )
+        action = wizard.action_print()
+        options = quote(json.dumps(action["data"]))
+        address = f"/report/pdf/{action['report_name']}?options={options}"
+        reports = type(self.env["ir.actions.report"])
+        with patch.object(
+            reports, "_render_qweb_pdf", return_value=(b"%PDF-1.4", "pdf")
+        ):
+            answer = self.url_open(
+                "/report/download",
+                data={
+                    "data": json.dumps([address, "qweb-pdf"]),
+                    "csrf_token": http.Request.csrf_token(self),
+                },
+            )
+        name = answer.headers["Content-Disposition"]
+        self.assertIn(quote(self.partner.name), name)
+        self.assertIn("2026-01-01", name)
+        self.assertIn("2026-01-31.pdf", name)
 
     def test_money_on_its_way(self):
         """The balance is that of the books; the page says what is coming for it."""
@@ -56,6 +91,28 @@ class TestStatementPortal(PortalPaymentCommon):
                 if page != "/pdf" or login == "ip_stranger":
                     check = self.assertNotIn if "str" in login else self.assertIn
                     check(self.invoice.name.encode(), text)
+
+    def test_link_says_what_the_form_proposes(self):
+        """Not what is being processed, and the instalment that is due first."""
+        instalments = self.make_invoice_with_instalments(900).sudo()
+        first, second = instalments.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        ).sorted("date_maturity")
+        first.date_maturity = "2026-01-15"
+        second.date_maturity = "2036-01-15"
+        self.company.portal_amount_choice = True
+        self.gateway.answers = ["pending"]
+        self.charge(300)
+        self._keep()
+        path = self.partner._get_statement_pay_url(self.company).partition("/my/")[2]
+        self.authenticate(None, None)
+        page = fromstring(self.url_open(f"/my/{path}").text)
+        [rows] = page.find_class("o_statement_invoices")
+        text = " ".join(rows.text_content().split())
+        self.assertIn(f"{self.invoice.amount_total - 300:,.2f}", text)
+        self.assertNotIn(f"{self.invoice.amount_total:,.2f}", text)
+        self.assertIn("Due 01/15/2026", text)
+        self.assertIn(f"{first.amount_currency:,.2f}", text)
 
     def test_link(self):
         second = self.make_invoice(50.0)
