@@ -71,3 +71,18 @@ def test_seller_of_no_level_captures_and_voids_nothing(orders):
         assert error == ""
         # Demo captures a part at a time: the person is asked for the amount first.
         assert set(states) == {"authorized" if button == "capture" else "cancel"}
+
+
+def test_money_of_others_is_taken_by_no_order(orders):
+    """A seller may link any attempt with an order: its invoices leave it alone."""
+    strange = orders["strange"]
+    # The customer's own 50 are taken, and nothing of the 400 of the stranger.
+    assert strange["proposed"] == [50, 350]
+    assert strange["posted"] == [350, 400, False]
+    # An invoice of the stranger is linked, until it is somebody else's.
+    assert strange["linked"]
+    assert strange["of a changed customer"] == [0, 400]
+    assert strange["changed"] == [400, 400]
+    # Odoo issues an invoice by itself for its own money only.
+    assert strange["automatic"] == ["draft", 400, 400, False]
+    assert not strange["of another company"]

@@ -36,7 +36,7 @@ product = env["product.product"].create(
 )
 
 
-def make_order(prepaid):
+def make_order(prepaid, customer=customer, token=token):
     """Return an order of four courses at 100, and the payment made for it before."""
     order = env["sale.order"].create(
         {
@@ -167,12 +167,97 @@ people = {
             "sales_team.group_sale_salesman",
             "invoice_payments_ext.group_payment_record",
         ],
+        "biller": ["sales_team.group_sale_salesman", "account.group_account_invoice"],
     }.items()
 }
 told["buttons"] = {
     f"{button} by the {name}": press(person, f"payment_action_{button}")
     for name, person in people.items()
+    if name != "biller"
     for button in ("capture", "void")
 }
+# A seller who invoices links an order with money of somebody or some company else.
+provider.capture_manually = False
+stranger = env["res.partner"].create({"name": "Stranger"})
+stranger_token = token.copy({"partner_id": stranger.id, "provider_ref": "stranger"})
+seller = people["biller"]
+
+
+def link_to_order(strange_tx):
+    """Return an order of the customer that the seller linked with an attempt."""
+    order, _tx = make_order(50)
+    order.user_id = seller
+    companies = {"allowed_company_ids": seller.company_ids.ids}
+    order.with_user(seller).with_context(**companies).write(
+        {"transaction_ids": [Command.link(strange_tx.id)]}
+    )
+    env.flush_all()
+    return order
+
+
+def see(invoice, strange_tx):
+    """Return what remains, what is open of the money, and if it is linked."""
+    env.invalidate_all()
+    line = strange_tx.payment_id.move_id.line_ids.filtered(
+        lambda line: line.account_type == "asset_receivable"
+    )
+    is_linked = strange_tx in invoice.transaction_ids
+    return [invoice.amount_residual, -line.amount_residual, is_linked]
+
+
+_order, strange_tx = make_order(400, stranger, stranger_token)
+draft = link_to_order(strange_tx)._create_invoices()
+dialog = env["account.payment.create"].new({"move_id": draft.id, "issue": True})
+told["strange"] = {"proposed": [dialog.prepaid_amount, dialog.amount]}
+draft.action_post()
+told["strange"]["posted"] = see(draft, strange_tx)
+
+# The customer of a draft that is linked already is changed.
+draft = _order._create_invoices()
+told["strange"]["linked"] = strange_tx in draft.transaction_ids
+draft.partner_id = customer
+dialog = env["account.payment.create"].new({"move_id": draft.id, "issue": True})
+told["strange"]["of a changed customer"] = [dialog.prepaid_amount, dialog.amount]
+draft.action_post()
+told["strange"]["changed"] = see(draft, strange_tx)[:2]
+
+# Odoo invoices the order by itself when the strange money comes.
+env["ir.config_parameter"].set_param("sale.automatic_invoice", True)
+late_tx = env["payment.transaction"].create(
+    {
+        "provider_id": provider.id,
+        "payment_method_id": method.id,
+        "amount": 400,
+        "currency_id": company.currency_id.id,
+        "partner_id": stranger.id,
+        "operation": "online_direct",
+    }
+)
+order = link_to_order(late_tx)
+late_tx._set_done()
+late_tx.with_context(skip_sale_auto_invoice_send=True)._post_process()
+env.flush_all()
+invoice = order.invoice_ids.filtered(lambda move: move.state != "cancel")[-1:]
+told["strange"]["automatic"] = [*invoice.mapped("state"), *see(invoice, late_tx)]
+env["ir.config_parameter"].set_param("sale.automatic_invoice", False)
+
+# The money of the same customer, but of another company.
+other_company = env["res.company"].create({"name": "Other Company"})
+(env.user | seller).company_ids |= other_company
+other_provider = provider.copy({"company_id": other_company.id, "state": "test"})
+other_tx = env["payment.transaction"].create(
+    {
+        "provider_id": other_provider.id,
+        "payment_method_id": method.id,
+        "amount": 400,
+        "currency_id": company.currency_id.id,
+        "partner_id": customer.id,
+        "operation": "online_direct",
+    }
+)
+other_tx._set_done()
+draft = link_to_order(other_tx)._create_invoices()
+told["strange"]["of another company"] = other_tx in draft.transaction_ids
+
 told["tie-out"] = len(env["account.payment.tie.out"].check()) - before
 print("TOLD", json.dumps(told))

@@ -1,6 +1,6 @@
 from contextlib import contextmanager
 
-from odoo import models
+from odoo import api, models
 
 from ...tools import without_defaults
 
@@ -10,7 +10,43 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        moves = super().create(vals_list)
+        if any(vals.get("transaction_ids") for vals in vals_list):
+            moves._unlink_strange_attempts()
+        return moves
+
     # === BUSINESS METHODS === #
+
+    def _unlink_linked_strange_attempts(self, vals):
+        """Look at the attempts that were linked with these now."""
+        if vals.get("transaction_ids"):
+            self._unlink_strange_attempts()
+
+    def _unlink_strange_attempts(self):
+        """Leave out attempts that came with an order, and are somebody else's.
+
+        People may link an order of `sale` with any attempt. Its invoices would take the
+        money, which is another customer's or another company's, and show it.
+        """
+        for invoice in self.sudo():
+            attempts = invoice.transaction_ids
+            strange = attempts.filtered(
+                lambda tx, invoice=invoice: not tx._may_come_by_order(invoice)
+            )
+            if not strange:
+                continue
+            invoice.transaction_ids = attempts - strange
+            invoice._message_log(
+                body=self.env._(
+                    "%s is of another customer or company than this invoice, so it is "
+                    "not linked with it: its money pays nothing here.",
+                    ", ".join(strange.mapped("reference")),
+                )
+            )
 
     @contextmanager
     def _taking_prepayments(self):
@@ -38,7 +74,8 @@ class AccountMove(models.Model):
     def _get_prepaid_lines(self):
         """Return the open lines of the money that attempts of this invoice brought.
 
-        Money of which something is being refunded is left alone.
+        Money of which something is being refunded is left alone, and that of another
+        customer, which an order may have been linked with.
 
         :return: The journal items, in superuser mode.
         :rtype: account.move.line
@@ -58,9 +95,32 @@ class AccountMove(models.Model):
             lambda line: (
                 not line.reconciled
                 and line.company_id == self.company_id
+                and self._is_customer_of(line)
                 and line.currency_id.compare_amounts(line.amount_residual_currency, 0)
                 < 0
             )
+        )
+
+    def _is_customer_of(self, line):
+        """Tell if a journal item is of the customer of this invoice, as of today.
+
+        :param account.move.line line: The item.
+        :rtype: bool
+        """
+        self.ensure_one()
+        customer = self.partner_id.commercial_partner_id
+        return line.partner_id.commercial_partner_id == customer
+
+    def _is_strange_money(self, line):
+        """Tell if an attempt on this invoice brought this item to somebody else.
+
+        :param account.move.line line: The item.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            line.payment_id in self.sudo().transaction_ids.payment_id
+            and not self._is_customer_of(line.sudo())
         )
 
     def _get_prepaid_amount(self):

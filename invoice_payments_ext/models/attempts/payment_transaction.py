@@ -183,6 +183,8 @@ class PaymentTransaction(models.Model):
         for twin, reference in self._find_refunds_to_exchange(vals):
             super(PaymentTransaction, twin).write({"provider_reference": reference})
         result = super().write(vals)
+        if vals.get("invoice_ids"):
+            self.invoice_ids._unlink_strange_attempts()
         if "holds_invoice" in vals:
             self._follow_hold()
         if {"state", "request_state", "payment_id"} & vals.keys():

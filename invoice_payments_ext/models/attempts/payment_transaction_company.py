@@ -37,6 +37,20 @@ class PaymentTransaction(models.Model):
 
     # === GETTERS === #
 
+    def _may_come_by_order(self, invoice):
+        """Tell if this is of the customer of an invoice, and of its company.
+
+        :param account.move invoice: The invoice of an order that this paid.
+        :rtype: bool
+        """
+        self.ensure_one()
+        customer = invoice.partner_id.commercial_partner_id
+        company = self.payment_id.company_id or self.provider_id.company_id
+        return (
+            self.partner_id.commercial_partner_id == customer
+            and company in invoice.company_id.parent_ids
+        )
+
     def _get_branch_of_documents(self):
         """Return the one company of the documents, if the provider serves it.
 

@@ -7,7 +7,7 @@ from ...tools import OURS, without_defaults
 from .told_later import ToldLater
 
 # The fields of an entry that rooms keep to: whether it is posted, whose it is, when it
-# is due, and whether it may be charged automatically.
+# is due, whether it may be charged automatically, and which attempts are for it.
 WATCHED_FIELDS = frozenset(
     (
         "state",
@@ -16,6 +16,7 @@ WATCHED_FIELDS = frozenset(
         "currency_id",
         "invoice_date_due",
         "auto_pay_excluded",
+        "transaction_ids",
     )
 )
 
@@ -31,6 +32,7 @@ AFTER_CHANGE = (
     "_recheck_promises",
     "_follow_collection_change",
     "_end_unposted_tasks",
+    "_unlink_linked_strange_attempts",
 )
 
 # The rooms act around the posting of entries: each is a context manager.

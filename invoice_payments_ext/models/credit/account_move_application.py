@@ -227,8 +227,7 @@ class AccountMove(models.Model):
         for invoice in self.sorted(
             lambda move: (move.invoice_date_due or move.invoice_date, move.id)
         ):
-            balance = balances.get(invoice._get_credit_owner())
-            if not balance:
+            if not (balance := balances.get(invoice._get_credit_owner())):
                 continue
             # Money that was paid before it was issued: Odoo may match it after this.
             prepaid = invoice.transaction_ids.payment_id.move_id
@@ -236,6 +235,7 @@ class AccountMove(models.Model):
                 line.amount_residual_currency
                 for line in prepaid._get_outstanding_credit_lines()
                 if line.currency_id == invoice.currency_id
+                and invoice._is_customer_of(line)
             )
             most = shares.get(invoice, 0.0) if shares else open_amount
             amount = min(left[balance], open_amount, most)

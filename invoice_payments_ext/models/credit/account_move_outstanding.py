@@ -26,8 +26,14 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def js_assign_outstanding_line(self, line_id):
-        """Refuse money on its way back, and money that leaves no room."""
+        """Refuse money on its way back, and money that leaves no room.
+
+        `sale` gives an invoice all that the attempts of its order brought: that of
+        another customer is left alone, so that the invoice is issued all the same.
+        """
         line = self.env["account.move.line"].browse(line_id)
+        if self._is_strange_money(line):
+            return None
         payment = line.move_id.origin_payment_id
         if self.move_type == "out_invoice":
             self._lock_for_payment()
