@@ -121,15 +121,17 @@ class AccountPayment(models.Model):
     # === BUSINESS METHODS === #
 
     def _unmatch_reset(self):
-        """Open the invoices that these payments paid, as they are about to be reset.
+        """Open what these payments are matched with, as they are about to be reset.
 
-        Odoo leaves them matched: the invoice would stay paid by an entry that is not in
-        the ledger. They are matched again when the payment is confirmed again.
+        Odoo leaves them matched: the invoice would stay paid, and the refund settled,
+        by an entry that is not in the ledger. They are matched again when the payment
+        is confirmed again.
         """
         for payment in self.sudo():
             partials = payment._get_paid_partials()
             invoices = partials.debit_move_id.move_id
-            if not invoices:
+            partials |= payment._get_refund_partials()
+            if not partials:
                 continue
             invoices._lock_for_payment()
             payment.invoice_ids |= invoices
@@ -165,6 +167,20 @@ class AccountPayment(models.Model):
         return partials.filtered(
             lambda partial: (
                 is_money and partial.debit_move_id.move_id.is_sale_document()
+            )
+        )
+
+    def _get_refund_partials(self):
+        """Return the reconciliations of a customer's money with what gave it back.
+
+        :rtype: account.partial.reconcile
+        """
+        self.ensure_one()
+        is_money = self.payment_type == "inbound" and not self.is_from_credit
+        partials = self._get_receivable_lines().matched_debit_ids
+        return partials.filtered(
+            lambda partial: (
+                is_money and partial.debit_move_id.payment_id in self.refund_payment_ids
             )
         )
 

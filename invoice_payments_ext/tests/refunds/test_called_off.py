@@ -91,6 +91,37 @@ class TestCalledOff(CreditCommon):
         self.assertTrue(lines.reconciled)
         self.assertEqual(self.find(), [])
 
+    def test_reset_is_seen_as_long_as_it_is_a_draft(self):
+        """The ledger, the section and the tie-out say the same in each state."""
+        refund = self.payment.refund(100.0, to="outside", reason="Too much")
+        line = refund._get_receivable_lines()
+        self.assertEqual(self.invoice.amount_residual, 700.0)
+        for kept in (400.0, 100.0, 250.0):
+            with self.subTest(kept=kept):
+                self.payment.action_draft()
+                # The refund left the bank: nothing stands against it meanwhile.
+                self.assertEqual(line.amount_residual, 100.0)
+                self.assertEqual(self.invoice.amount_residual, 1000.0)
+                section = self.invoice.get_payment_section()
+                self.assertEqual(section["amount_remaining"], 1000.0)
+                [row] = section["rows"]
+                self.assertEqual((row["state"], row["amount_applied"]), ("draft", 0))
+                self.assertEqual([each["amount"] for each in row["refunds"]], [100.0])
+                found = {(each["name"], each["found"]) for each in self.find()}
+                self.assertEqual(found, {(refund.display_name, 100.0)})
+                # It cannot be confirmed with less than what went back.
+                self.payment.amount = 99.0
+                with self.assertRefused("cannot be posted with less"):
+                    self.payment.action_post()
+                self.payment.amount = kept
+                self.payment.action_post()
+                self.assertTrue(line.reconciled)
+                remaining = 1000.0 - (kept - 100.0)
+                self.assertEqual(self.invoice.amount_residual, remaining)
+                [row] = self.invoice.get_payment_section()["rows"]
+                self.assertEqual(row["amount_applied"], kept - 100.0)
+                self.assertEqual(self.find(), [])
+
     def test_deleted_beside_a_refund_that_was_reset(self):
         """The refund would not know any more what it gives back."""
         refund = self.payment.refund(100.0, to="outside", reason="Too much")
