@@ -11,7 +11,9 @@ One JSON line for each of these:
 * one lane, on a tenth of the invoices (50 at least);
 * all lanes, each a process of its own, as on several workers or machines;
 * all lanes, where one is killed in the middle and started again, on a tenth of the
-  invoices: the gateway got one request for each.
+  invoices: the gateway got one request for each. A kill may come just before a request
+  left, and the run end before the gateway said that it never arrived. Then a person
+  would retry it: so does the benchmark, and says how many they were.
 
 `queries_beside` are those of a line beside the charge alone; with the queue, beside the
 charge and the queue's own job. At most 25 are wanted.
@@ -229,6 +231,8 @@ class Benchmark:
         invoice_ids, run_ids = self._make_runs(count)
         seconds, more = self._carry_out(run_ids, lanes, is_killed)
         seconds /= count
+        if is_killed:
+            more |= self._retry_never_arrived(run_ids)
         requests = self._count_requests(invoice_ids)
         self.failed |= requests != {1: count}
         self._say(
@@ -309,6 +313,28 @@ class Benchmark:
             "SELECT state FROM account_charge_run WHERE id = ANY(%s)", run_ids
         )
         return {row["state"] for row in rows} == {"done"}
+
+    def _retry_never_arrived(self, run_ids):
+        """Retry by a run what ended because its request never reached the gateway.
+
+        A kill between the mark that a request leaves and its leaving: the gateway said
+        that it never came. The line goes on by itself only if its run has not ended.
+
+        :return: The number of these lines, as a figure.
+        """
+        self.world.run_resolver()
+        rows = self.world.query(
+            "SELECT line.move_id FROM account_charge_run_line line"
+            "  JOIN payment_transaction tx ON tx.id = line.transaction_id"
+            " WHERE line.run_id = ANY(%s) AND tx.outcome = 'failed'"
+            "   AND tx.request_state = 'not_sent' AND tx.request_sent_on IS NOT NULL",
+            run_ids,
+        )
+        if rows:
+            invoice_ids = [row["move_id"] for row in rows]
+            retry_id = confirm_run(self.world, invoice_ids, kind="retry")
+            self._carry_out([retry_id], 1, is_killed=False)
+        return {"never_arrived_and_retried": len(rows)}
 
     def _count_requests(self, invoice_ids):
         """Count how often the gateway was asked to charge each of these invoices."""

@@ -38,6 +38,9 @@ UNSETTLED_DOMAIN_METHODS = (
     "_get_failed_refunds_domain",
 )
 
+# The methods after an attempt ended that the provider never received.
+AFTER_LOSS_METHODS = ("_let_lines_try_again",)
+
 
 class PaymentTransaction(models.Model):
     """The outcome of an open attempt: found by the schedule, or said by a person."""
@@ -149,7 +152,7 @@ class PaymentTransaction(models.Model):
     def _is_due_to_ask(self):
         """Tell if the schedule is to ask the gateway: the older, the more seldom.
 
-        It hardly knows five minutes later an outcome that it did not know for days.
+        It hardly knows five minutes later what it did not know for days.
 
         :rtype: bool
         """
@@ -183,12 +186,13 @@ class PaymentTransaction(models.Model):
             or not self.try_lock_for_update(allow_referencing=True)
         ):
             return
-        payment_data = self._fetch_outcome()
-        if payment_data:
+        if payment_data := self._fetch_outcome():
             self._process(self.provider_code, payment_data)
         elif payment_data is not None and self._has_arrival_delay_passed():
             self._set_error(self.env._("The provider never received the request."))
             self.request_state = "not_sent"
+            for name in AFTER_LOSS_METHODS:
+                getattr(self, name)()
         elif payment_data is None and self.provider_id._may_resend(self):
             self._send_again()
         self._keep_word(payment_data)

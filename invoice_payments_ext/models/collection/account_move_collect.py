@@ -38,7 +38,9 @@ class AccountMove(models.Model):
         keys = self.env["account.idempotency.key"]
         known = keys._get_known_result(key, self.company_id)
         if known is not None:
-            decision = ChargeDecision(token=known.token_id, amount=known.amount)
+            decision = ChargeDecision(
+                token=known.token_id, amount=known.amount, is_known=True
+            )
             return decision, attempts._complete_attempt(known)
         decision = self._decide_charges(**question)[self]
         if part is not None and decision.action == CHARGE:

@@ -34,6 +34,7 @@ class ChargeDecision:
     :param float credit: The part that the credit balance pays before.
     :param str words: See `Verdict`.
     :param datetime not_before: See `Verdict`.
+    :param bool is_known: Whether it was carried out before, with the same key.
     """
 
     action: str = CHARGE
@@ -43,6 +44,7 @@ class ChargeDecision:
     credit: float = 0.0
     words: str = ""
     not_before: datetime | None = None
+    is_known: bool = False
 
 
 @dataclass

@@ -71,9 +71,9 @@ class AccountChargeRunLine(models.Model):
             is_run=True,
             tokens={invoice: token} if token else {},
         )
-        if attempt and self._was_lost(attempt):
+        if attempt and self._was_lost(attempt, decision.is_known):
             # Its server was killed, and the schedule ended it: nothing was carried out.
-            self._try_again(self.env._("Its attempt was never sent."))
+            self._try_again(self._get_words_of_loss(attempt))
             self._commit()
         elif attempt:
             self._finish(state="attempted", transaction_id=attempt.id)
@@ -206,10 +206,8 @@ class AccountChargeRunLine(models.Model):
             provider._speed_up()
             return
         until = provider._slow_down(overload.retry_after)
-        was_not_sent = (
-            attempt.outcome == "failed" and attempt.request_state == "not_sent"
-        )
-        if self.state == "attempted" and was_not_sent and self.try_number < MAX_TRIES:
+        may_try = self.state == "attempted" and self.try_number < MAX_TRIES
+        if may_try and attempt._was_not_carried_out():
             self._try_again(self.env._(REASONS["provider_slow"].label), until)
             self._commit()
 
@@ -229,6 +227,23 @@ class AccountChargeRunLine(models.Model):
                 "note": words,
             }
         )
+
+    def _follow_lost_attempt(self):
+        """Let this line be taken again: the provider never received its attempt.
+
+        Not after the end of its run: a person retries it by another run. Nor where
+        another run took the invoice meanwhile.
+        """
+        run = self.run_id
+        run._lock_run()  # It may be ending.
+        others = self.search(
+            Domain("move_id", "=", self.move_id.id) & self._get_open_domain(), limit=1
+        )
+        is_open = run.state in ("running", "stopped") and not others
+        if is_open and self.try_number < MAX_TRIES:
+            self._try_again(self._get_words_of_loss(self.transaction_id))
+            self.queued_on = False  # Its job has ended.
+            self._wake()
 
     def _commit(self):
         self.env["payment.transaction"]._commit_step("worked")
@@ -272,13 +287,29 @@ class AccountChargeRunLine(models.Model):
         is_issued = self.try_number > 1 and invoice.state == "posted"
         return "issue" if self.run_id.kind == "issue" and not is_issued else "charge"
 
-    def _was_lost(self, attempt):
-        """Tell if an attempt of this line never left, so that there is another try.
+    def _was_lost(self, attempt, is_known):
+        """Tell if an attempt of this line never arrived, so that there is another try.
 
         :param payment.transaction attempt: The attempt of this try.
+        :param bool is_known: Whether a lane that was killed left it. The one of now
+                              may have been refused by the provider, or by a check.
         :rtype: bool
         """
-        return self.try_number < MAX_TRIES and attempt.sudo()._was_lost_before_sending()
+        attempt_sudo = attempt.sudo()
+        return self.try_number < MAX_TRIES and (
+            attempt_sudo._was_lost_before_sending()
+            or (is_known and attempt_sudo._was_not_carried_out())
+        )
+
+    def _get_words_of_loss(self, attempt):
+        """Return why there is another try after a lost attempt of this line.
+
+        :param payment.transaction attempt: The attempt.
+        :rtype: str
+        """
+        if attempt.sudo().request_sent_on:
+            return self.env._("The provider never received its attempt.")
+        return self.env._("Its attempt was never sent.")
 
     def _get_key(self):
         """Return the idempotency key of this try.

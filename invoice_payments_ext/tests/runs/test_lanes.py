@@ -162,6 +162,60 @@ class TestLanes(ChargeRunCommon):
                 self.assertEqual(len(self.gateway.requests), 2)
                 self.assertEqual(run.state, "done")
 
+    def kill_after_sent(self, line):
+        """Let the lane be killed after it marked the attempt of a line as sent."""
+        self.gateway.requests.clear()
+        self.take()
+        with patch.object(
+            self.env.registry["payment.transaction"],
+            "_run_attempt",
+            lambda attempt: attempt.write({"request_state": "sent"}),
+        ):
+            line.sudo()._work()
+        return line.transaction_id.sudo()
+
+    def test_attempt_that_never_arrived_is_made_again(self):
+        """The resolver was faster than the next lane, or the other way round."""
+        self.patch_provider("_fetch_outcome", lambda *_args: {})
+        self.patch_provider("_get_arrival_delay", lambda _self: timedelta(0))
+        for is_resolver_first in (True, False):
+            with self.subTest(is_resolver_first=is_resolver_first):
+                run = self.start(self.make_invoices(self.make_customers(2)))
+                line = run.line_ids[0]
+                lost = self.kill_after_sent(line)
+                if is_resolver_first:
+                    line.sudo().write({"state": "working", "transaction_id": False})
+                    self.age(line)
+                self.assertTrue(lost.request_sent_on)
+                self.run_resolver()
+                self.assertEqual(lost.outcome, "failed")
+                self._keep()
+                self.run_lane()
+                self.assertEqual(self.results(run), ["succeeded"] * 2)
+                self.assertNotEqual(line.transaction_id, lost)
+                self.assertEqual((line.try_number, line.note), (2, False))
+                self.assertEqual(len(self.gateway.requests), 2)
+                self.assertEqual(run.state, "done")
+
+    def test_attempt_that_never_arrived_opens_no_closed_run(self):
+        self.patch_provider("_fetch_outcome", lambda *_args: {})
+        self.patch_provider("_get_arrival_delay", lambda _self: timedelta(0))
+        run = self.start(self.make_invoices(self.make_customers(2)))
+        lost = self.kill_after_sent(run.line_ids[0])
+        run.stop()
+        run.close()
+        self._keep()
+        self.run_resolver()
+        self.assertEqual(lost.outcome, "failed")
+        self.assertEqual(run.line_ids[0].result, "failed")
+        self.run_lane()
+        self.assertEqual(self.gateway.requests, [])
+
+    def patch_provider(self, name, method):
+        patcher = patch.object(self.env.registry["payment.provider"], name, method)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
     def test_error_before_sending_keeps_the_attempt(self):
         """The line is given back, and goes on with the attempt that it prepared."""
         run = self.start(self.invoices[:1])
