@@ -49,11 +49,10 @@ class AccountChargeRunLine(models.Model):
             forms_told_later=later, charge_run_overload=Overload()
         )
         while line := holding._take():
-            line._work()
+            before, run = run, line._work()
             worked += 1
-            if run and line.run_id != run:
-                run._end_finished()
-            run = line.run_id
+            if before and before != run:
+                before._end_finished()
             if later.is_due():
                 self._tell(later)
             if not worked % REPORTED_EACH and not cron._commit_progress(REPORTED_EACH):

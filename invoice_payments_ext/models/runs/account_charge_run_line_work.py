@@ -4,7 +4,9 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.tools import SQL, Query
 
+from ...read_joined import read_joined
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from ..collection.reasons import CHARGE, CREDIT, REASONS
 from .overload import Overload
@@ -43,6 +45,9 @@ class AccountChargeRunLine(models.Model):
         """Carry out this claimed line. Commits; never raises.
 
         Note: `self.ensure_one()`
+
+        :return: Its run.
+        :rtype: account.charge.run
         """
         self.ensure_one()
         # Nothing is left to be written: the claim was committed. The environments of
@@ -53,16 +58,32 @@ class AccountChargeRunLine(models.Model):
             overload = Overload()
         overload.forget()
         working = self.with_context(charge_run_overload=overload)
+        run = self._read_with_run()
         try:
-            getattr(working, WORK[self.run_id.kind])()
+            getattr(working, WORK[run.kind])()
         except Exception as error:  # noqa: BLE001, pylint: disable=broad-except
             self._recover(error)
         self._follow_pace(overload)
+        return run
+
+    def _read_with_run(self):
+        """Read this line and its run in one statement.
+
+        :return: The run.
+        :rtype: account.charge.run
+        """
+        query = Query(self.env, self._table, self._table_sql)
+        query.add_where(SQL("%s = %s", SQL.identifier(self._table, "id"), self.id))
+        run = query.join(self._table, "run_id", "account_charge_run", "id", "run_id")
+        runs = self.env["account.charge.run"].sudo()
+        read_joined(query, (self._table, self.sudo()), (run, runs))
+        return self.run_id
 
     def _work_charge(self):
         """Charge this line's invoice: decided again, and never more than proposed."""
         invoice = self._get_invoice_of_person()
         token = self.token_id.with_env(invoice.env)
+        may_try_again = self.try_number < MAX_TRIES
         decision, attempt = invoice._collect(
             self._get_key(),
             most=None if self.is_part else self.amount + self.credit_amount,
@@ -71,7 +92,7 @@ class AccountChargeRunLine(models.Model):
             is_run=True,
             tokens={invoice: token} if token else {},
         )
-        if attempt and self._was_lost(attempt, decision.is_known):
+        if attempt and may_try_again and self._was_lost(attempt, decision.is_known):
             # Its server was killed, and the schedule ended it: nothing was carried out.
             self._try_again(self._get_words_of_loss(attempt))
             self._commit()
@@ -296,9 +317,8 @@ class AccountChargeRunLine(models.Model):
         :rtype: bool
         """
         attempt_sudo = attempt.sudo()
-        return self.try_number < MAX_TRIES and (
-            attempt_sudo._was_lost_before_sending()
-            or (is_known and attempt_sudo._was_not_carried_out())
+        return attempt_sudo._was_lost_before_sending() or (
+            is_known and attempt_sudo._was_not_carried_out()
         )
 
     def _get_words_of_loss(self, attempt):

@@ -46,16 +46,39 @@ class AccountChargeRunLine(models.Model):
         :return: Those lines.
         :rtype: account.charge.run.line
         """
+        # pylint: disable-next=import-outside-toplevel
+        from odoo.addons.queue_job.job import Job
+
         lines = self._take_for_queue()
+        keys = {line: f"charge_run/{line.run_id.id}/{line.id}" for line in lines}
+        # What `with_delay` asks for each job is asked once for all of them.
+        waiting = self._find_waiting_jobs(list(keys.values()))
         for line in lines:
+            if keys[line] in waiting:
+                continue
             code = line.token_id.provider_id.code or "none"
-            line.with_delay(
+            Job(
+                line._work_as_job,
                 channel=f"root.payments.{code}",
-                identity_key=f"charge_run/{line.run_id.id}/{line.id}",
+                identity_key=keys[line],
                 description=f"{line.run_id.name}: {line.move_id.display_name}",
                 max_retries=0,
-            )._work_as_job()
+            ).store()
         return lines
+
+    def _find_waiting_jobs(self, keys):
+        """Return those of these identity keys of which a job waits.
+
+        :param list[str] keys: The identity keys.
+        :rtype: set[str]
+        """
+        # pylint: disable-next=import-outside-toplevel
+        from odoo.addons.queue_job.job import ENQUEUED, PENDING, WAIT_DEPENDENCIES
+
+        states = [WAIT_DEPENDENCIES, PENDING, ENQUEUED]
+        domain = [("identity_key", "in", keys), ("state", "in", states)]
+        jobs = self.env["queue.job"].sudo().search_fetch(domain, ["identity_key"])
+        return set(jobs.mapped("identity_key"))
 
     def _take_for_queue(self):
         """Mark the next lines as handed over.
@@ -118,17 +141,44 @@ class AccountChargeRunLine(models.Model):
         :raise RetryableJobError: If it can be taken only later.
         """
         self.ensure_one()
-        if not self.exists():
-            return
         later = ToldLater()
         if line := self.with_context(forms_told_later=later)._take(self.id):
             line._work()
             self._tell(later)
-        self.env.invalidate_all()
-        if self.state in OPEN_STEPS and self.run_id.state == "running":
+        is_left, is_run_over = self._find_left()
+        if is_left:
             self._retry_job()
-        self.env["account.charge.run"]._end_finished()
+        if is_run_over:
+            self.run_id._end_finished()
         self._commit()
+
+    def _find_left(self):
+        """Tell what is left to do, once this line was worked on, in one statement.
+
+        Of jobs that end at once, the last one sees that the others have ended: each has
+        committed its line before it asks.
+
+        :return: Whether this line can still be taken, and whether no line of its run is
+                 left. Neither of a line that is not there any more.
+        :rtype: tuple[bool, bool]
+        """
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT line.state IN %(open)s,
+                       NOT EXISTS (SELECT FROM account_charge_run_line other
+                                    WHERE other.run_id = run.id
+                                      AND other.state IN %(open)s)
+                  FROM account_charge_run_line line
+                  JOIN account_charge_run run ON run.id = line.run_id
+                 WHERE line.id = %(id)s AND run.state = 'running'
+                """,
+                open=OPEN_STEPS,
+                id=self.id,
+            )
+        )
+        return rows[0] if rows else (False, False)
 
     def _retry_job(self):
         """Let the queue call this job again when the line can be taken.

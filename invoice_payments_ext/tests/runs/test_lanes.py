@@ -497,6 +497,25 @@ class TestLanes(ChargeRunCommon):
         line.sudo()._work_as_job()
         self.assertEqual(told, [(self.invoices[:1].id, 1)])
 
+    def test_last_job_ends_the_run(self):
+        run = self.start(self.make_invoices(self.make_customers(2)))
+        other = self.start()
+        first, last = run.line_ids.sudo()
+        first._work_as_job()
+        self.assertEqual((first.result, run.state), ("succeeded", "running"))
+        last._work_as_job()
+        self.assertEqual((last.result, run.state), ("succeeded", "done"))
+        last._work_as_job()
+        self.assertEqual(other.state, "running")
+        self.assertEqual(len(self.gateway.requests), 2)
+
+    def test_job_of_a_line_that_is_gone_ends(self):
+        line = self.start(self.invoices[:1]).line_ids.sudo()
+        gone = line.browse(line.id)
+        line.unlink()
+        gone._work_as_job()
+        self.assertEqual(self.gateway.requests, [])
+
     def test_queries_of_a_line(self):
         """A line takes few more than the charge alone, and each takes as many.
 
