@@ -141,6 +141,8 @@ class AccountChargeRunLine(models.Model):
         :raise RetryableJobError: If it can be taken only later.
         """
         self.ensure_one()
+        if not self.exists():
+            return
         later = ToldLater()
         if line := self.with_context(forms_told_later=later)._take(self.id):
             line._work()
