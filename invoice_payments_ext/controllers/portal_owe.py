@@ -175,7 +175,10 @@ class PortalOwe(PortalAccount):
                 {
                     "url": f"/my/owe?company_id={key[0].id}&currency_id={key[1].id}",
                     "company": key[0].sudo().name,
-                    "amount": format_amount(request.env, each["total"], key[1]),
+                    "amount": format_amount(
+                        request.env, each["total"] or each["in_flight"], key[1]
+                    ),
+                    "is_in_flight": not each["total"],
                 }
                 for key, each in groups.items()
                 if key != chosen

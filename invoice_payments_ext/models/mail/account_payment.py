@@ -66,13 +66,19 @@ class AccountPayment(models.Model):
         """
         self.ensure_one()
         numbers = ", ".join(filter(None, self._get_receipt_numbers()))
-        if self.payment_type == "outbound":
-            if not self.sudo()._get_mail_invoices():
+        count = len(self.sudo()._get_mail_invoices())
+        is_refund = self.payment_type == "outbound"
+        if not count:
+            if is_refund:
                 return self.env._("Refund receipt %s", numbers)
-            return self.env._("Refund receipt for invoice %s", numbers)
-        if not self.sudo()._get_mail_invoices():
             return self.env._("Receipt %s", numbers)
-        return self.env._("Receipt for invoice %s", numbers)
+        if count == 1:
+            if is_refund:
+                return self.env._("Refund receipt for invoice %s", numbers)
+            return self.env._("Receipt for invoice %s", numbers)
+        if is_refund:
+            return self.env._("Refund receipt for invoices %s", numbers)
+        return self.env._("Receipt for invoices %s", numbers)
 
     def _get_receipt_memo(self):
         """Return the memo if it is meant for the customer; else an empty text.

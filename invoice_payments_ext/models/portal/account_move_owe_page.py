@@ -15,7 +15,8 @@ class AccountMove(models.Model):
         :param dict owed: The debts to one company in one currency; see
                           :meth:`_get_owed`.
         :return: For each its `line_id`, `invoice`, `label`, `due`, `amount` to be paid
-                 now, the `discount` that is taken off already, `is_overdue`,
+                 now, what is `in_flight` beside it, the `discount` that is taken off
+                 already, `is_overdue`,
                  `is_chosen` (all that is due is, at first), the day for which it is
                  `promised`, and `reason` why it cannot be chosen, with a `pay_alone`
                  where the invoice is paid on its own page.
@@ -46,7 +47,8 @@ class AccountMove(models.Model):
                     if is_part
                     else "",
                     "due": owed_line.line.date_maturity,
-                    "amount": owed_line.settling or owed_line.residual,
+                    "amount": owed_line.settling,
+                    "in_flight": owed_line.in_flight,
                     "discount": owed_line.discount,
                     "is_overdue": owed_line.is_overdue,
                     "promised": promises[invoice].date if invoice in promises else None,

@@ -22,6 +22,11 @@ class OwedLine(NamedTuple):
         return currency.round(self.amount - self.discount)
 
     @property
+    def in_flight(self):
+        """How much of it is being processed."""
+        return self.line.move_id.currency_id.round(self.residual - self.amount)
+
+    @property
     def order(self):
         """The order in which instalments are listed and paid."""
         due = self.line.date_maturity or self.line.date
@@ -43,10 +48,10 @@ class AccountMove(models.Model):
 
         :param res.partner partner: A contact of the customer.
         :return: By company and currency, the first due first: the `invoices`, their
-                 `lines` (see :meth:`_get_owed_lines`), and the sums `total` (all that
-                 remains), `in_flight`, `due` and `overdue`, the last two as far as
-                 nothing is in flight for them. `overdue_invoices` are those of which
-                 such a part is overdue.
+                 `lines` (see :meth:`_get_owed_lines`), and sums of these: `total`, and
+                 of it `due` and `overdue`, are what is to be paid; apart from it stand
+                 the money `in_flight` and the early-payment `discount` of who pays
+                 today. `overdue_invoices` are those of which a part is overdue.
         :rtype: dict[tuple[res.company, res.currency], dict]
         """
         if not self.has_access("read"):
@@ -59,12 +64,12 @@ class AccountMove(models.Model):
         for (company, currency), invoices in groups.items():
             lines = [line for move in invoices for line in move._get_owed_lines()]
             lines.sort(key=lambda owed_line: owed_line.order)
-            residual = sum(line.residual for line in lines)
             amounts = {
-                "total": residual,
-                "in_flight": residual - sum(line.amount for line in lines),
-                "due": sum(line.amount for line in lines if line.is_due),
-                "overdue": sum(line.amount for line in lines if line.is_overdue),
+                "total": sum(line.settling for line in lines),
+                "in_flight": sum(line.in_flight for line in lines),
+                "discount": sum(line.discount for line in lines),
+                "due": sum(line.settling for line in lines if line.is_due),
+                "overdue": sum(line.settling for line in lines if line.is_overdue),
             }
             overdue_ids = {
                 line.line.move_id.id
@@ -130,7 +135,7 @@ class AccountMove(models.Model):
         :rtype: float
         """
         lines = [line for invoice in self for line in invoice._get_owed_lines()]
-        amount = sum(line.amount for line in lines if line.is_overdue)
+        amount = sum(line.settling for line in lines if line.is_overdue)
         return self.currency_id.round(amount) if self else 0.0
 
     def _get_owed_shares(self, line_ids=None):

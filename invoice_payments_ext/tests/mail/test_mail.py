@@ -1,3 +1,4 @@
+import re
 from unittest.mock import patch
 
 import psycopg2.errors
@@ -135,6 +136,8 @@ class TestMail(InvoicePaymentsCommon):
         self.assertIn("the invoices are attached", self._get_text(mail))
         for invoice in invoices:
             self.assertIn(invoice.name, mail.body_html)
+        heading = re.search(r"Receipt for invoices (\S+), (\S+)", self._get_text(mail))
+        self.assertEqual(set(heading.groups()), set(invoices.mapped("name")))
 
     def test_receipt_of_a_charge_in_odoo_s_own_dialog(self):
         journal = self.provider.journal_id

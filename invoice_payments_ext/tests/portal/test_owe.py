@@ -173,6 +173,36 @@ class TestOwe(PortalPaymentCommon):
         self.authenticate("ip_stranger", "ip_stranger")
         self.assertFalse(self.read_parts(self.open_owe(), "o_owe_expiring"))
 
+    def test_figures_are_the_sums_of_the_rows(self):
+        """What is being processed and a discount stand apart, as words."""
+        self.make_discounted()
+        self.gateway.answers = ["pending", "pending"]
+        self.company.portal_amount_choice = True
+        self._keep()
+        self.charge(300)
+        self.pay_lines(10, self.lines(self.own))
+        page = self.open_owe()
+        rows = page.find_class("o_owe_row")
+        amounts = [self.read_amount(row.find_class("o_owe_amount")[0]) for row in rows]
+        self.assertEqual(amounts, [700, 40, 40, 0, 180])
+        [total] = page.find_class("o_owe_total")
+        [overdue] = page.find_class("o_owe_overdue")
+        self.assertEqual(self.read_amount(total), sum(amounts))
+        self.assertEqual(self.read_amount(overdue), 740)
+        for row, amount in zip(rows, amounts, strict=True):
+            self.assertEqual(
+                float(row.find(".//input").get("data-amount") or 0), amount
+            )
+        in_flight = self.read_parts(page, "o_owe_row_in_flight")
+        self.assertEqual(len(in_flight), 2)
+        self.assertRegex(in_flight[0], r"300\.00 is being processed")
+        self.assertIn("310.00", self.read_parts(page, "o_owe_in_flight")[0])
+        self.assertIn("20.00", self.read_parts(page, "o_owe_discounts")[0])
+
+    @staticmethod
+    def read_amount(element):
+        return float(element.text_content().strip().lstrip("$").replace(",", ""))
+
     def make_promise(self, **values):
         return (
             self.env["account.payment.promise"]
@@ -270,7 +300,7 @@ class TestOwe(PortalPaymentCommon):
         )
         owed = self.owed()
         self.assertEqual(
-            [owed[name] for name in ("total", "in_flight", "due")], [1090, 1040, 0]
+            [owed[name] for name in ("total", "in_flight", "due")], [50, 1040, 0]
         )
         [row] = self.parts.get_payment_rows()
         self.assertEqual(row["amount"], 40)
@@ -401,7 +431,9 @@ class TestOwe(PortalPaymentCommon):
         early, [line_id] = self.make_discounted()
         self.all_invoices |= early
         owed = self.owed()
-        self.assertEqual((owed["total"], owed["due"]), (1290, 1040))
+        self.assertEqual(
+            [owed[name] for name in ("total", "discount", "due")], [1270, 20, 1040]
+        )
         page = self.open_owe()
         [tick] = page.xpath(f"//input[@value='{line_id}']")
         self.assertEqual(float(tick.get("data-amount")), 180)
