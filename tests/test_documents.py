@@ -27,6 +27,12 @@ TOP, BOTTOM = 52, 32  # The margins of Odoo's paper, in millimetres.
 PARSER = html.HTMLParser(encoding="utf-8")
 DOCTYPE = "<!DOCTYPE html>"
 FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
+# The heads and the end of a statement, and what stands with each on its page.
+KEPT_TOGETHER = {
+    "Open Items": r"Open Items .*Invoice INV",
+    "Movements": r"Movements .*Opening balance",
+    "Closing balance": r"(Invoice INV|Opening balance).*Closing balance",
+}
 TOUCHING = 1.5  # Points: the boxes of two letters may share as much.
 
 
@@ -155,6 +161,25 @@ class TestDocuments(InvoicePaymentsCommon):
                 self.assertGreater(len(document), 1)
                 for page in document:
                     self.assertNothingCut(page)
+
+    def test_heads_and_ends_are_not_alone(self):
+        """Each head has its first row below it, and each end has a row before it.
+
+        However many movements there are: one more at a time moves the end of a page.
+        """
+        alone = []
+        for count in range(1, 24):
+            self.make_invoice(10.0 + count, invoice_date=fields.Date.today())
+            for engine in ("wkhtmltopdf", str(PATCHED)):
+                document = self.print_document(engine, STATEMENT, self.partner)
+                for number, page in enumerate(document, 1):
+                    words = self.get_words(page)
+                    alone += [
+                        (Path(engine).name, count, number, text)
+                        for text, pattern in KEPT_TOGETHER.items()
+                        if text in words and not re.search(pattern, words)
+                    ]
+        self.assertFalse(alone)
 
     def test_rows_and_heads_in_the_patched_engine(self):
         receipt = self.make_receipt()
