@@ -88,6 +88,23 @@ def test_all_payments(world, accountant, paid_and_declined):
     expect(rows[0].get_by_role("button", name="Retry", exact=True)).to_have_count(0)
     assert not accountant.find_barriers(OURS_OF_LIST)
     accountant.keep_screen("all-payments-1280")
+    # Credit is no money that moved: its filter has a column and a sum of its own.
+    given = 12.34
+    world.admin.call(
+        "res.partner",
+        "adjust_credit_balance",
+        ids=[world.make_customer()],
+        amount=given,
+        reason="Goodwill",
+    )
+    page.locator(".o_searchview_dropdown_toggler").click()
+    page.get_by_role("menuitemcheckbox", name="Customer credit", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.locator(f"{LIST} [name=company_amount_credit]").first).to_contain_text(
+        str(given)
+    )
+    expect(page.locator(f"{LIST} tfoot")).to_have_text(re.compile(r"\$.*\$.*\$"))
+    page.locator(".o_searchview_facet .o_facet_remove").click()
     accountant.narrow()
     page.reload()
     expect(page.locator(f"{KANBAN} .o_kanban_record").first).to_be_visible()
