@@ -139,6 +139,43 @@ class AccountMoveLine(models.Model):
 
     # === ACTION METHODS === #
 
+    def action_ask_to_move_to_credit_balance(self):
+        """Ask if all that is open of these moves to the credit balance.
+
+        :return: The question to show; its answer is the move itself.
+        :rtype: dict
+        :raise UserError: If one of these is not open in favour of a customer.
+        :raise AccessError: If the user has no right to record payments.
+        """
+        self.move_id._check_payment_rights()
+        for line in self:
+            line._check_outstanding_credit()
+        kept = "\n".join(
+            self.env._(
+                "%(customer)s: %(amount)s (%(name)s)",
+                customer=line.partner_id.display_name,
+                amount=line.currency_id.format(line._get_outstanding_credit()),
+                name=line.move_id.display_name,
+            )
+            for line in self
+        )
+        return {
+            "type": "ir.actions.client",
+            "tag": "invoice_payments_ext.ask",
+            "params": {
+                "title": self.env._("Move to the credit balance"),
+                "body": self.env._(
+                    "This is kept as credit of the customer, for later invoices. It "
+                    "can be moved back.\n\n%s",
+                    kept,
+                ),
+                "confirm_label": self.env._("Move to credit balance"),
+                "model": self._name,
+                "method": "action_move_to_credit_balance",
+                "ids": self.ids,
+            },
+        }
+
     def action_move_to_credit_balance(self):
         """Move all that is open of these to the credit balance and tell so.
 

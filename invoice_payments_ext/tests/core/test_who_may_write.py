@@ -56,6 +56,7 @@ NEEDS_RECORD = {
     "account.move.record_joint_payment": [-1],
     "account.move.resume_collection": [],
     "account.move.start_collection": [-1],
+    "account.move.line.action_ask_to_move_to_credit_balance": [],
     "account.move.line.action_move_to_credit_balance": [],
     "account.move.line.move_to_credit_balance": [-1],
     "account.payment.action_move_to_credit_balance": [],

@@ -831,7 +831,16 @@ class TestMoneyToCredit(CreditCommon):
         reader = self.make_user("credit_reader", "account.group_account_readonly")
         with self.assertRaises(AccessError):
             action.with_user(reader).run()
-        action.with_user(self.accountant).run()
+        # It asks first, as the section does.
+        question = action.with_user(self.accountant).run()
+        self.assertEqual(self.types(), [])
+        self.assertTrue(entry.has_outstanding_credit)
+        self.assertEqual(question["tag"], "invoice_payments_ext.ask")
+        asked = question["params"]
+        self.assertIn("30.00", asked["body"])
+        self.assertIn(self.partner.name, asked["body"])
+        answer = self.env[asked["model"]].with_user(self.accountant)
+        getattr(answer.browse(asked["ids"]), asked["method"])()
         self.assertEqual(self.types(), [("overpayment", 30.0)])
         self.assertTrue(line.reconciled)
         self.env.invalidate_all()
