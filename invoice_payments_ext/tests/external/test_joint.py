@@ -255,6 +255,7 @@ class TestJoint(CreditCommon):
         self.assertEqual(one["res_model"], "account.payment.create")
         other = self.make_invoice(5.0, partner_id=self.partner_a.id)
         bill = self.init_invoice("in_invoice", amounts=[5.0], post=True)
+        bill.env.flush_all()  # It is of the class's cursor.
         for moves in (pay | other, bill.with_context(pay_in_one_dialog=True)):
             action = moves.action_register_payment()
             self.assertEqual(action["res_model"], "account.payment.register")

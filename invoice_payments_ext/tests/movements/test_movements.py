@@ -215,8 +215,12 @@ class TestMovements(CreditCommon):
         # In the words of the section; a method that Odoo made has no name of its own.
         journal = external.journal_id.name
         self.assertEqual(by_cheque.method, f"Cheque · {journal}")
-        [row] = self.invoice.get_payment_rows()[-1:]
-        self.assertEqual(row["method"], by_cheque.method)
+        [method] = [
+            row["method"]
+            for row in self.invoice.get_payment_rows()
+            if row["external_kind"] == "cheque"
+        ]
+        self.assertEqual(method, by_cheque.method)
         external.sudo().payment_method_line_id.name = "By post"
         by_cheque = self.movements(("external_kind", "=", "cheque"))
         self.assertEqual(by_cheque.method, f"Cheque · {journal} · By post")
