@@ -1,3 +1,4 @@
+import re
 import time
 from unittest.mock import patch
 
@@ -8,6 +9,7 @@ from urllib3.exceptions import NewConnectionError
 from odoo import fields
 from odoo.exceptions import LockError, ValidationError
 from odoo.tests import tagged
+from odoo.tools import format_date
 
 from ..common import InvoicePaymentsCommon
 
@@ -265,7 +267,7 @@ class _MaxRetryError(Exception):
     # === NOT BOOKED === #
 
     def test_refused_before_the_gateway_where_it_could_not_be_booked(self):
-        """Neither charged, issued, captured nor refunded."""
+        """Neither charged, issued, captured, refunded nor retried; each names it."""
         authorized = self.start_attempt("authorized", amount=100)
         paid = self.make_invoice(50)
         self.gateway.answers = ["done"]
@@ -273,6 +275,9 @@ class _MaxRetryError(Exception):
         payment = payment.with_user(self.supervisor)
         invoice = self.make_invoice(10)
         draft = self.make_invoice(10, post=False)
+        self.gateway.answers = ["error"]
+        failed = self.make_invoice(10).charge(self.token.id)
+        self.assertEqual(failed.outcome, "declined")
         self.gateway.requests.clear()
         bank = self.provider.journal_id.sudo()
         accounts = payment.sudo().destination_account_id
@@ -282,12 +287,14 @@ class _MaxRetryError(Exception):
             lambda: draft.issue_and_charge(self.token.id),
             authorized.capture,
             lambda: payment.refund(reason="Wrong"),
+            failed.retry,
         )
         for record in (bank, *accounts):
             record.active = False
             self._keep()
             for work in works:
-                with self.subTest(record.display_name), self.assertRefused("archived"):
+                name = re.escape(record.sudo().name)
+                with self.subTest(name), self.assertRefused(f"{name} is archived"):
                     work()
             record.active = True
         # As if there were no drafts in that time.
@@ -297,6 +304,7 @@ class _MaxRetryError(Exception):
         )
         self.env.invalidate_all()
         for work in works:
-            with self.assertRefused("the books are closed"):
+            day = re.escape(format_date(self.env, fields.Date.today()))
+            with self.assertRefused(f"the books are closed up to {day}"):
                 work()
         self.assertFalse(self.gateway.requests)
