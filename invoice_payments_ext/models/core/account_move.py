@@ -23,6 +23,7 @@ WATCHED_FIELDS = frozenset(
 # The methods of rooms around a change of these, in this order.
 BEFORE_CHANGE = (
     "_check_changed_by_payment",
+    "_check_reverses_as_buttons_do",
     "_check_credit_holder_kept",
     "_unmatch_spent_credit",
 )

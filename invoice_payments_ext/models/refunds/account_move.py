@@ -183,6 +183,19 @@ class AccountMove(models.Model):
         if not is_posted:
             payments._reset_with_entry()
 
+    def _check_reverses_as_buttons_do(self, vals):
+        """Check entries that are typed by hand, and name the one that they reverse.
+
+        :raise UserError: If Odoo's button would not reverse the payment of that one.
+        """
+        by_door = self.env.context.get("undone_by_door") is OURS
+        if vals.get("state") != "posted" or by_door:
+            return
+        entries = self.sudo().filtered(
+            lambda move: move.move_type == "entry" and move.state != "posted"
+        )
+        entries.reversed_entry_id.origin_payment_id._check_can_be_undone("reverse")
+
     @contextmanager
     def _posting_with_payment(self):
         """Confirm the drafts of customers' payments whose entries people post."""

@@ -1,3 +1,4 @@
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..credit.common_credit import CreditCommon
@@ -39,7 +40,30 @@ class TestCalledOff(CreditCommon):
             )
             wizard.reverse_moves()
 
+        def type_the_reversal():
+            entry = payment.move_id
+            typed = self.env["account.move"].with_user(self.supervisor)
+            typed = typed.create(
+                {
+                    "reversed_entry_id": entry.id,
+                    "journal_id": entry.journal_id.id,
+                    "line_ids": [
+                        Command.create(
+                            {
+                                "account_id": line.account_id.id,
+                                "partner_id": line.partner_id.id,
+                                # Another amount than that of the payment.
+                                "balance": -line.balance / 2,
+                            }
+                        )
+                        for line in entry.line_ids
+                    ],
+                }
+            )
+            typed.action_post()
+
         return {
+            "type the reversal": type_the_reversal,
             "cancel": payment.action_cancel,
             "reject": payment.action_reject,
             "reset and cancel": reset_and_cancel,
