@@ -260,10 +260,6 @@ class TestCharge(InvoicePaymentsCommon):
         self.run_resolver()
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
-
-class _MaxRetryError(Exception):
-    reason = NewConnectionError(None, "refused")
-
     # === NOT BOOKED === #
 
     def test_refused_before_the_gateway_where_it_could_not_be_booked(self):
@@ -308,3 +304,7 @@ class _MaxRetryError(Exception):
             with self.assertRefused(f"the books are closed up to {day}"):
                 work()
         self.assertFalse(self.gateway.requests)
+
+
+class _MaxRetryError(Exception):
+    reason = NewConnectionError(None, "refused")
