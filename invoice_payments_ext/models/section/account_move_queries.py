@@ -219,6 +219,33 @@ class AccountMove(models.Model):
             company_sudo.account_journal_early_pay_discount_loss_account_id.id,
         )
 
+    def _get_shown_payments(self, payment_ids):
+        """Return the query of the payments behind the rows, and their refunds.
+
+        :param tuple[int] payment_ids: The payments behind the entries and attempts.
+        :rtype: SQL
+        """
+        return SQL(
+            """
+            WITH own AS (
+                SELECT id FROM account_payment WHERE id IN %(payment_ids)s
+                 UNION
+                SELECT payment_id FROM account_move__account_payment
+                 WHERE invoice_id = %(move_id)s
+                 UNION
+                SELECT refund.source_payment_id FROM account_payment refund
+                  JOIN account_refund_allocation part ON part.payment_id = refund.id
+                 WHERE part.invoice_id = %(move_id)s
+            )
+            SELECT id FROM own
+             UNION
+            SELECT refund.id FROM account_payment refund
+              JOIN own ON own.id = refund.source_payment_id
+            """,
+            payment_ids=payment_ids or (0,),
+            move_id=self.id,
+        )
+
     def _query_payments(self, entries, transactions):
         """Read the payments behind the entries and attempts, and those never posted."""
         for name in ("payment", "refund.allocation", "payment.reversal"):
@@ -228,22 +255,7 @@ class AccountMove(models.Model):
         rows = self.env.execute_query_dict(
             SQL(
                 """
-                WITH own AS (
-                    SELECT id FROM account_payment WHERE id IN %(payment_ids)s
-                     UNION
-                    SELECT payment_id FROM account_move__account_payment
-                     WHERE invoice_id = %(move_id)s
-                     UNION
-                    SELECT refund.source_payment_id FROM account_payment refund
-                      JOIN account_refund_allocation part
-                        ON part.payment_id = refund.id
-                     WHERE part.invoice_id = %(move_id)s
-                ), shown AS (
-                    SELECT id FROM own
-                     UNION
-                    SELECT refund.id FROM account_payment refund
-                      JOIN own ON own.id = refund.source_payment_id
-                )
+                WITH shown AS (%(shown)s)
                 SELECT payment.id, payment.name, payment.state, payment.amount,
                        payment.currency_id, payment.date, payment.memo, payment.move_id,
                        payment.payment_reference, payment.payment_type,
@@ -278,8 +290,7 @@ class AccountMove(models.Model):
                 taken_back=TAKEN_BACK,
                 of_record=OF_RECORD,
                 discount=self._get_discount_column(),
-                payment_ids=ids or (0,),
-                move_id=self.id,
+                shown=self._get_shown_payments(ids),
             )
         )
         return {row["id"]: row for row in self._name_external_kinds(rows)}

@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 from ...tools import NO_JIT
+from .labels import LABELS
 
 # The invariants, in the order of the page, and whose records break them.
 INVARIANTS = {
@@ -93,7 +94,7 @@ class AccountPaymentTieOut(models.AbstractModel):
         company_ids = self._get_company_ids(company_ids)
         self.env.flush_all()
         found = []
-        labels = self._get_labels()
+        labels = {name: self.env._(label) for name, label in LABELS.items()}
         installed_at = self._get_installed_at()
         self.env.cr.execute(NO_JIT)
         for invariant, (res_model, statement) in self._get_statements().items():
@@ -188,79 +189,6 @@ class AccountPaymentTieOut(models.AbstractModel):
                 self.env._("Check the books of your selected companies only.")
             )
         return chosen.ids
-
-    @api.model
-    def _get_labels(self):
-        """Return the sentence of each invariant."""
-        env = self.env
-        return {
-            "applied": env._("The applied and the remaining amount make the total"),
-            "unposted": env._("Only posted entries pay invoices"),
-            "fingerprint": env._(
-                "Only its steps change the amount, the currency, the provider, the "
-                "customer, the method and the state of a transaction"
-            ),
-            "booked": env._(
-                "Each amount that a provider confirmed is booked once, in full"
-            ),
-            "unsettled": env._(
-                "Each amount that a provider confirmed is booked within minutes"
-            ),
-            "payment_entry": env._("A payment counts as long as its entry is posted"),
-            "payment_agrees": env._(
-                "A payment and its entry agree: amount, currency, account, journal, "
-                "company, date and customer"
-            ),
-            "provider_agrees": env._(
-                "A payment and its transaction agree: company, currency, provider and "
-                "customer, and each names the other"
-            ),
-            "refunded": env._("A payment is not given back above its amount"),
-            "refund_matched": env._(
-                "A refund is matched with the entries that it gives back"
-            ),
-            "refund_of": env._(
-                "A refund names its payment, and so do its transaction and the report "
-                "of money taken back"
-            ),
-            "allocated": env._("No more of a refund is allocated than its amount"),
-            "taken_back": env._(
-                "Money taken back left the receipts, and money that came back is there"
-            ),
-            "credited": env._("Credit notes do not exceed their invoice"),
-            "credited_tax": env._("The last credit note leaves nothing of a tax"),
-            "credited_lines": env._("A credit note is of the invoice that it credits"),
-            "written_off": env._("A write-off pays the invoice that is written off"),
-            "in_flight": env._(
-                "The applied amount and the amount in flight are not above the total"
-            ),
-            "in_flight_together": env._(
-                "Invoices that are paid together are not paid above their open amount"
-            ),
-            "attempts": env._("One attempt holds an invoice at a time"),
-            "stuck": env._("Each attempt that is not ended has a way out"),
-            "balance": env._("A credit balance is the sum of its history"),
-            "running": env._("A credit balance agrees with its last entry"),
-            "marked": env._("Customers with a credit balance are marked so"),
-            "ledger": env._("The history of credit is the ledger"),
-            "reversed": env._("An entry that changed credit is reversed at most once"),
-            "holder": env._("Credit is on the balance of its customer"),
-            "branch": env._("Credit and the invoice that it pays are of one company"),
-            "elsewhere": env._("No other account keeps credit of customers"),
-            "entry": env._("Every entry balances"),
-            "items": env._("The items of an entry say the same as the entry"),
-            "total": env._(
-                "The total, the remaining amount and the state of payment are those of "
-                "the customer's items"
-            ),
-            "remaining": env._(
-                "What remains of an item is what nothing is matched with"
-            ),
-            "matched": env._(
-                "Items that are matched are on one account, and fully reconciled "
-                "together, or none of them is"
-            ),
-        }
 
     @api.model
     def _get_statements(self):

@@ -72,9 +72,8 @@ class AccountPaymentTieOut(models.AbstractModel):
                               SELECT commercial_partner_id FROM res_partner
                                WHERE id = move.partner_id)) AS is_of_another
               FROM account_move move
-        CROSS JOIN LATERAL (
-                   SELECT CASE move.move_type WHEN 'out_invoice' THEN 1 ELSE -1
-                          END AS value) sign
+        CROSS JOIN LATERAL (SELECT CASE move.move_type WHEN 'out_invoice' THEN 1
+                                   ELSE -1 END AS value) sign
               JOIN account_move_line line ON line.move_id = move.id
                AND line.display_type = 'payment_term'
              WHERE move.move_type IN ('out_invoice', 'out_refund')
