@@ -172,14 +172,7 @@ class PortalOwe(PortalAccount):
             "payable_amount": currency.round(amount),
             "chosen_amount": currency.round(chosen_amount),
             "others": [
-                {
-                    "url": f"/my/owe?company_id={key[0].id}&currency_id={key[1].id}",
-                    "company": key[0].sudo().name,
-                    "amount": format_amount(
-                        request.env, each["total"] or each["in_flight"], key[1]
-                    ),
-                    "is_in_flight": not each["total"],
-                }
+                self._prepare_other_owed(*key, each)
                 for key, each in groups.items()
                 if key != chosen
             ],
@@ -190,6 +183,20 @@ class PortalOwe(PortalAccount):
             **values,
             **self._prepare_owe_form_values(payable, company, currency, amount),
             "amount": values["chosen_amount"] or amount,
+        }
+
+    @staticmethod
+    def _prepare_other_owed(company, currency, owed):
+        """Return the values of the line about what is paid on a page of its own.
+
+        :rtype: dict
+        """
+        amount = owed["total"] or owed["in_flight"]
+        return {
+            "url": f"/my/owe?company_id={company.id}&currency_id={currency.id}",
+            "company": company.sudo().name,
+            "amount": format_amount(request.env, amount, currency),
+            "is_in_flight": not owed["total"],
         }
 
     def _prepare_owe_form_values(self, rows, company, currency, amount):
