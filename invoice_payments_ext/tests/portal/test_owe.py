@@ -199,6 +199,17 @@ class TestOwe(PortalPaymentCommon):
         self.assertIn("310.00", self.read_parts(page, "o_owe_in_flight")[0])
         self.assertIn("20.00", self.read_parts(page, "o_owe_discounts")[0])
 
+    def test_other_currency_is_named(self):
+        """With what is to be paid there, or else with what is being processed."""
+        other = self.setup_other_currency("EUR")
+        invoice = self.make_invoice(70, currency_id=other.id)
+        words = self.read_parts(self.open_owe(), "o_owe_other")
+        self.assertRegex(" ".join(words), r"Also open.* 70\.00")
+        self.gateway.answers = ["pending"]
+        self.charge(70, invoice=invoice)
+        words = self.read_parts(self.open_owe(), "o_owe_other")
+        self.assertRegex(" ".join(words), r"Also being processed: .*70\.00")
+
     @staticmethod
     def read_amount(element):
         return float(element.text_content().strip().lstrip("$").replace(",", ""))
