@@ -173,15 +173,18 @@ class AccountPayment(models.Model):
     def _get_refund_partials(self):
         """Return the reconciliations of a customer's money with what gave it back.
 
+        Not with what keeps it as credit: a person gets a task about that.
+
         :rtype: account.partial.reconcile
         """
         self.ensure_one()
         is_money = self.payment_type == "inbound" and not self.is_from_credit
+        refunds = self.refund_payment_ids.filtered(
+            lambda refund: not refund.journal_id.is_credit_balance
+        )
         partials = self._get_receivable_lines().matched_debit_ids
         return partials.filtered(
-            lambda partial: (
-                is_money and partial.debit_move_id.payment_id in self.refund_payment_ids
-            )
+            lambda partial: is_money and partial.debit_move_id.payment_id in refunds
         )
 
     def _get_invoice_lines_to_match_again(self):
