@@ -122,5 +122,7 @@ def test_credit_of_no_invoice(accountant, world):
     row.get_by_role("checkbox").check()
     accountant.page.get_by_role("button", name="Actions").click()
     accountant.page.get_by_role("menuitem", name="Move to credit balance").click()
+    expect(confirmation).to_contain_text("$ 30.00")
+    confirmation.get_by_role("button", name="Move to credit balance").click()
     accountant.expect_notification("Moved to the credit balance", "$ 30.00")
     assert world.get_credit_balance(partner_id)["amount"] == 110
