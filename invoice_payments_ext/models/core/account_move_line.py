@@ -77,8 +77,11 @@ class AccountMoveLine(models.Model):
     def _breaks(self, seal, name, value):
         if name == "move_id" and not self:  # A new item of an entry.
             return self.env["account.move"].browse(value).sudo()._is_booked()
-        if seal.rule is Rule.MATCHING:  # An import gives drafts a number to match by.
-            self = self.filtered(lambda line: line.parent_state == "posted")
+        if seal.rule is Rule.MATCHING:
+            # An import gives items that are not matched a number to match by.
+            self = self.filtered(
+                lambda line: line.matched_debit_ids or line.matched_credit_ids
+            )
             return bool(self) and super()._breaks(seal, name, value)
         return super()._breaks(seal, name, value)
 

@@ -285,3 +285,9 @@ class TestMatches(InvoicePaymentsCommon):
             )
         entries.action_post()
         self.assertTrue(all(self.get_terms(entries).mapped("reconciled")))
+
+    def test_import_of_numbers_of_posted_entries(self):
+        """Posted items that nothing is matched with have a number to match by, too."""
+        terms = self.get_terms(self.other).with_user(self.accountant)
+        terms.matching_number = "Import-2"
+        self.assertEqual(terms.matching_number, "IImport-2")
