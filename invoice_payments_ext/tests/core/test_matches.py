@@ -289,5 +289,5 @@ class TestMatches(InvoicePaymentsCommon):
     def test_import_of_numbers_of_posted_entries(self):
         """Posted items that nothing is matched with have a number to match by, too."""
         terms = self.get_terms(self.other).with_user(self.accountant)
-        terms.matching_number = "Import-2"
-        self.assertEqual(terms.matching_number, "IImport-2")
+        terms.matching_number = "2026-7"
+        self.assertEqual(terms.matching_number, "I2026-7")
