@@ -152,7 +152,7 @@ class PaymentTransaction(models.Model):
     def _is_due_to_ask(self):
         """Tell if the schedule is to ask the gateway: the older, the more seldom.
 
-        It hardly knows five minutes later what it did not know for days.
+        It hardly knows five minutes later an outcome that it did not know for days.
 
         :rtype: bool
         """

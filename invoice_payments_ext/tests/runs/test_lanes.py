@@ -157,11 +157,15 @@ class TestLanes(ChargeRunCommon):
                 self.assertIn(lost.outcome, ("canceled", "failed"))
                 self._keep()
                 self.run_lane()
-                self.assertEqual(self.results(run), ["succeeded"] * 2)
-                self.assertNotEqual(line.transaction_id, lost)
-                self.assertEqual((line.try_number, line.note), (2, False))
-                self.assertEqual(len(self.gateway.requests), 2)
-                self.assertEqual(run.state, "done")
+                self.assertMadeAgain(line, lost)
+
+    def assertMadeAgain(self, line, lost):
+        """Assert that a line made its lost attempt again, and that its run ended."""
+        self.assertEqual(self.results(line.run_id), ["succeeded"] * 2)
+        self.assertNotEqual(line.transaction_id, lost)
+        self.assertEqual((line.try_number, line.note), (2, False))
+        self.assertEqual(len(self.gateway.requests), 2)
+        self.assertEqual(line.run_id.state, "done")
 
     def kill_after_sent(self, line):
         """Let the lane be killed after it marked the attempt of a line as sent."""
@@ -192,11 +196,7 @@ class TestLanes(ChargeRunCommon):
                 self.assertEqual(lost.outcome, "failed")
                 self._keep()
                 self.run_lane()
-                self.assertEqual(self.results(run), ["succeeded"] * 2)
-                self.assertNotEqual(line.transaction_id, lost)
-                self.assertEqual((line.try_number, line.note), (2, False))
-                self.assertEqual(len(self.gateway.requests), 2)
-                self.assertEqual(run.state, "done")
+                self.assertMadeAgain(line, lost)
 
     def test_attempt_that_never_arrived_opens_no_closed_run(self):
         self.patch_provider("_fetch_outcome", lambda *_args: {})
