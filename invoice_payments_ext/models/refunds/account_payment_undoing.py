@@ -78,8 +78,7 @@ class AccountPayment(models.Model):
         """
         states = ("draft", *POSTED_STATES) if is_deleted else POSTED_STATES
         for payment in self.sudo():
-            is_money = payment.payment_type == "inbound" and not payment.is_from_credit
-            if not (is_money and payment._is_of_customer()):
+            if not (payment._is_received_money() and payment._is_of_customer()):
                 continue
             refunds = payment.refund_payment_ids.filtered(
                 lambda refund: refund.state in states
@@ -161,13 +160,8 @@ class AccountPayment(models.Model):
 
         :rtype: account.partial.reconcile
         """
-        self.ensure_one()
-        is_money = self.payment_type == "inbound" and not self.is_from_credit
-        partials = self._get_receivable_lines().matched_debit_ids
-        return partials.filtered(
-            lambda partial: (
-                is_money and partial.debit_move_id.move_id.is_sale_document()
-            )
+        return self._get_taking_partials().filtered(
+            lambda partial: partial.debit_move_id.move_id.is_sale_document()
         )
 
     def _get_refund_partials(self):
@@ -177,15 +171,30 @@ class AccountPayment(models.Model):
 
         :rtype: account.partial.reconcile
         """
-        self.ensure_one()
-        is_money = self.payment_type == "inbound" and not self.is_from_credit
         refunds = self.refund_payment_ids.filtered(
             lambda refund: not refund.journal_id.is_credit_balance
         )
-        partials = self._get_receivable_lines().matched_debit_ids
-        return partials.filtered(
-            lambda partial: is_money and partial.debit_move_id.payment_id in refunds
+        return self._get_taking_partials().filtered(
+            lambda partial: partial.debit_move_id.payment_id in refunds
         )
+
+    def _get_taking_partials(self):
+        """Return the reconciliations of a customer's money with anything that took it.
+
+        :rtype: account.partial.reconcile
+        """
+        self.ensure_one()
+        if not self._is_received_money():
+            return self.env["account.partial.reconcile"]
+        return self._get_receivable_lines().matched_debit_ids
+
+    def _is_received_money(self):
+        """Tell if this is money that came, and no credit that is applied.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.payment_type == "inbound" and not self.is_from_credit
 
     def _get_invoice_lines_to_match_again(self):
         """Return the open lines of the invoices that a payment paid before its reset.
