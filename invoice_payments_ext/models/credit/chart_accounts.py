@@ -175,17 +175,18 @@ def get_code_after(code, taken, is_sub_account=False):
     return ""
 
 
-def get_new_code(charts, neighbour_code, taken):
+def get_new_code(charts, neighbour_code, taken, new_codes=NEW_CODES):
     """Return the code of the new account that stands after a neighbour.
 
     :param iterable[str] charts: The chart, and those that it builds on.
     :param str neighbour_code: See :func:`get_code_after`.
     :param set[str] taken: The codes that there are.
+    :param dict new_codes: The code of the account, by the chart; most have none.
     :return: The code; an empty text if none is free.
     :rtype: str
     """
     charts = list(charts)
-    own = next((NEW_CODES[chart] for chart in charts if chart in NEW_CODES), "")
+    own = next((new_codes[chart] for chart in charts if chart in new_codes), "")
     if own and own not in taken:
         return own
     is_sub_account = not WITH_SUB_ACCOUNTS.isdisjoint(charts)

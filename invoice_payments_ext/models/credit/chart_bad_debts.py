@@ -2,7 +2,7 @@
 
 The ids are those of Odoo's localisations, as in `chart_accounts`. Accounts of
 provisions, which only expect a loss, are not among them. A company whose chart has none
-gets an account of its own.
+gets an account of its own, in the class of a neighbour.
 """
 
 BAD_DEBTS = {
@@ -11,6 +11,7 @@ BAD_DEBTS = {
     "be": "a642",
     "bh": "bh_account_500904",
     "bo": "l10n_bo_5208",
+    "br": "account_template_30101070125",
     "cn": "l10n_cn_account_571101",
     "cy": "cy_8100",
     "cz": "chart_cz_546000",
@@ -26,8 +27,10 @@ BAD_DEBTS = {
     "es_full": "account_full_650",
     "es_pymes": "account_pymes_650",
     "fi": "account_8730",
+    "fr": "pcg_6541",
     "hk": "l10n_hk_5226",
     "hr": "hr_481000",
+    "hr_kuna": "kp_rrif4811",
     "hu": "l10n_hu_8691",
     "il": "il_account_220800",
     "in": "p2132",
@@ -52,6 +55,7 @@ BAD_DEBTS = {
     "pt": "chart_683",
     "qa": "qa_account_500904",
     "ro": "pcg_654",
+    "rs": "rs_576",
     "sa": "sa_account_400035",
     "se": "a6350",
     "se_K2": "a6351",
@@ -59,9 +63,62 @@ BAD_DEBTS = {
     "si": "gd_acc_723000",
     "sk": "chart_sk_546000",
     "syscebnl": "syscebnl_651",
+    "syscohada": "pcg_6511",
     "tn": "l10n_tn_6341",
     "ua_psbo": "ua_psbp_944",
     "uk": "785000",
     "za": "610360",
     "zm": "zm_account_3150000",
+}
+# Where the chart has none, the account after which one is made: an expense of selling
+# or administration, so that the loss stands among these, and not after the income
+# taxes, which often have the last code. Provisions for the loss are neighbours too.
+LOSS_NEIGHBOURS = {
+    "ar_base": "base_gastos_varios_comerciales",
+    "at": "chart_at_template_7990",
+    "au": "au_62000",
+    "bg": "l10n_bg_609",
+    "ca_2023": "l10n_ca_512210",
+    "ch": "ch_coa_6700",
+    "cl": "account_410215",
+    "cn_large_bis": "l10n_cn_large_bis_account_6721",
+    "co": "co_puc_519500",
+    "cr": "account_account_template_0_520004",
+    "ec": "ec52012715",
+    "es_common": "account_common_649",
+    "et": "l10n_et626001",
+    "generic_coa": "cash_diff_expense",
+    "gr": "l10n_gr_61_05_01",
+    "gt": "cta620201",
+    "hn": "cta620201",
+    "id": "l10n_id_69000000",
+    "ie": "l10n_ie_account_642",
+    "jp": "l10n_jp_510300",
+    "kz": "kz7440",
+    "lk": "l10n_lk_account_641000",
+    "lt": "account_account_template_63090",
+    "lv": "a7550",
+    "mu": "mu_cash_diff_expense",
+    "mx": "cuenta601_84",
+    "mz": "l10n_mz_account_6899",
+    "ng": "l10n_ng_cash_diff_expense",
+    "nz": "nz_62000",
+    "pa": "523",
+    "pe": "chart6592",
+    "ph": "l10n_ph_account_634000",
+    "pl": "chart76010300",
+    "rw": "rw_6252",
+    "th": "l10n_th_account_622200",
+    "tr": "tr659",
+    "tw": "l10n_tw_account_6781",
+    "tz": "tz_6252",
+    "ug": "2260",
+    "us": "account_account_us_expense",
+    "uy": "uy_code_5205",
+    "ve": "account_activa_account_9113006",
+    "vn": "chart6428",
+}
+# Spain's account 650 is in its group, but not in the charts of the Canary Islands.
+LOSS_CODES = {
+    "es_common": "650000",
 }

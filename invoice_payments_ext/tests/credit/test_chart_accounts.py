@@ -17,8 +17,9 @@ from ...models.credit.chart_accounts import (
     get_fallback_code,
     get_new_code,
 )
-from ...models.credit.chart_bad_debts import BAD_DEBTS
+from ...models.credit.chart_bad_debts import BAD_DEBTS, LOSS_CODES, LOSS_NEIGHBOURS
 from .chart_table import CHARTS
+from .loss_table import LOSSES
 
 DIGITS = re.compile(r"""['"]code_digits['"]: ['"](\d+)""")
 # Odoo books on these, or other settings name them.
@@ -158,20 +159,40 @@ class TestChartAccounts(TransactionCase):
                 self.assertTrue(found[chart]["code"].startswith(code))
                 self.assertEqual(found[chart]["name"], name)
 
+    def choose_loss(self, chart):
+        """Return a line for the table of losses, as for that of charts."""
+        parts = self.templates._get_parent_template(chart)
+        accounts, uses = self.read_chart(parts)
+        if own := self.find(BAD_DEBTS, parts, accounts):
+            self.assertTrue(own["account_type"].startswith("expense"))
+            self.assertNotIn(own["id"], uses)
+            return f"{own['code']} {own['name']}"
+        codes = {account["code"] for account in accounts.values()}
+        neighbour = self.find(LOSS_NEIGHBOURS, parts, accounts)
+        self.assertTrue(neighbour, "a chart is not in the tables")
+        self.assertTrue(neighbour["account_type"].startswith("expense"))
+        code = get_new_code(parts, neighbour["code"], codes, LOSS_CODES)
+        self.assertTrue(code)
+        self.assertNotIn(code, codes)
+        return f"{code} after {neighbour['code']} {neighbour['name']}"
+
     def test_account_of_bad_debts_in_each_chart(self):
-        """It takes a loss; where the chart has none, the company gets its own."""
+        """It takes a loss; where the chart has none, the company gets its own.
+
+        The table is the answer of a person who has looked at each chart.
+        """
         for chart in sorted(CHARTS):
             with self.subTest(chart):
-                parts = self.templates._get_parent_template(chart)
-                accounts, uses = self.read_chart(parts)
-                if own := self.find(BAD_DEBTS, parts, accounts):
-                    self.assertTrue(own["account_type"].startswith("expense"))
-                    self.assertNotIn(own["id"], uses)
+                self.assertEqual(self.choose_loss(chart), LOSSES.get(chart))
+
+    def test_account_of_bad_debts_that_is_made(self):
         company = self.env["res.company"].create({"name": "Without bad debts"})
         self.templates.try_loading("generic_coa", company, install_demo=False)
         account = company.write_off_account_id
         self.assertEqual(account.account_type, "expense")
         self.assertEqual(account.name, "Bad Debts")
+        code = account.with_company(company).code
+        self.assertEqual(code, LOSSES["generic_coa"].partition(" ")[0])
         company._set_write_off_accounts()
         self.assertEqual(company.write_off_account_id, account)
 
