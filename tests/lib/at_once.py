@@ -36,6 +36,7 @@ def is_clear(error):
         "UserError",
         "ValidationError",
         "LockError",
+        "TooManyAttemptsError",
     )
 
 
