@@ -79,14 +79,19 @@ def pytest_runtest_setup(item):
 # The seconds of one test where it takes others than most: of a file, or of a class.
 SECONDS = {
     "TestCreditNoteTaxes": 8,
-    "TestSequences": 25,
+    "TestSequences": 40,
     "TestStatesInUse": 6,
     "test_all_at_once": 40,
-    "test_browser": 4,
+    "test_browser": 7,
+    "test_credit_concurrency": 5,
+    "test_credit_spending": 6,
+    "test_documents": 15,
     "test_localstripe": 8,
     "test_model_order": 40,
+    "test_point_of_sale": 40,
     "test_queue_job": 40,
     "test_reinstall": 45,
+    "test_sales": 15,
     "tests/providers": 1.2,
 }
 
