@@ -92,11 +92,12 @@ class PaymentTransaction(models.Model):
     def _cron_resolve_attempts(self):
         """Find the outcome of open attempts, and book the unbooked ones.
 
-        The stock schedule gives up on booking after four days; this one does not. What
-        is known is booked first: gateways that do not answer take all the time.
+        The stock schedule gives up after four days. What is known is booked first, then
+        the longest unasked has its turn: gateways that do not answer take all the time.
         """
-        unsettled = self.search(self._get_unsettled_domain())
-        attempts = unsettled | self.search([("outcome", "in", UNRESOLVED_OUTCOMES)])
+        attempts = self.search(self._get_unsettled_domain()) | self.search(
+            [("outcome", "in", UNRESOLVED_OUTCOMES)], order="asked_on NULLS FIRST, id"
+        )
         self.env["ir.cron"]._commit_progress(remaining=len(attempts))
         for attempt in attempts:
             attempt._resolve_attempt()
@@ -181,8 +182,7 @@ class PaymentTransaction(models.Model):
         """Ask the gateway for the outcome of the request, and write its answer."""
         if (
             self.outcome != "unknown"
-            or self.state
-            != "draft"  # It came with another amount: for a person to judge.
+            or self.state != "draft"  # Another amount came: for a person to judge.
             or not self.try_lock_for_update(allow_referencing=True)
         ):
             return

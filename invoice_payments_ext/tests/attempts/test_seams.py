@@ -291,6 +291,22 @@ class TestSeams(InvoicePaymentsCommon):
             self.run_resolver()
             self.assertEqual(len(asked), times, hours)
 
+    def test_attempt_that_was_asked_longest_ago_is_the_next(self):
+        """A gateway that does not answer takes all the time: none waits behind it."""
+        attempts = self.env["payment.transaction"].sudo()
+        for _number in range(3):
+            self.invoice = self.make_invoice()
+            attempts += self.start_attempt(RuntimeError("cut"))
+        now = fields.Datetime.now()
+        for attempt, minutes in zip(attempts, (10, 0, 20), strict=True):
+            attempt.asked_on = minutes and now - timedelta(minutes=minutes)
+        asked = self._answer_with(None)
+        attempts._cron_resolve_attempts()
+        self.assertEqual(
+            asked,
+            [attempts[index].reference for index in (1, 2, 0)],
+        )
+
     def test_provider_cannot_tell_by_default(self):
         attempt = self.start_attempt(RuntimeError("cut"))
         self.assertIsNone(self.provider._fetch_outcome(attempt.sudo()))
