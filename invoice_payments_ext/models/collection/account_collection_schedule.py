@@ -178,9 +178,12 @@ class AccountCollection(models.Model):
                 moment = now + SOON
             row.write({"next_at": moment, "step_id": step.id})
 
-    def _get_next_charge(self):
+    def _get_next_charge(self, token):
         """Return when the schedule charges next, as far as that is known now.
 
+        To be called in superuser mode.
+
+        :param payment.token token: The method that would be charged; may be empty.
         :return: The moment in UTC; none if it waits for an event, or nothing is charged
                  automatically.
         :rtype: datetime.datetime or None
@@ -194,9 +197,31 @@ class AccountCollection(models.Model):
             return None
         if self.move_id.auto_pay_excluded:
             return None
-        if self.charge_due:
-            return self.next_at
+        charges = [
+            moment for moment, step in self._get_timeline() if step.kind == "charge"
+        ]
+        planned = self.next_at if self.charge_due else min(charges, default=None)
+        if not planned:
+            return None
+        trial = token._get_trial_verdicts().get(token.id)
+        waits = (self._get_charge_from(token), trial and trial.not_before)
+        return max(planned, *filter(None, waits)) if any(waits) else planned
+
+    def _get_next_step(self, has_method):
+        """Return what else the plan does next for this customer, and charges nothing.
+
+        Steps for other customers are passed over, though the schedule looks at them:
+        by then, this customer may be one of those.
+
+        :param bool has_method: Whether the customer has a method that may be charged.
+        :return: The moment in UTC and the step; none if nothing is left to be done.
+        :rtype: tuple[datetime.datetime or None, account.collection.step]
+        """
         return next(
-            (moment for moment, step in self._get_timeline() if step.kind == "charge"),
-            None,
+            (
+                (moment, step)
+                for moment, step in self._get_timeline()
+                if step.kind != "charge" and self._is_audience(step, has_method)
+            ),
+            (None, self.step_id.browse()),
         )

@@ -2,6 +2,8 @@ import logging
 
 from odoo import models
 
+from .reasons import CHARGE, CREDIT, WAIT
+
 _logger = logging.getLogger(__name__)
 
 REMINDER = "invoice_payments_ext.mail_template_collection_reminder"
@@ -20,7 +22,8 @@ class AccountCollection(models.Model):
         :param ChargeDecision decision: The decision of now.
         :param list due: The steps that are due.
         """
-        fitting = [step for step in due if self._is_audience(step, decision)]
+        has_method = decision.action in (CHARGE, CREDIT, WAIT)
+        fitting = [step for step in due if self._is_audience(step, has_method)]
         reminders = [step for step in fitting if step.kind == "remind"]
         if reminders:
             self._remind(decision.reason, reminders[-1].mail_template_id)
@@ -39,14 +42,13 @@ class AccountCollection(models.Model):
             elif step.kind == "notice" and decision.token:
                 self._announce_next(decision)
 
-    def _is_audience(self, step, decision):
+    def _is_audience(self, step, has_method):
         """Tell if a step is for this customer now.
 
         :param account.collection.step step: The step.
-        :param ChargeDecision decision: The decision of now.
+        :param bool has_method: Whether the customer has a method that may be charged.
         :rtype: bool
         """
-        has_method = decision.action in ("charge", "credit", "wait")
         if step.audience == "with_method":
             return has_method
         if step.audience == "without_method":

@@ -40,9 +40,9 @@ class AccountMove(models.Model):
                 ),
                 "is_urgent": True,
             }
-        moment = row._get_next_charge()
-        token = moment and self._get_default_token()
-        if not token:
+        token = self._get_default_token()
+        moment = token and row._get_next_charge(token)
+        if not moment:
             return {}
         zone = row.company_id._get_own_zone().key
         return {

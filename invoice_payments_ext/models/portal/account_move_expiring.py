@@ -80,7 +80,7 @@ class AccountMove(models.Model):
         ]
         for row in self._get_collections(self):
             token = charged[row.move_id.partner_id]
-            moment = token in tokens and row._get_next_charge()
+            moment = token in tokens and row._get_next_charge(token)
             if moment:
                 local = fields.Datetime.context_timestamp(
                     self.with_context(tz=zone), moment

@@ -64,14 +64,16 @@ class AccountMove(models.Model):
             return "promised"
         if self._get_open_run(row):
             return "in_run"
-        if row.wait_reason in METHOD_REASONS:
-            return "method"
         if row.state == "exhausted":
             return "exhausted"
-        is_planned = row.next_at and (row.step_id or row.charge_due)
+        if row.wait_reason in METHOD_REASONS:
+            return "method"
+        is_planned = row.next_at and row.next_at > fields.Datetime.now()
         # The distance to the try before is a part of the plan.
         is_waiting = row.wait_reason and row.wait_reason != "not_before"
-        return "next" if is_planned and not is_waiting else "waiting"
+        if not is_planned or is_waiting or self._get_collection_refusal(row):
+            return "waiting"
+        return "next"
 
     def _get_open_run(self, row):
         """Return the run that keeps the schedule from what is due.
@@ -116,9 +118,15 @@ class AccountMove(models.Model):
             case "stopped":
                 words = self.env._("Auto-pay is stopped.")
                 reason = row.stop_reason
+            case "exhausted" if row.wait_reason in METHOD_REASONS:
+                words = self.env._(
+                    "Auto-pay came to its end. Charges tried: %s. Nothing more is done "
+                    "automatically, until the customer saves another payment method.",
+                    row.tries,
+                )
             case "exhausted":
                 words = self.env._(
-                    "Auto-pay came to its end after %s tries. Nothing more is done "
+                    "Auto-pay came to its end. Charges tried: %s. Nothing more is done "
                     "automatically.",
                     row.tries,
                 )
@@ -129,7 +137,7 @@ class AccountMove(models.Model):
             case "waiting" if row.next_at:
                 words = self.env._(
                     "Auto-pay waits. It is looked at again on %s.",
-                    self._format_collection_time(row),
+                    self._format_collection_time(row, row.next_at),
                 )
             case "waiting":
                 words = self.env._("Auto-pay waits for an event.")
@@ -142,20 +150,22 @@ class AccountMove(models.Model):
 
         :rtype: str
         """
-        moment = self._format_collection_time(row)
-        kind = row.step_id.kind
-        if kind != "charge" and not row.charge_due:
-            names = {
-                "remind": self.env._("a reminder"),
-                "notice": self.env._("the notice of a debit"),
-                "call": self.env._("a task for a person"),
+        token = self.sudo()._get_default_token().sudo()
+        charge_at = row._get_next_charge(token)
+        step_at, step = row._get_next_step(bool(token))
+        if step and not (charge_at and charge_at <= step_at):
+            words = {
+                "remind": self.env._("Auto-pay: next reminder on %s."),
+                "notice": self.env._("Auto-pay: notice of the debit on %s."),
+                "call": self.env._("Auto-pay: task for a person on %s."),
             }
+            return words[step.kind] % self._format_collection_time(row, step_at)
+        if not charge_at:
             return self.env._(
-                "Auto-pay: next %(step)s on %(moment)s.",
-                step=names.get(kind, self.env._("step")),
-                moment=moment,
+                "Auto-pay: no try and no reminder is left. The plan ends on %s.",
+                self._format_collection_time(row, row._get_end()),
             )
-        token = self.sudo()._get_default_token()
+        moment = self._format_collection_time(row, charge_at)
         if not token:
             return self.env._(
                 "Auto-pay: next try %s. The customer has no payment method that can be "
@@ -211,8 +221,21 @@ class AccountMove(models.Model):
             return row.wait_words
         if row.wait_reason in REASONS and row.wait_reason != "not_before":
             return self.env._(REASONS[row.wait_reason].label)
+        if refusal := self._get_collection_refusal(row):
+            return refusal
         last = self.sudo().transaction_ids.sorted("id")[-1:]
         return last.state_message if last.outcome == "declined" else ""
+
+    def _get_collection_refusal(self, row):
+        """Return why nothing is charged, if that changed since the schedule looked.
+
+        :rtype: str
+        """
+        if row.state != "running":
+            return ""
+        # In superuser mode: who sees the invoice sees why it waits. Of the permission,
+        # the largest amount is compared when it is known what is charged.
+        return self.sudo()._get_auto_pay_refusal(0.0)[1]
 
     def _end_sentence(self, words):
         """Return words as a sentence.
@@ -222,14 +245,15 @@ class AccountMove(models.Model):
         words = (words or "").strip()
         return words if not words or words[-1] in ".!?" else f"{words}."
 
-    def _format_collection_time(self, row):
-        """Return the next time by the clock of the company: `Tue 2 Dec 09:00`.
+    def _format_collection_time(self, row, moment):
+        """Return a time by the clock of the company: `Tue 2 Dec 09:00`.
 
+        :param datetime.datetime moment: The time, in UTC.
         :rtype: str
         """
         return format_datetime(
             self.env,
-            row.next_at,
+            moment,
             tz=row.company_id._get_own_zone().key,
             dt_format="EEE d MMM HH:mm",
         )

@@ -74,10 +74,63 @@ class TestCollectionBanner(CollectionCommon):
         self.assertEqual(banner["status"], "method")
         self.assertRegex(banner["words"], "waiting for a new card.*no saved payment")
         self.run_until_quiet()
-        banner = self.banner()
-        self.assertIn(banner["status"], ("method", "exhausted"))
+        banner = self.banner(self.supervisor)
+        self.assertEqual((banner["status"], banner["tone"]), ("exhausted", "danger"))
+        self.assertRegex(
+            banner["words"],
+            "came to its end.*until the customer saves another payment method",
+        )
+        self.assertEqual(self.names(banner), ["resume", "now", "stop"])
         self.invoice.record_external_payment()
         self.assertFalse(self.banner())
+
+    def test_steps_for_other_customers_are_not_told(self):
+        """A reminder for those without a method says nothing to one who has one."""
+        self.gateway.answers = ["error"]
+        self.token.sudo().payment_details = "4242"
+        reminders = self.plan.sudo().step_ids.filtered(lambda s: s.kind == "remind")
+        reminders[0].days = 1
+        self.run_at("2026-01-15 10:00:00")
+        self.assertEqual(self.row.step_id, reminders[0], "The schedule looks then.")
+        words = self.banner()["words"]
+        self.assertRegex(words, r"next try Sun 18 Jan 09:00 with .*4242 \(2 of 3\)")
+        reminders[0].audience = "all"
+        self.assertIn("next reminder on Fri 16 Jan 09:00.", self.banner()["words"])
+        reminders[0].audience = "without_method"
+        self.run_at("2026-01-16 10:00:00")
+        self.run_at("2026-01-18 10:00:00")
+        self.run_at("2026-01-20 10:00:00")
+        self.assertEqual(len(self.gateway.requests), 3)
+        self.assertRegex(
+            self.banner()["words"],
+            r"no try and no reminder is left\. The plan ends on Sat 14 Feb 09:00\.",
+        )
+
+    def test_a_try_is_told_for_when_it_may_be_made(self):
+        """A person's try keeps the plan away for longer than its next step says."""
+        self.gateway.answers = ["error"]
+        self.run_at("2026-01-15 10:00:00")
+        self.now = self.now.replace(day=17, hour=15)
+        self.invoice.collect_now()
+        self.run_at("2026-01-17 16:00:00")
+        self.assertRegex(self.banner()["words"], "next try Tue 20 Jan 15:00 with")
+
+    def test_auto_pay_switched_off_is_told_at_once(self):
+        """The schedule looks later, but it will not charge: nobody is told so."""
+        self.gateway.answers = ["error"]
+        self.run_at("2026-01-15 10:00:00")
+        self.assertEqual(self.banner()["status"], "next")
+        self.partner.set_auto_pay(False, note="By mail")
+        banner = self.banner()
+        self.assertEqual(banner["status"], "waiting", banner)
+        self.assertIn("does not permit automatic charges", banner["words"])
+
+    def test_resumed_collection_is_looked_at_in_a_moment(self):
+        self.gateway.answers = ["error"]
+        self.run_at("2026-01-15 10:00:00")
+        self.pause()
+        self.invoice.action_resume_collection()
+        self.assertIn("looked at in a moment", self.banner()["words"])
 
     def pause(self):
         self.invoice.pause_collection(until="2026-02-01", reason="Holiday")
