@@ -73,9 +73,7 @@ class AccountCollection(models.Model):
             return Verdict("notice_missing")
         sent_on = self._get_notice_sent_on()
         if not sent_on:
-            return Verdict(
-                "notice_missing", self.env._("The notice of the debit is not sent yet.")
-            )
+            return Verdict("notice_missing", self._describe_unsent_notice())
         sent_day = sent_on.replace(tzinfo=UTC).astimezone(self._get_zone()).date()
         if sent_day + timedelta(days=days) > self.notice_date:
             return Verdict("notice_missing")  # It left too late: a new one is needed.
@@ -91,6 +89,16 @@ class AccountCollection(models.Model):
         if self._get_today() > self.notice_date + GOOD_FOR:
             return Verdict("notice_missing")
         return None
+
+    def _describe_unsent_notice(self):
+        """Say that the notice of a debit is made, and has not left.
+
+        :rtype: str
+        """
+        return self.env._(
+            "The notice of the debit on %(date)s is not sent yet.",
+            date=self.notice_date.isoformat(),
+        )
 
     # === BUSINESS METHODS === #
 
@@ -124,6 +132,7 @@ class AccountCollection(models.Model):
         is_waiting = self._is_notice_of(token, amount) and not sent_on
         if not is_waiting or not self.notice_mail_id:
             self._send_notice(decision, self._get_notice_days(token))
+            self.wait_words = self._describe_unsent_notice()
         elif self.notice_mail_id.create_date + STUCK_AFTER < now:
             self._tell_stuck()
         return now + LOOK_AGAIN

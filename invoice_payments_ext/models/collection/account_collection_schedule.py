@@ -6,6 +6,17 @@ from ..states import UNSUCCESSFUL_OUTCOMES
 from .account_collection_step import get_moment
 from .decision import Question
 
+# Reasons that a time ends: the charge comes then. Of the others nobody knows that.
+TIMED_REASONS = (
+    False,
+    "",
+    "not_before",
+    "not_due",
+    "notice_missing",
+    "method_busy",
+    "budget",
+    "provider_slow",
+)
 # The hour of the end of a plan, and of a pause.
 MORNING = 9.0
 # When it is looked at again, where no event and no date tells it.
@@ -195,7 +206,7 @@ class AccountCollection(models.Model):
         permission = permissions[self.move_id.commercial_partner_id]
         if self.state != "running" or not self.next_at or not permission.is_on:
             return None
-        if self.move_id.auto_pay_excluded:
+        if self.move_id.auto_pay_excluded or self.wait_reason not in TIMED_REASONS:
             return None
         charges = [
             moment for moment, step in self._get_timeline() if step.kind == "charge"
@@ -204,8 +215,10 @@ class AccountCollection(models.Model):
         if not planned:
             return None
         trial = token._get_trial_verdicts().get(token.id)
-        waits = (self._get_charge_from(token), trial and trial.not_before)
-        return max(planned, *filter(None, waits)) if any(waits) else planned
+        waits = [self._get_charge_from(token), trial and trial.not_before]
+        if self._get_notice_days(token, permission) and self.notice_date:
+            waits.append(self._get_morning(self.notice_date))
+        return max([planned, *filter(None, waits)])
 
     def _get_next_step(self, has_method):
         """Return what else the plan does next for this customer, and charges nothing.

@@ -42,7 +42,8 @@ class AccountMove(models.Model):
             }
         token = self._get_default_token()
         moment = token and row._get_next_charge(token)
-        if not moment:
+        # The member may have lowered the largest amount a moment ago.
+        if not moment or self._get_auto_pay_refusal(self.amount_residual)[0]:
             return {}
         zone = row.company_id._get_own_zone().key
         return {

@@ -37,6 +37,12 @@ class TestNotice(CollectionCommon):
         self.assertIn("1,000.00", notice.body_html)
         self.assertIn("access_token=", notice.body_html)
         self.assertEqual(str(self.row.notice_date), "2026-01-30")
+        self.assertIn("debit on 2026-01-30 is not sent yet", self.row.wait_words)
+        self.assertEqual(
+            self.row.sudo()._get_next_charge(self.token.sudo()),
+            datetime(2026, 1, 30, 9),
+            "Nobody is told that it is charged when the mails are looked at again.",
+        )
         # It is not sent: the debit waits, and a person is told once.
         for _hour in range(6):
             self.assertFalse(self.run_at(hours=1))

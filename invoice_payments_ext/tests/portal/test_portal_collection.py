@@ -86,3 +86,18 @@ class TestPortalCollection(PortalPaymentCommon):
         link = self.bill.sudo()._portal_ensure_token()
         self._keep()
         self.assertFalse(self.words(f"{url}?access_token={link}"), "A mere visitor.")
+
+    def test_no_charge_is_told_that_will_not_be_made(self):
+        """Above the largest amount, or while money is disputed, nothing is charged."""
+        url = self.bill.sudo().get_portal_url()
+        self.switch("1", limit=str(self.bill.amount_total))
+        self.assertIn("We will charge", self.words(url))
+        for reason in ("above_permitted", "disputed", "announced"):
+            self.bill.sudo().collection_ids.wait_reason = reason
+            self.assertNotIn("We will charge", self.words(url), reason)
+        self.bill.sudo().collection_ids.wait_reason = "not_before"
+        self.assertIn("We will charge", self.words(url))
+        self.switch("0")
+        self.switch("1", limit=str(self.bill.amount_total - 0.01))
+        self.bill.sudo().collection_ids.wait_reason = False
+        self.assertNotIn("We will charge", self.words(url), "It is above the limit.")
