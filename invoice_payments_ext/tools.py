@@ -78,6 +78,22 @@ def is_number(value):
         return False
 
 
+def read_number(text):
+    """Return the number that a form sent.
+
+    A text that is none is returned as it is: the door refuses it, and does not take it
+    for an empty field.
+
+    :param str text: What the form sent; none if the field was left empty.
+    :rtype: float or str or None
+    """
+    text = (text or "").strip()
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
 def is_text(value):
     """Tell if a value from outside is a text that PostgreSQL can hold.
 

@@ -3,6 +3,7 @@ from werkzeug.urls import url_encode
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import request, route
 
+from ..tools import read_number
 from .portal_owe import PortalOwe
 
 REFUSED = "invoice_payments_ext.promise_refused"
@@ -73,7 +74,7 @@ class PortalPromises(PortalOwe):
         if action == "make":
             token_id = self._cast_as_int(values.get("token_id"))
             invoice.promise_to_pay(
-                amount=self._cast_as_float(values.get("amount")),
+                amount=read_number(values.get("amount")),
                 date=values.get("date"),
                 channel="portal",
                 token_id=token_id or None,

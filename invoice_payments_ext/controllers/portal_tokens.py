@@ -3,6 +3,7 @@ from contextlib import suppress
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request, route
 
+from ..tools import read_number
 from . import payment
 
 # Why the last change of auto-pay was refused, in the session.
@@ -112,7 +113,7 @@ class PaymentTokenPortal(payment.PaymentPortal):
                 partner.switch_auto_pay(
                     is_on,
                     consent=consent_version,
-                    limit=self._cast_as_float(limit) if is_on else None,
+                    limit=read_number(limit) if is_on else None,
                 )
         except UserError as error:
             request.session[AUTO_PAY_REFUSED] = error.args[0]

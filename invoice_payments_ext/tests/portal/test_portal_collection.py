@@ -72,6 +72,20 @@ class TestPortalCollection(PortalPaymentCommon):
         self.assertEqual(row.state, "off")
         self.assertIn("has changed", self.answer)
 
+    def test_a_limit_that_is_no_amount_is_refused(self):
+        """It is not taken for an empty field, which permits any amount."""
+        for limit, words in (
+            ("80,50", "must be a number, not '80,50'"),
+            ("a hundred", "must be a number"),
+            ("nan", "must be a number"),
+            ("-5", "an amount above zero"),
+            ("0", "an amount above zero"),
+            ("0.001", "finer than the smallest unit"),
+        ):
+            self.assertFalse(self.switch("1", limit=limit), limit)
+            self.assertRegex(self.answer, words)
+        self.assertIsNone(self.switch("1", limit=" ").limit, "No limit.")
+
     def test_where_the_customer_has_to_act(self):
         url = self.bill.sudo().get_portal_url()
         self.switch("1")

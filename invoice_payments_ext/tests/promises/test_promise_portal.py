@@ -66,6 +66,14 @@ class TestPromisePortal(PortalPaymentCommon):
         self.invoice.sudo().payment_promise_id.state = "broken"
         self.assertIn("was not kept", self.send())
 
+    def test_an_amount_that_is_none_is_refused(self):
+        """It is not taken for an empty field, which promises all that remains."""
+        for amount in ("250,00", "half", "inf", "0", "-1", "1000.01"):
+            words = self.send(amount=amount)
+            self.assertNotIn("You promised", words, amount)
+            self.assertFalse(self.invoice.sudo().payment_promise_id)
+        self.assertIn("must be a number, not '250,00'", self.send(amount="250,00"))
+
     def test_a_charge_on_that_day(self):
         self.token.sudo().partner_id = self.partner
         form = self.page().xpath("//form[contains(@class, 'o_promise_make')]")[0]
