@@ -1,5 +1,5 @@
 import logging
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import NamedTuple
 
 import psycopg2
@@ -179,8 +179,9 @@ class AccountPaymentPromise(models.Model):
         """Return by promise the amounts applied to its invoices since it was made.
 
         Money counts by the accounting date of its entry: a transfer that the bank had
-        in time is in time, also if its line is matched later. Credit notes and
-        write-offs bring no money.
+        in time is in time, also if its line is matched later. Money of an attempt
+        counts by the day of the company on which it was confirmed, if that is earlier.
+        Credit notes and write-offs bring no money.
 
         :rtype: dict[account.payment.promise, Facts]
         """
@@ -207,14 +208,15 @@ class AccountPaymentPromise(models.Model):
     def _read_applied(self):
         """Return the money of the invoices of these promises, by promise and entry.
 
-        :return: By entry the accounting date, the amount that is matched with the
-                 invoices, that the company refunded, and that was taken back.
+        :return: By entry the day on which it counts, the amount that is matched with
+                 the invoices, that the company refunded, and that was taken back.
         :rtype: dict[int, dict[int, tuple]]
         """
         rows = {}
         if not self.ids:
             return rows
         self.env.flush_all()
+        zones = {each.id: each.company_id._get_own_zone() for each in self}
         for promise_id, *values in self.env.execute_query(
             SQL(
                 """
@@ -227,7 +229,11 @@ class AccountPaymentPromise(models.Model):
                 ids=tuple(self.ids),
             )
         ):
-            entry_id, date, *amounts = values
+            entry_id, date, confirmed_on, *amounts = values
+            if confirmed_on:
+                # The entry has the day of whoever booked it, perhaps far from here.
+                local = confirmed_on.replace(tzinfo=UTC).astimezone(zones[promise_id])
+                date = min(date, local.date())
             own = rows.setdefault(promise_id, {})
             _date, *known = own.get(entry_id, (date, 0.0, 0.0, 0.0))
             sums = (a + b for a, b in zip(known, amounts, strict=True))
@@ -243,20 +249,23 @@ class AccountPaymentPromise(models.Model):
         """
         return SQL(
             """
-            SELECT entry.id, entry.date,
+            SELECT entry.id, entry.date, max(attempt.last_state_change),
                    sum(part.debit_amount_currency)::float AS matched,
                    0.0::float AS refunded, 0.0::float AS taken_back
               FROM account_move_line own
               JOIN account_partial_reconcile part ON part.debit_move_id = own.id
               JOIN account_move_line other ON other.id = part.credit_move_id
               JOIN account_move entry ON entry.id = other.move_id
+         LEFT JOIN account_payment payment ON payment.move_id = entry.id
+         LEFT JOIN payment_transaction attempt
+                   ON attempt.id = payment.payment_transaction_id
              WHERE own.move_id = %(move_id)s
                AND own.display_type = 'payment_term'
                AND entry.move_type = 'entry'
                AND entry.written_off_invoice_id IS NULL
           GROUP BY entry.id
          UNION ALL
-            SELECT entry.id, entry.date, 0.0::float,
+            SELECT entry.id, entry.date, max(attempt.last_state_change), 0.0::float,
                    sum(CASE WHEN refund.is_taken_back THEN 0 ELSE part.amount
                        END)::float,
                    sum(CASE WHEN refund.is_taken_back THEN part.amount ELSE 0
@@ -266,6 +275,8 @@ class AccountPaymentPromise(models.Model):
               JOIN account_payment source ON source.id = refund.source_payment_id
               JOIN account_move entry ON entry.id = source.move_id
               JOIN res_company company ON company.id = source.company_id
+         LEFT JOIN payment_transaction attempt
+                   ON attempt.id = source.payment_transaction_id
              WHERE part.invoice_id = %(move_id)s
                AND refund.state IN %(posted)s
                -- Credit that goes back to the balance pays nothing.

@@ -74,6 +74,20 @@ class TestPromise(TakenBackCommon):
         self.wake()
         self.assertEqual(promise.state, "broken", "It came a day late.")
 
+    def test_a_charge_counts_on_the_day_of_the_company(self):
+        """In the evening there, it is tomorrow where the schedule's user lives."""
+        self.company.sudo().partner_id.tz = "Pacific/Honolulu"
+        promise = self.promise(80)
+        self.clock.stop()
+        self.clock = freeze_time("2026-03-06 05:00:00")
+        self.clock.start()
+        attempt = self.bill.charge(self.token.id, 80)
+        self._keep()
+        self.assertEqual(str(attempt.payment_id.date), "2026-03-06")
+        self.assertEqual((promise.state, promise.applied_amount), ("kept", 80))
+        self.wake("2026-03-07 12:00:00")
+        self.assertEqual(promise.state, "kept")
+
     def test_money_in_time_that_is_matched_late(self):
         promise = self.promise(80)
         self.wake("2026-03-08 12:00:00")
