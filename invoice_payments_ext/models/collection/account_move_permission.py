@@ -78,7 +78,11 @@ class AccountMove(models.Model):
             move = row.move_id.with_env(self.env)
             free_from = row._get_charge_from(question.methods.get(move))
             if free_from and free_from > fields.Datetime.now():
-                verdicts[move] = Verdict("not_before", not_before=free_from)
+                verdicts[move] = Verdict(
+                    "not_before",
+                    self.env._("The plan waits after the last try."),
+                    free_from,
+                )
         return verdicts
 
     def _judge_notice(self, question):

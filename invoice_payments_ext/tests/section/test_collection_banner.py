@@ -114,6 +114,9 @@ class TestCollectionBanner(CollectionCommon):
         self.invoice.collect_now()
         self.run_at("2026-01-17 16:00:00")
         self.assertRegex(self.banner()["words"], "next try Tue 20 Jan 15:00 with")
+        self.run_at("2026-01-18 09:30")
+        self.assertEqual(self.row.wait_words, "The plan waits after the last try.")
+        self.assertRegex(self.banner()["words"], "next try Tue 20 Jan 15:00 with")
 
     def test_auto_pay_switched_off_is_told_at_once(self):
         """The schedule looks later, but it will not charge: nobody is told so."""
