@@ -167,6 +167,7 @@ class AccountPaymentPromise(models.Model):
             reversals = self.env["account.payment.reversal"]
             invoice.activity_schedule(
                 "mail.mail_activity_data_todo",
+                date_deadline=self.company_id._get_own_today(),
                 summary=self.env._("Promise to pay broken"),
                 note=self._get_words_for("broken", facts),
                 user_id=reversals._get_responsible(invoice, self.user_id).id,

@@ -119,6 +119,7 @@ class AccountChargeRun(models.Model):
             return
         self.activity_schedule(
             "mail.mail_activity_data_todo",
+            date_deadline=self.company_id._get_own_today(),
             summary=self.env._("%s has ended", self.name),
             note=self._describe_end(),
             user_id=self.user_id.id,
@@ -144,10 +145,14 @@ class AccountChargeRun(models.Model):
     # === GETTERS === #
 
     def _prepare_links_notification(self, lines):
-        """Return the client action that says how many mails were queued."""
+        """Return the client action that says how many mails were queued.
+
+        :rtype: dict
+        """
         return prepare_notification(
             self.env._("Payment links"),
-            self.env._("%s customers get a mail with a link to pay.", len(lines)),
+            # One for each invoice: a customer may have several.
+            self.env._("Mails with a link to pay: %s", len(lines)),
         )
 
     def _get_csv(self):

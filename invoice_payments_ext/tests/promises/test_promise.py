@@ -88,6 +88,13 @@ class TestPromise(TakenBackCommon):
         self.wake("2026-03-07 12:00:00")
         self.assertEqual(promise.state, "kept")
 
+    def test_the_task_is_of_the_day_of_the_company(self):
+        self.company.sudo().partner_id.tz = "Pacific/Honolulu"
+        self.promise(80)
+        self.wake("2026-03-07 05:00:00")
+        task = self.bill.sudo().activity_ids
+        self.assertEqual(str(task.date_deadline), "2026-03-06")
+
     def test_money_in_time_that_is_matched_late(self):
         promise = self.promise(80)
         self.wake("2026-03-08 12:00:00")
