@@ -59,7 +59,7 @@ class AccountMove(models.Model):
 
     def _check_stop_collection(self, reason):
         self._check_in_collection("running", "paused", "exhausted")
-        if not reason:
+        if not (reason or "").strip():
             raise UserError(self.env._("Write why nothing more is to be collected."))
 
     def _check_in_collection(self, *states):

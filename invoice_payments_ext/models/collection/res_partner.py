@@ -115,7 +115,7 @@ class ResPartner(models.Model):
         """Check a change by the staff; see :meth:`set_auto_pay`."""
         company = self._get_credit_company(company_id)
         self._check_auto_pay_limit(limit, on, company)
-        if on and not note:
+        if on and not (note or "").strip():
             raise UserError(
                 self.env._(
                     "Write how the customer agreed to automatic charges, and when."

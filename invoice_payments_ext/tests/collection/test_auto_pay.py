@@ -43,8 +43,9 @@ class TestAutoPay(InvoicePaymentsCommon):
         self.company.auto_pay = True
         self.assertTrue(self.get_permission().is_on)
         self.company.auto_pay = False
-        with self.assertRefused("how the customer agreed"):
-            self.staff.set_auto_pay(True)
+        for note in (None, "", "  \n"):
+            with self.assertRefused("how the customer agreed"):
+                self.staff.set_auto_pay(True, note=note)
         for limit in (0, -5, float("nan")):
             with self.assertRefused("amount above zero|must be a number"):
                 self.staff.set_auto_pay(True, note="By phone", limit=limit)

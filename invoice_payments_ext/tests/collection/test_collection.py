@@ -262,8 +262,9 @@ class TestCollection(CollectionCommon):
         with self.assertRefused("no right"):
             self.invoice.stop_collection("She moved away")
         staff = self.invoice.with_user(self.supervisor)
-        with self.assertRefused("Write why"):
-            staff.stop_collection("")
+        for reason in ("", "  \n"):
+            with self.assertRefused("Write why"):
+                staff.stop_collection(reason)
         staff.stop_collection("She moved away")
         self.assertFalse(self.run_at(days=20))
         with self.assertRefused("stopped already"):
