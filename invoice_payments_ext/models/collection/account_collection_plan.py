@@ -66,16 +66,28 @@ class AccountCollectionPlan(models.Model):
                 tries = sum(steps._get_most(period) for steps in by_anchor)
                 if tries > limit:
                     raise ValidationError(
-                        self.env._(
-                            "%(plan)s could charge a payment method %(tries)s times in "
-                            "%(days)s days. The networks of cards allow %(limit)s: "
-                            "take steps out, or put more days between them.",
-                            plan=plan.name,
-                            tries=tries,
-                            days=period.days,
-                            limit=limit,
-                        )
+                        plan._describe_excess(tries, limit, period.days)
                     )
+
+    def _describe_excess(self, tries, limit, days):
+        """Say that this plan charges more often than the schemes allow.
+
+        :rtype: str
+        """
+        values = {"plan": self.name, "tries": tries, "limit": limit, "days": days}
+        if days == 1:
+            return self.env._(
+                "%(plan)s could charge a payment method %(tries)s times a day. The "
+                "networks of cards allow %(limit)s: take steps out, or put more days "
+                "between them.",
+                **values,
+            )
+        return self.env._(
+            "%(plan)s could charge a payment method %(tries)s times in %(days)s days. "
+            "The networks of cards allow %(limit)s: take steps out, or put more days "
+            "between them.",
+            **values,
+        )
 
     # === GETTERS === #
 

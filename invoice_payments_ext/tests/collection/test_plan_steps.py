@@ -111,6 +111,12 @@ class TestPlanSteps(CollectionCommon):
         with self.assertRaisesRegex(ValidationError, "networks of cards allow"):
             plan.step_ids.on_workdays = True
 
+    def test_the_limit_is_said_by_its_own_period(self):
+        with self.assertRaisesRegex(ValidationError, "11 times a day.* allow 10: "):
+            self._make_plan([(0, hour) for hour in range(8, 19)], False)
+        with self.assertRaisesRegex(ValidationError, "21 times in 30 days.* allow 20"):
+            self._make_plan([(day, 9) for day in range(21)], False)
+
     def _make_plan(self, times, on_workdays):
         return self.plan.copy(
             {
