@@ -5,6 +5,24 @@ from playwright.sync_api import expect
 
 pytest_plugins = ["lib.fixtures", "browser.fixtures"]
 
+# A machine as slow as the test wants it: what Odoo waits for can be held back.
+HOLD_BACK = """() => {
+    window.held = {};
+    for (const name of ["setTimeout", "requestAnimationFrame"]) {
+        const original = window[name].bind(window);
+        window[name] = (callback, delay, ...rest) => {
+            const held = window.held[delay === 300 ? "typing" : name];
+            return held ? held.push(callback) : original(callback, delay, ...rest);
+        };
+    }
+    window.holdBack = (name) => (window.held[name] = []);
+    window.letGo = (name) => {
+        const callbacks = window.held[name];
+        delete window.held[name];
+        callbacks.forEach((callback) => callback(performance.now()));
+    };
+}"""
+
 
 @pytest.fixture
 def customer(world):
@@ -95,6 +113,48 @@ def test_amounts_are_read_as_the_language_writes_them(accountant, world, custome
     amount.press("Alt+q")
     accountant.expect_notification("Payment succeeded", "$ 0.50")
     accountant.expect_remaining("$ 1,999.50")
+
+
+def test_typed_amount_stays_on_a_slow_machine(accountant, world, customer):
+    """The amount of before, shown while the server is asked, is not read as typed."""
+    [invoice_id] = world.make_invoices([customer], 100)
+    token_id = world.make_token(customer, "tok_succeed", details="4242")
+    world.charge(invoice_id, token_id)
+    page = accountant.page
+    page.add_init_script(f"({HOLD_BACK})()")
+    page.goto("/odoo")
+    page.wait_for_selector(".o_web_client .o_main_navbar")
+    accountant.open_invoice(invoice_id)
+    accountant.open_refund()
+    amount = page.locator(".modal [name=amount] input")
+    expect(amount).to_have_value("100.00")
+    accountant.expect_preview("$ 100.00 goes back to")
+
+    asked = []
+    onchange = "**/account.payment.refund/onchange*"
+    page.route(onchange, lambda route: asked.append(route))
+    page.evaluate("holdBack('typing')")
+    # Nothing is drawn between the last digit and Tab, then the server is slow.
+    page.evaluate("holdBack('requestAnimationFrame')")
+    amount.focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0.10")
+    with page.expect_request(onchange):
+        page.keyboard.press("Tab")
+    page.evaluate("letGo('requestAnimationFrame')")
+    page.wait_for_timeout(500)
+    # Its answer is here, and not drawn yet, when the field follows what was typed.
+    page.evaluate("holdBack('requestAnimationFrame')")
+    with page.expect_response(onchange) as answer:
+        asked.pop().continue_()
+    answer.value.finished()
+    page.unroute(onchange)
+    page.wait_for_timeout(500)
+    page.evaluate("letGo('typing')")
+    page.evaluate("letGo('requestAnimationFrame')")
+    accountant.expect_preview("$ 0.10 goes back to")
+    accountant.press("Refund")
+    accountant.expect_refund("Succeeded", "− $ 0.10")
 
 
 def test_create_and_refund_by_keyboard(accountant, world, customer):

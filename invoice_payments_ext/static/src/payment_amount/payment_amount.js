@@ -85,8 +85,17 @@ export class PaymentAmountField extends MonetaryField {
 
     setup() {
         super.setup();
-        this.follow = useDebounced(() => this.update(), TYPING_DELAY);
+        this.follow = useDebounced((text) => this.update(text), TYPING_DELAY);
         useEffect(() => this.nameInput());
+        // Who leaves the field enters it: from then on nothing follows it.
+        useEffect(
+            (element) => {
+                const leave = () => this.follow.cancel();
+                element?.addEventListener("change", leave);
+                return () => element?.removeEventListener("change", leave);
+            },
+            () => [this.inputRef.el]
+        );
     }
 
     /** In a line of a list no label stands beside the input. */
@@ -124,19 +133,26 @@ export class PaymentAmountField extends MonetaryField {
 
     onInput(ev) {
         super.onInput(ev);
-        this.follow();
+        this.follow(ev.target.value);
     }
 
-    /** Let the record follow the input, as long as it can be read. */
-    async update() {
+    /**
+     * Let the record follow the input, as long as it can be read.
+     *
+     * While the server is asked, Odoo shows the amount of before again: what the input
+     * holds is read only if it is what the person typed.
+     *
+     * @param {String} text
+     */
+    async update(text) {
         const {name, record} = this.props;
         const element = this.inputRef.el;
-        if (!element || this.props.readonly) {
+        if (!element || this.props.readonly || element.value !== text) {
             return;
         }
         let amount = 0;
         try {
-            amount = this.parse(element.value);
+            amount = this.parse(text);
         } catch {
             return; // It may be half a number. Leaving the field tells.
         }
