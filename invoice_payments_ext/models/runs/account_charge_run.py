@@ -326,19 +326,21 @@ class AccountChargeRun(models.Model):
         :param dict amounts: By the id of the currency.
         :rtype: str
         """
-        currencies = self.env["res.currency"].browse(amounts)
+        currencies = (
+            self.env["res.currency"]
+            .browse(amounts)
+            .filtered(lambda currency: not currency.is_zero(amounts[currency.id]))
+            .sorted(lambda currency: (-amounts[currency.id], currency.name))
+        ) or self.env.company.currency_id
         return format_list(
             self.env,
             [
                 # With the code: several currencies may have the same symbol.
-                f"{formatLang(self.env, amounts[currency.id], currency.decimal_places)}"
+                f"{formatLang(self.env, amount, currency.decimal_places)}"
                 f" {currency.name}"
-                for currency in currencies.sorted(
-                    lambda currency: (-amounts[currency.id], currency.name)
-                )
-                if not currency.is_zero(amounts[currency.id])
-            ]
-            or [self.env.company.currency_id.format(0)],
+                for currency in currencies
+                for amount in [amounts.get(currency.id, 0.0)]
+            ],
             "unit",
         )
 

@@ -56,6 +56,9 @@ class AccountChargeRunLine(models.Model):
             if later.is_due():
                 self._tell(later)
             if not worked % REPORTED_EACH and not cron._commit_progress(REPORTED_EACH):
+                # These may have been the last: then Odoo starts no lane again.
+                run._end_finished()
+                cron._commit_progress()
                 self._tell(later)
                 return
         run._end_finished()

@@ -10,6 +10,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ...models.core import told_later
+from ...models.runs import account_charge_run_lane
 from ...tools import TryAgainError
 from .common_runs import ChargeRunCommon
 
@@ -54,6 +55,18 @@ class TestLanes(ChargeRunCommon):
             ],
         )
         self.assertEqual([request[2] for request in self.gateway.requests], [70, 100])
+        self.assertEqual(run.state, "done")
+
+    def test_a_run_ends_where_the_time_of_its_lane_is_over(self):
+        """The last lines were carried out: Odoo starts the lane for nothing again."""
+        run = self.start()
+        self.assertEqual(run.get_progress()["moved"], "0.00 USD")
+        self.patch(account_charge_run_lane, "REPORTED_EACH", len(run.line_ids))
+        self.patch(
+            self.env.registry["ir.cron"], "_commit_progress", lambda *_a, **_k: 0
+        )
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"] * 3)
         self.assertEqual(run.state, "done")
 
     def test_rights_of_the_person_count_when_a_line_is_carried_out(self):
