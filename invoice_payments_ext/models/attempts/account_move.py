@@ -226,15 +226,20 @@ class AccountMove(models.Model):
         return max(self.currency_id.round(left), 0.0)
 
     def _get_reserved_amount(self):
-        """Return how much of this is to be paid beside attempts that are in flight.
+        """Return how much of this is still to be paid beside its attempts.
+
+        Beside those in flight, and beside those that brought their own part already.
 
         :return: The amount in the invoice's currency.
         :rtype: float
         """
         self.ensure_one()
-        in_flight = self._get_attempts_in_flight()
+        attempts = self._get_attempts_in_flight()
+        attempts |= self.sudo().transaction_ids.filtered(
+            lambda tx: tx._has_more_beside()
+        )
         return self.currency_id.round(
-            sum(amount for tx in in_flight for amount in tx._get_amounts_beside(self))
+            sum(amount for tx in attempts for amount in tx._get_amounts_beside(self))
         )
 
     def _get_default_payment_amount(self):

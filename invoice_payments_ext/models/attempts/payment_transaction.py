@@ -349,6 +349,10 @@ class PaymentTransaction(models.Model):
         self.flush_recordset(["holds_invoice"])
         self.share_ids.flush_recordset(["holds_invoice"])
 
+    def _has_more_beside(self):
+        """Tell if its own part is booked, and another is still to be paid beside it."""
+        return False
+
     def _get_amounts_beside(self, _invoice):
         """Yield the amounts of an invoice that are to be paid beside this attempt.
 

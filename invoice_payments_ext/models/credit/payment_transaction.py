@@ -121,11 +121,11 @@ class PaymentTransaction(models.Model):
     def _has_credit_to_spend(self):
         """Tell if credit is still to be spent beside this attempt's money."""
         self.ensure_one()
-        came = self.state == "done" or self._get_standing_payments()
+        # Most promise no credit: no more is read of these.
         return bool(
-            came
+            not self.currency_id.is_zero(self.credit_first_amount)
             and self.is_post_processed
-            and not self.currency_id.is_zero(self.credit_first_amount)
+            and (self.state == "done" or self._get_standing_payments())
         )
 
     def _try_to_spend_credit(self):
@@ -197,6 +197,9 @@ class PaymentTransaction(models.Model):
             ),
             self.invoice_ids[:1],
         )
+
+    def _has_more_beside(self):
+        return super()._has_more_beside() or self._has_credit_to_spend()
 
     def _get_amounts_beside(self, invoice):
         yield from super()._get_amounts_beside(invoice)

@@ -422,6 +422,31 @@ class TestOwe(PortalPaymentCommon):
         self.assertEqual((self.held(), tx.credit_first_amount), (0, 0))
         check_invariants(self, self.all_invoices)
 
+    def test_credit_that_waits_for_another_attempt_is_not_asked_for_again(self):
+        """The card's part is booked, the credit's is not: an instalment is pending."""
+        self.give_credit(10)
+        parts = self.parts.with_user(self.member)
+        self.gateway.answers = ["pending"]
+        pending = self.pay_lines(40, self.lines(self.parts, True))
+        self.gateway.answers = ["done"]
+        tx = self.pay_lines(
+            40, self.lines(self.parts), use_credit=True, credit_shown=10
+        )
+        self.assertEqual((tx.outcome, tx.amount), ("succeeded", 30))
+        self.assertEqual((self.residuals()[1], self.held()), (50, 10))
+        self.assertEqual(self.parts._get_reserved_amount(), 10)
+        self.assertEqual(parts._get_member_chargeable_amount(), 0)
+        self.assertFalse(parts._has_to_be_paid())
+        owed = [each for each in self.owed()["lines"] if each.line.move_id == parts]
+        self.assertEqual(sum(each.settling for each in owed), 0)
+        self.assertEqual(sum(each.in_flight for each in owed), 50)
+        self.gateway.notify(pending, "done")
+        pending._post_process()
+        tx._try_to_spend_credit()
+        self.assertEqual((self.residuals()[1], self.held()), (0, 0))
+        self.assertEqual(self.parts._get_reserved_amount(), 0)
+        check_invariants(self, self.all_invoices)
+
     def test_credit_alone_pays_the_chosen_ones(self):
         self.give_credit(100)
         chosen = self.lines(self.parts, True) + self.lines(self.own)
