@@ -123,7 +123,7 @@ def test_amount_above_the_remaining_one(accountant, world, customer):
     accountant.expect_notification("Payment succeeded")
     accountant.expect_remaining("$ 0.00")
     expect(accountant.create_button).to_be_disabled()
-    expect(accountant.section).to_contain_text("The invoice is paid.")
+    expect(accountant.section).to_contain_text("Nothing remains to be paid.")
 
 
 def test_declined_then_another_method(accountant, world, customer):

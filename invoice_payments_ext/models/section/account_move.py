@@ -126,5 +126,5 @@ class AccountMove(models.Model):
         if self.state != "posted":
             return self.env._("The invoice is not issued.")
         if self.currency_id.is_zero(self.amount_residual):
-            return self.env._("The invoice is paid.")
+            return self.env._("Nothing remains to be paid.")
         return self._get_all_in_flight_reason()

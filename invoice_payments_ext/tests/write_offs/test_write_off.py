@@ -122,6 +122,11 @@ class TestWriteOff(InvoicePaymentsCommon):
         self.assertFalse(entry.line_ids.tax_ids)
         self.assertEqual(self.invoice.amount_residual, 0.0)
         self.assertEqual(self.invoice.payment_state, "paid")
+        # Odoo calls it paid; the section does not.
+        self.assertEqual(
+            self.invoice.get_payment_section()["create_blocked_reason"],
+            "Nothing remains to be paid.",
+        )
         self.assertFalse(self.gateway.requests)
 
     def test_part_is_written_off_on_a_day_of_the_past(self):
