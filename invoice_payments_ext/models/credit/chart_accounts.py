@@ -175,7 +175,7 @@ def get_code_after(code, taken, is_sub_account=False):
     return ""
 
 
-def get_new_code(charts, neighbour_code, taken, new_codes=NEW_CODES):
+def get_new_code(charts, neighbour_code, taken, new_codes):
     """Return the code of the new account that stands after a neighbour.
 
     :param iterable[str] charts: The chart, and those that it builds on.

@@ -4,6 +4,7 @@ from .chart_accounts import (
     CUSTOMER_ADVANCES,
     GRANTED_DISCOUNTS,
     NEIGHBOURS,
+    NEW_CODES,
     get_fallback_code,
     get_new_code,
 )
@@ -193,7 +194,7 @@ class ResCompany(models.Model):
             templates = self.env["account.chart.template"]._get_parent_template(
                 self.chart_template
             )
-            code = get_new_code(templates, neighbour.code, taken)
+            code = get_new_code(templates, neighbour.code, taken, NEW_CODES)
         if not code:
             neighbour = self._no_account()
             liabilities = accounts.filtered(

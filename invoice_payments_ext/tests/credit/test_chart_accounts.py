@@ -115,7 +115,7 @@ class TestChartAccounts(TransactionCase):
         codes = {account["code"] for account in accounts.values()}
         neighbour = self.find(NEIGHBOURS, parts, accounts)
         self.assertTrue(neighbour, "a chart is not in the tables")
-        code = get_new_code(parts, neighbour["code"], codes)
+        code = get_new_code(parts, neighbour["code"], codes, NEW_CODES)
         self.assertTrue(code)
         self.assertNotIn(code, codes)
         if not NEW_CODES.keys().isdisjoint(parts):
@@ -212,8 +212,11 @@ class TestChartAccounts(TransactionCase):
     def test_code_that_is_taken_already(self):
         for chart, code in NEW_CODES.items():
             with self.subTest(chart):
-                self.assertEqual(get_new_code([chart], "112450", set()), code)
-                following = get_new_code([chart], "112450", {"112450", code})
+                self.assertEqual(
+                    get_new_code([chart], "112450", set(), NEW_CODES), code
+                )
+                taken = {"112450", code}
+                following = get_new_code([chart], "112450", taken, NEW_CODES)
                 self.assertEqual(following, "112451")
 
     def test_code_in_a_chart_that_is_not_in_the_tables(self):
