@@ -234,7 +234,7 @@ class OdooServer:
         """End the process, which may save its measurements, and its parent."""
         if self.is_running:
             signal.pidfd_send_signal(self.process, signal.SIGTERM)
-            self.wait_until_dead(15)
+            self.wait_until_dead(60)
         self.kill()
         if self.parent:
             self.parent.kill()

@@ -25,6 +25,7 @@ A server of several processes kills them all: they are one group.
 
 import os
 import signal
+import sys
 from collections import Counter
 
 # How often each wish for a failure was passed at its point.
@@ -34,6 +35,7 @@ _passages = Counter()
 def pass_point(cr, point):
     """Fail here if a test wants that."""
     if _is_wanted("IPX_KILL_AT", point) or _take("IPX_KILL_FILE", point):
+        _save_measurements()
         # The way a machine ends a server: no handler, no rollback, no goodbye.
         os.killpg(os.getpgrp(), signal.SIGKILL)
     once = os.environ.get("IPX_SERIALIZATION_ONCE")
@@ -46,6 +48,14 @@ def pass_point(cr, point):
             "USING ERRCODE = 'serialization_failure'; END $$",
             log_exceptions=False,
         )
+
+
+def _save_measurements():
+    """Save what `./setup/test --coverage` measured here: the dead cannot."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage and coverage.Coverage.current()
+    if measuring:
+        measuring.save()
 
 
 def _is_wanted(variable, point):
