@@ -60,7 +60,13 @@ from .credit import (
 from .credit_notes import test_credit_note, test_credit_note_dialog
 from .external import test_announced, test_beside_attempts, test_external, test_joint
 from .external import test_joint_discount
-from .gateways import test_declines, test_ended_before, test_expiry, test_told
+from .gateways import (
+    test_asked,
+    test_declines,
+    test_ended_before,
+    test_expiry,
+    test_told,
+)
 from .mail import test_mail, test_mail_links, test_receipt
 from .mistakes import test_dead_end, test_mistakes
 from .movements import test_movements

@@ -173,6 +173,18 @@ class TestDeclines(InvoicePaymentsCommon):
                 (None, None, None, "Not enough", "7"),
             ),
             (
+                "xendit",
+                {"status": "FAILED", "failure_reason": "INSUFFICIENT_BALANCE"},
+                {},
+                ("INSUFFICIENT_BALANCE", None, None, None, None),
+            ),
+            (
+                "xendit",
+                {},
+                {"error_code": "INVALID_TOKEN_ID_ERROR", "message": "Token is invalid"},
+                ("INVALID_TOKEN_ID_ERROR", None, None, "Token is invalid", None),
+            ),
+            (
                 "worldline",
                 {},
                 {
@@ -397,6 +409,15 @@ class TestDeclines(InvoicePaymentsCommon):
         rule.provider_code = "adyen"
         self.assertFalse(self.token.refused_transaction_id)
         self.assertEqual(attempt.decline_class, "other")
+
+    def test_words_of_a_rule_release_nothing(self):
+        rule = self.env.ref("invoice_payments_ext.decline_stripe_stolen_card")
+        tokens = self.env.registry["payment.token"]
+        with patch.object(tokens, "_release_after_correction") as release:
+            rule.meaning = "Somebody took it"
+            release.assert_not_called()
+            rule.decline_class = "ask_customer"
+            release.assert_called_once()
 
     def test_a_declined_refund_stops_no_charges(self):
         self._be("stripe")

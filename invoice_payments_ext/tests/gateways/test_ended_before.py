@@ -1,8 +1,12 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..common import InvoicePaymentsCommon
+
+MODELS = "odoo.addons.invoice_payments_ext.models"
 
 
 @tagged("post_install", "-at_install")
@@ -19,6 +23,8 @@ class TestEndedBefore(InvoicePaymentsCommon):
 
     def end(self, tx):
         self.requests.append(tx.id)
+        if isinstance(self.ended, Exception):
+            raise self.ended
         return self.ended and self.gateway.payment_data(tx, self.ended)
 
     def let_charge_wait(self):
@@ -49,6 +55,33 @@ class TestEndedBefore(InvoicePaymentsCommon):
         self.assertTrue(self.tx.ended_on)
         self.assertEqual(self.requests, [self.tx.id] * 2)
         self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_code_of_others_that_fails_to_end_it(self):
+        """Then it did not end, and nothing else is charged."""
+        self.let_charge_wait()
+        self.ended = RuntimeError("broken")
+        with mute_logger(f"{MODELS}.gateways.payment_transaction_again"):
+            refused = self.charge()
+        self.assertEqual((refused.outcome, self.tx.outcome), ("failed", "declined"))
+        self.assertIn("could not be ended", refused.state_message)
+        self.assertFalse(self.gateway.requests)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
+    def test_nobody_else_works_on_what_is_ended(self):
+        """Where its row is held, or it came meanwhile, its provider is not asked."""
+        self.let_charge_wait()
+        transactions = self.env.registry["payment.transaction"]
+        nothing = self.tx.browse()
+        with patch.object(
+            transactions, "try_lock_for_update", lambda *_args, **_values: nothing
+        ):
+            self.tx._end_at_provider()
+        self.gateway.notify(self.tx, "done")
+        self.tx._end_at_provider()
+        self.tx._post_process()
+        self.assertFalse(self.requests)
+        self.assertFalse(self.tx.ended_on)
+        self.assertEqual(self.tx.outcome, "succeeded")
 
     def test_it_was_paid_before_the_staff_charge(self):
         self.let_charge_wait()

@@ -1,5 +1,7 @@
+from datetime import date
 from unittest.mock import patch
 
+import psycopg2.errors
 from freezegun import freeze_time
 from lxml.html import fromstring
 
@@ -148,6 +150,33 @@ class TestExpiry(InvoicePaymentsCommon):
             promise.sudo().date = "2026-05-01"
             self._keep()
             self.assertTrue(self.tell("2026-04-20"))
+
+    def test_conflict_in_the_database_is_no_broken_template(self):
+        self.token.sudo().expires_on = "2026-04-30"
+        conflict = psycopg2.errors.SerializationFailure("another was faster")
+        templates = self.env.registry["mail.template"]
+        with (
+            patch.object(templates, "send_mail", side_effect=conflict),
+            self.assertRaises(psycopg2.errors.SerializationFailure),
+        ):
+            self.token.sudo()._tell_expiring(date(2026, 4, 20))
+        self.assertFalse(self.token.sudo().expiry_told_days)
+
+    def test_time_that_is_over(self):
+        """Who was not told in this run is told in the next one."""
+        other = self.partner.copy({"email": "other@example.com"})
+        saved = self._create_token(partner_id=other.id)
+        other.with_user(self.accountant).set_auto_pay(True, note="On the phone")
+        self._keep()
+        tokens = (self.token | saved).sudo().sorted("id")
+        tokens.expires_on = "2026-04-30"
+        self._keep()
+        crons = self.env.registry["ir.cron"]
+        with patch.object(crons, "_commit_progress", lambda *_args, **_values: 0):
+            self.assertEqual(len(self.tell("2026-04-20")), 1)
+        self.assertEqual(tokens.mapped("expiry_told_days"), [14, 0])
+        self.assertEqual(self.tell("2026-04-20").recipient_ids, tokens[1].partner_id)
+        self.assertEqual(tokens.mapped("expiry_told_days"), [14, 14])
 
     def test_a_broken_template_stops_no_other(self):
         self.token.sudo().expires_on = "2026-04-30"

@@ -602,6 +602,23 @@ class TestMail(InvoicePaymentsCommon):
         self.assertIn("No such field", activity.note)
         self.assertFalse(self._queue(), "A broken template is not tried again.")
 
+    def test_conflict_in_the_database_is_no_broken_template(self):
+        """The next run queues the mail; nobody is told of a mistake."""
+        attempt = self._charge()
+        transactions = self.env.registry["payment.transaction"]
+        conflict = psycopg2.errors.SerializationFailure("another was faster")
+        with (
+            patch.object(transactions, "_attach_invoices", side_effect=conflict),
+            patch("time.sleep"),
+        ):
+            self.assertFalse(self._queue())
+        self.assertTrue(attempt.customer_mail_due)
+        self.assertFalse(self.invoice.sudo().activity_ids)
+        mail = self._queue_one()
+        self.assertFalse(attempt.customer_mail_due)
+        attempt._queue_customer_mail()  # Another run, which chose it before.
+        self.assertEqual(self._queue(), mail)
+
     def test_one_that_fails_does_not_keep_the_others_waiting(self):
         self._charge(amount=10.0)
         self._charge(amount=20.0)

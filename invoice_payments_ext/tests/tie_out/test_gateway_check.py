@@ -1,5 +1,8 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from unittest.mock import patch
+
+import psycopg2.errors
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
@@ -616,6 +619,116 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         self.check(planted)
         self.assertEqual(self.run.finding_count, 1)
         self.assertTrue(self.run.activity_ids)
+
+    def test_another_currency_is_a_difference(self):
+        """The amounts are the same figure, and not the same money."""
+        euro = self.make_currency("EUR")
+        paid = self.charge()
+        name = paid.provider_reference
+        found = self.check([self.movement(name, 1000.0, currency="EUR")])
+        self.assertEqual(found, [("amount", name, 1000.0, 1000.0)])
+        self.assertEqual(self.run.finding_ids.currency_id, euro)
+        self.assertFalse(self.run.movement_ids.booked)
+
+    def test_buttons_of_a_difference(self):
+        paid = self.charge()
+        self.check([self.movement(paid.provider_reference, 600.0)])
+        finding = self.run.finding_ids
+        action = finding.action_accept()
+        self.assertEqual(action["res_model"], "payment.gateway.finding.accept")
+        dialog = self.env[action["res_model"]].with_context(**action["context"])
+        self.assertEqual(dialog.new({}).finding_ids.ids, finding.ids)
+        action = finding.action_open_attempt()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), ("payment.transaction", paid.id)
+        )
+
+    def test_task_goes_to_the_manager_who_asked(self):
+        """One of the night goes to any manager; an accountant's as well."""
+        managers = [
+            self.make_user(f"gate_manager_{number}", "account.group_account_manager")
+            for number in (1, 2)
+        ]
+        self.pages = [[self.movement("GW-shop", 50.0)]]
+        checks = self.env["payment.gateway.check"]
+        now = fields.Datetime.now()
+        responsible = {}
+        for user in (*managers, self.accountant):
+            for is_nightly in (False, True):
+                found = checks.with_user(user)._begin(
+                    self.company, now - timedelta(days=1), now, is_nightly
+                )
+                run = found.sudo().filtered(
+                    lambda row: row.provider_id == self.provider
+                )
+                checks.sudo()._cron_check_gateways()
+                self.assertEqual(run.finding_count, 1)
+                responsible[user, is_nightly] = run.activity_ids.user_id
+        first, second = managers
+        self.assertEqual(responsible[first, False], first)
+        self.assertEqual(responsible[second, False], second)
+        anybody = responsible[self.accountant, False]
+        self.assertTrue(anybody.has_group("account.group_account_manager"))
+        self.assertEqual(
+            {responsible[user, True] for user, _ in responsible}, {anybody}
+        )
+
+    # === TURNS === #
+
+    def test_time_that_is_over(self):
+        """A page is stored, and nothing more is begun; the next run goes on there."""
+        now = fields.Datetime.now()
+        self.pages = [[self.movement("GW-1", 5.0)], []]
+        checks = self.env["payment.gateway.check"].with_user(self.accountant)
+        first, second = (
+            checks._begin(self.company, now - timedelta(days=days), now)
+            .sudo()
+            .filtered(lambda row: row.provider_id == self.provider)
+            for days in (1, 2)
+        )
+        others = checks.sudo().search([("state", "=", "running")]) - first - second
+        others.unlink()
+        crons = self.env.registry["ir.cron"]
+        with patch.object(crons, "_commit_progress", lambda *_args, **_values: 0):
+            checks.sudo()._cron_check_gateways()
+        self.assertEqual(self.asked, [None])
+        self.assertRecordValues(
+            first | second,
+            [
+                {"state": "running", "page_count": 1, "cursor": {"page": 1}},
+                {"state": "running", "page_count": 0, "cursor": False},
+            ],
+        )
+        checks.sudo()._cron_check_gateways()
+        self.assertEqual(self.asked, [None, {"page": 1}, None, {"page": 1}])
+        self.assertEqual((first | second).mapped("state"), ["done", "done"])
+
+    def test_conflict_in_the_database_is_no_failure_of_the_provider(self):
+        self.pages = [[]]
+        checks = self.env["payment.gateway.check"].with_user(self.accountant)
+        now = fields.Datetime.now()
+        run = checks._begin(self.company, now - timedelta(days=1), now).sudo()
+        run = run.filtered(lambda row: row.provider_id == self.provider)
+        self._keep()
+        conflict = psycopg2.errors.SerializationFailure("another was faster")
+        with (
+            patch.object(type(run), "_read_page", side_effect=conflict),
+            self.assertRaises(psycopg2.errors.SerializationFailure),
+        ):
+            run._run()
+        self.assertRecordValues(
+            run, [{"state": "running", "tries": 0, "message": False}]
+        )
+
+    def test_period_that_ends_before_it_begins(self):
+        now = fields.Datetime.now()
+        dialog = self.env["payment.gateway.check.start"].with_user(self.accountant)
+        before = self.env["payment.gateway.check"].search_count([])
+        for hours in (0, 1):
+            since = now + timedelta(hours=hours)
+            with self.assertRaisesRegex(UserError, "The period ends before it begins."):
+                dialog.create({"date_from": since, "date_to": now}).action_begin()
+        self.assertEqual(self.env["payment.gateway.check"].search_count([]), before)
 
     def test_who_begins_one(self):
         dialog = self.env["payment.gateway.check.start"]
