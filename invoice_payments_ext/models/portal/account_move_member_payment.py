@@ -270,10 +270,12 @@ class AccountMove(models.Model):
             "next": self.env._("Next instalment"),
             "full": self.env._("Remaining amount"),
         }
+        # A part may have been paid since: what remains is offered once.
+        link_amount = min(link_amount, amounts["full"])
         if link_amount and self.currency_id.compare_amounts(
             link_amount, amounts["full"]
         ):
-            amounts["link"] = min(link_amount, amounts["full"])
+            amounts["link"] = link_amount
         options = [
             {"kind": kind, "label": label, "amount": amounts[kind]}
             for kind, label in labels.items()

@@ -163,6 +163,24 @@ class TestPortalForm(PortalPaymentCommon):
                 self.assertIn(f"$ {shown:,.2f}", text, path)
                 self.assertEqual(f"$ {left:,.2f} overdue" in text, False, path)
         self.assertIn("Next Installment", self.get_text(self.open_page()))
+        self.gateway.answers = ["pending"]
+        self.charge(second.amount_currency)
+        self._keep()
+        values = self.invoice._get_invoice_portal_extra_values()
+        self.assertIsNone(values["installment_state"])
+
+    def test_amount_of_a_link(self):
+        """It is offered by its name, unless it is all that remains."""
+
+        def get_options(amount):
+            values = self.invoice._get_member_payment_values(amount)
+            return [(each["kind"], each["amount"]) for each in values["member_amounts"]]
+
+        self.assertEqual(get_options(0), [("full", 1000)])
+        self.assertEqual(get_options(1000), [("full", 1000)])
+        self.assertEqual(get_options(250), [("link", 250), ("full", 1000)])
+        # A part was paid since.
+        self.assertEqual(get_options(1500), [("full", 1000)])
 
     def test_credit_that_waits_for_a_card(self):
         """It is shown to the customer only, and not asked for again."""
