@@ -1,8 +1,10 @@
 from lxml import etree, html
 
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import is_html_empty
 
+from ...controllers.portal_documents import PortalDocuments
 from ..common import InvoicePaymentsCommon
 
 # Expressions that may have a sample text: they give a text in any case.
@@ -197,6 +199,56 @@ class TestReceipt(InvoicePaymentsCommon):
         self.partner.lang = "fr_FR"
         payment = self.invoice.record_external_payment(amount=250.5)
         self.assertIn("250,50", self._get_receipt(payment))
+
+    def test_receipt_of_a_refund_for_several_invoices(self):
+        invoices = self.invoice | self.make_invoice(50.0)
+        tx = self.make_portal_transaction(
+            "done", amount=1050.0, invoice_ids=[Command.set(invoices.ids)]
+        )
+        self.gateway.answers = ["done"]
+        payment = tx.payment_id.with_user(self.supervisor).refund(20.0, reason="Why")
+        numbers = invoices.sorted("id", reverse=True).mapped("name")
+        heading = f"Refund receipt for invoices {', '.join(numbers)}"
+        self.assertEqual(payment._get_receipt_heading(), heading)
+        self.assertIn(heading, self._get_receipt(payment))
+
+    def test_names_of_files(self):
+        """At most three invoices are named; a bill of a vendor has Odoo's own title."""
+        invoices = self.env["account.move"].union(
+            *(self.make_invoice(10.0) for _number in range(4))
+        )
+        names = invoices.mapped("name")
+        joint = invoices[:3].record_joint_payment()
+        self.assertEqual(joint._get_receipt_numbers(), names[:3])
+        tx = self.make_portal_transaction(
+            "done", amount=10.0, invoice_ids=[Command.set(invoices[3:].ids)]
+        )
+        many = self.invoice | self.make_invoice(5.0)
+        for _number in range(2):
+            many |= self.make_invoice(5.0)
+        payment = many.record_joint_payment()
+        numbers = many.mapped("name")
+        self.assertEqual(payment._get_receipt_numbers(), [*numbers[:3], "…"])
+        name = payment._get_report_base_filename()
+        self.assertTrue(name.startswith("Receipt "), name)
+        self.assertIn("… 1015.00 USD", name)
+        self.assertNotIn(numbers[3].replace("/", "-"), name)
+        self.assertEqual(tx.payment_id._get_receipt_numbers(), names[3:])
+        bill = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "supplier",
+                "partner_id": self.partner.id,
+                "amount": 10.0,
+            }
+        )
+        self.assertEqual(bill._get_receipt_title(), bill.payment_receipt_title)
+        # A document of another addon keeps the name that Odoo gives it.
+        portal = PortalDocuments()
+        self.assertEqual(
+            portal._get_document_name(joint), f"{joint._get_report_base_filename()}.pdf"
+        )
+        self.assertEqual(portal._get_document_name(self.env["res.users"]), "")
 
     def test_accountant_prints_the_receipt(self):
         payment = self.invoice.record_external_payment(amount=1.0)

@@ -6,7 +6,7 @@ from lxml.etree import fromstring
 from psycopg2.extras import Json
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.modules.migration import load_script
 from odoo.service.model import call_kw
@@ -559,6 +559,43 @@ class TestMovements(CreditCommon):
         [values] = row.export_data(["kind", "reason", "amount_moved"])["datas"]
         self.assertEqual(values, ["Online payment", "Card declined", 0.0])
 
+    def test_buttons_of_a_row(self):
+        """Each opens the dialog about its own record, or says what is missing."""
+        [credit] = self.movements()  # The credit of the class.
+        declined = self.start_attempt("error", amount=10)
+        paid = self.start_attempt("done", amount=40)
+        unknown = self.start_attempt(TimeoutError("late"), amount=20)
+        rows = self.movements(("kind", "=", "attempt"), user=self.supervisor)
+        by_attempt = {row.transaction_id: row for row in rows}
+        payment = paid.sudo().payment_id
+        for tx, name, record in (
+            (declined, "action_retry", declined),
+            (unknown, "action_resolve", unknown),
+            (paid, "action_refund", payment),
+        ):
+            with self.subTest(name):
+                action = getattr(by_attempt[tx], name)()
+                self.assertEqual(action["type"], "ir.actions.act_window")
+                self.assertIn(record.id, action["context"].values())
+        action = by_attempt[paid].action_receipt()
+        self.assertEqual(action["context"]["active_ids"], payment.ids)
+        for row, name, missing in (
+            (by_attempt[declined], "action_refund", "Payment"),
+            (by_attempt[declined], "action_receipt", "Payment"),
+            (credit, "action_retry", "Attempt"),
+            (credit, "action_resolve", "Attempt"),
+        ):
+            label = row._fields[
+                "payment_id" if missing == "Payment" else "transaction_id"
+            ].string
+            with (
+                self.subTest(name, kind=row.kind),
+                self.assertRefused(f"There is no {label} on this row."),
+            ):
+                getattr(row, name)()
+        self.assertEqual(by_attempt[paid]._filter_refundable(), by_attempt[paid])
+        self.assertFalse(by_attempt[declined]._filter_refundable())
+
     def test_each_of_several_invoices_is_named(self):
         other, third = self.make_invoice(50.0), self.make_invoice(70.0)
         both = self.invoice | other
@@ -593,6 +630,10 @@ class TestMovements(CreditCommon):
                     self.assertEqual(set(found.ids) & set(rows.ids), set(expected.ids))
         without = self.movements(("invoice_ids", "=", False))
         self.assertEqual(without.mapped("kind"), ["credit"])  # The customer's first.
+        self.assertFalse(without.invoice_ids)
+        self.assertFalse(without.invoice_names)
+        with self.assertRaisesRegex(UserError, "Unsupported operator"):
+            self.movements(("invoice_ids", ">", self.invoice.id))
 
         def count(records):
             self.env.invalidate_all()
@@ -655,11 +696,14 @@ class TestMovements(CreditCommon):
             (("has_attempt_in_flight", "=", True), held),
             (("has_attempt_in_flight", "=", False), moves - held),
             (("has_waiting_approval", "=", True), moves.browse()),
+            (("has_waiting_approval", "=", False), moves),
         ):
             with self.subTest(domain):
                 self.assertEqual(
                     search([scope, domain]).sorted("id"), expected.sorted("id")
                 )
+        draft = self.env["account.move"].new({"move_type": "out_invoice"})
+        self.assertFalse(draft.last_attempt_outcome or draft.has_attempt_in_flight)
         self.gateway.answers = ["done"]
         self.invoice.charge(self.token.id, amount=10)
         self.env.invalidate_all()

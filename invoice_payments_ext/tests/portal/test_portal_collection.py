@@ -101,6 +101,32 @@ class TestPortalCollection(PortalPaymentCommon):
         self._keep()
         self.assertFalse(self.words(f"{url}?access_token={link}"), "A mere visitor.")
 
+    def test_method_that_expires_before_the_next_charge(self):
+        """The day of the schedule decides, in the company's own time zone."""
+        self.switch("1")
+        token = self.token.sudo()
+        today = self.company._get_own_today()
+        charged_on = fields.Date.add(self.bill.invoice_date_due, days=2)
+        self.assertEqual(self.bill.sudo().collection_ids.state, "running")
+        for expires_on, is_told in (
+            (fields.Date.add(charged_on, days=-1), True),
+            (charged_on, False),
+            (fields.Date.add(today, days=-1), True),
+        ):
+            token.expires_on = expires_on
+            self._keep()
+            page = fromstring(self.url_open("/my/owe").text)
+            words = " ".join(
+                " ".join(part.text_content().split())
+                for part in page.find_class("o_owe_expiring")
+            )
+            with self.subTest(expires_on=expires_on):
+                self.assertEqual("4242 expire" in words, is_told)
+                if is_told:
+                    moves = self.bill.with_user(self.member).sudo()
+                    [method] = moves._get_expiring_methods(self.company)
+                    self.assertEqual(method["charged_on"], charged_on)
+
     def test_no_charge_is_told_that_will_not_be_made(self):
         """Above the largest amount, or while money is disputed, nothing is charged."""
         url = self.bill.sudo().get_portal_url()

@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from unittest.mock import patch
 from urllib.parse import unquote
 
@@ -5,6 +6,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ...models.portal.account_payment import read_amount
 from ..common import InvoicePaymentsCommon
 from ..common_http import InvoicePaymentsHttpCommon
 
@@ -325,6 +327,64 @@ class TestPortalSection(InvoicePaymentsCommon):
         row = self._get_row()
         self.assertEqual((row["amount"], row["currency"]), (200.0, euro))
         self.assertEqual((row["amount_applied"], row["messages"]), (100.0, []))
+
+    def test_refund_of_a_payment_in_another_currency(self):
+        """Its amount is none of the invoice's currency: it does not count apart."""
+        euro = self.make_currency("EUR")
+        invoice = self.invoice.with_env(self.env)
+        payment = self.register_payment(invoice, currency_id=euro.id, amount=200.0)
+        payment.with_user(self.supervisor).refund(20.0, "outside", reason="Why")
+        row = self._get_row()
+        [refund] = row["refunds"]
+        self.assertEqual((refund["amount"], refund["amount_applied"]), (20.0, 0.0))
+        self.assertEqual(row["amount_applied"], 90.0)
+        self.assertEqual(self.invoice.amount_residual, 910.0)
+
+    def test_receipts_are_those_of_posted_invoices(self):
+        payment = self.start_attempt("done", amount=10.0).sudo().payment_id
+        invoice = self.invoice.sudo()
+        self.assertEqual(invoice._get_portal_receipt_payment_ids(), payment.ids)
+        draft = self.make_invoice(post=False).sudo()
+        self.assertEqual(draft._get_portal_receipt_payment_ids(), [])
+        entry = payment.move_id
+        self.assertEqual(entry.state, "posted")
+        self.assertEqual(entry._get_portal_receipt_payment_ids(), [])
+
+    def test_amounts_that_are_searched_for(self):
+        for text, amount in (
+            ("$ 1,234", 1234.0),
+            ("1.234", 1234.0),
+            ("1,234,567", 1234567.0),
+            ("1,234,56", 123456.0),
+            ("1.234,56", 1234.56),
+            ("1,234.56 USD", 1234.56),
+            ("12 345,6", 12345.6),
+            ("12,5", 12.5),
+            ("7.", 7.0),
+            ("10 and 20", None),
+            ("INV/2026/400", None),
+            ("", None),
+            (None, None),
+        ):
+            with self.subTest(text):
+                self.assertEqual(read_amount(text), amount)
+
+    def test_addresses_of_visitors(self):
+        """All of an IPv6 network is one visitor; none of it can be read."""
+        transactions = self.env["payment.transaction"]
+        module = "odoo.addons.invoice_payments_ext.models.portal"
+
+        def fingerprint(address):
+            request = SimpleNamespace(httprequest=SimpleNamespace(remote_addr=address))
+            with patch(f"{module}.payment_transaction_pace.request", request):
+                return transactions._get_hashed_address()
+
+        first = fingerprint("2001:db8:1:2::1")
+        self.assertEqual(first, fingerprint("2001:db8:1:2:ffff::9"))
+        others = ("2001:db8:1:3::1", "192.0.2.1", "192.0.2.2", "unknown")
+        self.assertEqual(len({first, *map(fingerprint, others)}), 5)
+        self.assertNotIn("2001", first)
+        self.assertIs(fingerprint(""), False)
 
 
 @tagged("post_install", "-at_install")

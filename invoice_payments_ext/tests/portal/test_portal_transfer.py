@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from lxml.html import fromstring
 
+from odoo.exceptions import UserError
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
@@ -127,6 +128,10 @@ class TestPortalFinish(PortalPaymentCommon):
         mail = self.env["mail.mail"].sudo().search([]) - before
         self.assertIn(dialog.url.replace("&", "&amp;"), mail.body_html)
         self.assertIn(self.member.partner_id, mail.recipient_ids)
+        (self.member.partner_id | self.partner).email = False
+        with self.assertRaisesRegex(UserError, "has no mail address"):
+            dialog.action_mail()
+        self.assertEqual(self.env["mail.mail"].sudo().search([]) - before, mail)
         self.gateway.notify(self.tx, "error")
         with self.assertRaisesRegex(Exception, "does not wait for the customer"):
             dialog.action_mail()

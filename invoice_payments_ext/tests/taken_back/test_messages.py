@@ -168,6 +168,12 @@ class TestProviderTells(TakenBackCommon):
         [row] = self.invoice.sudo()._get_portal_payment_section()["rows"]
         self.assertEqual(row["refunds"][0]["title"], "Taken back by your bank")
         self.assertEqual(row["refunds"][0]["state_label"], "Returned")
+        taking = reversal.sudo().taking_payment_id
+        [listed] = taking._prepare_portal_rows()
+        self.assertEqual(
+            (listed["title"], listed["amount"], listed["receipt_url"]),
+            ("Returned", -100, ""),
+        )
         with self.assertRaises(AccessError):
             reversal.with_user(self.accountant).win()
         notice = self.payment.with_user(self.accountant)
