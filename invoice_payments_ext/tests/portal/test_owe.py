@@ -554,6 +554,110 @@ class TestOwe(PortalPaymentCommon):
         self.assertEqual(self.residuals(), [1000, 40, 0, 0, 0])
         self.assertEqual(self.held(), 370)
 
+    def test_what_is_not_paid_at_once(self):
+        """Nor is it offered: another currency, or another account."""
+        euro = self.make_currency("EUR")
+        foreign = self.make_invoice(5, currency_id=euro.id)
+        partner = self.partner
+        account = partner.property_account_receivable_id
+        partner.property_account_receivable_id = account.copy()
+        apart = self.make_invoice(7, partner_id=partner.id)
+        partner.property_account_receivable_id = account
+        self._keep()
+        ids = {
+            move: move.sudo().line_ids.filtered("date_maturity").ids
+            for move in (self.own, foreign, apart)
+        }
+        self.assert_refused(
+            "Invoices of one company and currency are paid at once.",
+            self.pay_lines,
+            15,
+            [*ids[self.own], *ids[foreign]],
+        )
+        self.assert_refused(
+            f"{self.own.name}, {apart.name} are booked on different accounts: "
+            "pay them one by one.",
+            self.pay_lines,
+            17,
+            [*ids[self.own], *ids[apart]],
+        )
+        rows = (
+            self.env["account.move"]
+            .with_user(self.member)
+            ._prepare_owe_rows({**self.owed_in(self.company.currency_id)})
+        )
+        reasons = {row["invoice"]: (row["reason"], row["pay_alone"]) for row in rows}
+        self.assertEqual(reasons[apart], ("Paid on its own", True))
+        self.assertEqual(reasons[self.own], ("", False))
+        self.assertNotIn(foreign, reasons)
+
+    def owed_in(self, currency):
+        """Return what is owed in a currency."""
+        self._keep()
+        groups = self.env["account.move"].with_user(self.member)
+        groups = groups._get_owed(self.member.partner_id)
+        return groups[self.company.with_user(self.member), currency]
+
+    def test_nothing_that_can_be_paid(self):
+        """All of it is being processed: there is no form."""
+        self.gateway.answers = ["pending"]
+        self.pay_lines(1090, self.lines(self.all_invoices))
+        self._keep()
+        page = fromstring(self.url_open("/my/owe").text)
+        self.assertFalse(page.xpath("//form[@id='o_payment_form']"))
+        words = " ".join(page.text_content().split())
+        self.assertRegex(words, r"\$ ?1,090.00 is being processed")
+        self.assertIn(self.own.name, words)
+
+    def test_reasons_of_rows(self):
+        def get_reasons(invoice):
+            owed = self.owed_in(self.company.currency_id)
+            rows = self.env["account.move"].with_user(self.member)
+            rows = rows._prepare_owe_rows(owed)
+            return [row["reason"] for row in rows if row["invoice"] == invoice]
+
+        self.assertEqual(get_reasons(self.parts), ["", ""])
+        self.company.portal_amount_choice = True
+        self.gateway.answers = ["pending"]
+        self.pay_lines(40, self.lines(self.parts, True))
+        self.assertEqual(get_reasons(self.parts), ["Being processed", ""])
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("account_payment.enable_portal_payment", False)
+        self.assertEqual(get_reasons(self.own), ["Not to be paid online"])
+
+    def test_addresses_of_the_page(self):
+        """Nobody has paid yet; and each company and currency has its own address."""
+        self._keep()
+        answer = self.url_open("/my/owe/paid", allow_redirects=False)
+        self.assertURLEqual(answer.headers["Location"], "/my/owe")
+        chosen = (
+            f"company_id={self.company.id}&currency_id={self.company.currency_id.id}"
+        )
+        for query, location in (
+            (chosen, f"/my/owe?{chosen}"),
+            ("company_id=x", "/my/owe"),
+        ):
+            answer = self.url_open(
+                f"/my/invoices/overdue?{query}", allow_redirects=False
+            )
+            self.assertURLEqual(answer.headers["Location"], location)
+        self.authenticate(None, None)
+        answer = self.url_open("/my/invoices/overdue")
+        self.assertIn("/web/login", answer.url)
+        self.assertNotIn(self.invoice.name, answer.text)
+        self.assert_refused(
+            "Please log in",
+            self.request,
+            "/invoice/transaction/overdue",
+            payment_reference="BATCH",
+            **self._prepare_values(1000, self.provider),
+        )
+
+    def test_staff_without_accounting_rights_owe_nothing_that_they_may_read(self):
+        employee = self.make_user("ip_employee", "base.group_user")
+        moves = self.env["account.move"].with_user(employee)
+        self.assertEqual(moves._get_owed(self.partner), {})
+
     def test_other_instalments_and_strangers(self):
         chosen = self.lines(self.own)
         self.authenticate("ip_stranger", "ip_stranger")

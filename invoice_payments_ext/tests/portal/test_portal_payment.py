@@ -100,6 +100,17 @@ class TestCreditProvider(PortalPaymentCommon):
         )
         self.assertEqual(self.held(), 1000)
 
+    def test_provider_whose_money_could_not_be_booked(self):
+        """The member is told to take another method, and not why; nothing is sent."""
+        account = self.invoice.sudo().line_ids.filtered("date_maturity").account_id
+        account.active = False
+        words = f"{self.provider.name} cannot be used right now: choose another"
+        self.assert_refused(words, self.charge, 1000)
+        self.assertFalse(self.gateway.requests)
+        account.active = True
+        self.charge(1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
     def test_contact_of_a_contact_that_got_a_parent(self):
         """Members pay from the credit that their page offers."""
         self.partner.is_company = False

@@ -336,6 +336,31 @@ class TestAtOnce(PortalStrangersCommon):
         ):
             self.invoice.charge(self.token.id)
 
+    def test_page_that_waits_while_others_book(self):
+        """It asks again; and where it cannot be booked, it goes on: the money moved."""
+        self.assertFalse(self.request("/payment/status/poll")["state"])
+        tx = self.pay(1000)
+        self.assertEqual(self.request("/payment/status/poll")["state"], "draft")
+        self.gateway.notify(tx, "done")
+        self._keep()
+        transactions = self.env.registry["payment.transaction"]
+        with patch.object(transactions, "_try_to_book", lambda _tx: None):
+            with patch.object(
+                transactions, "_try_to_lock_quietly", lambda each: each.browse()
+            ):
+                self.assert_refused("^retry$", self.request, "/payment/status/poll")
+            answer = self.request("/payment/status/poll")
+        self.assertEqual(
+            (answer["state"], answer["provider_code"], answer["landing_route"]),
+            ("done", "none", "/my/invoices"),
+        )
+        self._keep()
+        self.assertFalse(tx.is_post_processed)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        self.request("/payment/status/poll")
+        self._keep()
+        self.assertEqual(self.invoice.amount_residual, 0)
+
     def test_page_books_before_the_schedule(self):
         cron = self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")
         triggers = self.env["ir.cron.trigger"]

@@ -60,6 +60,8 @@ class TestPromisePortal(PortalPaymentCommon):
         self.send("move", date=str(fields.Date.add(self.today, days=9)))
         self.assertEqual(promise.date, fields.Date.add(self.today, days=9))
         self.assertEqual(len(promise.date_ids), 2)
+        self.send("invented")
+        self.assertEqual((promise.state, len(promise.date_ids)), ("open", 2))
         self.send("withdraw")
         self.assertEqual(promise.state, "withdrawn")
         self.assertIn("Promise", self.send())

@@ -6,6 +6,7 @@ from lxml.html import fromstring
 
 from odoo import http
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..portal.common_portal import PortalPaymentCommon
 
@@ -46,21 +47,38 @@ class TestStatementPortal(PortalPaymentCommon):
         action = wizard.action_print()
         options = quote(json.dumps(action["data"]))
         address = f"/report/pdf/{action['report_name']}?options={options}"
-        reports = type(self.env["ir.actions.report"])
-        with patch.object(
-            reports, "_render_qweb_pdf", return_value=(b"%PDF-1.4", "pdf")
+        name = self.download(address).headers["Content-Disposition"]
+        self.assertIn(quote(self.partner.name), name)
+        self.assertIn("2026-01-01", name)
+        self.assertIn("2026-01-31.pdf", name)
+        # Those of several customers, and all other reports, are named by Odoo.
+        both = (self.partner | self.member.partner_id).ids
+        several = {**action["data"], "partner_ids": both}
+        options = quote(json.dumps(several))
+        for other in (
+            f"/report/pdf/{action['report_name']}?options={options}",
+            f"/report/pdf/account.report_invoice/{self.invoice.id}",
         ):
-            answer = self.url_open(
+            name = self.download(other).headers["Content-Disposition"]
+            self.assertNotIn(quote(self.partner.name), name)
+            self.assertNotIn("2026-01-31", name)
+        with mute_logger("odoo.addons.web.controllers.report"):
+            answer = self.download(address, side_effect=ValueError("broken"))
+        self.assertNotIn("Content-Disposition", answer.headers)
+        self.assertIn("broken", answer.text)
+
+    def download(self, address, **values):
+        """Download a report as the staff's browser does."""
+        values = values or {"return_value": (b"%PDF-1.4", "pdf")}
+        reports = type(self.env["ir.actions.report"])
+        with patch.object(reports, "_render_qweb_pdf", **values):
+            return self.url_open(
                 "/report/download",
                 data={
                     "data": json.dumps([address, "qweb-pdf"]),
                     "csrf_token": http.Request.csrf_token(self),
                 },
             )
-        name = answer.headers["Content-Disposition"]
-        self.assertIn(quote(self.partner.name), name)
-        self.assertIn("2026-01-01", name)
-        self.assertIn("2026-01-31.pdf", name)
 
     def test_money_on_its_way(self):
         """The balance is that of the books; the page says what is coming for it."""
