@@ -148,6 +148,17 @@ class TestAskedAuthorizations(InvoicePaymentsCommon):
             self.assertEqual(self.ask(), attempt)
             self.assertEqual(self.ask(), second)
 
+    def test_one_that_somebody_works_on_is_asked_about_later(self):
+        attempt = self.authorize()
+        with patch.object(
+            self.env.registry["payment.transaction"],
+            "try_lock_for_update",
+            lambda tx, **_values: tx.browse(),
+        ):
+            self.assertFalse(self.ask())
+        self.assertFalse(attempt.asked_on)
+        self.assertEqual(self.ask(), attempt)
+
     def test_one_whose_part_moves_is_not_asked_about(self):
         """But it is not the first one in each night."""
         self.limit(MAX_ASKED=1)

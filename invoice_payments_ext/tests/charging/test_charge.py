@@ -11,6 +11,7 @@ from odoo.exceptions import LockError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import format_date
 
+from ...models.attempts.payment_transaction_steps import MAX_TRIES
 from ..common import InvoicePaymentsCommon
 
 
@@ -192,6 +193,133 @@ class TestCharge(InvoicePaymentsCommon):
         self.assertEqual(attempt.outcome, "succeeded")
         self.assertEqual(len(self.gateway.requests), 1)
 
+    def test_a_row_that_is_held_when_the_request_is_to_leave(self):
+        """It leaves once the row is free; if it is not, nothing leaves."""
+        transactions = self.env.registry["payment.transaction"]
+        lock = transactions._lock_attempt
+        for tries, outcome, requests_sent in (
+            (3, "succeeded", 1),
+            (MAX_TRIES, "failed", 0),
+        ):
+            held = [LockError("Held")] * tries
+
+            def hold(tx, held=held):
+                if held:
+                    raise held.pop()
+                return lock(tx)
+
+            self.gateway.requests.clear()
+            with (
+                self.subTest(outcome),
+                patch.object(transactions, "_lock_attempt", hold),
+                patch.object(time, "sleep"),
+            ):
+                attempt = self.invoice.charge(self.token.id, amount=100.0)
+                self.assertEqual(attempt.outcome, outcome)
+                self.assertEqual(len(self.gateway.requests), requests_sent)
+        self.assertEqual(attempt.state_message, "It was not sent.")
+        self.assertEqual(self.invoice._get_chargeable_amount(), 900.0)
+
+    def test_a_request_that_the_resolver_took_for_a_crashed_one_does_not_leave(self):
+        transactions = self.env.registry["payment.transaction"]
+        lock = transactions._lock_to_send
+
+        def take(tx):
+            tx._set_unknown("Its sender is gone.")
+            return lock(tx)
+
+        self.patch(transactions, "_lock_to_send", take)
+        attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertFalse(self.gateway.requests)
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.charge(self.token.id)
+
+    def test_a_prepared_attempt_that_must_not_leave(self):
+        attempt = self.make_stuck_attempt("ready").sudo()
+        transactions = self.env.registry["payment.transaction"]
+        with patch.object(
+            transactions, "try_lock_for_update", lambda tx, **_values: tx.browse()
+        ):
+            attempt._run_attempt()  # Whoever holds it sends it.
+            attempt._mark_not_sent("It is not sent")
+        self.assertEqual(attempt.outcome, "ready")
+        attempt.provider_id.state = "disabled"
+        self._keep()
+        attempt._run_attempt()
+        self.assertEqual(attempt.outcome, "failed")
+        self.assertEqual(
+            attempt.state_message, f"{attempt.provider_id.name} is disabled."
+        )
+        self.assertFalse(self.gateway.requests)
+        self.assertEqual(self.invoice._get_chargeable_amount(), 1000.0)
+
+    def test_an_error_of_the_database_while_sending(self):
+        """Odoo would send it again: it is unknown, unless the gateway has answered."""
+        failure = psycopg2.errors.SerializationFailure("met another")
+
+        def fail_after_the_answer(tx):
+            tx._process("none", self.gateway.payment_data(tx, "done"))
+            raise failure
+
+        for answer, outcome in (
+            (failure, "unknown"),
+            (psycopg2.OperationalError("cut"), "unknown"),
+            (fail_after_the_answer, "succeeded"),
+        ):
+            self.invoice = self.make_invoice()
+            self.gateway.requests.clear()
+            with (
+                self.subTest(answer),
+                self.assertLogs("odoo.addons.invoice_payments_ext.models", "WARNING"),
+            ):
+                attempt = self.start_attempt(answer)
+            self.assertEqual(attempt.outcome, outcome)
+            self.assertEqual(len(self.gateway.requests), 1)
+            left = 0.0 if outcome == "succeeded" else 1000.0
+            self.assertEqual(self.invoice.amount_residual, left)
+
+    def test_an_answer_that_cannot_be_stored_is_found_by_the_resolver(self):
+        failure = psycopg2.errors.SerializationFailure("met another")
+
+        def fail(*_arguments):
+            raise failure
+
+        transactions = self.env.registry["payment.transaction"]
+        with (
+            patch.object(transactions, "_record_answer", fail),
+            patch.object(time, "sleep"),
+            self.assertLogs("odoo.addons.invoice_payments_ext.models", "ERROR"),
+        ):
+            attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "sent")
+        self.assertEqual(self.invoice._get_chargeable_amount(), 0.0)
+        self.run_resolver()
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_a_row_that_is_held_when_the_money_is_to_be_booked(self):
+        """Whoever holds it books it, or the schedule does: no person is told."""
+
+        def hold(_tx):
+            raise LockError("Held")
+
+        transactions = self.env.registry["payment.transaction"]
+        with (
+            patch.object(transactions, "_settle", hold),
+            patch.object(time, "sleep"),
+        ):
+            attempt = self.invoice.charge(self.token.id)
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertFalse(attempt.sudo().payment_id)
+        self.assertFalse(self.invoice.sudo().activity_ids)
+        self.run_resolver()
+        self.assertEqual(attempt.sudo().payment_id.amount, 1000.0)
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
     def test_an_answer_that_cannot_be_read_is_unknown(self):
         def misread(tx, payment_data):
             raise KeyError("amount")
@@ -237,6 +365,23 @@ class TestCharge(InvoicePaymentsCommon):
             ["charge", "capture", "void"],
         )
 
+    def test_a_provider_that_captures_in_full_only(self):
+        attempt = self.start_attempt("authorized")
+        providers = self.env.registry["payment.provider"]
+        compute = providers._compute_feature_support_fields
+
+        def compute_features(records):
+            compute(records)
+            records.support_manual_capture = "full_only"
+
+        self.patch(providers, "_compute_feature_support_fields", compute_features)
+        self.env.invalidate_all()
+        with self.assertRefused(r"captures in full only: \$\s1,000.00"):
+            attempt.capture(amount=600.0)
+        self.gateway.answers = ["done"]
+        attempt.capture(amount=1000.0)
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
     def test_nothing_is_voided_where_more_was_captured(self):
         attempt = self.start_attempt("authorized")
         self.gateway.answers = ["done"]
@@ -257,6 +402,14 @@ class TestCharge(InvoicePaymentsCommon):
         self.assertEqual(
             self.invoice.sudo().activity_ids.summary, "Payment received, not booked"
         )
+        for work in (
+            lambda: self.invoice.charge(self.token.id),
+            lambda: self.invoice.record_external_payment(1000.0),
+        ):
+            with self.assertRefused(
+                f"{attempt.reference} .* was received and is not booked yet"
+            ):
+                work()
         self.run_resolver()
         self.assertEqual(self.invoice.amount_residual, 0.0)
 

@@ -25,10 +25,19 @@ class TestTasks(CreditCommon):
     def test_fault_of_an_attempt_that_came_to_nothing(self):
         attempt = self.start_attempt(lambda tx: None, amount=100.0).sudo()
         attempt._tell_fault("An error")
+        attempt._tell_fault("The same error once more")
         summary = "Answer of the provider not applied"
-        self.assertIn(summary, self._get_tasks(self.invoice))
+        self.assertEqual(self._get_tasks(self.invoice), [summary])
         attempt.with_user(self.accountant).resolve(False, "Asked by telephone")
         self.assertNotIn(summary, self._get_tasks(self.invoice))
+
+    def test_fault_of_a_payment_without_an_invoice(self):
+        """As of a shop's order: there is no record to tell it on."""
+        tx = self.make_portal_transaction(invoice_ids=False).sudo()
+        tasks = self.env["mail.activity"].sudo()
+        before = tasks.search([])
+        tx._tell_fault("An error")
+        self.assertEqual(tasks.search([]), before)
 
     def test_money_too_much(self):
         tx = self.start_attempt("error").sudo()

@@ -169,6 +169,26 @@ class TestTakenBackOfReceipts(TakenBackCommon):
         self.assertTrue(other.activity_ids)
         self.assertFalse(self.payment.activity_ids)
 
+    def test_a_line_without_a_customer(self):
+        """Its amount alone says which payment it is about, or none."""
+        other = self.make_bank_line(-400, partner_id=False)
+        self.run_schedule()
+        self.assertFalse(self.payment.activity_ids | other.move_id.activity_ids)
+        self.assertFalse(other.move_id.is_return_told)
+        taken = self.make_bank_line(-1000, partner_id=False)
+        self.run_schedule()
+        [task] = self.payment.activity_ids
+        self.assertIn(f'data-oe-id="{taken.move_id.id}"', task.note)
+        self.assertEqual(
+            (taken | other).move_id.mapped("is_return_told"), [True, False]
+        )
+        # A payment of its amount comes later, with an earlier date.
+        self.gateway.answers = ["done"]
+        late = self.make_invoice(400).charge(self.token.id).sudo().payment_id
+        self.run_schedule()
+        [task] = late.activity_ids
+        self.assertIn(f'data-oe-id="{other.move_id.id}"', task.note)
+
     def test_an_entry_matched_with_the_receipts_alone(self):
         """The customer owes it by the entry; reported, the invoice is open again."""
         entry = self.make_entry(400)

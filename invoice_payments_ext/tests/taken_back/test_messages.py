@@ -1,11 +1,13 @@
 from datetime import date, datetime
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import BaseCase, tagged
 
-from ...models.taken_back import messages
+from ...models.taken_back import messages, payment_provider_messages
 from .common_taken_back import TakenBackCommon
+
+LOGGER = "odoo.addons.invoice_payments_ext.models.taken_back"
 
 
 @tagged("post_install", "-at_install")
@@ -47,9 +49,11 @@ class TestProviderTells(TakenBackCommon):
         self.assertEqual((lost.state, self.owed()[0]), ("won", 0))
 
     def test_an_inquiry_moves_no_money(self):
-        reversal = self.tell("inquiry", amount=100)
+        reversal = self.tell("inquiry", amount=100, respond_by=date(2030, 1, 2))
         self.assertFalse(reversal.sudo().entry_ids)
-        self.assertIn("asks about", self.invoice.taken_back_notice)
+        notice = self.invoice.taken_back_notice
+        self.assertIn("asks about", notice)
+        self.assertTrue(notice.endswith(" Answer by 01/02/2030."), notice)
         self.refund(self.payment, 10)
         self.tell("cancelled")
         self.assertFalse(self.invoice.taken_back_notice)
@@ -79,6 +83,96 @@ class TestProviderTells(TakenBackCommon):
             self.tell("won", amount=100, is_fee_returned=True)
         sums = self.ledger_sums()
         self.assertEqual((sums["O"], sums["X"], sums["F"]), (1000, 0, 0))
+
+    def test_fees_of_one_amount_come_back_one_by_one(self):
+        code = self.company.currency_id.name
+        fees = [
+            {"reference": reference, "amount": amount, "currency": code}
+            for reference, amount in (("f1", 15), ("f2", 15), ("r1", -15), ("r2", -15))
+        ]
+        returned = []
+        for told in (2, 3, 4, 4):
+            reversal = self.tell(amount=100, fees=fees[:told])
+            returned.append((reversal.fee_amount, reversal.fee_returned_amount))
+        self.assertEqual(returned, [(30, 0), (30, 15), (30, 30), (30, 30)])
+        entries = reversal.sudo().entry_ids.filtered("reversal_fee_reference")
+        back = {
+            entry.reversal_fee_reference: entry.reversed_entry_id.reversal_fee_reference
+            for entry in entries
+        }
+        self.assertEqual(back, {"f1": False, "f2": False, "r1": "f1", "r2": "f2"})
+        self.assertEqual(self.ledger_sums()["F"], 0)
+
+    def test_a_fee_below_the_smallest_unit(self):
+        reversal = self.tell(amount=100, fee=0.004)
+        self.assertEqual(reversal.fee_amount, 0)
+        self.assertEqual(self.booked(reversal), [{"X": 100, "O": -100}])
+
+    def test_a_payment_that_is_not_known(self):
+        """By no id, or by another one; by its own it is."""
+        tx = self.payment.sudo().payment_transaction_id
+        data = {"kind": "dispute", "state": "lost", "reference": "dp_1", "amount": 10}
+        for told in ({}, {"payment_reference": "of somebody else"}):
+            with self.subTest(told), self.assertLogs(LOGGER, "WARNING") as logs:
+                found = tx.provider_id._process_reversal({**data, **told})
+                self.assertFalse(found)
+                self.assertIn("is not known", logs.output[0])
+        self.assertFalse(self.entries())
+        self.assertEqual(self.owed()[0], 0)
+        data["payment_reference"] = tx.provider_reference
+        found = tx.provider_id._process_reversal(data)
+        self.assertEqual(found.payment_id, tx.payment_id)
+        self.assertEqual(self.owed()[0], 10)
+
+    def test_nothing_is_left_to_take_back(self):
+        """All was refunded, and the provider names no amount."""
+        self.refund(self.payment)
+        with self.assertLogs(LOGGER, "WARNING") as logs:
+            self.assertFalse(self.tell("lost"))
+        self.assertIn("Nothing is left to take back", logs.output[0])
+        self.assertFalse(self.entries())
+        self.assertEqual(self.owed()[0], 1000)
+
+    def test_amounts_in_the_smallest_unit(self):
+        """No module of this provider says how many decimals it has: as Odoo has it."""
+        tx = self.payment.sudo().payment_transaction_id
+        reversal = tx._process_taken_back_message(
+            {
+                "kind": "dispute",
+                "state": "open",
+                "reference": "dp_1",
+                "minor": 10001,
+                "minor_fees": [("fee_1", 1505, "")],
+            }
+        )
+        self.assertEqual((reversal.amount, reversal.fee_amount), (100.01, 15.05))
+
+    def test_taken_back_before_it_was_heard_that_it_came(self):
+        """The provider is asked; where it does not say, nothing is recorded."""
+        invoice = self.make_invoice(50).with_user(self.supervisor)
+        self.gateway.answers = ["pending"]
+        tx = invoice.charge(self.token.id).sudo()
+        said = {}
+        self.patch(
+            self.env.registry["payment.provider"],
+            "_fetch_outcome",
+            lambda _provider, _tx: said,
+        )
+        data = {
+            "kind": "returned_debit",
+            "state": "lost",
+            "reference": "dp_1",
+            "minor": 2001,
+        }
+        with self.assertRefused("that it came is not known yet", ValidationError):
+            tx._process_taken_back_message(data)
+        self.assertEqual(tx.outcome, "pending")
+        said.update(self.gateway.payment_data(tx, "done"))
+        reversal = tx._process_taken_back_message(data)
+        self._keep()
+        self.assertEqual((tx.outcome, reversal.state), ("succeeded", "lost"))
+        self.assertEqual(reversal.payment_id, tx.payment_id)
+        self.assertEqual(self.owed(invoice)[0], 20.01)
 
     def test_odoos_own_refund_of_what_is_disputed(self):
         self.tell("open", amount=100)
@@ -153,7 +247,12 @@ class TestProviderTells(TakenBackCommon):
         self.assertEqual(reversal.sudo().gateway_amount, 50)
 
     def test_the_row_the_portal_and_rights(self):
-        reversal = self.tell(amount=100, reason="fraudulent")
+        url = "https://dashboard.stripe.com/disputes/dp_1"
+        reversal = self.tell(amount=100, reason="fraudulent", gateway_url=url)
+        self.assertEqual(
+            reversal.action_open_gateway(),
+            {"type": "ir.actions.act_url", "url": url, "target": "new"},
+        )
         row = self.row(self.payment)
         [part] = row["refunds"]
         self.assertEqual(
@@ -164,7 +263,9 @@ class TestProviderTells(TakenBackCommon):
         self.assertEqual(self.action(row, "refund")["reason"], "It is disputed.")
         portal = self.invoice.sudo()._get_portal_payment_section()["rows"]
         self.assertFalse([each for each in portal if each["refunds"]])
-        reversal.lose()
+        reversal.lose(note="The bank wrote a letter")
+        notes = reversal.sudo().message_ids.mapped("body")
+        self.assertIn("The bank wrote a letter", "".join(notes))
         [row] = self.invoice.sudo()._get_portal_payment_section()["rows"]
         self.assertEqual(row["refunds"][0]["title"], "Taken back by your bank")
         self.assertEqual(row["refunds"][0]["state_label"], "Returned")
@@ -239,6 +340,8 @@ class TestMessages(BaseCase):
         dispute.update(reason="insufficient_funds", status="lost")
         data = messages.read_stripe(event)
         self.assertEqual((data["kind"], data["state"]), ("returned_debit", "lost"))
+        dispute["status"] = "a_state_of_tomorrow"
+        self.assertIsNone(messages.read_stripe(event))
         self.assertIsNone(messages.read_stripe({"type": "charge.refunded"}))
 
     def test_adyen(self):
@@ -260,6 +363,9 @@ class TestMessages(BaseCase):
         self.assertEqual((data["kind"], data["state"]), ("dispute", "open"))
         self.assertEqual(data["sent_on"], datetime(2026, 2, 1))
         self.assertEqual(data["respond_by"], date(2026, 2, 28))
+        item["eventDate"] = "2026-02-01T00:30:00"  # Without a zone, it is in UTC.
+        moment = messages.read_adyen(item)["sent_on"]
+        self.assertEqual(moment, datetime(2026, 2, 1, 0, 30))
         item["paymentMethod"] = "sepadirectdebit"
         data = messages.read_adyen(item)
         self.assertEqual((data["kind"], data["state"]), ("returned_debit", "lost"))
@@ -344,6 +450,98 @@ class TestRequests(TakenBackCommon):
         self.assertIsNone(self.request("/web/login", {}))
         content = {"type": "charge.refunded", "data": {"object": {}}}
         self.assertIsNone(self.request("/payment/stripe/webhook", content))
+
+    def find(self, *references):
+        """Let the messages with these ids of payments be about the payment."""
+        tx = self.payment.sudo().payment_transaction_id
+        self.controller = Mock()
+        model = self.env.registry["payment.provider"]
+        self.patch(
+            model,
+            "_find_message_transaction",
+            lambda _provider, _code, data, *_arguments: (
+                tx if set(references) & set(data["payment_references"]) else tx.browse()
+            ),
+        )
+        self.patch(model, "_get_controller", lambda *_arguments: self.controller)
+        return tx
+
+    def test_the_payment_that_a_message_names(self):
+        tx = self.payment.sudo().payment_transaction_id
+        find = self.env["payment.provider"]._find_message_transaction
+        data = {"payment_references": [None, "strange", tx.provider_reference]}
+        self.assertEqual(find("none", data), tx)
+        strange = {"payment_references": [None, "strange"]}
+        for case in (("none", strange), ("none", data, "="), ("stripe", data)):
+            with self.subTest(case), self.assertLogs(LOGGER, "WARNING"):
+                self.assertFalse(find(*case))
+
+    def test_stripe_without_a_secret_is_not_believed(self):
+        tx = self.find("pi_1")
+        dispute = {
+            "id": "dp_1",
+            "payment_intent": "pi_1",
+            "status": "lost",
+            "amount": 100000,
+            "currency": tx.currency_id.name.lower(),
+        }
+        content = {
+            "type": "charge.dispute.closed",
+            "livemode": False,
+            "data": {"object": dispute},
+        }
+        verify = self.controller.return_value._verify_signature
+        with patch.object(payment_provider_messages, "importlib") as importlib:
+            get_secret = importlib.import_module.return_value.get_webhook_secret
+            get_secret.return_value = False
+            with self.assertLogs(LOGGER, "WARNING") as logs:
+                self.assertIsNone(self.request("/payment/stripe/webhook", content))
+            self.assertIn("no webhook secret", logs.output[0])
+            verify.assert_not_called()
+            self.assertFalse(tx.payment_id.payment_reversal_ids)
+            self.assertEqual(self.owed()[0], 0)
+            get_secret.return_value = "whsec_1"
+            self.assertIsNone(self.request("/payment/stripe/webhook", content))
+        verify.assert_called_once_with(tx)
+        self.assertEqual(tx.payment_id.payment_reversal_ids.state, "lost")
+        self.assertEqual(self.owed()[0], 1000)
+
+    def test_adyens_module_gets_the_items_that_it_knows(self):
+        tx = self.find("PAYMENT1")
+
+        def make_item(code, **values):
+            item = {
+                "eventCode": code,
+                "success": "true",
+                "pspReference": "PSP1",
+                "originalReference": "PAYMENT1",
+                "amount": {"value": 10000, "currency": tx.currency_id.name},
+                **values,
+            }
+            return {"NotificationRequestItem": item}
+
+        known = make_item("AUTHORISATION")
+        chargeback = make_item("CHARGEBACK")
+        failed = make_item("REFUND_FAILED")  # Of a refund that nobody knows.
+        content = {"live": "false", "notificationItems": [known, chargeback, failed]}
+        request = Mock()
+        request.httprequest.path = "/payment/adyen/notification"
+        request.get_json_data = lambda: content
+        providers = self.env["payment.provider"].sudo()
+        self.assertIsNone(providers._read_taken_back_request(request))
+        self.assertEqual(
+            request.get_json_data(), {"live": "false", "notificationItems": [known]}
+        )
+        self.controller._verify_signature.assert_called_once_with(
+            chargeback["NotificationRequestItem"], tx
+        )
+        reversal = tx.payment_id.payment_reversal_ids
+        self.assertEqual((reversal.amount, reversal.state), (100, "open"))
+        content["notificationItems"] = [chargeback]
+        self.assertEqual(self.request(request.httprequest.path, content), "[accepted]")
+        content["notificationItems"] = [known]
+        self.assertIsNone(self.request(request.httprequest.path, content))
+        self.assertEqual(tx.payment_id.payment_reversal_ids, reversal)
 
     def tell_of_mollie(self, params, event=None):
         """Let a message of Mollie come, of which the payment is `tr_1`."""

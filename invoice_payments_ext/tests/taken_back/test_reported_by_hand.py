@@ -39,6 +39,7 @@ class TestReportedByHand(TakenBackCommon):
         reversal.win()
         for state in ("lost", "open", "lost", "won"):
             self.tell(state, amount=400.01, sent_on=self.before)
+        self.tell("lost", amount=400.01, date=self.before.date())
         self.check_one(reversal, "won", 0, 2)
         for _twice in range(2):
             self.tell("lost", amount=400.01, sent_on=self.later)

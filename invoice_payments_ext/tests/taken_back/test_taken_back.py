@@ -1,6 +1,9 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from ...models.taken_back import res_company
 from .common_taken_back import TakenBackCommon
 
 
@@ -20,6 +23,25 @@ class TestTakenBack(TakenBackCommon):
         self.assertEqual(self.payment._get_refundable_amount(), 600)
         self.assertFalse(self.invoice.refund_status)
         self.assertTrue(self.invoice.sudo().activity_ids)
+
+    def test_an_account_in_a_chart_without_a_free_code(self):
+        """And it is taken up again where the addon is installed once more."""
+        company = self.company.sudo()
+        accounts = self.env["account.account"].with_context(active_test=False)
+        taken = accounts.search([("company_ids", "in", company.ids)]).mapped("code")
+        with (
+            patch.object(res_company, "get_code_after", lambda *_arguments: ""),
+            patch.object(
+                res_company, "get_fallback_code", lambda *_arguments: taken[0]
+            ),
+        ):
+            account = company._get_disputed_payments_account()
+        self.assertNotIn(account.code, taken)
+        self.assertTrue(account.code)
+        self.assertEqual(account.account_type, "asset_current")
+        company._leave_taken_back_accounts()
+        company.disputed_payments_account_id = False
+        self.assertEqual(company._get_disputed_payments_account(), account)
 
     def test_a_dispute_is_parked_and_lost(self):
         reversal = self.report(fee=15)
