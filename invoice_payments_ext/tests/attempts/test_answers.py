@@ -8,7 +8,8 @@ from odoo.tests import tagged
 
 from odoo.addons.payment.models.payment_transaction import PaymentTransaction
 
-from ...models.attempts.gateway_answer import NotSentError
+from ...models.attempts.gateway_answer import GatewayAnswer, NotSentError
+from ...models.attempts.payment_transaction_amounts import AMOUNT_IS_READ
 from ..common import InvoicePaymentsCommon
 
 
@@ -22,8 +23,11 @@ class TestAnswers(InvoicePaymentsCommon):
         original = getattr(transactions, name)
         self.patch(transactions, name, lambda tx, *args: method(original, tx, *args))
 
-    def name_amount(self, amount):
-        """Let the gateway name this amount from now on, as a provider's module does."""
+    def name_amount(self, amount, key="reference"):
+        """Let the gateway name this amount from now on, as a provider's module does.
+
+        :param str key: The answers with this key name it, and no others.
+        """
         name = "_extract_amount_data"
         transactions = self.env.registry["payment.transaction"]
         ours = next(
@@ -33,11 +37,15 @@ class TestAnswers(InvoicePaymentsCommon):
         self.patch(
             PaymentTransaction,
             name,
-            lambda tx, _data: {
-                "amount": amount,
-                "currency_code": tx.currency_id.name,
-                "precision_digits": 0,
-            },
+            lambda tx, data: (
+                {
+                    "amount": amount,
+                    "currency_code": tx.currency_id.name,
+                    "precision_digits": 0,
+                }
+                if key in data
+                else None
+            ),
         )
 
     def notify(self, tx, state="done"):
@@ -82,7 +90,95 @@ class TestAnswers(InvoicePaymentsCommon):
         self.assertEqual(attempt.amount, 100.0)
         self.assertEqual(self.invoice.amount_residual, 900.0)
 
+    def test_amount_of_a_payment_that_is_read_while_the_answer_is_applied(self):
+        """As with Razorpay, whose answer to a charge names none."""
+        self.patch_transactions(
+            "_apply_updates",
+            lambda original, tx, data: (
+                tx._compare_read({**data, "read": True}),
+                original(tx, data),
+            ),
+        )
+        self.startPatcher(patch.dict(AMOUNT_IS_READ, {"none": "_read_state"}))
+        for amount, outcome, reported, left in (
+            (1000.0, "succeeded", 0.0, 0.0),
+            (600.0, "unknown", 600.0, 1000.0),
+        ):
+            with self.subTest(amount):
+                self.invoice = self.make_invoice()
+                self.name_amount(amount, key="read")
+                attempt = self.start_attempt("done")
+                self.assertEqual(attempt.outcome, outcome)
+                self.assertEqual(attempt.reported_amount, reported)
+                self.assertEqual(self.invoice.amount_residual, left)
+
+    def test_another_amount_of_an_answer_that_cannot_be_read(self):
+        """Nobody knows that it is a decline: the money may have moved."""
+        self.name_amount(0.0)
+        self.patch_transactions("_apply_updates", self.fail_with(KeyError("state")))
+        with self.assertLogs("odoo.addons.invoice_payments_ext.models", "ERROR"):
+            attempt = self.start_attempt("error")
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        with self.assertRefused("outcome of .* is unknown"):
+            self.invoice.charge(self.token.id)
+
     # === ERRORS WHILE AN ANSWER IS APPLIED === #
+
+    @staticmethod
+    def fail_with(error):
+        """Return a method that raises an error."""
+
+        def fail(*_arguments, **_values):
+            raise error
+
+        return fail
+
+    def test_errors_of_the_database_are_never_swallowed(self):
+        """Odoo does the request again; whoever swallowed one would work on with it."""
+        attempt = self.start_attempt("pending").sudo()
+        data = self.gateway.payment_data(attempt, "done")
+        answer = GatewayAnswer(attempt, [["data", "none", data]])
+        attempt.kept_answer = answer.facts
+        self._keep()
+        fail = self.fail_with(psycopg2.errors.SerializationFailure("met another"))
+        bug = RuntimeError("bug")
+        tx, provider = "payment.transaction", "payment.provider"
+        for model, name, work in (
+            (tx, "_apply_updates", lambda: attempt._process("none", data)),
+            (tx, "_apply_updates", lambda: attempt._record_fact(answer, bug)),
+            (tx, "_apply_updates", lambda: attempt._says_money_moved(data)),
+            (tx, "_apply_fact", attempt._apply_kept_answer),
+            (tx, "_record_answer", attempt._send_uncommitted),
+            ("account.move", "activity_schedule", lambda: attempt._tell_fault(bug)),
+            (provider, "_fetch_outcome", attempt._is_known_to_provider),
+        ):
+            with (
+                self.subTest(name),
+                patch.object(self.env.registry[model], name, fail),
+                self.assertRaises(psycopg2.errors.SerializationFailure),
+            ):
+                work()
+            self.env.cr.rollback()
+            self.env.invalidate_all()
+            self.assertEqual(attempt.outcome, "pending")
+            self.assertFalse(self.invoice.sudo().activity_ids)
+        self.assertTrue(attempt.kept_answer)
+
+    def test_nobody_can_be_told_of_a_fault(self):
+        """The outcome that was stored before stays."""
+        attempt = self.start_attempt("pending").sudo()
+        moves = self.env.registry["account.move"]
+        fail = self.fail_with(RuntimeError("bug"))
+        self.patch(self.env.registry["payment.transaction"], "_set_done", fail)
+        with (
+            patch.object(moves, "activity_schedule", fail),
+            self.assertLogs("odoo.addons.invoice_payments_ext.models", "ERROR") as logs,
+        ):
+            self.notify(attempt)
+        self.assertIn("Nobody could be told", "".join(logs.output))
+        self.assertFalse(self.invoice.sudo().activity_ids)
+        self.assertEqual(attempt.outcome, "pending")
 
     def ask_while_applying(self, errors):
         """Let the provider's code ask the gateway again while it applies an answer."""
@@ -118,6 +214,53 @@ class TestAnswers(InvoicePaymentsCommon):
         attempt = self.start_attempt("done")
         self.assertEqual(attempt.outcome, "succeeded")
         self.assertEqual(attempt.sudo().payment_id.amount, 1000.0)
+
+    def test_request_that_fails_after_the_answer_was_applied_changes_nothing(self):
+        def apply_updates(original, tx, data):
+            original(tx, data)
+            try:
+                raise self.transport_error(requests.ReadTimeout("slow"))
+            except ValidationError as error:
+                tx._set_error(str(error))
+
+        self.patch_transactions("_apply_updates", apply_updates)
+        tx = self.make_portal_transaction(amount=1000.0)
+        with self.assertLogs("odoo.addons.invoice_payments_ext.models", "WARNING"):
+            self.notify(tx)
+        self.assertEqual(tx.outcome, "succeeded")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_kept_answer_is_kept_until_it_can_be_applied(self):
+        self.ask_while_applying([requests.ReadTimeout("slow") for _time in range(4)])
+        attempt = self.start_attempt("done").sudo()
+        kept = attempt.kept_answer
+        self.assertTrue(kept)
+        self.run_resolver()
+        self.assertEqual((attempt.outcome, attempt.kept_answer), ("unknown", kept))
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        self.run_resolver()
+        self.assertEqual((attempt.outcome, attempt.kept_answer), ("succeeded", False))
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_fault_without_an_answer_keeps_none(self):
+        with self.force_error_once(
+            "payment.transaction", "_set_unknown", RuntimeError("broken automation")
+        ):
+            attempt = self.start_attempt(lambda tx: None).sudo()
+        self.assertEqual((attempt.outcome, attempt.kept_answer), ("unknown", False))
+        self.assertIn("broken automation", self.invoice.sudo().activity_ids.note)
+        self.assertTrue(attempt.holds_invoice)
+
+    def test_method_that_is_only_saved_is_tried_again_by_the_customer(self):
+        """It moves no money: nothing is stored, and the gateway gets the error."""
+        tx = self.make_portal_transaction(operation="validation", invoice_ids=False)
+        self.patch_transactions("_apply_updates", self.fail_with(RuntimeError("bug")))
+        with self.assertRaisesRegex(RuntimeError, "bug"):
+            self.notify(tx)
+        self.env.invalidate_all()
+        self.assertEqual((tx.state, tx.request_state), ("draft", False))
+        self.assertFalse(tx.kept_answer)
 
     def test_payment_page_whose_return_cannot_be_read_is_no_decline(self):
         tx = self.make_portal_transaction(amount=1000.0)
@@ -173,7 +316,47 @@ class TestAnswers(InvoicePaymentsCommon):
         self.run_resolver()
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
+    def test_state_that_others_break_is_stored(self):
+        """Set without payment data; and another amount, of which nothing is stored."""
+
+        def write(original, tx, vals):
+            if vals.get("state") in ("done", "error"):
+                raise RuntimeError("broken automation")
+            return original(tx, vals)
+
+        transactions = self.env.registry["payment.transaction"]
+        original = transactions.write
+        broken = patch.object(
+            transactions, "write", lambda tx, vals: write(original, tx, vals)
+        )
+        with broken:
+            attempt = self.start_attempt(lambda tx: tx._set_done())
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+        self.invoice = self.make_invoice()
+        self.name_amount(600.0)
+        with broken:
+            attempt = self.start_attempt("done").sudo()
+        self.assertEqual(attempt.outcome, "unknown")
+        self.assertTrue(attempt.kept_answer)
+        self.run_resolver()
+        self.assertEqual((attempt.outcome, attempt.reported_amount), ("unknown", 600.0))
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+
+    def test_news_that_others_break_tells_what_was_known(self):
+        attempt = self.start_attempt("pending")
+        transactions = self.env.registry["payment.transaction"]
+        self.patch(transactions, "_set_pending", self.fail_with(RuntimeError("broken")))
+        self.notify(attempt, "pending")
+        self.assertEqual(attempt.outcome, "pending")
+        self.assertFalse(attempt.sudo().kept_answer)
+        self.assertIn("broken", self.invoice.sudo().activity_ids.note)
+
     def test_junk_from_outside_is_refused_as_in_stock(self):
+        strange = {"reference": "of somebody else", "state": "done"}
+        transactions = self.env["payment.transaction"].sudo()
+        self.assertFalse(transactions._process("none", strange))
         tx = self.make_portal_transaction(amount=1000.0)
         with self.assertRaises(KeyError):
             tx.sudo()._process("none", {"reference": tx.reference})

@@ -85,6 +85,12 @@ class TestPending(InvoicePaymentsCommon):
             row = self.rows()[f"tx-{attempt.id}"]
             self.assertEqual(row["finish_url"], url)
             self.assertIn("finish", [action["name"] for action in row["actions"]])
+            self.invoice = self.make_invoice()
+            payment = self.start_attempt("done").sudo().payment_id
+            self.gateway.answers = ["pending"]
+            refund = payment.with_user(self.supervisor).refund(10, reason="Wrong")
+            self.assertEqual(refund.outcome, "pending")
+            self.assertFalse(refund._get_finish_url())
 
     # === FOR TOO LONG === #
 

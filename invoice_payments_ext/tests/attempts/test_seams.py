@@ -10,7 +10,7 @@ from unittest.mock import patch
 import requests
 
 from odoo import fields
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import LockError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tests.common import _super_send
 
@@ -457,14 +457,19 @@ class TestSeams(InvoicePaymentsCommon):
         attempts = [self.make_stuck_attempt("sent")]
         self.invoice = self.make_invoice()
         attempts.append(self.start_attempt(RuntimeError("cut")))
+        self.invoice = self.make_invoice()
+        attempts.append(self.start_attempt("pending"))
         asked = self._answer_with("done")
         transactions = self.env.registry["payment.transaction"]
         with patch.object(
             transactions, "try_lock_for_update", lambda tx, **kwargs: tx.browse()
         ):
             self.run_resolver()
+            attempts[-1].sudo()._ask_for_person()
         self.assertFalse(asked)
-        self.assertEqual([tx.outcome for tx in attempts], ["sent", "unknown"])
+        self.assertEqual(
+            [tx.outcome for tx in attempts], ["sent", "unknown", "pending"]
+        )
 
     def test_opening_the_invoice_resolves_its_attempts(self):
         attempt = self.start_attempt(RuntimeError("cut"))
@@ -529,6 +534,63 @@ class TestSeams(InvoicePaymentsCommon):
         for charged in (None, "yes", 1, 0):
             with self.subTest(charged), self.assertRefused("Whether it was charged"):
                 attempt.resolve(charged, "Because")
+
+    def test_an_attempt_that_somebody_holds_is_not_resolved(self):
+        attempt = self.start_attempt(RuntimeError("cut"))
+
+        def hold(_tx):
+            raise LockError("Held")
+
+        self.patch(self.env.registry["payment.transaction"], "_lock_attempt", hold)
+        with self.assertRefused(f"{attempt.reference} is being processed right now"):
+            attempt.resolve(True, "Seen in the dashboard")
+        self.assertEqual(attempt.outcome, "unknown")
+
+    # === THE ADDON LEAVES === #
+
+    def test_no_attempt_that_is_being_sent_is_left(self):
+        attempt = self.make_stuck_attempt("sent")
+        transactions = self.env["payment.transaction"].sudo()
+        with (
+            patch.object(
+                type(transactions), "try_lock_for_update", lambda tx, **_v: tx.browse()
+            ),
+            self.assertRefused("is being sent to its provider at this moment"),
+        ):
+            transactions._leave_attempts()
+        self.assertEqual(attempt.outcome, "sent")
+        self.run_resolver()
+
+    def test_attempts_that_were_left_are_taken_up_again(self):
+        """Those that got an outcome in the meantime keep it."""
+        attempts = []
+        for answer in (RuntimeError("cut"), RuntimeError("cut"), "pending"):
+            self.invoice = self.make_invoice()
+            attempts.append(self.start_attempt(answer).sudo())
+        decided, unknown, pending = attempts
+        transactions = self.env["payment.transaction"].sudo()
+        transactions._leave_attempts()
+        self.assertEqual([tx.state for tx in attempts], ["pending"] * 3)
+        transactions.union(*attempts).share_ids.unlink()  # They leave with the addon.
+        self.gateway.notify(decided, "done")
+        pending.state_message = "Odoo was told this meanwhile"
+        parameters = self.env["ir.config_parameter"].sudo()
+        name = "invoice_payments_ext.left_attempts"
+        left = json.loads(parameters.get_param(name))
+        self.assertEqual(set(left), {str(tx.id) for tx in attempts})
+        left[str(unknown.id)]["a_field_of_an_older_version"] = 1
+        parameters.set_param(name, json.dumps(left))
+        transactions._take_up_attempts()
+        self._keep()
+        self.env.invalidate_all()
+        self.assertEqual(
+            [tx.outcome for tx in attempts], ["succeeded", "unknown", "pending"]
+        )
+        self.assertEqual(pending.state_message, "Odoo was told this meanwhile")
+        self.assertFalse(parameters.get_param(name))
+        self.assertEqual(unknown.share_ids.amount, 1000.0)
+        self.run_resolver()
+        self.assertEqual(decided.payment_id.amount, 1000.0)
 
     def test_only_an_open_outcome_can_be_resolved(self):
         for answer, word in (("done", "Succeeded"), ("authorized", "Authorized")):

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import psycopg2.errors
 import requests
 
 from odoo.fields import Command
@@ -244,6 +245,44 @@ class TestStockFlows(InvoicePaymentsCommon):
         self.run_resolver()
         self.assertEqual(len(self._get_booked(attempt.sudo())), 1)
         self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_odoo_s_own_schedule_leaves_those_that_are_being_booked(self):
+        attempt = self.start_attempt("pending").sudo()
+        self.gateway.notify(attempt, "done")
+        self._keep()
+        transactions = self.env.registry["payment.transaction"]
+
+        def meet(_tx):
+            raise psycopg2.errors.SerializationFailure("met another")
+
+        for lock in (meet, lambda tx: tx.browse()):
+            with patch.object(transactions, "_try_to_lock_quietly", lock):
+                self.env["payment.transaction"].sudo()._cron_post_process()
+            self.assertFalse(self._get_booked(attempt))
+        for _twice in range(2):
+            self.env["payment.transaction"].sudo()._cron_post_process()
+            self.assertEqual(len(self._get_booked(attempt)), 1)
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
+    def test_share_of_an_invoice_that_was_cancelled(self):
+        """The money came late: it stays open on the payment, for the customer."""
+        invoices = self.make_invoice(60.01) | self.make_invoice(39.99)
+        shares = dict(zip(invoices, (60.01, 39.99), strict=True))
+        tx = self.make_portal_transaction(
+            "error",
+            invoice_ids=[Command.set(invoices.ids)],
+            share_ids=self.env["payment.transaction"]._prepare_shares(shares),
+        ).sudo()
+        invoices[1].sudo().button_draft()
+        invoices[1].sudo().button_cancel()
+        self.gateway.notify(tx, "done")
+        self.run_resolver()
+        self.late_confirmation = True
+        self.assertEqual(tx.payment_id.amount, 100.0)
+        self.assertEqual(invoices[0].amount_residual, 0.0)
+        self.assertEqual(invoices[1].state, "cancel")
+        lines = tx.payment_id._get_receivable_lines()
+        self.assertEqual(sum(lines.mapped("amount_residual")), -39.99)
 
     def test_settling_twice_books_once(self):
         attempt = self.start_attempt("done", amount=100.0)
