@@ -77,6 +77,9 @@ class PaymentTransaction(models.Model):
     def _take_back_late_failure(self, message):
         """Record that the provider took back all that is left of this charge, once."""
         payment = self.payment_id.sudo()
+        if payment.state == "draft":
+            self._tell_failed_unconfirmed(message)
+            return
         if payment.state not in POSTED_STATES:
             _logger.warning("%s failed late, but is not booked", self.reference)
             return
@@ -94,6 +97,26 @@ class PaymentTransaction(models.Model):
             amount=payment._get_takeable_amount(),
             provider_reference=reference,
             reason=message or "",
+        )
+
+    def _tell_failed_unconfirmed(self, message):
+        """Tell a person that this charge failed late, while its payment is a draft.
+
+        The books say nothing of it: there is nothing that could be taken back.
+        """
+        payment = self.payment_id
+        self._schedule_payment_activity(
+            (self._get_attempt_invoices() or payment)[:1],
+            self.env._("Failed later, not confirmed"),
+            self.env._(
+                "%(reference)s (%(amount)s) succeeded, and failed later: %(reason)s "
+                "Its payment %(payment)s is a draft. Confirm it, and report that its "
+                "money was taken back.",
+                reference=self._get_html_link(),
+                amount=self.currency_id.format(self.amount),
+                reason=message or "",
+                payment=payment._get_html_link(),
+            ),
         )
 
     # === BUSINESS METHODS - FAILED REFUNDS === #

@@ -1,6 +1,10 @@
+import psycopg2.errors
+
 from odoo.tests import tagged
 
 from .common_taken_back import TakenBackCommon
+
+LOGGER = "odoo.addons.invoice_payments_ext.models.taken_back"
 
 
 @tagged("post_install", "-at_install")
@@ -41,6 +45,55 @@ class TestLateFailures(TakenBackCommon):
             sorted(movements.mapped(lambda row: (row.kind, row.outcome))),
             [("attempt", "succeeded"), ("taken_back", "lost")],
         )
+
+    def answer_with(self, said):
+        """Let the provider tell a state when it is asked, or an error come up."""
+
+        def fetch(_provider, tx):
+            if isinstance(said, Exception):
+                raise said
+            return self.gateway.payment_data(tx, said)
+
+        self.patch(self.env.registry["payment.provider"], "_fetch_outcome", fetch)
+
+    def test_the_provider_is_asked_if_the_charge_stands(self):
+        """The word that it failed may be older than that it succeeded."""
+        tx = self.payment.sudo().payment_transaction_id
+        self.answer_with("done")
+        self.gateway.notify(tx, "error")
+        self.assertFalse(tx.payment_id.payment_reversal_ids)
+        self.answer_with(psycopg2.errors.SerializationFailure("met another"))
+        with self.assertRaises(psycopg2.errors.SerializationFailure):
+            self.gateway.notify(tx, "error")
+        self.assertFalse(tx.payment_id.payment_reversal_ids)
+        self.assertEqual((tx.state, self.owed()[0]), ("done", 0))
+        # It cannot be asked: then its word counts.
+        self.answer_with(RuntimeError("down"))
+        with self.assertLogs(LOGGER, "ERROR"):
+            self.gateway.notify(tx, "error")
+        self._keep()
+        reversal = tx.payment_id.payment_reversal_ids
+        self.assertEqual(
+            (reversal.kind, reversal.state, reversal.amount),
+            ("late_failure", "lost", 1000),
+        )
+        self.assertEqual((tx.state, self.owed()[0]), ("done", 1000))
+
+    def test_a_charge_whose_payment_is_not_confirmed(self):
+        """There is nothing to take back in the books: a person is told."""
+        payment = self.payment.sudo()
+        tx = payment.payment_transaction_id
+        payment.action_draft()
+        for _twice in range(2):
+            self.gateway.notify(tx, "error")
+        self._keep()
+        self.assertFalse(payment.payment_reversal_ids)
+        [task] = self.invoice.sudo().activity_ids
+        self.assertEqual(task.summary, "Failed later, not confirmed")
+        self.assertIn(payment.name or payment.display_name, task.note)
+        payment.action_post()
+        self.report("late_failure")
+        self.assertEqual(self.owed(), (1000, "not_paid"))
 
     def test_only_what_is_left_fails_late(self):
         self.refund(self.payment, 300)
@@ -149,3 +202,35 @@ class TestLateFailures(TakenBackCommon):
         self.assertEqual((again.amount, again.provider_reference), (100, "cap_2"))
         self.assertEqual([self.owed(each)[0] for each in invoices], [0, 0])
         self.assertEqual(self.receivable(again.payment_id), 0)
+
+    def test_captures_that_failed_without_an_id(self):
+        """A message on one is about the part that has none, or about the whole."""
+        failed = {"eventCode": "CAPTURE_FAILED", "pspReference": "cap_1"}
+        made = {"eventCode": "CAPTURE", "resultCode": "Authorised"}
+        self.gateway.answers = ["authorized", "done"]
+        invoice = self.make_invoice(100).with_user(self.supervisor)
+        authorization = invoice.charge(self.token.id)
+        capture = authorization.capture().sudo()
+        authorization = authorization.sudo()
+        self._keep()
+        # Another capture, while this one stands: the module reads it.
+        self.assertFalse(
+            authorization._follow_capture({**made, "pspReference": "cap_2"})
+        )
+        capture.provider_reference = "cap_9"
+        self.assertFalse(authorization._follow_capture(failed))
+        self.assertEqual(self.owed(invoice)[0], 0)
+        capture.provider_reference = False
+        self.assertTrue(authorization._follow_capture(failed))
+        self._keep()
+        self.assertEqual(self.owed(invoice)[0], 100)
+        [reversal] = capture.payment_id.payment_reversal_ids
+        self.assertEqual((reversal.kind, reversal.amount), ("late_failure", 100))
+        self.assertEqual(reversal.reason, "The capture failed.")
+        # Captured as a whole, at once.
+        whole = self.payment.sudo().payment_transaction_id
+        self.assertEqual(self.owed()[0], 0)
+        self.assertTrue(whole._follow_capture({**failed, "reason": "Too late"}))
+        self._keep()
+        self.assertEqual(self.owed()[0], 1000)
+        self.assertEqual(whole.payment_id.payment_reversal_ids.reason, "Too late")
