@@ -104,13 +104,10 @@ class AccountMove(models.Model):
                            tomorrow.
         :param str start_label: The name of the corrected document, for the message.
         :rtype: datetime.date
-        :raise UserError: If it is not a date, is in the future, or in a locked period.
+        :raise UserError: If it is in the future, or in a locked period.
         """
         today = self._get_today(start)
-        try:
-            date = fields.Date.to_date(date) if date else today
-        except (ValueError, TypeError) as error:
-            raise UserError(self.env._("%s is not a date.", date)) from error
+        date = fields.Date.to_date(date) or today
         if date > today:
             raise UserError(
                 self.env._(

@@ -1,8 +1,6 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from odoo.addons.account.models.account_move import BYPASS_LOCK_CHECK
-
 from ...tools import OURS
 from .sealed_fields import Rule
 
@@ -70,8 +68,6 @@ class AccountMoveLine(models.Model):
 
     def _is_booked(self, is_payment=False):
         """Tell if people do not change this; see the method of its entry."""
-        if self.env.context.get("bypass_lock_check") is BYPASS_LOCK_CHECK:
-            return False  # A contact got another parent.
         return self.move_id._is_booked(is_payment)
 
     def _breaks(self, seal, name, value):

@@ -164,6 +164,17 @@ class TestOdoosRecords(InvoicePaymentsCommon):
         recorded.action_post()
         self.assertEqual(self.invoice.amount_residual, 800)
 
+    def test_items_follow_a_contact_to_another_parent(self):
+        """Odoo gives a company all that was booked for the person."""
+        self.accountant.group_ids |= self.env.ref("base.group_partner_manager")
+        firm = self.env["res.partner"].create({"name": "Firm"})
+        payment = self.invoice.record_external_payment(400.0)
+        items = (self.invoice | payment.move_id).sudo().line_ids
+        self.partner.with_user(self.accountant).parent_id = firm
+        self.env.flush_all()
+        self.assertEqual(items.partner_id, firm)
+        self.assertEqual(self.invoice.amount_residual, 600.0)
+
     def test_items_of_other_entries_are_corrected(self):
         """Odoo's own list of journal items does so."""
         entry = self.make_entry()

@@ -485,6 +485,19 @@ class TestRefusals(InvoicePaymentsCommon):
         with self.assertRefused("no journal"):
             self.invoice.record_external_payment(journal_id=2**30)
 
+    def test_journals_without_a_method_or_none_at_all(self):
+        self.cash.inbound_payment_method_line_ids.unlink()
+        with self.assertRefused(
+            f"journal {self.cash.name} has no incoming payment method"
+        ):
+            self.invoice.record_external_payment(journal_id=self.cash.id)
+        journals = self.env["account.journal"].search(
+            [("company_id", "=", self.company.id), ("type", "in", ("bank", "cash"))]
+        )
+        journals.active = False
+        with self.assertRefused(f"{self.company.name} has no bank or cash journal"):
+            self.invoice.record_external_payment()
+
     def test_method_line_that_does_not_fit(self):
         provider_line = self.bank.inbound_payment_method_line_ids.filtered(
             lambda line: line.payment_provider_id == self.provider
