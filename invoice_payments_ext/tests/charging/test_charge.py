@@ -201,11 +201,11 @@ class TestCharge(InvoicePaymentsCommon):
             (3, "succeeded", 1),
             (MAX_TRIES, "failed", 0),
         ):
-            held = [LockError("Held")] * tries
+            held = iter([LockError("Held")] * tries)
 
             def hold(tx, held=held):
-                if held:
-                    raise held.pop()
+                if error := next(held, None):
+                    raise error
                 return lock(tx)
 
             self.gateway.requests.clear()

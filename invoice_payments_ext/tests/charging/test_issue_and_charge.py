@@ -230,3 +230,30 @@ class TestIssueAndCharge(InvoicePaymentsCommon):
         self.assertEqual(second.amount_residual, 0)
         self.assertEqual(third.issue_and_charge(self.token.id).amount, 10)
         self.assertEqual([amount for *_, amount in self.gateway.requests], [50, 10])
+
+    def test_earlier_payments_that_are_not_taken(self):
+        """Money that goes back or is not confirmed; and no more than is owed."""
+        orders = self.env["payment.transaction"].sudo()
+        for number, amount in enumerate((60.0, 70.0, 80.0, 90.0)):
+            orders |= self.make_portal_transaction(
+                "done", reference=f"SO-{number}", amount=amount, invoice_ids=False
+            ).sudo()
+        going, unconfirmed, first, second = orders
+        self.gateway.answers = ["pending"]
+        going.payment_id.with_user(self.supervisor).refund(10, reason="Less")
+        unconfirmed.payment_id.action_draft()
+        invoice = self.make_invoice(100, post=False)
+        invoice.sudo().transaction_ids = going | unconfirmed
+        self._keep()
+        self.assertEqual(invoice._get_prepaid_amount(), 0)
+        invoice.sudo().action_post()
+        self.assertEqual(invoice.amount_residual, 100)
+        unconfirmed.payment_id.action_post()
+        paid = self.make_invoice(80, post=False)
+        paid.sudo().transaction_ids = first | second
+        self._keep()
+        self.assertEqual(paid._get_prepaid_amount(), 80)
+        paid.sudo().action_post()
+        self.assertEqual(paid.amount_residual, 0)
+        lines = (first | second).payment_id._get_receivable_lines()
+        self.assertEqual(sum(lines.mapped("amount_residual")), -90)

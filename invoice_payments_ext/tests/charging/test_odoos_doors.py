@@ -43,6 +43,16 @@ class TestOdoosDoors(InvoicePaymentsCommon):
             {"res_model": "account.move", "res_id": invoice.id, "amount": amount}
         )
 
+    def test_link_on_a_printed_invoice(self):
+        """Whoever prints it: also one who may not ask for money."""
+        auditor = self.make_user("link_reader", "account.group_account_readonly")
+        link = self.invoice._get_payment_link_of(1000.0)
+        self.assertIn("amount=1000.0", link)
+        invoice = self.invoice.with_user(auditor)
+        self.assertEqual(invoice._get_portal_payment_link(), link)
+        with self.assertRaises(AccessError):
+            self.make_link(self.invoice, 1000.0).with_user(auditor).copy()
+
     def test_without_the_level(self):
         attempt = self.start_attempt("authorized", amount=100.0)
         draft = self.make_payment()

@@ -254,6 +254,78 @@ class TestCreditNote(CreditNoteCommon):
         self.assertEqual(self.credit().amount_total, 550)
         self.assertEqual(self.invoice.amount_residual, 0)
 
+    def test_after_a_credit_note_in_another_currency(self):
+        currency = self.make_currency("EUR", 2.0)
+        line = {"name": "Other", "price_unit": 450, "tax_ids": False}
+        other = self.env["account.move"].create(
+            {
+                "move_type": "out_refund",
+                "partner_id": self.partner.id,
+                "currency_id": currency.id,
+                "reversed_entry_id": self.invoice.id,
+                "invoice_date": "2026-02-01",
+                "invoice_line_ids": [Command.create(line)],
+            }
+        )
+        other.action_post()
+        self.assertEqual(self.invoice._get_creditable_amount(), 775)
+        with self.assertRefused(r"775\.00"):
+            self.credit(775.01)
+        self.assertEqual(self.credit(500).amount_total, 500)
+        rest = self.credit()
+        self.assertEqual(rest.amount_total, 275)
+        self.assertEqual(self.invoice._get_creditable_amount(), 0)
+        self.assertEqual(other._get_creditable_amount(), 0)
+        draft = self.make_invoice(post=False)
+        self.assertEqual(draft._get_creditable_amount(), 0)
+
+    def test_tax_that_the_customer_owes(self):
+        """Reverse charge: what is owed and what is deducted are credited as well."""
+
+        def split():
+            return [
+                Command.create({"repartition_type": "base"}),
+                Command.create({"factor_percent": 100}),
+                Command.create({"factor_percent": -100}),
+            ]
+
+        self.tax = self.env["account.tax"].create(
+            {
+                "name": "Reverse charge",
+                "amount": 20,
+                "invoice_repartition_line_ids": split(),
+                "refund_repartition_line_ids": split(),
+            }
+        )
+        self.invoice = self.make_taxed_invoice(100.01)
+        self.assertEqual(self.invoice.amount_total, 100.01)
+        notes = self.credit(40) | self.credit()
+        self.assertEqual(notes.mapped("amount_total"), [40, 60.01])
+        self.assertEqual(notes.mapped("amount_untaxed"), [40, 60.01])
+        for move, tax in ((self.invoice, 20), (notes[0], 8), (notes[1], 12)):
+            lines = move.sudo().line_ids.filtered("tax_repartition_line_id")
+            self.assertEqual(sorted(lines.mapped("balance")), [-tax, tax])
+
+    def test_journal_that_is_archived(self):
+        journal = self.invoice.sudo().journal_id.with_env(self.env)
+        other = journal.copy({"code": "INV2"})
+        journal.active = False
+        self._keep()
+        credit_note = self.credit(120)
+        self.assertEqual(credit_note.journal_id, other)
+        self.assertEqual(self.invoice.amount_residual, 880)
+
+    def test_total_that_would_be_another_one(self):
+        """Nothing is posted that is not the amount which was asked for."""
+
+        def spoil(credit_note, _credit):
+            credit_note.invoice_line_ids[0].price_unit += 10
+
+        self.patch(self.env.registry["account.move"], "_fit_tax_lines", spoil)
+        words = r"would come to \$\s132.00 instead of \$\s120.00"
+        with self.assertRefused(words):
+            self.credit(120)
+
     def test_edited_by_hand(self):
         """The posted amounts count, not the amounts that the door proposed."""
         credit_note = self.credit(120).sudo()

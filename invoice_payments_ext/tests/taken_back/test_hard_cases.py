@@ -145,6 +145,34 @@ class TestHardCases(TakenBackCommon):
             invoice.sudo().activity_ids.mapped("summary"),
         )
 
+    def test_payments_of_which_nothing_can_be_taken_back(self):
+        refund = self.refund(self.payment, 10)
+        draft = self.record(10, self.make_invoice(10).with_user(self.supervisor))
+        draft.sudo().action_draft()
+        self.overpay()
+        spent = self.make_invoice(30).sudo()._get_reconciled_payments()
+        self.assertTrue(spent.is_from_credit)
+        for payment, words in (
+            (refund, "is not a payment of a customer"),
+            (spent, "was paid from the credit balance: nobody takes it back"),
+            (draft, "is not posted"),
+        ):
+            with self.subTest(words), self.assertRefused(words):
+                self.report(payment=payment.with_user(self.supervisor))
+        self.assertFalse(self.env["account.payment.reversal"].search([]))
+
+    def test_what_it_booked_is_not_undone_by_hand(self):
+        reversal = self.report(amount=400)
+        entry = reversal.sudo().entry_ids
+        words = "belongs to Dispute .*: use Won, Lost or Cancel there"
+        for undo in (entry.button_draft, entry.button_cancel):
+            with self.subTest(undo.__name__), self.assertRefused(words):
+                undo()
+        with self.assertRefused("was taken back: decide that first"):
+            self.payment.sudo().action_draft()
+        reversal.win()
+        self.assertEqual((entry.state, self.owed()[0]), ("posted", 0))
+
     def test_in_a_locked_period(self):
         today = fields.Date.today()
         locked = today - timedelta(days=3)
@@ -163,19 +191,38 @@ class TestHardCases(TakenBackCommon):
         # The money is the customer's: it waits on the payment.
         self.assertEqual(self.receivable(self.payment), -1000)
 
-    def test_taken_by_a_line_of_a_bank_statement(self):
-        payment = self.payment.sudo()
+    def make_return(self):
+        """Return a line of a bank statement that takes 400, and its item to match."""
         statement_line = self.env["account.bank.statement.line"].create(
             {
                 "journal_id": self.company_data["default_journal_bank"].id,
                 "payment_ref": "Return",
                 "amount": -400,
-                "date": payment.date,
+                "date": self.payment.date,
                 "partner_id": self.partner.id,
             }
         )
         _liquidity, suspense, _others = statement_line._seek_for_lines()
-        suspense.account_id = payment.destination_account_id
+        suspense.account_id = self.payment.sudo().destination_account_id
+        return statement_line, suspense
+
+    def test_taken_by_the_bank_in_one_match_with_an_invoice(self):
+        payment = self.payment.sudo()
+        payment._get_receivable_lines().remove_move_reconcile()
+        other = self.make_invoice(600).sudo()
+        owed = other._get_open_receivable_lines()
+        statement_line, item = self.make_return()
+        (owed | item | payment._get_receivable_lines()).reconcile()
+        self._keep()
+        self.assertEqual(self.owed(other)[0], 0)
+        [task] = payment.activity_ids
+        self.assertIn(f'data-oe-id="{statement_line.move_id.id}"', task.note)
+        self.assertFalse(other.activity_ids)
+        self.assertEqual(payment._get_untold_taken_back(), 400)
+
+    def test_taken_by_a_line_of_a_bank_statement(self):
+        payment = self.payment.sudo()
+        statement_line, suspense = self.make_return()
         partials = payment._get_receivable_lines().matched_debit_ids
         partials.unlink()
         (suspense | payment._get_receivable_lines()).reconcile()
@@ -198,6 +245,10 @@ class TestHardCases(TakenBackCommon):
         dialog.action_report()
         reversal = payment.payment_reversal_ids
         self.assertTrue(reversal.is_by_bank)
+        by_person = reversal.with_user(self.supervisor)
+        for decide in (by_person.win, by_person.cancel):
+            with self.assertRefused("is booked by a line of a bank statement"):
+                decide()
         self.assertFalse(payment.activity_ids)
         self.assertFalse(reversal.entry_ids)
         self.assertEqual(self.owed()[0], 400)
