@@ -67,6 +67,17 @@ class TestDeadEnd(TakenBackCommon):
         row = self.row(payment)
         self.assertIn("is a draft: confirm it", row["reason"])
         self.assertEqual(self.owed()[0], 1000)
+        for state, words in (
+            ("canceled", "was cancelled: reset it to draft and confirm it"),
+            ("draft", "is a draft: confirm it"),
+        ):
+            self.env.cr.execute(
+                "UPDATE account_payment SET state = %s WHERE id = %s",
+                (state, payment.id),
+            )
+            self.env.invalidate_all()
+            reason = self.row(payment)["reason"]
+            self.assertIn(f"its payment {payment.name} {words}", reason)
         for action in row["actions"]:
             if action["name"] in ("refund", "taken_back", "keep"):
                 self.assertFalse(action["enabled"], action)

@@ -223,6 +223,81 @@ class TestMistakes(CreditCommon):
         payment.undo_recording("Twice")
         self.assertEqual(other.amount_residual, remaining + 200)
 
+    def test_payment_of_which_something_waits(self):
+        """A refund that waits, or a reversal that is a draft, comes first."""
+        payment = self._record()
+        self.make_user(
+            "ip_approver",
+            "account.group_account_invoice,invoice_payments_ext.group_payment_refund",
+        )
+        self.company.payment_approval_limit = 50
+        request = payment.with_user(self.supervisor).refund(
+            100, "outside", reason="Wrong"
+        )
+        with self.assertRefused("A refund of .* waits for approval: have it withdrawn"):
+            payment.undo_recording("Twice")
+        request.withdraw()
+        reversal = payment.sudo().move_id._reverse_moves()
+        dialog = (
+            self.env["account.payment.undo.recording"]
+            .with_user(self.supervisor)
+            .create({"payment_id": payment.id})
+        )
+        message = f"{payment.name} was reversed by {reversal.display_name}"
+        self.assertIn(message, dialog.blocked_reason)
+        self.assertFalse(dialog.can_refund)
+        for call in (dialog.action_undo, dialog.action_refund):
+            with (
+                self.subTest(call.__name__),
+                self.assertRefused(f"{payment.name} was reversed by"),
+            ):
+                call()
+        reversal.unlink()
+        dialog.action_undo()
+        self.assertEqual(payment.state, "canceled")
+
+    def test_dialog(self):
+        """It says what is undone, in its title and its preview, and does it once."""
+        invoice = self.make_invoice(1000)
+        remaining = invoice.amount_residual
+        payment = invoice.record_external_payment(remaining + 50, excess="credit")
+        kept = payment.sudo().refund_payment_ids
+        refund = payment.with_user(self.supervisor).refund(
+            100, "outside", reason="Wrong"
+        )
+        for record, title, effect in (
+            (
+                refund,
+                f"Recorded by mistake: {refund.name}",
+                "The refund of $ 100.00 does not count any more.",
+            ),
+            (
+                kept,
+                "Move back from the credit balance",
+                "$ 50.00 is taken off the credit balance again.",
+            ),
+            (
+                payment,
+                f"Recorded by mistake: {payment.name}",
+                f"{invoice.name} is open again by",
+            ),
+        ):
+            with self.subTest(title):
+                action = record.with_user(self.supervisor).action_undo_recording()
+                self.assertEqual(action["name"], title)
+                dialogs = self.env[action["res_model"]].with_user(self.supervisor)
+                dialog = Form(dialogs.with_context(**action["context"]))
+                self.assertIn(effect, dialog.preview.replace("\xa0", " "))
+                dialog = dialog.save()
+                told = dialog.action_undo()["params"]
+                self.assertEqual(dialog.action_undo()["params"], told)
+                opposite = record.sudo().move_id.reversal_move_ids
+                self.assertEqual(
+                    told["message"],
+                    f"{record.name} was taken back by {opposite.name}.",
+                )
+        self.assertEqual(invoice.amount_residual, remaining)
+
     # === CREDIT === #
 
     def test_moving_to_the_credit_balance_is_undone(self):

@@ -40,6 +40,21 @@ class TestRefundDialog(RefundCommon):
         record.action_refund()  # A second click is the same request.
         self.assertEqual(self.invoice.amount_residual, 300)
 
+    def test_reduced_bill_of_which_a_part_is_open(self):
+        payment = self.charge(600)
+        dialog = self.open(payment)
+        dialog.amount = 200
+        dialog.bill = "reduced"
+        self.assertIn(
+            f"{self.invoice.name}: a credit note of $ 200.00 is issued, $ 400.00 "
+            "remain to be paid.",
+            dialog.preview.replace("\xa0", " "),
+        )
+        dialog.reason = "Less was delivered"
+        dialog.save().action_refund()
+        self.assertEqual(self.invoice.reversal_move_ids.amount_total, 200)
+        self.assertEqual(self.invoice.amount_residual, 400)
+
     def test_external_payment(self):
         payment = self.record()
         dialog = self.open(payment)
@@ -172,6 +187,31 @@ class TestRefundDialog(RefundCommon):
         self.assertEqual(credit_note.amount_residual, 0)
         self.assertEqual(self.invoice.amount_residual, 0)
         self.assertEqual(self.invoice.refund_status, "partially_refunded")
+
+    def test_request_names_the_credit_note_that_it_pays_out(self):
+        self.make_user(
+            "ip_approver",
+            "account.group_account_invoice,invoice_payments_ext.group_payment_refund",
+        )
+        payment = self.charge()
+        self.gateway.answers = ["error"]
+        credit_note = self.invoice.issue_credit_note(
+            amount=300,
+            reason="Never delivered",
+            destinations=[{"to": "original", "amount": 300}],
+        )
+        self.company.with_env(self.env).payment_approval_limit = 100
+        request = payment.refund(
+            300, reason="Never delivered", credit_note_id=credit_note.id
+        )
+        self.assertEqual(
+            request.details.splitlines(),
+            [
+                "Back to the original method, through its gateway.",
+                f"It pays out the credit note {credit_note.display_name}.",
+            ],
+        )
+        self.assertEqual(credit_note.amount_residual, 300)
 
     def test_credit_notes_that_cannot_be_paid_out(self):
         payment = self.charge()
