@@ -10,6 +10,7 @@ from odoo.tools import SQL, mute_logger
 from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
 
 from ...models.credit import account_credit_balance
+from ...models.credit.entry_labels import put_into_words
 from .common_credit_balance import CreditBalanceCommon
 
 
@@ -113,6 +114,9 @@ class TestCreditBalance(CreditBalanceCommon):
         self._make_entry(10.0)
         with self.assertRefused("cannot be changed: there are journal items"):
             self.company.credit_balance_account_id = other
+        # Settings that are saved as they are.
+        self.company.write({"credit_balance_account_id": self.account.id})
+        self.assertEqual(self.company.credit_balance_account_id, self.account)
 
     def test_journal_books_on_another_account(self):
         """The journal goes along when the account is changed, nothing being booked."""
@@ -365,6 +369,13 @@ class TestCreditBalance(CreditBalanceCommon):
             with self.assertRaises(AccessError):
                 change()
 
+    def test_label_of_a_later_version(self):
+        """Its text is shown as it was written down."""
+        entry = self.customer.adjust_credit_balance(10.0, reason="Goodwill")
+        self.assertEqual(entry.label_shown, "Goodwill")
+        for words in (["later", None], ["undone", ["later", None]]):
+            self.assertIsNone(put_into_words(self.env, words))
+
     def test_history_is_kept_by_the_database(self):
         self._make_entry(100.0)
         self.env.flush_all()
@@ -408,6 +419,8 @@ class TestCreditBalance(CreditBalanceCommon):
             line.partner_id = self.other_customer
         with self.assertRefused("reset it to draft before you change its items"):
             other.account_id = self.account
+        with self.assertRefused("reset it to draft before you change its customer"):
+            entry.partner_id = self.other_customer
 
     def test_deleting_records_with_history_is_refused(self):
         entry = self._make_entry(100.0)
@@ -518,6 +531,17 @@ class TestCreditBalance(CreditBalanceCommon):
             wizard = self.env["base.partner.merge.automatic.wizard"].create({})
             wizard._merge(contacts.ids, contacts[0])
             self.assertFalse(contacts[0].credit_applied_at_issue)
+
+    def test_merged_contact_whose_credit_is_spent(self):
+        """Nothing is moved, and the history of both is found at the one that stays."""
+        self._make_entry(40.0, partner=self.other_customer)
+        self._make_entry(-40.0, partner=self.other_customer)
+        self._make_entry(100.0)
+        spent = self._balance(self.other_customer)
+        self._merge(self.other_customer, self.partner)
+        self.assertEqual(spent.merged_into_id, self._balance())
+        self.assertEqual(self._history(), [("manual", 100.0, 100.0)])
+        self.assertEqual(spent.entry_ids.mapped("amount"), [-40.0, 40.0])
 
     def test_merged_into_a_contact_without_a_balance(self):
         entry = self._make_entry(100.0, partner=self.other_customer)
@@ -690,6 +714,8 @@ class TestCreditBalance(CreditBalanceCommon):
     def test_bad_adjustments_are_refused(self):
         adjust = self.customer.adjust_credit_balance
         other = self.make_other_company(name="Not Selected")["company"]
+        euro = self.make_currency("EUR")
+        euro.active = False
         for message, values in (
             ("is not given", {"amount": 0}),
             ("must be a number", {"amount": "10"}),
@@ -700,6 +726,8 @@ class TestCreditBalance(CreditBalanceCommon):
             ("note must be a text", {"amount": 10.0, "note": 5}),
             ("below zero", {"amount": -10.0}),
             ("There is no currency", {"amount": 10.0, "currency_id": 999999}),
+            ("EUR is not in use", {"amount": 10.0, "currency_id": euro.id}),
+            ("There is no company 999999", {"amount": 10.0, "company_id": 999999}),
             ("not among your selected", {"amount": 10.0, "company_id": other.id}),
         ):
             with self.subTest(values=values), self.assertRefused(message):
@@ -711,6 +739,33 @@ class TestCreditBalance(CreditBalanceCommon):
             self.other_customer.with_user(self.supervisor).adjust_credit_balance(
                 10.0, reason="Goodwill"
             )
+
+    def test_adjustment_of_another_company_s_contact_is_refused(self):
+        other = self.make_other_company(name="Of The Contact")["company"]
+        self.supervisor.company_ids |= other
+        self.other_customer.company_id = other
+        customer = self.other_customer.with_user(self.supervisor)
+        customer = customer.with_context(
+            allowed_company_ids=[self.company.id, other.id]
+        )
+        with self.assertRefused(
+            f"Other Customer is a contact of Of The Contact, not of {self.company.name}"
+        ):
+            customer.adjust_credit_balance(10.0, reason="Goodwill")
+        self.assertFalse(self._balance(self.other_customer).amount)
+
+    def test_company_without_the_books_keeps_no_credit(self):
+        self.company.credit_balance_account_id = False
+        remaining = self.invoice.amount_residual
+        for work in (
+            lambda: self.customer.adjust_credit_balance(10.0, reason="Goodwill"),
+            lambda: self.invoice.record_external_payment(
+                remaining + 10, excess="credit"
+            ),
+        ):
+            with self.assertRefused("has no credit account or journal: set them in"):
+                work()
+        self.assertFalse(self._balance())
 
     def test_credit_of_an_archived_contact_is_not_lost(self):
         self._make_entry(100.0)

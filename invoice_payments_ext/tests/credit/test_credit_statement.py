@@ -374,6 +374,20 @@ class TestCreditStatement(CreditHistoryCommon):
         self.assertIn("219.50", html.decode())
         self.assertNotIn("Welcome", html.decode())
 
+    def test_dialog_of_a_period_that_is_none(self):
+        dialogs = self.env["account.credit.balance.statement"]
+        dialog = dialogs.with_user(self.accountant).create(
+            {
+                "balance_id": self.balance.id,
+                "date_from": "2026-03-01",
+                "date_to": "2026-02-01",
+            }
+        )
+        self.assertEqual((dialog.opening_balance, dialog.closing_balance), (0, 0))
+        for call in (dialog.action_print, dialog.action_send):
+            with self.subTest(call.__name__), self.assertRefused("begin|before|after"):
+                call()
+
     # === BY E-MAIL === #
 
     def test_send(self):

@@ -58,11 +58,9 @@ class TestPayOut(CreditCommon):
         self.assertEqual(self.held(), 300)
 
     def test_from_the_dialog(self):
-        form = Form(
-            self.env["account.credit.balance.pay.out"]
-            .with_user(self.supervisor)
-            .with_context(default_balance_id=self.balance().id)
-        )
+        action = self.balance().action_pay_out()
+        dialogs = self.env[action["res_model"]].with_user(self.supervisor)
+        form = Form(dialogs.with_context(**action["context"]))
         self.assertEqual(form.amount, 300)
         form.reason = "Asked for"
         form.save().action_pay_out()
@@ -83,6 +81,24 @@ class TestPayOut(CreditCommon):
         form.save().action_pay_out()
         self.assertEqual(self.gateway.requests[-1][1:], ("refund", -200))
         self.assertEqual(self.held(), 100)
+
+    def test_to_no_card_from_the_dialog(self):
+        dialog = (
+            self.env["account.credit.balance.pay.out"]
+            .with_user(self.supervisor)
+            .create(
+                {
+                    "balance_id": self.balance().id,
+                    "to": "card",
+                    "amount": 10,
+                    "reason": "Asked for",
+                }
+            )
+        )
+        self.assertFalse(dialog.payment_id)
+        with self.assertRefused("Choose the payment that goes back to a card"):
+            dialog.action_pay_out()
+        self.assertEqual(self.held(), 300)
 
     def test_to_a_card(self):
         payment = self.charge()
