@@ -90,12 +90,6 @@ class AccountPayment(models.Model):
             payment.amount_available_for_refund = payment._get_refund_offered()
         return result
 
-    def _compute_payment_receipt_title(self):
-        result = super()._compute_payment_receipt_title()
-        for payment in self.filtered("source_payment_id"):
-            payment.payment_receipt_title = self.env._("Refund Receipt")
-        return result
-
     # === CHECK METHODS === #
 
     def _check_refund_rights(self):

@@ -194,9 +194,7 @@ class AccountPayment(models.Model):
             ):
                 continue
             currency = move.currency_id
-            amount = min(amount, credits_planned[move])
-            if currency.compare_amounts(amount, 0) > 0:
-                amount = min(amount, move._get_creditable_amount())
+            amount = min(amount, credits_planned[move], move._get_creditable_amount())
             if currency.compare_amounts(amount, 0) > 0:
                 to_credit[move] = amount
         return to_credit
