@@ -51,6 +51,15 @@ class TestStart(CollectionCommon):
         with self.assertRaisesRegex(UserError, "in collection already"):
             dialog.action_start()
 
+    def test_preview(self):
+        """No plan is asked for, and nobody is left out where all can be started."""
+        dialog = self.open_dialog(self.second | self.third)
+        self.assertEqual(dialog.company_id, self.company)
+        self.assertNotIn("left out", dialog.preview)
+        dialog.plan_id = False
+        self.assertIn("Choose a plan.", dialog.preview)
+        self.assertFalse(self.get_row(self.second))
+
     def test_levels(self):
         reader = self.make_user("reader", "account.group_account_readonly")
         with self.assertRaises(AccessError):

@@ -491,6 +491,19 @@ class TestExternal(InvoicePaymentsCommon):
         self.assertEqual(lines.mapped("amount_residual_currency"), [30])
         self.assertEqual(lines.mapped("amount_residual"), [60])
 
+    def test_third_currency_and_a_part_of_an_instalment(self):
+        euro = self.make_currency("EUR", 0.5)
+        journal = self.make_currency_journal(self.make_currency("GBP", 0.8))
+        invoice = self.make_invoice_with_instalments(100)
+        invoice = invoice.sudo().copy(
+            {"currency_id": euro.id, "invoice_date": "2026-01-15"}
+        )
+        invoice.action_post()
+        invoice = invoice.with_user(self.accountant)
+        invoice.record_external_payment(20, journal_id=journal.id, date="2026-02-01")
+        lines = invoice.sudo()._get_open_receivable_lines().sorted("date_maturity")
+        self.assertEqual(lines.mapped("amount_residual_currency"), [30, 50])
+
     def test_third_currency_at_the_rate_of_that_day(self):
         """The amount is converted at the rate of the day, as the bank did."""
         euro = self.make_currency("EUR", 0.5)

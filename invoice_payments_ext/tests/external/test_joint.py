@@ -84,6 +84,13 @@ class TestJoint(CreditCommon):
         lines = self.parts.line_ids.filtered("date_maturity").sorted("date_maturity")
         self.assertEqual(lines.mapped("amount_residual"), [0.0, 150.0])
 
+    def test_part_that_the_first_instalment_takes(self):
+        parts = [{"invoice_id": self.parts.id, "amount": 120.0}]
+        self._record(120.0, parts=parts)
+        self.assertEqual(self._left(), [300.0, 280.0, 100.0])
+        lines = self.parts.sudo()._get_open_receivable_lines().sorted("date_maturity")
+        self.assertEqual(lines.mapped("amount_residual"), [80.0, 200.0])
+
     def test_rest_is_kept_as_credit(self):
         with self.assertRefused("100.00 of the amount pay no invoice"):
             self._record(900.0)
@@ -243,6 +250,21 @@ class TestJoint(CreditCommon):
         self.assertEqual((payment.amount, payment.journal_id.type), (500.0, "cash"))
         self.assertEqual(payment.external_kind, "cash")
 
+    def test_dialog_says_what_cannot_be(self):
+        dialog = self._open(self.invoices.action_record_joint_payment())
+        dialog.amount = 0
+        self.assertIn("Enter an amount above zero.", dialog.preview)
+        dialog.amount = 500.0
+        with dialog.line_ids.edit(2) as line:
+            line.amount = 60.0
+        self.assertIn(
+            "The parts of the invoices are $ 60.00 more than the amount.",
+            dialog.preview.replace("\xa0", " "),
+        )
+        with self.assertRefused("60.00"):
+            dialog.save().action_record()
+        self.assertEqual(self._left(), [300.0, 400.0, 100.0])
+
     def _read_lines(self, dialog):
         return [
             dialog.line_ids.edit(index)._values["amount"]
@@ -280,3 +302,11 @@ class TestJoint(CreditCommon):
         stranger = self.env["res.partner"].create({"name": "Nobody"})
         with self.assertRefused("has no invoice to be paid"):
             stranger.with_user(self.accountant).action_record_payment()
+
+    def test_dialog_of_a_customer_with_one_invoice(self):
+        customer = self.env["res.partner"].create({"name": "Of one invoice"})
+        invoice = self.make_invoice(50.0, partner_id=customer.id)
+        action = customer.with_user(self.accountant).action_record_payment()
+        self.assertEqual(action["res_model"], "account.payment.create")
+        dialog = self._open(action)
+        self.assertEqual((dialog.move_id.id, dialog.amount), (invoice.id, 50.0))

@@ -220,6 +220,15 @@ class TestJointDiscount(CreditCommon):
         payment = self.early.reconciled_payment_ids
         self.assertToldInFull(payment)
 
+    def test_day_keeps_a_part_that_somebody_chose(self):
+        action = self.invoices.action_record_joint_payment()
+        dialog = Form(self.env[action["res_model"]].with_context(**action["context"]))
+        with dialog.line_ids.edit(0) as line:
+            line.amount = 150.0
+        dialog.date = fields.Date.to_date(DAY)
+        with dialog.line_ids.edit(0) as line:
+            self.assertEqual((line.amount, line.discount, line.left), (150, 0, 50))
+
     def assertToldInFull(self, payment):
         """Assert that the receipt and its mail say what was paid and taken off."""
         report = self.env["ir.actions.report"]

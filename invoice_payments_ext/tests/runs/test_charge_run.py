@@ -212,8 +212,13 @@ class TestChargeRun(ChargeRunCommon):
         small = self.propose(self.invoices[:2])
         self.assertEqual(small.confirm(), small)
         run = self.propose(self.invoices[2:])
-        request = run.confirm()
-        self.assertEqual(request._name, "account.payment.approval")
+        action = run.action_confirm()
+        dialogs = self.env[action["res_model"]].with_user(self.accountant)
+        dialog = dialogs.with_context(**action["context"]).create({})
+        told = dialog.action_confirm()["params"]
+        self.assertEqual(told["title"], "Waits for a second person")
+        request = self.env["account.payment.approval"].search([("run_id", "=", run.id)])
+        request = request.with_user(self.accountant)
         self.assertEqual((request.amount, run.state), (100.0, "waiting"))
         self.assertIn("100.00 USD", request.reason)
         with self.assertRefused("cannot be"):

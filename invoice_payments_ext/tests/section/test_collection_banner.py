@@ -84,6 +84,69 @@ class TestCollectionBanner(CollectionCommon):
         self.invoice.record_external_payment()
         self.assertFalse(self.banner())
 
+    def test_more_states_in_words(self):
+        self.invoice.pause_collection(reason="Holiday")
+        self.assertEqual(
+            self.banner()["words"],
+            "Auto-pay is paused until somebody resumes it. Holiday.",
+        )
+        self.invoice.action_resume_collection()
+        promise = self.invoice.promise_to_pay(
+            date="2026-01-20", token_id=self.token.id, consent="On the phone"
+        )
+        self.assertRegex(
+            self.banner()["words"],
+            f"the day after. Agreed: {self.token._get_method_label()} is charged on "
+            "that day.$",
+        )
+        action = self.invoice.action_open_promise()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (promise._name, promise.id)
+        )
+        promise.withdraw()
+        self.gateway.answers = ["error"]
+        self.gateway.reason = "Insufficient funds"
+        self.run_until_quiet()
+        banner = self.banner()
+        self.assertEqual((banner["status"], banner["tone"]), ("exhausted", "danger"))
+        self.assertEqual(
+            banner["words"],
+            "Auto-pay came to its end. Charges tried: 3. Nothing more is done "
+            "automatically. Insufficient funds.",
+        )
+
+    def test_next_steps_in_words(self):
+        self.gateway.answers = ["error"]
+        step = self.plan.sudo().step_ids.filtered(lambda s: s.kind == "remind")[0]
+        step.write({"days": 1, "audience": "all"})
+        self.run_at("2026-01-15 10:00:00")
+        for kind, words in (
+            ("remind", "Auto-pay: next reminder on Fri 16 Jan 09:00."),
+            ("notice", "Auto-pay: notice of the debit on Fri 16 Jan 09:00."),
+            ("call", "Auto-pay: task for a person on Fri 16 Jan 09:00."),
+        ):
+            step.kind = kind
+            with self.subTest(kind):
+                self.assertIn(words, self.banner()["words"])
+
+    def test_credit_is_collected_now(self):
+        self.company.credit_adjustment_account_id = self.company_data[
+            "default_account_expense"
+        ]
+        self.partner.with_user(self.supervisor).adjust_credit_balance(
+            1000, reason="Goodwill"
+        )
+        told = self.invoice.action_collect_now()["params"]
+        self.assertEqual(
+            (told["title"], told["message"]),
+            (
+                "Paid from credit",
+                f"The credit balance paid {self.invoice.display_name}.",
+            ),
+        )
+        self.assertFalse(self.gateway.requests)
+        self.assertFalse(self.invoice.amount_residual)
+
     def test_steps_for_other_customers_are_not_told(self):
         """A reminder for those without a method says nothing to one who has one."""
         self.gateway.answers = ["error"]
@@ -184,6 +247,9 @@ class TestCollectionBanner(CollectionCommon):
         dialog.action_set()
         partner.invalidate_recordset()
         self.assertEqual((partner.auto_pay, partner.auto_pay_limit), ("on", 80))
+        other = self.env["res.partner"].create({"name": "Without a permission"})
+        dialog = dialogs.with_context(default_partner_id=other.id).create({})
+        self.assertEqual((dialog.is_on, dialog.limit), ("on", 0))
         employee = self.make_user("ip_emp", "base.group_user")
         with self.assertRefused("", AccessError):
             dialogs.with_user(employee).create({"partner_id": partner.id})

@@ -92,6 +92,26 @@ class TestWaiting(InvoicePaymentsCommon):
             [row for row in self.rows().values() if row["state"] == "waiting"]
         )
 
+    def test_reader(self):
+        """Who only reads sees that it waits, and has no button."""
+        reader = self.make_user("ip_reader", "account.group_account_readonly")
+        payment = self.start_attempt("done", amount=400.0).sudo().payment_id
+        payment = payment.with_user(self.supervisor)
+        for request in (
+            payment.refund(300.0, "outside"),
+            self.mine.write_off(500.0, "Insolvent"),
+        ):
+            part = self._get_part(reader, request)
+            self.assertEqual((part["state"], part["actions"]), ("waiting", []))
+
+    def test_draft_takes_no_payment(self):
+        draft = self.make_invoice(post=False)
+        section = draft.get_payment_section()
+        self.assertEqual(
+            (section["can_create"], section["create_blocked_reason"]),
+            (False, "The invoice is not issued."),
+        )
+
     def test_credit_note_and_write_off(self):
         credit_note = self.mine.issue_credit_note(200.0, reason="Wrong")
         write_off = self.mine.write_off(700.0, "Insolvent")

@@ -108,3 +108,17 @@ class TestMergedContacts(CreditBalanceCommon):
         self.merge()
         self.assertEqual(sent.sudo().partner_id, self.partner)
         self.assertEqual(sent.sudo().mapped("is_monthly"), [True, False])
+
+    def test_statements_of_a_month_that_are_due(self):
+        """One of both is left: the customer gets one."""
+        sendings = self.env["account.statement.sending"].sudo()
+        contacts = self.partner | self.other_customer
+        contacts.email = "both@example.com"
+        days = [fields.Date.to_date(day) for day in ("2026-01-01", "2026-01-31")]
+        due = sendings._request(contacts, self.company, *days, is_monthly=True).sudo()
+        self.assertEqual(due.mapped("state"), ["due", "due"])
+        self.merge()
+        left = due.exists()
+        self.assertEqual(
+            (left.partner_id, left.state, left.is_monthly), (self.partner, "due", True)
+        )

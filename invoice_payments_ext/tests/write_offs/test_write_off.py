@@ -578,6 +578,16 @@ class TestWriteOff(InvoicePaymentsCommon):
         dialog.amount = 200.0
         self.assertIn("800.00 remain to be paid.", dialog.preview)
 
+    def test_dialog_says_which_amounts_cannot_be(self):
+        dialog = self._open()
+        for amount, words in (
+            (0, "Enter an amount above zero."),
+            (-1, "Enter an amount above zero."),
+            (1000.01, "Only $ 1,000.00 can be written off."),
+        ):
+            dialog.amount = amount
+            self.assertIn(words, dialog.preview.replace("\xa0", " "))
+
     def test_dialog_without_an_account(self):
         self.company.write_off_account_id = False
         dialog = self._open()
