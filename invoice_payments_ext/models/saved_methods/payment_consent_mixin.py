@@ -81,12 +81,10 @@ class PaymentConsentMixin(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        if self.env.context.get("keeps_consent") is not OURS:
-            self._check_consent_kept_by_us(vals_list)
-            # Given, so that none comes from the context's defaults.
-            none = dict.fromkeys(CONSENT_FIELDS, False)
-            vals_list = [{**vals, **none} for vals in vals_list]
-        return super().create(vals_list)
+        self._check_consent_kept_by_us(vals_list)
+        # Given, so that none comes from the context's defaults.
+        none = dict.fromkeys(CONSENT_FIELDS, False)
+        return super().create([{**vals, **none} for vals in vals_list])
 
     def write(self, vals):
         if self.env.context.get("keeps_consent") is not OURS:

@@ -1,11 +1,14 @@
+from contextlib import nullcontext
 from datetime import date
 from unittest.mock import patch
 
 import psycopg2.errors
 from freezegun import freeze_time
 from lxml.html import fromstring
+from psycopg2.errors import SerializationFailure
 
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ...models.gateways import payment_provider as gateways
 from ..common import InvoicePaymentsCommon
@@ -112,6 +115,27 @@ class TestExpiry(InvoicePaymentsCommon):
         self.invoice.record_external_payment()
         link = self.token.sudo()._get_new_method_url()
         self.assertTrue(link.endswith("/my/payment_method"))
+
+    def test_conflict_with_another_request_is_not_swallowed(self):
+        """Odoo replays the answer. Any other error costs the day alone, no money."""
+        tx = self.start_attempt("done").sudo()
+        providers = type(tx.provider_id)
+        for error, is_raised in (
+            (SerializationFailure("could not serialize access"), True),
+            (ValueError("no date"), False),
+        ):
+            raised = self.assertRaises(type(error)) if is_raised else nullcontext()
+            with (
+                self.subTest(error=error),
+                patch.object(providers, "_get_token_expiry", side_effect=error),
+                mute_logger(
+                    "odoo.addons.invoice_payments_ext.models.saved_methods"
+                    ".payment_transaction_expiry"
+                ),
+                raised,
+            ):
+                tx._note_token_expiry({})
+            self.assertFalse(tx.token_id.expires_on)
 
     def test_only_a_method_that_would_be_charged(self):
         self.token.sudo().expires_on = "2026-04-30"
