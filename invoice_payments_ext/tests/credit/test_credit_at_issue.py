@@ -79,6 +79,18 @@ class TestCreditAtIssue(CreditCommon):
         self.assertEqual(drafts.mapped("amount_residual"), [200, 0, 100])
         self.assertEqual(self.held(), 0)
 
+    def test_several_at_once_of_which_some_have_no_balance(self):
+        """Another currency or customer: nothing is held, and each is issued."""
+        stranger = self.env["res.partner"].create({"name": "Without credit"})
+        euro = self.make_currency("EUR")
+        drafts = self.make_invoice(200.0, post=False)
+        drafts |= self.make_invoice(200.0, post=False, partner_id=stranger.id)
+        drafts |= self.make_invoice(200.0, post=False, currency_id=euro.id)
+        drafts.action_post()
+        self.assertEqual(set(drafts.mapped("state")), {"posted"})
+        self.assertEqual(drafts.mapped("amount_residual"), [0, 200, 200])
+        self.assertEqual(self.held(), 100)
+
     def test_beside_a_charge_in_flight(self):
         """A customer may have paid the draft, of which the answer is outstanding."""
         draft = self.make_invoice(500.0, post=False)
@@ -176,6 +188,17 @@ class TestCreditAtIssue(CreditCommon):
         again = draft.issue_and_charge(self.token.id, idempotency_key="covered")
         self.assertFalse(again)
         self.assertEqual(self.held(), 200)
+
+    def test_dialog_of_an_invoice_that_credit_pays(self):
+        draft = self.make_invoice(100.0, post=False)
+        action = draft.action_issue_and_charge()
+        dialogs = self.env[action["res_model"]].with_user(self.accountant)
+        dialog = Form(dialogs.with_context(**action["context"])).save()
+        told = dialog.action_charge()["params"]
+        self.assertEqual(told["title"], "Paid already")
+        self.assertIn(f"{draft.name} was issued and paid from", told["message"])
+        self.assertFalse(self.gateway.requests)
+        self.assertEqual((draft.amount_residual, self.held()), (0, 200))
 
     def test_printed(self):
         invoice = self.make_invoice(500.0)

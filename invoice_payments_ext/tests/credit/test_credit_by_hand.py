@@ -74,6 +74,14 @@ class TestCreditByHand(CreditCommon):
         self.assertEqual(invoice.amount_residual, 950)
         self.assertEqual((self.held(euro), self.held()), (0, 300))
 
+    def test_attempt_in_another_currency_spends_none(self):
+        euro = self.make_currency("EUR")
+        self.customer.adjust_credit_balance(50, euro.id, reason="Goodwill")
+        tx = self.make_portal_transaction(amount=50)
+        with self.assertRefused("only amounts of the same company and currency"):
+            tx._check_credit_spendable(self._balance(currency=euro))
+        self.assertEqual((self.held(euro), self.held()), (50, 300))
+
     def test_beside_a_charge_that_is_unknown(self):
         """Credit pays the part that the charge cannot bring."""
         self.gateway.answers = [TimeoutError()]
@@ -190,6 +198,43 @@ class TestCreditByHand(CreditCommon):
             self.refund(payment, to="outside")
         self.refund(payment, amount=100, to="original")
         self.assertEqual(self.held(), 100)
+
+    def test_refund_dialog_keeps_credit_as_credit(self):
+        payment = self.invoice.apply_credit_balance().with_user(self.supervisor)
+        action = payment.action_refund_wizard()
+        dialogs = self.env[action["res_model"]].with_user(self.supervisor)
+        dialog = Form(dialogs.with_context(**action["context"]))
+        self.assertEqual((dialog.to, dialog.amount), ("credit", 300))
+        account = self.company.credit_balance_account_id.name
+        for words in (
+            f"$ 300.00 is kept on the credit balance of {self.partner.display_name}.",
+            f"credit {account}, $ 300.00.",
+        ):
+            self.assertIn(words, dialog.preview.replace("\xa0", " "))
+        dialog.reason = "A mistake"
+        dialog.save().action_refund()
+        self.assertEqual((self.held(), self.invoice.amount_residual), (300, 1000))
+
+    def test_bills_are_matched_by_odoo(self):
+        """Only what a customer pays is compared with the charges in flight."""
+        bill = self.init_invoice("in_invoice", amounts=[5.0], post=True)
+        bill.env.flush_all()  # It is of the class's cursor.
+        bill = self.env["account.move"].browse(bill.id)
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "supplier",
+                "partner_id": bill.partner_id.id,
+                "amount": bill.amount_total,
+                "journal_id": self.company_data["default_journal_bank"].id,
+            }
+        )
+        payment.action_post()
+        line = payment.move_id.line_ids.filtered(
+            lambda line: line.account_id.account_type == "liability_payable"
+        )
+        bill.js_assign_outstanding_line(line.id)
+        self.assertEqual(bill.amount_residual, 0)
 
     def test_undone_when_the_invoice_is_reset(self):
         self.invoice.apply_credit_balance()

@@ -81,7 +81,7 @@ class CreditNoteCommon(InvoicePaymentsCommon):
         (receivable | entry.line_ids[1]).reconcile()
         return entry
 
-    def make_earlier_refund(self, amount):
+    def make_earlier_refund(self, amount, **values):
         """Return a refund that was made without a credit note."""
         refund = self.env["account.payment"].create(
             {
@@ -91,6 +91,7 @@ class CreditNoteCommon(InvoicePaymentsCommon):
                 "amount": amount,
                 "journal_id": self.company_data["default_journal_bank"].id,
                 "date": "2026-02-01",
+                **values,
             }
         )
         refund.action_post()

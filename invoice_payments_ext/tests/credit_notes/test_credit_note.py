@@ -57,6 +57,11 @@ class TestCreditNote(CreditNoteCommon):
         self.gateway.answers = ["done"]
         note = self.credit(60, destinations=[returned], notify=True)
         self.assertFalse(note.sudo().sending_data)
+        self.partner.email = False  # There is nowhere to mail it to.
+        outside = [{"to": "outside", "amount": 10}]
+        note = self.credit(10, destinations=outside, notify=True)
+        self.assertEqual(note.state, "posted")
+        self.assertFalse(note.sudo().sending_data)
 
     def test_amount_that_remains(self):
         self.record(700)
@@ -695,6 +700,31 @@ class TestCreditNoteDestinations(CreditNoteCommon):
         self.assertEqual((refund.amount, refund.currency_id), (150, currency))
         self.assertEqual(self.open_amount(credit_note), 0)
 
+    def test_money_without_a_payment_is_kept_as_credit(self):
+        """The bank matched it by itself: it is the customer's all the same."""
+        self.bank_match(1000)
+        credit_note = self.credit(300, destinations=[{"to": "credit", "amount": 300}])
+        self.assertEqual(self.open_amount(credit_note), 0)
+        balance = self.env["account.credit.balance"]._find_balance(
+            self.partner, self.company, self.company.currency_id
+        )
+        self.assertEqual(balance.amount, 300)
+        [entry] = balance.entry_ids
+        self.assertEqual(
+            (entry.entry_type, entry.invoice_id), ("credit_note", self.invoice)
+        )
+
+    def test_money_on_its_way_back_is_not_given_back_twice(self):
+        payment = self.charge()
+        self.gateway.answers = ["pending"]
+        self.credit(300, destinations=[{"to": "original", "amount": 300}])
+        self.assertEqual(self.invoice._get_money_returned(), {payment: 300})
+        self.assertEqual(self.invoice._get_returnable_amounts(), {payment: 700})
+        returned = {"to": "original", "payment_id": payment.id}
+        self.gateway.answers = ["done"]
+        self.credit(700, destinations=[{**returned, "amount": 700}])
+        self.assertEqual(self.invoice._get_returnable_amounts(), {payment: 0})
+
 
 @tagged("post_install", "-at_install")
 class TestCreditNoteRefusals(CreditNoteCommon):
@@ -734,6 +764,12 @@ class TestCreditNoteRefusals(CreditNoteCommon):
         self.credit(1000, destinations=[{"to": "outside", "amount": 1000}])
         with self.assertRefused(r"above the creditable amount of \$.0.00"):
             self.credit(0.01)
+
+    def test_nothing_remains_beside_an_attempt(self):
+        self.make_portal_transaction("pending", amount=1000.0)
+        with self.assertRefused("PORTAL-1.* is in flight"):
+            self.credit()
+        self.assertFalse(self.invoice.reversal_move_ids)
 
     def test_reasons(self):
         for reason in (None, "", "  "):
@@ -786,6 +822,9 @@ class TestCreditNoteRefusals(CreditNoteCommon):
         payment = self.charge()
         other = self.make_taxed_invoice()
         foreign = other.record_external_payment()
+        strange = self.make_earlier_refund(
+            300, partner_id=self.env["res.partner"].create({"name": "Stranger"}).id
+        )
         for destinations, message in (
             (None, r"300.00 of the credit note are above.*say where they go"),
             ([{"to": "outside", "amount": 200}], r"100.00 are missing"),
@@ -807,6 +846,10 @@ class TestCreditNoteRefusals(CreditNoteCommon):
             ),
             ([{"to": "refund", "amount": 300}], "There is no refund"),
             ([{"to": "refund", "amount": 300, "payment_id": payment}], "not a posted"),
+            (
+                [{"to": "refund", "amount": 300, "payment_id": strange}],
+                f"is a refund to another customer than {self.partner.display_name}",
+            ),
             ([{"to": "outside", "amount": 300, "journal_id": 99999}], "no journal"),
             (
                 [{"to": "outside", "amount": 300, "date": "2099-01-01"}],

@@ -196,6 +196,27 @@ class TestCreditNoteDialog(CreditNoteCommon):
         self.issue(dialog)
         self.assertEqual(self.invoice.reversal_move_ids.amount_residual, 0)
 
+    def test_credit_goes_back_to_its_balance(self):
+        self.company.credit_adjustment_account_id = self.company_data[
+            "default_account_expense"
+        ]
+        self.partner.with_user(self.supervisor).adjust_credit_balance(
+            400, reason="Goodwill"
+        )
+        self.invoice.apply_credit_balance(400)
+        balance = self.env["account.credit.balance"]._find_balance(
+            self.partner, self.company, self.company.currency_id
+        )
+        self.assertEqual(balance.amount, 0)
+        dialog = self.open()
+        dialog.amount = 800
+        self.assertEqual((dialog.excess_amount, dialog.to), (200, "credit"))
+        self.assertEqual(dialog.outside_amount, 0)
+        kept = f"is kept on the credit balance of {self.partner.display_name}."
+        self.assertPreview(dialog, f"$ 200.00 {kept}")
+        self.issue(dialog)
+        self.assertEqual((balance.amount, self.invoice.amount_residual), (200, 0))
+
     def test_earlier_refund(self):
         self.record()
         earlier = self.make_earlier_refund(250)

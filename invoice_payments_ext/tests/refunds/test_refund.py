@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Command
 from odoo.modules.module import load_script
 from odoo.tests import tagged
-from odoo.tools import file_path
+from odoo.tools import SQL, file_path
 
 from .common_refund import RefundCommon
 
@@ -491,6 +491,39 @@ class TestRefundFromElsewhere(RefundCommon):
         with self.assertRefused("no right to refund"):
             transaction.with_user(self.accountant).action_refund(300)
 
+    def test_payment_of_another_module_knows_what_it_gives_back(self):
+        payment = self.charge()
+        refund = self.refund(payment, 300).payment_transaction_id
+        payments = self.env["account.payment"]
+        for transaction, source in (
+            (refund, payment),
+            (payment.payment_transaction_id, payments),
+        ):
+            made = payments.new({"payment_transaction_id": transaction.id})
+            self.assertEqual(made.source_payment_id._origin, source)
+
+    def test_money_that_is_not_booked_yet(self):
+        """It is given back by Odoo's own form, and no more of it than came."""
+        tx = self.make_portal_transaction()
+        self.gateway.apply(tx, {"state": "done", "reason": None})
+        self._keep()
+        self.assertFalse(tx.payment_id)
+        self.gateway.answers = ["pending"]
+        tx._refund(40)
+        with self.assertRefused(r"above the refundable amount of .*60\.00"):
+            tx._refund(61)
+        tx._refund()
+        refunds = tx.child_transaction_ids.sorted("id")
+        self.assertEqual(refunds.mapped("amount"), [-40, -60])
+        with self.assertRefused(f"{refunds[0].reference}.* is in flight"):
+            tx._refund()
+        for refund in refunds:
+            self.gateway.notify(refund, "done")
+            refund._post_process()
+        self.assertEqual(tx.payment_id.amount, 100)
+        self.assertEqual(refunds.payment_id.source_payment_id, tx.payment_id)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+
 
 @tagged("post_install", "-at_install")
 class TestRefundOutside(RefundCommon):
@@ -547,6 +580,20 @@ class TestRefundOutside(RefundCommon):
         self.assertIn("being refunded", action["reason"])
         refund.action_post()
         self.assertEqual(payment._get_refundable_amount(), 0)
+
+    def test_refund_that_is_reset_keeps_its_money(self):
+        """No other invoice takes it: the refund may be confirmed again."""
+        payment = self.record(400)
+        lines = payment.sudo()._get_receivable_lines()
+        lines.remove_move_reconcile()
+        refund = self.refund(payment, to="outside")
+        refund.action_draft()
+        other = self.make_invoice(400).sudo()
+        with self.assertRefused(""):
+            other.js_assign_outstanding_line(lines.id)
+        refund.action_post()
+        self.assertEqual(other.amount_residual, 400)
+        self.assertFalse(self.receivable(payment))
 
     def test_refund_that_was_cancelled_by_mistake(self):
         payment = self.record()
@@ -967,6 +1014,18 @@ class TestRefundRefusals(RefundCommon):
         external.action_post()
         self.assertEqual(self.invoice.amount_residual, 100)
 
+    def test_refund_of_the_gateway_is_confirmed_again(self):
+        """It went out, whatever the books say of the payment that it gives back."""
+        payment = self.charge()
+        refund = self.refund(payment, 300)
+        refund.action_draft()
+        with self.assertRefused(r"The refund .*300\.00.* is in flight"):
+            payment.action_draft()
+        refund.action_post()
+        self.assertTrue(refund._is_posted())
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(payment._get_refundable_amount(), 700)
+
     def take_back(self, payment, amount, account):
         """Match an entry that debits the customer with a payment, as accountants do."""
         payment = payment.sudo()
@@ -1044,6 +1103,66 @@ class TestRefundRefusals(RefundCommon):
         action = self.action(self.row(payment), "refund")
         self.assertFalse(action["enabled"])
         self.assertIn("taken back", action["reason"])
+
+    def test_amount_of_which_a_part_paid_no_bill(self):
+        """What was matched with another debt is no part of a bill to reduce."""
+        payment = self.charge(600)
+        self.take_back(payment, 150, self.company_data["default_account_revenue"])
+        lines = payment.sudo()._get_receivable_lines()
+        (lines | self.invoice.sudo()._get_open_receivable_lines()).reconcile()
+        self.assertEqual(self.invoice.amount_residual, 550)
+        with self.assertRefused(r"The bill .* cannot be reduced by .*150\.00"):
+            self.refund(payment, 600, reduce_bill=True)
+        self.refund(payment, 450, reduce_bill=True)
+        self.assertEqual(self.invoice.amount_residual, 550)
+        self.assertEqual(self.invoice.reversal_move_ids.amount_total, 450)
+
+    def test_somebody_else_is_at_the_payment(self):
+        payment = self.charge()
+        held = LockError("held")
+        with (
+            self.force_error_once("account.payment", "_lock_rows", held),
+            self.assertRefused(f"Somebody else is working on {payment.name} right now"),
+        ):
+            self.refund(payment, 100)
+        self.assertEqual(self.refund(payment, 100).amount, 100)
+
+    def test_payment_whose_entry_is_not_posted(self):
+        """Neither is money of a payment that another module reset by itself."""
+        payment = self.charge()
+        transaction = payment.payment_transaction_id
+        for table, record, call, message in (
+            (
+                "account_move",
+                payment.move_id,
+                lambda: self.refund(payment, 100),
+                "The journal entry of .* is not posted: nothing can be refunded",
+            ),
+            (
+                "account_payment",
+                payment,
+                lambda: transaction.action_refund(100),
+                r"above the refundable amount of .*0\.00",
+            ),
+        ):
+            state = record.state
+            self._set_state(table, record, "draft")
+            with self.subTest(table), self.assertRefused(message):
+                call()
+            self._set_state(table, record, state)
+
+    def _set_state(self, table, record, state):
+        """Write a state behind everybody's back."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET state = %s WHERE id = %s",
+                SQL.identifier(table),
+                state,
+                record.id,
+            )
+        )
+        self.env.invalidate_all()
 
     def test_payment_that_was_reset_or_cancelled(self):
         payment = self.record()

@@ -680,3 +680,45 @@ class TestTieOut(CreditCommon):
             (action["res_model"], action["res_id"]), ("account.move", self.invoice.id)
         )
         savepoint.rollback()
+
+    def test_items_of_before_are_accepted_on_the_page(self):
+        """The page opens what is wrong, asks for the reason, and checks once more."""
+        pages = self.env["account.payment.tie.out.page"].with_user(self.admin_user)
+        item = self.invoice.sudo().line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        )
+        self._set_residual(1)
+        self.break_it(
+            "UPDATE account_move SET create_date = '2000-01-01' WHERE id = %s",
+            self.invoice.id,
+        )
+        page = pages.browse(pages.action_check()["res_id"])
+        self.assertRegex(page.display_name, r"^Tie-out of .*\d{4}")
+        self.assertFalse(page.exception_ids)
+        page.earlier_exception_ids.write(
+            {"res_model": "account.move.line", "res_id": item.id}
+        )
+        action = page.earlier_exception_ids.action_open_record()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), ("account.move", self.invoice.id)
+        )
+        action = page.action_accept()
+        dialog = (
+            self.env[action["res_model"]]
+            .with_user(self.admin_user)
+            .with_context(**action["context"])
+            .create({"reason": "Booked by the former system"})
+        )
+        left = pages.browse(dialog.action_accept()["res_id"])
+        self.assertFalse(left.exception_ids | left.earlier_exception_ids)
+        acceptance = self.env["account.payment.tie.out.acceptance"].search([])
+        self.assertEqual(
+            (acceptance.res_id, acceptance.reason),
+            (self.invoice.id, "Booked by the former system"),
+        )
+        self._set_residual(2)
+        again = pages.browse(left.action_check_again()["res_id"])
+        self.assertNotEqual(again, left)
+        names = again.earlier_exception_ids.mapped("name")
+        self.assertEqual(names, [self.invoice.name], "It was accepted as it was.")
+        self._set_residual(500)
