@@ -425,6 +425,22 @@ class TestDialogs(InvoicePaymentsCommon):
         dialog.action_charge()
         self.assertEqual(len(self.gateway.requests), 1)
 
+    def test_issue_and_charge_without_a_method(self):
+        """Nothing is chosen in its place: no external payment, and no other method."""
+        self.token.sudo().active = False
+        draft = self.make_invoice(post=False)
+        dialog = self._open(draft.action_issue_and_charge())
+        self.assertFalse(dialog.method)
+        self.assertIn("Choose a payment method.", dialog.preview)
+        with self.assertRaisesRegex(AssertionError, "method is a required field"):
+            dialog.save()
+        self.assertEqual(draft.state, "draft")
+
+    def test_amount_that_is_none(self):
+        dialog = self._open_create()
+        dialog.amount = 0
+        self.assertIn("Enter an amount above zero.", dialog.preview)
+
     # === RETRY === #
 
     def test_retry(self):

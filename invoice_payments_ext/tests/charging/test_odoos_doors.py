@@ -83,6 +83,17 @@ class TestOdoosDoors(InvoicePaymentsCommon):
                 door()
         self.assertFalse(self.gateway.requests)
 
+    def test_capture_dialog(self):
+        attempt = self.start_attempt("authorized", amount=100.0)
+        dialogs = self.env["payment.capture.wizard"].with_user(self.accountant)
+        self.gateway.answers = ["done"]
+        dialogs.create({"transaction_ids": attempt.ids}).action_capture()
+        self.assertEqual(attempt.outcome, "succeeded")
+        self.assertEqual(self.gateway.requests[-1][1:], ("capture", 100.0))
+        captured = (attempt | attempt.child_transaction_ids).sudo()
+        captured.filtered(lambda tx: tx.state == "done")._post_process()
+        self.assertEqual(self.invoice.amount_residual, 900)
+
     def test_lower_level_pays_no_customer(self):
         payment = self.make_payment(payment_type="outbound", payment_token_id=False)
         with self.assertRefused("level Refund and credit", AccessError):

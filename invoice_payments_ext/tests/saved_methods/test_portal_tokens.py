@@ -2,7 +2,7 @@ from freezegun import freeze_time
 from lxml.html import fromstring
 
 from odoo import http
-from odoo.exceptions import UserError
+from odoo.exceptions import LockError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -399,6 +399,17 @@ class TestTokenRemoval(PortalTokenCommon):
                 self._keep()
         self.remove(self.token)
         self.assertFalse(self.token.active)
+
+    def test_while_a_charge_is_being_started(self):
+        """The attempt holds the method: it is not known yet, but may bring money."""
+        token = self.token.sudo()
+        held = LockError("held")
+        with (
+            self.force_error_once("payment.token", "lock_for_update", held),
+            self.assertRaisesRegex(UserError, "is being started right now"),
+        ):
+            token.active = False
+        self.assertTrue(token.active)
 
     def test_ended_attempt_is_not_in_the_way(self):
         self.gateway.answers = ["error", "done"]

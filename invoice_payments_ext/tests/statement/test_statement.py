@@ -2,6 +2,7 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 from lxml import html
+from psycopg2.errors import SerializationFailure
 
 from odoo.exceptions import AccessError
 from odoo.fields import Command
@@ -223,6 +224,52 @@ class TestStatement(CreditCommon):
         )
         self.assertIn("Disputed", self.render())
 
+    def test_other_entries(self):
+        """What an accountant typed is told, and what is zero in a currency is not."""
+        receivable = self.partner.property_account_receivable_id
+        entry = self.env["account.move"].create(
+            {
+                "journal_id": self.company_data["default_journal_misc"].id,
+                "date": "2026-02-01",
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": self.partner.id,
+                            "balance": balance,
+                        }
+                    )
+                    for account, balance in (
+                        (receivable, 25.0),
+                        (self.company_data["default_account_revenue"], -25.0),
+                    )
+                ],
+            }
+        )
+        entry.action_post()
+        euro = self.make_currency("EUR", 2.0)
+        foreign = self.make_invoice(currency_id=euro.id)
+        self.set_rate(euro, "2026-02-01", 4.0)
+        foreign.record_external_payment(date="2026-02-02")
+        exchange = foreign.sudo().line_ids.matched_credit_ids.exchange_move_id
+        self.assertTrue(exchange, "The rate has changed.")
+        blocks = self.get_blocks()
+        titles = [line["title"] for line in blocks["USD"]["lines"]]
+        self.assertEqual(sorted(titles), ["Adjustment", "Invoice"])
+        moves = [line["move_id"] for line in blocks["EUR"]["lines"]]
+        self.assertNotIn(exchange.id, moves)
+        self.assertEqual(blocks["EUR"]["closing_balance"], 0)
+
+    def test_more_than_can_be_printed(self):
+        for amount in (10.0, 20.0):
+            self.make_invoice(amount)
+        period = self.company, "2026-01-01", "2026-12-31"
+        statements = self.partner._get_customer_statements(*period, max_lines=3)
+        [block] = statements[self.partner.id]["blocks"]
+        self.assertEqual(len(block["lines"]), 3)
+        with self.assertRefused("more than 2 movements in this period: choose a"):
+            self.partner._get_customer_statements(*period, max_lines=2)
+
     # === PRINTED === #
 
     def test_print_with_and_without_the_optional_parts(self):
@@ -341,6 +388,70 @@ class TestStatement(CreditCommon):
         self.assertIn("1,000.00", single.balance)
         printed = single.action_print()
         self.assertEqual(printed["data"]["partner_ids"], self.partner.ids)
+
+    def test_dialog_of_many(self):
+        """It names ten of them, and says how many more there are."""
+        customers = self.env["res.partner"].create(
+            [
+                {"name": f"Customer {number:02}", "email": f"{number}@example.com"}
+                for number in range(12)
+            ]
+        )
+        action = customers.with_user(self.accountant).action_print_statement()
+        dialogs = self.env[action["res_model"]].with_user(self.accountant)
+        dialog = dialogs.with_context(**action["context"]).create({})
+        self.assertEqual(action["name"], "Print statement")
+        self.assertFalse(dialog.is_sending)
+        self.assertFalse(dialog.left_out)
+        told = dialog.action_send()["params"]
+        self.assertEqual(told["type"], "success")
+        self.assertIn("on their way: 12 (Customer 00, ", told["message"])
+        self.assertRegex(told["message"], r"Customer 09 and 2 more\)\.$")
+
+    def test_dialog_of_a_period_that_is_none(self):
+        dialogs = self.env["account.customer.statement"].with_user(self.accountant)
+        dialog = dialogs.create({"partner_ids": [Command.set(self.partner.ids)]})
+        self.assertTrue(dialog.balance)
+        dialog.write({"date_from": "2026-03-01", "date_to": "2026-02-01"})
+        self.assertEqual(dialog.balance, "")
+        for call in (dialog.action_print, dialog.action_send):
+            with self.subTest(call.__name__), self.assertRefused("begin|before|after"):
+                call()
+
+    def test_schedule_ends_when_its_time_is_over(self):
+        """The next one goes on with those that are due."""
+        contacts = self.partner | self.env["res.partner"].create(
+            {"name": "Second", "email": "second@example.com"}
+        )
+        contacts.with_user(self.accountant).send_customer_statement()
+        sendings = self.env[SENDINGS].sudo().search([])
+        crons = type(self.env["ir.cron"])
+        with patch.object(crons, "_commit_progress", lambda *_args, **_values: 0):
+            self.run_schedule()
+        self.assertEqual(sorted(sendings.mapped("state")), ["due", "sent"])
+        self.run_schedule()
+        self.assertEqual(sendings.mapped("state"), ["sent", "sent"])
+        self.assertEqual(len(self.get_mails()), 2)
+
+    def test_statement_that_is_not_sent_now(self):
+        self.customer.send_customer_statement()
+        sending = self.env[SENDINGS].sudo().search([])
+        conflict = SerializationFailure("could not serialize access")
+        # Odoo replays the schedule: that is no fault of the statement.
+        with (
+            patch.object(type(sending), "_queue_mail", side_effect=conflict),
+            self.assertRaises(SerializationFailure),
+        ):
+            sending._send()
+        self.assertEqual(sending.state, "due")
+        self.partner.email = False  # Meanwhile.
+        self.run_schedule()
+        self.assertEqual(sending.state, "no_address")
+        self.assertIn("there is no e-mail address", self.partner.message_ids[0].body)
+        self.partner.email = "norbert@example.com"
+        sending._send()
+        self.assertEqual(sending.state, "no_address", "It was not due any more.")
+        self.assertFalse(self.get_mails())
 
     def test_monthly(self):
         """Each customer who wants it gets one a month, whenever the job is stopped."""

@@ -1,4 +1,5 @@
 from odoo.exceptions import AccessError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..refunds.common_refund import RefundCommon
@@ -129,6 +130,31 @@ class TestOdoosDialog(RefundCommon):
         self.company.payment_approval_limit = None
         self.register(other, amount=50)
         self.assertEqual(other.amount_residual, 0)
+
+    def test_loss_that_is_typed_into_a_draft(self):
+        self.company.payment_approval_limit = 100
+        loss = {
+            "name": "Loss",
+            "account_id": self.expense.id,
+            "amount_currency": 150.0,
+            "balance": 150.0,
+        }
+        with self.assertRefused("150.00 needs a second person"):
+            self.pay_by_hand(50, payment_type="inbound", write_off_line_vals=[loss])
+
+    def test_bills(self):
+        """They are Odoo's own: no level of this addon is asked for."""
+        bill = self.init_invoice("in_invoice", amounts=[5.0], post=True)
+        bill.env.flush_all()  # It is of the class's cursor.
+        bill = self.env["account.move"].browse(bill.id)
+        user = self.make_user("ip_bills", "account.group_account_invoice")
+        group = self.env.ref("account.group_account_invoice")
+        group.implied_ids = [
+            Command.unlink(self.env.ref("invoice_payments_ext.group_payment_record").id)
+        ]
+        self._keep()
+        self.register_payment(bill.with_user(user))
+        self.assertEqual(bill.amount_residual, 0)
 
     def test_money_that_goes_out(self):
         self.company.payment_approval_limit = 100
