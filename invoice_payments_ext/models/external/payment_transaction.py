@@ -91,11 +91,12 @@ class PaymentTransaction(models.Model):
         :rtype: float
         """
         self.ensure_one()
+        expected = self.sudo()._get_expected_amount()
         invoice = self._get_attempt_invoices()[:1]
+        if not invoice:
+            return expected  # It is refused with its reason.
         return invoice.currency_id.round(
-            invoice._to_own_currency(
-                self.currency_id, self.sudo()._get_expected_amount()
-            )
+            invoice._to_own_currency(self.currency_id, expected)
         )
 
     def _check_received(self, amount, is_rest_expected=False, **arguments):

@@ -278,6 +278,19 @@ class TestAnnounced(InvoicePaymentsCommon):
         tx.sudo()._post_process()
         self.assertEqual(payments.payment_transaction_id, tx)
 
+    def test_transfer_for_no_invoice(self):
+        """It is of an order, say: it is recorded where that is."""
+        self.tx.invoice_ids = False
+        dialog = (
+            self.env["payment.attempt.received"]
+            .with_user(self.accountant)
+            .new({"transaction_id": self.tx.id})
+        )
+        self.assertEqual((dialog.amount, dialog.is_part), (1000, False))
+        with self.assertRefused("is for no invoice: record it where it was started"):
+            self.tx.record_received()
+        self.assertEqual(self.tx.outcome, "announced")
+
     def test_cancel(self):
         self.announced.cancel_announced(reason="Paid in cash next week")
         self.assert_closed("Paid in cash next week")
