@@ -8,6 +8,7 @@ from odoo.tools import SQL
 from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
 
 from ...models.credit.chart_accounts import CUSTOMER_ADVANCES, NEIGHBOURS
+from ...models.credit.chart_bad_debts import BAD_DEBTS, LOSS_NEIGHBOURS
 from .common_credit_balance import CreditBalanceCommon
 
 
@@ -85,6 +86,54 @@ class TestCreditBooks(CreditBalanceCommon):
         moved = company.credit_balance_account_id.with_company(company)
         self.assertEqual(moved.code, "212000")
 
+    def test_an_unused_account_in_an_unknown_chart_stays(self):
+        company = self.make_other_company(name="Unknown")["company"]
+        account = self._make_books_anew(company)
+        account.code = "201002"
+        with patch.dict(NEIGHBOURS, clear=True):
+            company._move_unused_credit_account()
+        self.assertEqual(company.credit_balance_account_id, account)
+        self.assertTrue(account.active)
+
+    def test_write_off_account_in_an_unknown_chart(self):
+        """It stands after the last of the expenses, without the tags of any other."""
+        company = self.make_other_company(name="Unknown")["company"]
+        accounts = company.env["account.account"].with_company(company)
+        expenses = accounts.search(
+            [("company_ids", "=", company.id), ("account_type", "=", "expense")]
+        )
+        expenses.tag_ids = company.env["account.account.tag"].create({"name": "Bonds"})
+        company.write_off_account_id = False
+        with patch.dict(BAD_DEBTS, clear=True), patch.dict(LOSS_NEIGHBOURS, clear=True):
+            company._set_write_off_accounts()
+        account = company.write_off_account_id.with_company(company)
+        self.assertNotIn(account, expenses)
+        self.assertEqual((account.name, account.account_type), ("Bad Debts", "expense"))
+        self.assertGreater(account.code, max(expenses.mapped("code")))
+        self.assertFalse(account.tag_ids)
+
+    def test_company_without_a_journal_gets_no_provider(self):
+        company = self.make_other_company(name="Later")["company"]
+        providers = company.env["payment.provider"].sudo()
+        domain = [("code", "=", "credit_balance"), ("company_id", "=", company.id)]
+        journal = company.credit_balance_journal_id
+        providers.search(domain).code = "none"
+        company.credit_balance_journal_id = False
+        company._create_credit_balance_providers()
+        self.assertFalse(providers.search(domain))
+        company.credit_balance_journal_id = journal
+        company._create_credit_balance_providers()
+        provider = providers.search(domain)
+        self.assertTrue(provider)
+        self.assertEqual(provider.journal_id, journal)
+        # Its one way of payment comes back with it.
+        provider.state = "disabled"
+        provider.payment_method_ids.active = False
+        provider.state = "enabled"
+        methods = provider.with_context(active_test=False).payment_method_ids
+        self.assertEqual(methods.mapped("code"), ["credit_balance"])
+        self.assertTrue(methods.active)
+
     def test_other_settings_do_not_book_on_it(self):
         with self.assertRefused("another setting of the company", ValidationError):
             self.company.transfer_account_id = self.account
@@ -131,6 +180,32 @@ class TestCreditBooks(CreditBalanceCommon):
         # The entries that were rebuilt are those of their journal items.
         adjustment.button_draft()
         self.assertEqual(self._balance().amount, 40.0)
+
+    def test_earlier_books_below_zero_are_not_made_up(self):
+        """What was booked there is no credit: the tie-out names it, as it did."""
+        entry = self._make_entry(50.0)
+        self._make_entry(20.0, partner=self.other_customer)
+        account, _journal = self._forget_credit()
+        # Somebody booked on it when nothing checked that.
+        self.account = account
+        typed = self._make_entry(-80.0)
+        self.company._create_credit_balance_books()
+        self.assertEqual(self._balance().amount, 0.0)
+        self.assertEqual(self._history(), [])
+        self.assertEqual(self._balance(self.other_customer).amount, 20.0)
+        found = self.env["account.payment.tie.out"].check(self.company.ids)
+        lines = (entry | typed).line_ids.filtered(
+            lambda line: line.account_id == account
+        )
+        self.assertEqual(
+            {(row["invariant"], row["res_id"]) for row in found},
+            {("ledger", line.id) for line in lines},
+        )
+        # It is entered as soon as somebody put that right.
+        self._make_entry(30.0)
+        self.env["account.credit.balance.entry"]._rebuild_history(self.company)
+        self.assertEqual(self._balance().amount, 0.0)
+        self.assertEqual(self.env["account.payment.tie.out"].check(), [])
 
     def test_credit_on_an_account_that_is_not_found(self):
         """The tie-out names an account that keeps credit and that nobody asks."""

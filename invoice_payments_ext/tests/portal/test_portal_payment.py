@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from lxml.html import fromstring
+from psycopg2.errors import SerializationFailure
 
 from odoo import fields
 from odoo.exceptions import LockError, UserError
@@ -12,6 +13,7 @@ from odoo.tests import tagged
 
 from odoo.addons.payment import utils as payment_utils
 
+from ...models.credit.payment_transaction import PaymentTransaction
 from .common_portal import PortalPaymentCommon
 
 
@@ -41,6 +43,24 @@ class TestCreditProvider(PortalPaymentCommon):
         self.assertEqual(row["kind"], "credit")
         self.assertEqual(row["amount_applied"], 1000)
         self.assertEqual(row["channel"], "Portal")
+        self.assertFalse(self.gateway.requests)
+
+    def test_refund_in_odoos_own_form_goes_back_to_the_balance(self):
+        """No gateway is asked: what was paid by credit is credit again."""
+        self.give_credit(1500)
+        tx = self.pay_by_credit(1000)
+        self.assertEqual((self.held(), self.invoice.amount_residual), (500, 0))
+        transactions = self.env.registry["payment.transaction"]
+        self.patch(
+            transactions,
+            "_send_refund_request",
+            PaymentTransaction._send_refund_request,
+        )
+        tx.with_user(self.supervisor).action_refund(100)
+        refund = tx.child_transaction_ids.sudo()
+        self.assertEqual(refund.outcome, "succeeded")
+        refund._post_process()
+        self.assertEqual((self.held(), self.invoice.amount_residual), (600, 100))
         self.assertFalse(self.gateway.requests)
 
     def test_a_part(self):
@@ -436,6 +456,58 @@ class TestCreditFirst(PortalPaymentCommon):
         tx.sudo()._post_process()
         self.assertEqual(self.invoice.amount_residual, 200)
         self.assertEqual(self.invoice.activity_ids, told)
+
+    def test_credit_that_is_needed_no_more(self):
+        """The bank matched that part meanwhile: the credit stays, nobody is told."""
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        bank = self.company_data["default_journal_bank"]
+        own = self.invoice.sudo()._get_open_receivable_lines()
+        entry = self.env["account.move"].create(
+            {
+                "journal_id": bank.id,
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": self.partner.id,
+                            "balance": balance,
+                        }
+                    )
+                    for account, balance in (
+                        (bank.default_account_id, 300.0),
+                        (own.account_id, -300.0),
+                    )
+                ],
+            }
+        )
+        entry.action_post()
+        (own | entry.line_ids[1]).reconcile()
+        self.gateway.notify(tx, "done")
+        tx.sudo()._post_process()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (0, 300))
+        self.assertEqual(tx.credit_first_amount, 0)
+        self.assertFalse(self.invoice.activity_ids)
+
+    def test_credit_that_could_not_be_spent_at_once(self):
+        """Another request was at the balance: it is spent when the rest is settled."""
+        self.give_credit(300)
+        self.gateway.answers = ["pending"]
+        tx = self.charge(1000, use_credit=True)
+        self.gateway.notify(tx, "done")
+        conflict = SerializationFailure("could not serialize access")
+        with patch.object(
+            self.env.registry["payment.transaction"],
+            "_spend_credit_beside",
+            side_effect=conflict,
+        ):
+            tx.sudo()._post_process()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (300, 300))
+        self.assertEqual(tx.credit_first_amount, 300)
+        tx.sudo()._try_to_spend_credit()
+        self.assertEqual((self.invoice.amount_residual, self.held()), (0, 0))
+        self.assertEqual(tx.credit_first_amount, 0)
 
     def test_whom_a_task_is_given(self):
         """The salesperson, if that one has the right to do it."""
