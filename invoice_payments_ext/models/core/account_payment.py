@@ -157,6 +157,9 @@ class AccountPayment(models.Model):
         Odoo leaves them posted, and the invoices paid.
         """
         self._check_can_be_undone("reset")
+        # Before their entries are unmatched from what took the money back.
+        self._check_not_at_gateway()
+        self._check_nothing_returned()
         # Payments that take or give back credit are reset or cancelled instead.
         entries = self._filter_of_customers()._with_entry().move_id
         entries.filtered(lambda move: move.state == "posted").button_cancel()

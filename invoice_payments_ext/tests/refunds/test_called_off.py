@@ -103,6 +103,51 @@ class TestCalledOff(CreditCommon):
         self.assertEqual(self.invoice.amount_residual, 1000.0)
         self.assertEqual(self.find(), [])
 
+    def test_taken_back_in_part(self):
+        """By an entry that names no source, as accountants book it."""
+        receivable = self.payment.destination_account_id
+        bank = self.company_data["default_journal_bank"]
+        entry = self.env["account.move"].create(
+            {
+                "journal_id": bank.id,
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": self.partner.id,
+                            "balance": balance,
+                        }
+                    )
+                    for account, balance in (
+                        (receivable, 100.0),
+                        (bank.default_account_id, -100.0),
+                    )
+                ],
+            }
+        )
+        entry.action_post()
+        lines = self.payment.sudo()._get_receivable_lines()
+        lines.remove_move_reconcile()
+        (
+            lines | entry.line_ids.filtered(lambda line: line.account_id == receivable)
+        ).reconcile()
+        (lines | self.invoice.sudo()._get_open_receivable_lines()).reconcile()
+        remaining = self.invoice.amount_residual
+        ways = self.get_ways()
+        for way in ("cancel", "reject", "reverse in the dialog"):
+            with (
+                self.subTest(way),
+                self.assertRefused(r"100\.00 of .* were taken back, so its money came"),
+            ):
+                ways[way]()
+        self.assertEqual(self.invoice.amount_residual, remaining)
+        # The way that is said.
+        entry.line_ids.remove_move_reconcile()
+        entry._reverse_moves(cancel=True)
+        self.payment.action_cancel()
+        self.assertEqual(self.invoice.amount_residual, 1000.0)
+        self.assertEqual(self.find(), [])
+
     def test_reset_to_be_corrected(self):
         """Its refund stands meanwhile, and is matched with it again."""
         refund = self.payment.refund(100.0, to="outside", reason="Too much")
