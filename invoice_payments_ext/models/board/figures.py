@@ -65,12 +65,11 @@ class Total:
         """Add records of one currency.
 
         :param res.currency currency: The currency.
-        :param int count: Their number.
-        :param float amount: Their sum; none if there are none.
+        :param int count: Their number, which is not zero.
+        :param float amount: Their sum; none if none of them has an amount.
         """
-        if count:
-            self.count += count
-            self.amounts[currency] = self.amounts.get(currency, 0.0) + (amount or 0.0)
+        self.count += count
+        self.amounts[currency] = self.amounts.get(currency, 0.0) + (amount or 0.0)
 
     def merge(self, other):
         """Add the records of another total.

@@ -127,18 +127,12 @@ class AccountCollection(models.Model):
         )
 
     @api.model
-    def _wake(self, at=None):
-        """Let the schedule look at the rows that are due.
-
-        :param datetime.datetime at: When; at once if not given.
-        """
+    def _wake(self):
+        """Let the schedule look at the rows that are due."""
         known = self.env["ir.model.data"]._xmlid_to_res_id(SCHEDULE)
         if not known:
             return
         schedule = self.env["ir.cron"].sudo().browse(known)
-        if at:
-            schedule._trigger(at)
-            return
         # As `_trigger` does it, without reading the action: issuing an invoice waits.
         triggers = self.env["ir.cron.trigger"].sudo()
         triggers.create({"cron_id": known, "call_at": fields.Datetime.now()})

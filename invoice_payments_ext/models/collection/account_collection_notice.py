@@ -63,12 +63,10 @@ class AccountCollection(models.Model):
 
         :param payment.token token: The method to charge.
         :param float amount: The amount to charge.
-        :param int days: How many days before the customer has to be told.
+        :param int days: How many days before the customer has to be told; above zero.
         :return: None if the debit may be made today.
         :rtype: Verdict or None
         """
-        if not days:
-            return None
         if not self._is_notice_of(token, amount):
             return Verdict("notice_missing")
         sent_on = self._get_notice_sent_on()

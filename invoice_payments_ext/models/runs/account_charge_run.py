@@ -370,6 +370,3 @@ class AccountChargeRun(models.Model):
         return self._get_lines_without_method().filtered(
             lambda line: not line.link_sent_on and line.partner_id.email
         )
-
-    def _is_unsealed_draft(self, is_new):
-        return self.state == "draft"
