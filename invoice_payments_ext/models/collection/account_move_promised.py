@@ -17,7 +17,8 @@ class AccountMove(models.Model):
     def _judge_promises(self, question):
         """Charge nothing that is promised, unless a person charges this one alone.
 
-        The method that the customer agreed to is charged on the promised day.
+        So does the schedule of promises, on the promised day: a run would charge more
+        than the customer agreed to.
 
         :param Question question: What is asked.
         :rtype: dict[account.move, Verdict]
@@ -27,9 +28,6 @@ class AccountMove(models.Model):
             return {}
         verdicts = {}
         for move, promise in self._get_open_promises().items():
-            token = question.tokens.get(move)
-            if token and token == promise.token_id and promise._is_to_be_charged():
-                continue
             zone = promise.company_id._get_own_zone()
             day_after = promise.date + timedelta(days=1)
             not_before = get_moment(day_after, MORNING, zone)

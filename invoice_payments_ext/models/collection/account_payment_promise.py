@@ -1,8 +1,11 @@
 import logging
 from datetime import timedelta
 
+from markupsafe import escape
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools.mail import html_to_inner_content
 
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from .account_collection_schedule import MORNING
@@ -132,5 +135,6 @@ class AccountPaymentPromise(models.Model):
     def _tell_not_charged(self, invoice, reason):
         """Say on the invoice, once a day, why the promised charge was not made."""
         body = self.env._("The promised charge was not made. %s", reason)
-        if body not in invoice.message_ids[:5].mapped("preview"):
+        told = [html_to_inner_content(each.body) for each in invoice.message_ids[:5]]
+        if html_to_inner_content(escape(body)) not in told:
             invoice._message_log(body=body)

@@ -1,9 +1,12 @@
 """A promise by which the customer lets a method be charged on the promised day."""
 
 from datetime import datetime
+from unittest.mock import patch
 
 from freezegun import freeze_time
+from psycopg2.errors import SerializationFailure
 
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .common_collection import CollectionCommon
@@ -40,6 +43,78 @@ class TestPromised(CollectionCommon):
         self.assertEqual(self.promise.state, "kept")
         self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
         self.assertEqual(self.invoice.amount_residual, 700)
+
+    def test_run_of_before_charges_nothing_on_the_promised_day(self):
+        """The customer agreed to a part of it: the run would charge all of it."""
+        self.promise.withdraw()
+        run = self.invoice.propose_charge_run()
+        run.confirm()
+        self.invoice.promise_to_pay(
+            amount=300,
+            date="2026-01-20",
+            token_id=self.token.id,
+            consent="On the phone",
+        )
+        self._keep()
+        self.now = datetime(2026, 1, 20, 14)
+        self.env["account.charge.run.line"].sudo()._run_lane()
+        self.env.invalidate_all()
+        self.assertEqual(
+            (run.line_ids.result, run.line_ids.reason_code), ("skipped", "promised")
+        )
+        self.assertEqual(self.gateway.requests, [])
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300])
+        self.assertEqual(self.invoice.amount_residual, 700)
+
+    def test_the_first_invoices_take_the_promised_amount(self):
+        """None of the others is charged: together, no more than promised."""
+        other = self.make_invoice(300, invoice_date_due="2026-01-10")
+        self.promise.withdraw()
+        (self.invoice | other).promise_to_pay(
+            amount=300,
+            date="2026-01-20",
+            token_id=self.token.id,
+            consent="On the phone",
+        )
+        self._keep()
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300])
+        self.assertEqual(
+            (other.amount_residual, self.invoice.amount_residual), (0, 1000)
+        )
+
+    def test_an_error_of_one_promise_keeps_no_other_waiting(self):
+        """Of two at the same records nothing is said: it is charged an hour later."""
+        other = self.make_invoice(50)
+        other.promise_to_pay(
+            date="2026-01-20", token_id=self.token.id, consent="On the phone"
+        )
+        self._keep()
+        logger = "odoo.addons.invoice_payments_ext.models.collection"
+        with (
+            self.force_error_once("account.move", "charge", SerializationFailure()),
+            self.assertNoLogs(logger, "ERROR"),
+        ):
+            self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [50])
+        with (
+            self.force_error_once("account.move", "charge", ValueError("Broken")),
+            self.assertLogs(logger, "ERROR") as logs,
+        ):
+            self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [50])
+        self.assertIn(f"Promise {self.promise.id} could not be charged", logs.output[0])
+        self.assertEqual(self.charge_at("2026-01-20 16:00:00"), [50, 300])
+        self.assertEqual(self.invoice.amount_residual, 700)
+
+    def test_the_time_of_the_schedule_is_over(self):
+        """The other promises of the day are charged when it runs again."""
+        other = self.make_invoice(50)
+        other.promise_to_pay(
+            date="2026-01-20", token_id=self.token.id, consent="On the phone"
+        )
+        self._keep()
+        crons = self.env.registry["ir.cron"]
+        with patch.object(crons, "_commit_progress", lambda *_args, **_options: 0):
+            self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300])
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300, 50])
 
     def test_a_declined_one_is_not_tried_again(self):
         self.gateway.answers = ["error"]
@@ -103,3 +178,24 @@ class TestPromised(CollectionCommon):
         self._keep()
         self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [])
         self.assertIn("was not made", self.invoice.sudo().message_ids[:1].body)
+
+    def test_what_cannot_be_charged_is_told_once(self):
+        """The schedule runs each hour, and a reason may be long."""
+        for day, reason in ((20, "It is refused."), (21, "It is refused. " * 20)):
+            with self.subTest(day):
+                if self.promise.date.day != day:
+                    self.now = datetime(2026, 1, 20, 18)
+                    self.promise.reschedule(f"2026-01-{day}")
+                    self._keep()
+                before = self.count_told()
+                for hour in (14, 15, 16):
+                    with self.force_error_once(
+                        "account.move", "charge", UserError(reason)
+                    ):
+                        self.charge_at(f"2026-01-{day} {hour}:00:00")
+                self.assertEqual(self.count_told(), before + 1)
+        self.assertEqual(self.gateway.requests, [])
+
+    def count_told(self):
+        notes = self.invoice.sudo().message_ids.mapped("body")
+        return len([note for note in notes if "was not made" in note])
