@@ -141,8 +141,15 @@ class AccountMove(models.Model):
         self._check_token(token, amount)
 
     def _check_issue_and_charge(self, token_id, notify=None):
-        """Check an issue with its charge, on a locked draft."""
-        self._check_issuable(self._get_token_to_charge(token_id))
+        """Check an issue with its charge, on a locked draft.
+
+        Where the credit balance pays all of it, no saved method is needed.
+        """
+        token = self.env["payment.token"]
+        left = self._get_amount_to_propose() if self.state == "draft" else None
+        if token_id or left is None or not self.currency_id.is_zero(left):
+            token = self._get_token_to_charge(token_id)
+        self._check_issuable(token)
 
     def _issue_and_prepare_charge(self, token_id, notify):
         """Issue this draft and prepare the charge of the amount that remains.
@@ -150,10 +157,10 @@ class AccountMove(models.Model):
         :return: The attempt; none if the credit balance paid all of it.
         :rtype: payment.transaction
         """
-        token = self._get_token_to_charge(token_id)
         self.action_post()
         if self.currency_id.is_zero(self.amount_residual):
             return self.env["payment.transaction"]
+        token = self._get_token_to_charge(token_id)
         amount = self._get_default_payment_amount()
         self._check_charge(token.id, amount)
         return self._prepare_charge(token.id, amount, notify=notify)
@@ -226,7 +233,8 @@ class AccountMove(models.Model):
             raise UserError(
                 self.env._("%s has no amount to charge.", self.display_name)
             )
-        self._check_token(token, self._get_amount_to_propose())
+        if token:
+            self._check_token(token, self._get_amount_to_propose())
 
     def _get_retry_amount(self, attempt):
         """Return the amount for a retry; refuse attempts that cannot be repeated."""

@@ -69,7 +69,8 @@ class AccountMove(models.Model):
         :rtype: payment.transaction
         """
         if self.state == "draft":
-            return self.issue_and_charge(decision.token.id, idempotency_key=key)
+            token_id = decision.token.id if decision.token else None
+            return self.issue_and_charge(token_id, idempotency_key=key)
         if not self.currency_id.is_zero(decision.credit):
             self.apply_credit_balance(decision.credit)
         if decision.action == CREDIT:

@@ -1,10 +1,13 @@
+from unittest.mock import patch
+
 from freezegun import freeze_time
 
 from odoo import fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, LockError, UserError
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from ...tools import TryAgainError
 from .common_runs import ChargeRunCommon
 
 # Of a decision on any number of invoices, on an empty cache and with all settings.
@@ -175,6 +178,50 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(first.transaction_id.sudo().token_id, other.sudo(False))
         self.assertEqual(first.move_id.amount_residual, 60.0)
 
+    def test_changes_of_a_line_that_are_refused(self):
+        skipped = self.propose(
+            self.make_invoices(self.make_customers(1, with_method=False))
+        ).line_ids
+        token = self.customers[0].payment_token_ids
+        with self.assertRefused("is skipped: The customer has no saved payment method"):
+            skipped.change(amount=10.0)
+        external = self.propose(self.invoices[:1], "external").line_ids
+        with self.assertRefused("An external payment has no saved method"):
+            external.change(token_id=token.id)
+        drafts = self.make_invoices(self.customers[:1], post=False)
+        draft = self.propose(drafts, "issue").line_ids
+        with self.assertRefused("A draft that is issued is charged with its whole"):
+            draft.change(amount=60.0)
+        self.assertEqual(
+            [
+                (line.state, line.amount, line.is_part)
+                for line in skipped | external | draft
+            ],
+            [
+                ("skipped", 100, False),
+                ("proposed", 100, False),
+                ("proposed", 100, False),
+            ],
+        )
+        # The amount as it is changes nothing: more may be charged, if less is not owed.
+        draft.change(amount=100.0)
+        external.change(amount=100.0)
+        self.assertFalse((draft | external).filtered("is_part"))
+
+    def test_lines_are_found_by_what_is_not_their_result(self):
+        self.gateway.answers = ["done", "error", "done"]
+        run = self.start()
+        self.run_lane()
+        own = [("run_id", "=", run.id)]
+        for operator, value, wanted in (
+            ("!=", "succeeded", run.line_ids[1]),
+            ("not in", ["declined", "skipped"], run.line_ids[0] | run.line_ids[2]),
+            ("!=", "skipped", run.line_ids),
+        ):
+            with self.subTest(operator, value=value):
+                found = run.line_ids.search([*own, ("result", operator, value)])
+                self.assertEqual(found, wanted)
+
     # === CONFIRMATION === #
 
     def test_confirmation_is_about_the_words_that_were_seen(self):
@@ -192,6 +239,81 @@ class TestChargeRun(ChargeRunCommon):
         self.assertFalse(self.gateway.requests, "Only the lanes call the gateway.")
         with self.assertRefused("cannot be done"):
             run.confirm()
+
+    def test_nothing_is_left_to_confirm(self):
+        run = self.propose(self.make_invoices(self.make_customers(1, False)))
+        with self.assertRefused(f"There is nothing to charge in {run.name}"):
+            run.confirm()
+        self.assertEqual(run.state, "draft")
+
+    def test_invoices_of_other_companies_alone(self):
+        """A proposal says of each why it is not taken, and asks nothing more."""
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        run = self.env["account.charge.run"].with_user(self.accountant)
+        proposed, decisions = run._decide_lines("charge", self.invoices, branch)
+        self.assertEqual(proposed, dict.fromkeys(self.invoices, ("other_company", "")))
+        self.assertEqual(decisions, {})
+
+    def test_invoice_that_the_person_may_only_read(self):
+        self.env["ir.rule"].create(
+            {
+                "name": "One invoice is read only",
+                "model_id": self.env["ir.model"]._get("account.move").id,
+                "domain_force": f"[('id', '!=', {self.invoices[0].id})]",
+                "perm_read": False,
+                "perm_unlink": False,
+                "perm_create": False,
+            }
+        )
+        self._keep()
+        run = self.propose()
+        self.assertEqual(self.results(run), ["skipped", "proposed", "proposed"])
+        self.assertEqual(
+            (run.line_ids[0].reason_code, run.line_ids[0].note),
+            ("no_right", "You have no right to charge it"),
+        )
+
+    def test_another_run_gets_the_invoice_at_this_moment(self):
+        """The database lets one of two confirmations pass; the other is tried again."""
+        first, second = self.propose(self.invoices[:1]), self.propose(self.invoices[:2])
+        first.confirm()
+        self._keep()
+        runs = self.env.registry["account.charge.run"]
+        with (
+            patch.object(runs, "_skip_those_in_other_runs", lambda _run: None),
+            self.assertRefused("working on the same records", TryAgainError),
+        ):
+            second.confirm()
+        self.assertEqual(second.state, "draft")
+        self.assertEqual(self.results(second), ["proposed"] * 2)
+        second.confirm()
+        self.assertEqual(self.results(second), ["skipped", "ready"])
+
+    def test_somebody_else_is_at_the_run(self):
+        run = self.start()
+        runs = self.env.registry["account.charge.run"]
+        with (
+            patch.object(runs, "_lock_rows", side_effect=LockError("held")),
+            self.assertRefused("working on the same records", TryAgainError),
+        ):
+            run.stop()
+        self.assertEqual((run.state, self.results(run)), ("running", ["ready"] * 3))
+
+    def test_run_ends_once(self):
+        """Of two lanes that see its end, one tells its starter."""
+        run = self.start()
+        runs = self.env.registry["account.charge.run"]
+        with patch.object(runs, "_lock_rows", side_effect=LockError("held")):
+            self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"] * 3)
+        self.assertEqual((run.state, len(run.activity_ids)), ("running", 0))
+        self.run_lane()
+        self.assertEqual((run.state, len(run.activity_ids)), ("done", 1))
+        ended_on = run.ended_on
+        run.sudo()._end()
+        self.assertEqual((run.ended_on, len(run.activity_ids)), (ended_on, 1))
 
     def test_two_overlapping_proposals(self):
         first, second = self.propose(), self.propose(self.invoices[:2])
@@ -296,6 +418,40 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(self.results(run), ["succeeded", "skipped"])
         self.assertEqual(run.line_ids.mapped("reason_code"), [False, "amount_changed"])
         self.assertEqual(drafts[:2].mapped("state"), ["posted", "draft"])
+
+    def test_credit_pays_all_of_it(self):
+        """An issued invoice and a draft, with a saved method and without one."""
+        without = self.make_customers(1, with_method=False)
+        partners = self.customers[:2] | without
+        for kind in ("charge", "issue"):
+            for partner in partners:
+                partner.with_user(self.supervisor).adjust_credit_balance(
+                    100.0, company_id=self.company.id, reason="Goodwill"
+                )
+            invoices = self.make_invoices(partners, post=False)
+            if kind == "charge":
+                invoices.sudo().apply_credit = False
+                invoices.sudo().action_post()
+                invoices.sudo().apply_credit = True
+            self._keep()
+            with self.subTest(kind):
+                run = self.start(invoices, kind)
+                self.assertEqual(run.line_ids.mapped("credit_amount"), [100.0] * 3)
+                first = self.env["account.charge.run.line"].sudo()._take()
+                first._work()
+                self.assertEqual(first.note, "The credit balance pays it")
+                if kind == "issue":  # As after a killed lane: its key is known.
+                    first.state = "working"
+                    first._work()
+                self.run_lane()
+                self.assertEqual(self.results(run), ["done"] * 3)
+                self.assertEqual(invoices.mapped("state"), ["posted"] * 3)
+                self.assertEqual(invoices.mapped("amount_residual"), [0.0] * 3)
+                self.assertEqual(run.state, "done")
+        self.assertEqual(self.gateway.requests, [])
+        balances = self.env["account.credit.balance"].sudo()
+        found = balances.search([("partner_id", "in", partners.ids)])
+        self.assertEqual(found.mapped("amount"), [0.0] * 3)
 
     def test_external_payments_of_many(self):
         journal = self.company_data["default_journal_bank"]
