@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, LockError, UserError
@@ -58,6 +59,15 @@ class TestApproval(InvoicePaymentsCommon):
     def _notes(self, record):
         return " ".join(str(body) for body in record.sudo().message_ids.mapped("body"))
 
+    @contextmanager
+    def assertNoNewNote(self, record):
+        """Assert that the block leaves no note in the chatter of a record."""
+        before = record.sudo().message_ids
+        yield
+        self._keep()
+        record.invalidate_recordset()
+        self.assertEqual(record.sudo().message_ids, before)
+
     # === WAITING REQUESTS === #
 
     def test_above_the_limit_it_waits(self):
@@ -103,6 +113,8 @@ class TestApproval(InvoicePaymentsCommon):
             "from empty (no second person) to $\xa00.00 (always)",
         ):
             self.assertIn(change, notes)
+        with self.assertNoNewNote(self.company):
+            company.payment_approval_limit = 0.0
         authors = self.company.message_ids[0].author_id
         self.assertEqual(authors, company.env.user.partner_id)
 
@@ -586,6 +598,18 @@ class TestApproval(InvoicePaymentsCommon):
             request.approve()
         self.assertEqual(request.state, "waiting")
 
+    def test_two_corrections_for_one_customer_at_once(self):
+        """Both together may be above the limit: each sees the amount of the other."""
+        partners = self.env.registry["res.partner"]
+        refusal = f"Another correction for {self.partner.name} is on its way right now"
+        with (
+            patch.object(partners, "_lock_rows", side_effect=LockError("held")),
+            self.assertRefused(refusal),
+        ):
+            self.invoice.write_off(60.0, "Insolvent")
+        self.assertFalse(self.invoice.sudo().write_off_entry_ids)
+        self.assertFalse(self.env["account.payment.approval"].search([]))
+
     def test_changed_in_the_meantime(self):
         request = self._request(900.0)
         self.invoice.with_user(self.accountant).record_external_payment(200.0)
@@ -647,7 +671,8 @@ class TestApproval(InvoicePaymentsCommon):
                     "destinations": [
                         {"to": "original", "amount": 50.0, "payment_id": payment.id},
                         {"to": "outside", "amount": 60.0},
-                        {"to": "refund", "amount": 40.0, "payment_id": payment.id},
+                        {"to": "refund", "amount": 30.0, "payment_id": payment.id},
+                        {"to": "credit", "amount": 10.0},
                     ],
                     "note": "Broken",
                 },
@@ -657,7 +682,8 @@ class TestApproval(InvoicePaymentsCommon):
                 "$\xa050.00: Back to the original method, through its gateway. "
                 f"{payment.name}",
                 "$\xa060.00: Outside the gateway, from the first bank journal.",
-                f"$\xa040.00: Given back already by {payment.name}.",
+                f"$\xa030.00: Given back already by {payment.name}.",
+                "$\xa010.00: Kept on the customer's credit balance.",
                 "Broken",
             ],
         )
@@ -741,6 +767,23 @@ class TestApproval(InvoicePaymentsCommon):
                 request.write(values)
         with self.assertRefused("are kept", UserError):
             request.unlink()
+
+    def test_request_says_that_it_was_asked_for(self):
+        """In its chatter, and not that a record was created."""
+        invoice = self.invoice.with_context(
+            tracking_disable=False, mail_create_nolog=False
+        )
+        request = self._request(invoice=invoice)
+        self.assertEqual(self._notes(request).count("Requested"), 1)
+        self.assertNotIn("created", self._notes(request))
+
+    def test_section_opens_the_request(self):
+        request = self._request()
+        action = request.action_open_request()
+        self.assertEqual(
+            (action["res_model"], action["res_id"], action["name"]),
+            (request._name, request.id, "Request for approval"),
+        )
 
     def test_views(self):
         request = self._request()

@@ -171,6 +171,18 @@ class TestBoard(BoardCommon):
         attempts = self.invoice.sudo().transaction_ids.sorted("id")
         self.assertEqual(attempts.mapped("is_first_try"), [True, False, False, True])
         self.assertEqual(attempts.mapped("is_recovered"), [True, True, False, False])
+        own = [("id", "in", attempts.ids)]
+        for name, wanted in (("is_first_try", "03"), ("is_recovered", "01")):
+            for operator, value in (("=", True), ("!=", False), ("!=", True)):
+                is_wanted = (operator == "=") == value
+                with self.subTest(name, operator=operator, value=value):
+                    found = attempts.search([*own, (name, operator, value)], order="id")
+                    expected = [
+                        attempt
+                        for number, attempt in enumerate(attempts)
+                        if (str(number) in wanted) == is_wanted
+                    ]
+                    self.assertEqual(list(found), expected)
 
     def test_a_try_after_what_decided_nothing(self):
         self.start_attempt("error", amount=50.0)

@@ -69,6 +69,16 @@ class TestAutoPay(InvoicePaymentsCommon):
         found = self.env["res.partner"].with_user(self.accountant)
         self.assertIn(self.child, found.search([("auto_pay", "=", "on")]))
         self.assertNotIn(self.child, found.search([("auto_pay", "!=", "on")]))
+        own = [("id", "in", (self.child | self.stranger.partner_id).ids)]
+        for states, partners in (
+            (["as_company"], self.stranger.partner_id),
+            (["as_company", "on"], self.child | self.stranger.partner_id),
+            (["on", "off"], self.child),
+            (["off"], self.child.browse()),
+        ):
+            with self.subTest(states):
+                told = found.search([*own, ("auto_pay", "in", states)])
+                self.assertEqual(told, partners.with_env(found.env))
         self.company.auto_pay = True
         self.staff.set_auto_pay(False)
         self.assertFalse(self.get_permission().is_on)
@@ -137,3 +147,18 @@ class TestAutoPay(InvoicePaymentsCommon):
         row.with_context(keeps_consent=OURS).consent_text = "As kept"
         with self.assertRaisesRegex(UserError, "cannot be entered"):
             row.copy({"consent_text": "Forged"})
+
+    def test_saving_a_method_says_that_it_is_charged_automatically(self):
+        """Where the company charges all customers, and has no text of its own."""
+        company = self.company
+        texts = []
+        for auto_pay, own_text in ((False, False), (True, "  "), (True, "As agreed.")):
+            company.write({"auto_pay": auto_pay, "token_consent_text": own_text})
+            texts.append(company._get_token_consent_text())
+        self.assertNotIn("for my invoices that are due", texts[0] or "")
+        self.assertEqual(
+            texts[1],
+            f"I agree that {company.name} charges this payment method for my invoices "
+            "that are due, until I remove it or switch off Auto-pay.",
+        )
+        self.assertEqual(texts[2], "As agreed.")

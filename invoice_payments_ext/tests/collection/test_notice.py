@@ -78,6 +78,19 @@ class TestNotice(CollectionCommon):
         self.assertEqual(len(self.get_notices()), 2)
         self.assertEqual(str(self.row.notice_date), "2026-02-04")
 
+    def test_one_that_is_too_old_is_sent_again(self):
+        """A debit comes up to 14 days after the day that was told, and not later."""
+        self.run_at()
+        self.send_mails()
+        self.run_at(hours=1)
+        self.invoice.pause_collection("2026-02-14")
+        self.assertFalse(self.run_at("2026-02-14 09:00"))
+        self.assertEqual(len(self.get_notices()), 2)
+        self.assertEqual(str(self.row.notice_date), "2026-03-01")
+        self.send_mails()
+        self.assertEqual(self.run_at("2026-03-01 09:00").outcome, "succeeded")
+        self.assertEqual(len(self.gateway.requests), 1)
+
     def test_days_that_are_shipped(self):
         """Debits from accounts have them, and cards have none."""
         days = {
@@ -111,6 +124,18 @@ class TestNotice(CollectionCommon):
         self.assertEqual(len(self.get_notices()), 1)
         self.send_mails()
         self.assertEqual(self.run_at("2026-02-04 09:00").outcome, "succeeded")
+
+    def test_a_second_step_announces_the_same_debit_once(self):
+        charges = self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge")
+        charges[0].write({"kind": "notice", "days": 0})
+        charges[1].write({"kind": "notice", "days": 1})
+        charges[2].days = 20
+        self.run_at()
+        notice = self.get_notices()
+        self.send_mails()
+        self.assertFalse(self.run_at("2026-01-16 09:00"))
+        self.assertEqual(self.get_notices(), notice)
+        self.assertEqual(str(self.row.notice_date), "2026-02-04")
 
     def test_a_second_method_is_tried_once(self):
         self.token.payment_method_id.notice_days = 0

@@ -1,5 +1,7 @@
 """What a plan does beside charges, how it ends, and how invoices come to it."""
 
+from datetime import datetime
+
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -66,6 +68,63 @@ class TestPlanSteps(CollectionCommon):
         self.assertIn("1,000.00", self.get_tasks().note)
         self.run_at("2026-01-17 12:00")
         self.assertEqual(len(self.get_tasks()), 1)
+
+    def test_call_those_who_have_a_method(self):
+        """The step is for them alone, and a customer without one is not called."""
+        stranger = self.env["res.partner"].create({"name": "Without a method"})
+        self.plan.sudo().step_ids = [
+            Command.clear(),
+            Command.create(
+                {
+                    "kind": "call",
+                    "anchor": "issue",
+                    "days": 0,
+                    "audience": "with_method",
+                }
+            ),
+        ]
+        for partner, tasks in ((self.partner, ["Call the customer"]), (stranger, [])):
+            with self.subTest(partner.name):
+                self.now = self.now.replace(hour=6)
+                invoice = self.make_invoice(50, partner_id=partner.id)
+                self._keep()
+                self.run_at(row=self.get_row(invoice), hours=6)
+                self.assertEqual(self.get_tasks_of(invoice), tasks)
+
+    def test_who_is_not_reminded(self):
+        """Nobody is told twice over; without an address, a person is told."""
+        name = "invoice_payments_ext.mail_template_collection_reminder"
+        for what, count, tasks in (
+            ("others", 1, []),
+            ("no_followup", 0, []),
+            ("no_email", 0, ["No mail address"]),
+            ("no_template", 0, []),
+        ):
+            with self.subTest(what):
+                partner = self.env["res.partner"].create(
+                    {"name": what, "email": f"{what}@example.com"}
+                )
+                partner.with_user(self.accountant).set_auto_pay(True, note="By phone")
+                self.now = datetime(2026, 1, 15, 10)
+                invoice = self.make_invoice(
+                    50, partner_id=partner.id, invoice_date_due="2026-01-15"
+                )
+                row = self.get_row(invoice)
+                self._keep()
+                if what == "no_followup":
+                    invoice.sudo().no_followup = True
+                elif what == "no_email":
+                    partner.email = False
+                elif what == "no_template":
+                    self.plan.sudo().step_ids.mail_template_id = False
+                    self.env.ref(name).unlink()
+                self.run_at("2026-01-15 10:00", row=row)
+                self.run_at("2026-01-18 09:00", row=row)
+                self.assertEqual(row.wait_reason, "no_method")
+                self.assertEqual(self.get_tasks_of(invoice), tasks)
+                mails = self.env["mail.mail"].sudo()
+                own = [("recipient_ids", "in", partner.ids)]
+                self.assertEqual(mails.search_count(own), count)
 
     # === WAYS OF POSTING === #
 

@@ -116,3 +116,27 @@ class TestRightAtOnce(CollectionCommon):
         self.assertEqual(self.row.wait_reason, "ask_customer")
         self.assertFalse(self.run_at(days=1))
         self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_nobody_is_told_of_a_charge_that_is_not_planned(self):
+        """Where the schedule charges nothing, there is no next time."""
+        token = self.token.sudo()
+        self.assertEqual(self.row._get_next_charge(token), datetime(2026, 1, 15, 9))
+        customer = self.partner.with_user(self.accountant)
+        charges = self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge")
+        for what, change in (
+            ("unknown outcome", lambda: self.row.write({"wait_reason": "unknown"})),
+            ("no charge left", lambda: self.row.write({"handled_until": self.now})),
+            ("excluded", lambda: self.invoice.write({"auto_pay_excluded": True})),
+            ("switched off", lambda: customer.set_auto_pay(False)),
+            ("paused", lambda: self.invoice.pause_collection()),
+        ):
+            with self.subTest(what), self.env.cr.savepoint() as savepoint:
+                if what == "no charge left":
+                    charges.sudo().days = 0
+                change()
+                self.env.flush_all()
+                self.env.invalidate_all()
+                self.assertIsNone(self.row._get_next_charge(token))
+                savepoint.rollback()
+            self.env.invalidate_all()
+        self.assertEqual(self.row._get_next_charge(token), datetime(2026, 1, 15, 9))

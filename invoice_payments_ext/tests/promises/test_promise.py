@@ -1,4 +1,7 @@
+from unittest.mock import patch
+
 from freezegun import freeze_time
+from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
@@ -203,10 +206,93 @@ class TestPromise(TakenBackCommon):
         cron = self.env.ref("invoice_payments_ext.ir_cron_decide_promises")
         self.assertTrue(self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]))
 
+    def test_a_lock_of_another_one_keeps_no_money_from_being_booked(self):
+        """It is decided later: PostgreSQL's error is no fault of anybody."""
+        promise = self.promise(80)
+        cron = self.env.ref("invoice_payments_ext.ir_cron_decide_promises")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+        triggers.unlink()
+        logger = "odoo.addons.invoice_payments_ext.models.promises"
+        for error, amount, left in (
+            (SerializationFailure, 30, 70),
+            (LockNotAvailable, 50, 20),
+        ):
+            with (
+                self.subTest(error.__name__),
+                self.force_error_once("account.payment.promise", "_decide", error()),
+                self.assertNoLogs(logger, "WARNING"),
+            ):
+                self.receive(amount)
+            self.assertEqual(self.bill.amount_residual, left)
+            self.assertEqual(promise.state, "open")
+            waking = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+            self.assertTrue(waking)
+            waking.unlink()
+        self.wake()
+        self.assertEqual((promise.state, promise.applied_amount), ("kept", 80))
+
+    def test_the_time_of_the_schedule_is_over(self):
+        """The other promises are decided when it runs again."""
+        promises = self.promise(80) | self.promise(invoices=self.make_invoice(50))
+        crons = self.env.registry["ir.cron"]
+        deciding = "odoo.addons.invoice_payments_ext.models.promises"
+        with (
+            patch(f"{deciding}.account_payment_promise_deciding.BATCH", 1),
+            patch.object(crons, "_commit_progress", lambda *_args, **_options: 0),
+        ):
+            self.wake("2026-03-07 12:00:00")
+        self.assertEqual(promises.mapped("state"), ["broken", "open"])
+        self.wake()
+        self.assertEqual(promises.mapped("state"), ["broken", "broken"])
+
+    def test_a_withdrawn_one_stays_withdrawn(self):
+        """Also if money left before, and the schedule looks at it later."""
+        promise = self.promise(80)
+        promise.sudo().is_to_be_decided = True
+        promise.withdraw()
+        self.wake("2026-03-07 12:00:00")
+        self.assertEqual(
+            (promise.state, promise.is_to_be_decided), ("withdrawn", False)
+        )
+        self.assertFalse(self.bill.sudo().activity_ids)
+
+    def test_a_payment_that_is_undone_opens_it_again(self):
+        """Up to the promised day; nobody took money back."""
+        promise = self.promise(80)
+        payment = self.receive(80)
+        self.assertEqual(promise.state, "kept")
+        payment.sudo().action_draft()
+        self._keep()
+        self.wake()
+        self.assertEqual((promise.state, promise.applied_amount), ("open", 0))
+        self.assertIn("is open again", self.bill.message_ids[0].body)
+        self.assertFalse(self.bill.sudo().activity_ids)
+        self.wake("2026-03-07 12:00:00")
+        self.assertEqual(promise.state, "broken")
+
+    def test_nobody_is_to_collect_what_is_not_owed(self):
+        """A promise that was broken is for nobody, if a credit note settled it."""
+        promise = self.promise(80)
+        payment = self.charge_bill()
+        self.report("dispute", payment=payment, amount=80).lose()
+        self.bill.with_user(self.supervisor).issue_credit_note(
+            amount=100, reason="Broken"
+        )
+        self._keep()
+        self.assertEqual(self.bill.amount_residual, 0)
+        self.wake()
+        self.assertEqual(promise.state, "broken")
+        self.assertIn("money was taken back", self.bill.message_ids[0].body)
+        tasks = self.bill.sudo().activity_ids.mapped("summary")
+        self.assertNotIn("Promise to pay broken", tasks)
+
     # === DOORS === #
 
     def test_moved_days_are_kept_and_do_not_prolong(self):
         promise = self.promise(80)
+        with self.assertRefused("promised for this day already"):
+            promise.reschedule("2026-03-05", note="Salary")
+        self.assertEqual(len(promise.date_ids), 1)
         promise.reschedule("2026-03-20", note="Salary")
         with self.assertRefused("04/01/2026 at the latest"):
             promise.reschedule("2026-04-02")

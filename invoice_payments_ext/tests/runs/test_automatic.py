@@ -150,6 +150,27 @@ class TestAutomatic(CollectionCommon):
         rows = self.env["account.collection"].search([])
         self.assertEqual(set(rows.mapped("wait_reason")), {"never"})
 
+    def test_lost_attempt_of_the_schedule_is_made_again_by_the_schedule(self):
+        """Its plan says when; the line of the run is not taken again beside it."""
+        with self.stopped_before_sending():
+            self.run_lane()
+        run = self.get_run()
+        lost = run.line_ids.transaction_id.sudo()
+        self.assertEqual(lost.outcome, "ready")
+        self.now += timedelta(hours=2)
+        self.run_resolver()
+        self.assertEqual(lost.outcome, "canceled")
+        self.assertEqual(run.line_ids.mapped("result"), ["failed"])
+        self.now += timedelta(minutes=11)
+        self.run_lane()
+        self.run_lane()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assertEqual(len(self.gateway.requests), 1)
+        self.assertEqual(
+            self.get_run().line_ids.sorted("id").mapped("result"),
+            ["failed", "succeeded"],
+        )
+
     # === THE PURGE === #
 
     def test_old_lines_are_removed_and_their_attempts_kept(self):

@@ -85,6 +85,35 @@ class TestReadAhead(ChargeRunCommon):
                     seen.add(frozenset(serving.ids))
         self.assertGreater(len(seen), 4)  # The question is not an empty one.
 
+    def test_other_providers_are_asked_for_as_ever(self):
+        """What was read ahead answers no other question than Odoo's own."""
+        off = self.provider.copy({"state": "disabled", "name": "Off"})
+        self.env.flush_all()
+        ahead = self.invoices.sudo()._read_ahead()
+        providers = ahead.env["payment.provider"]
+        own = [("company_id", "=", self.company.id)]
+        for domain in (
+            [*own, ("state", "=", "disabled")],
+            [*own, ("state", "in", ["enabled", "test"]), ("name", "=", "Off")],
+        ):
+            expected = self.env["payment.provider"].sudo().search(domain)
+            self.assertEqual(providers.search(domain).ids, expected.ids)
+        self.assertIn(off, providers.search([*own, ("state", "=", "disabled")]))
+
+    def test_company_without_a_provider(self):
+        """Its invoices are proposed as those of customers without a method."""
+        providers = self.env["payment.provider"].sudo()
+        providers.search([("company_id", "=", self.company.id)]).state = "disabled"
+        self._keep()
+        run = self.propose()
+        self.env.invalidate_all()
+        plain = self.invoices.with_company(self.company)._decide_charges(is_run=True)
+        self.assertEqual(
+            run.line_ids.mapped("reason_code"),
+            [plain[invoice].reason for invoice in self.invoices],
+        )
+        self.assertEqual(set(self.results(run)), {"skipped"})
+
     def test_decisions_are_the_same(self):
         """As without reading ahead, whatever stands against a charge."""
         self.gateway.answers = ["declined"]

@@ -1,4 +1,5 @@
 from ast import literal_eval
+from unittest.mock import patch
 
 from lxml import etree
 
@@ -284,6 +285,14 @@ class TestCollectionBanner(CollectionCommon):
         self.assertEqual(seen, set(COUNTERS))
         with self.assertQueryCount(1):
             journal._count_collections()
+        # Bills are not collected, and who may not read collections sees no numbers.
+        bills = self.company_data["default_journal_purchase"].with_user(self.accountant)
+        data = bills._get_journal_dashboard_data_batched()[bills.id]
+        self.assertFalse(COUNTERS.keys() & data.keys())
+        collections = self.env.registry["account.collection"]
+        with patch.object(collections, "has_access", lambda *_args: False):
+            data = journal._get_journal_dashboard_data_batched()[journal.id]
+        self.assertFalse(COUNTERS.keys() & data.keys())
         view = journal.get_view(
             self.env.ref("account.account_journal_dashboard_kanban_view").id, "kanban"
         )["arch"]

@@ -77,6 +77,21 @@ class TestMergedContacts(CreditBalanceCommon):
                 savepoint.rollback()
             self.env.invalidate_all()
 
+    def test_permission_of_a_contact_that_goes(self):
+        """The one who stays said nothing: what was agreed or forbidden holds on."""
+        for is_on in (True, False):
+            row = self.permit(
+                self.other_customer, on=is_on, limit=50.0 if is_on else None
+            )
+            with self.subTest(is_on), self.env.cr.savepoint() as savepoint:
+                self.merge()
+                self.assertEqual(row.partner_id, self.partner)
+                self.assertEqual(self.partner.auto_pay, "on" if is_on else "off")
+                self.assertEqual(self.partner.auto_pay_limit, 50.0 if is_on else 0.0)
+                self.assertEqual(row.consent_text, "By phone", "It is evidence.")
+                savepoint.rollback()
+            self.env.invalidate_all()
+
     def test_both_permitted(self):
         """The smaller limit holds, and the evidence of both stays."""
         self.permit(self.partner, limit=80.0)
