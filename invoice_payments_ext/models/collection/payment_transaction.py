@@ -2,6 +2,7 @@ from odoo import fields, models
 
 from ..attempts.gateway_answer import NotSentError
 from ..states import UNSUCCESSFUL_OUTCOMES
+from .reasons import REASONS
 
 
 class PaymentTransaction(models.Model):
@@ -53,6 +54,6 @@ class PaymentTransaction(models.Model):
         _code, refusal = invoice._get_auto_pay_refusal(self.amount)
         row = invoice._get_collections(invoice)
         if not refusal and row.state in ("paused", "stopped"):
-            refusal = row._describe_halt() or self.env._("Its collection was stopped.")
+            refusal = row._describe_halt() or self.env._(REASONS[row.state].label)
         if refusal:
             raise NotSentError(refusal)

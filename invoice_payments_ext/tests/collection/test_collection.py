@@ -1,8 +1,10 @@
 """One invoice on its timeline: charges, mails, events and the end."""
 
 from datetime import date, datetime, timedelta
+from unittest.mock import patch
 
 import requests
+from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
@@ -169,6 +171,109 @@ class TestCollection(CollectionCommon):
         self.assertIn("Broken", self.get_tasks().note)
         self.assertEqual(self.run_at().outcome, "succeeded")
 
+    def test_another_one_is_at_it(self):
+        """Nothing is charged, told or put off: it stays due, and is done soon."""
+        rows = self.env.registry["account.collection"]
+        nothing = self.row.browse()
+        for what, at_it in (
+            (
+                "its row is held",
+                patch.object(rows, "try_lock_for_update", lambda *_args: nothing),
+            ),
+            *(
+                (
+                    error.__name__,
+                    self.force_error_once("account.collection", "_run_due", error()),
+                )
+                for error in (SerializationFailure, LockNotAvailable)
+            ),
+        ):
+            with self.subTest(what), at_it:
+                self.assertFalse(self.run_at())
+            self.assertEqual((self.row.next_at, self.row.tries), (self.now, 0))
+        self.assertFalse(self.get_tasks())
+        self.assertEqual(self.gateway.requests, [])
+        self.assertEqual(self.run_at().outcome, "succeeded")
+
+    def test_another_one_is_at_it_after_the_charge(self):
+        """The next date is stored before the charge leaves: none is made twice."""
+        rows = self.env.registry["account.collection"]
+        lock, locked = rows.try_lock_for_update, []
+
+        def lock_once(row, *args, **options):
+            locked.append(row)
+            return lock(row, *args, **options) if len(locked) == 1 else row.browse()
+
+        self.decline_as("try_later")
+        with patch.object(rows, "try_lock_for_update", lock_once):
+            self.assertEqual(self.run_at().outcome, "declined")
+        self.assertEqual(len(locked), 2)
+        self.assertEqual((self.row.tries, self.row.charge_due), (1, False))
+        self.assertEqual(self.row.next_at, self.now, "It is looked at once more.")
+        self.assertFalse(self.run_at())
+        self.assertEqual(self.row.next_at, datetime(2026, 1, 18, 9))
+        self.assertEqual(len(self.gateway.requests), 1)
+
+    def test_an_event_that_was_missed(self):
+        """A row that runs for an invoice that needs nothing any more comes to rest."""
+        draft = self.make_invoice(50)
+        paid = self.make_invoice(60)
+        draft.sudo().button_draft()
+        paid.record_external_payment(60)
+        self._keep()
+        for invoice, state, reason in (
+            (draft, "stopped", "not_posted"),
+            (paid, "done", "paid"),
+        ):
+            with self.subTest(state):
+                row = self.get_row(invoice)
+                row.write({"state": "running", "next_at": self.now})
+                self.assertFalse(self.run_at(row=row))
+                self.assertEqual(
+                    (row.state, row.wait_reason, row.next_at), (state, reason, False)
+                )
+        self.assertEqual(self.gateway.requests, [])
+
+    def test_an_error_of_a_collection_that_was_stopped(self):
+        """It is not put off, which would let it run again: a person stopped it."""
+        with self.stopped_before_sending():
+            self.run_at()
+        self.invoice.with_user(self.supervisor).stop_collection("She moved away")
+        self._keep()
+        error = ValueError("Broken")
+        with (
+            self.force_error_once("payment.transaction", "_complete_attempt", error),
+            self.assertLogs("odoo.addons.invoice_payments_ext", "ERROR"),
+        ):
+            self.assertFalse(self.run_at())
+        self.assertEqual((self.row.state, self.row.next_at), ("stopped", False))
+        self.assertFalse(self.get_tasks())
+
+    def test_stopped_before_its_attempt_was_sent(self):
+        """A prepared charge does not leave any more, and says why."""
+        for stop, words in (
+            (lambda: self.invoice.pause_collection(), "Its collection is paused"),
+            (
+                lambda: self.invoice.pause_collection("2026-01-20", "Holiday"),
+                "It is paused until 2026-01-20. Holiday",
+            ),
+            (
+                lambda: self.invoice.with_user(self.supervisor).stop_collection("Gone"),
+                "Gone",
+            ),
+        ):
+            with self.subTest(words):
+                self.invoice = self.make_invoice()
+                self.row = self.get_row(self.invoice)
+                with self.stopped_before_sending():
+                    attempt = self.run_at()
+                stop()
+                self.assertEqual(self.run_at(), attempt)
+                self.assertEqual(attempt.outcome, "failed")
+                self.assertIn(words, attempt.state_message)
+                self.assertEqual(attempt.request_state, "not_sent")
+        self.assertEqual(self.gateway.requests, [])
+
     # === EVENTS === #
 
     def test_a_person_moves_the_plan(self):
@@ -226,6 +331,42 @@ class TestCollection(CollectionCommon):
         self.assertFalse(self.get_mails())
         self.run_at("2026-01-23 09:00")
         self.assertEqual(len(self.get_mails()), 1)
+
+    def test_new_due_date_of_the_whole_invoice(self):
+        self.token.sudo().active = False
+        self._keep()
+        self.run_at()
+        self.assertEqual(self.row.next_at, datetime(2026, 1, 18, 9))
+        self.now += timedelta(hours=1)
+        self.invoice.sudo().invoice_date_due = "2026-01-20"
+        self.assertEqual(self.row.next_at, self.now, "The schedule looks at once.")
+
+    def test_each_instalment_on_its_day(self):
+        """What is not due yet is charged in the morning of the day on which it is."""
+        self.invoice = self.make_invoice_with_instalments()
+        self.row = self.get_row(self.invoice)
+        self._keep()
+        tried = [
+            (moment.isoformat(" ", "minutes"), attempt.amount, attempt.outcome)
+            for moment, attempt in self.run_until_quiet()
+        ]
+        self.assertEqual(
+            tried,
+            [
+                ("2026-01-15 10:00", 500, "succeeded"),
+                ("2026-02-14 09:00", 500, "succeeded"),
+            ],
+        )
+        self.assertEqual((self.row.state, self.row.tries), ("done", 2))
+        self.assertFalse(self.get_mails())
+
+    def test_without_its_scheduled_action(self):
+        """An administrator deleted it: invoices are still issued and collected."""
+        self.env.ref("invoice_payments_ext.ir_cron_collect").unlink()
+        invoice = self.make_invoice(50)
+        row = self.get_row(invoice)
+        self.assertEqual((row.state, row.next_at), ("running", self.now))
+        self.assertEqual(self.run_at(row=row).outcome, "succeeded")
 
     def test_promised(self):
         self.invoice.promise_to_pay(date="2026-01-19")
@@ -285,6 +426,36 @@ class TestCollection(CollectionCommon):
         self.assertEqual(self.row.state, "done")
         with self.assertRefused("Nothing remains"):
             self.invoice.collect_now()
+
+    def test_collect_now_spends_the_credit_first(self):
+        """All that the credit balance holds, and the method pays only the rest."""
+        self.partner.with_user(self.supervisor).adjust_credit_balance(
+            1200, company_id=self.company.id, reason="Goodwill"
+        )
+        self._keep()
+        small = self.make_invoice(700, post=False, apply_credit=False)
+        small.sudo().action_post()
+        (small | self.invoice).sudo().apply_credit = True
+        self._keep()
+        for invoice, charged in ((small, []), (self.invoice, [500])):
+            with self.subTest(invoice.name):
+                attempt = invoice.collect_now(idempotency_key=invoice.name)
+                self.assertEqual(attempt.mapped("amount"), charged)
+                again = invoice.collect_now(idempotency_key=invoice.name)
+                self.assertEqual(again, attempt)
+                self.assertEqual(invoice.amount_residual, 0)
+                self.assertEqual(self.get_row(invoice).state, "done")
+        self.assertEqual([amount for *_tx, amount in self.gateway.requests], [500])
+        balance = self.partner.with_company(self.company).credit_balance_ids
+        self.assertEqual(balance.mapped("amount"), [0])
+
+    def test_collect_now_says_why_it_does_not(self):
+        self.token.sudo().active = False
+        self._keep()
+        refusal = "is not charged now. The customer has no saved payment method.$"
+        with self.assertRefused(refusal):
+            self.invoice.collect_now()
+        self.assertEqual((self.row.state, self.row.tries), ("running", 0))
 
     def test_start_by_hand(self):
         self.company.collection_plan_id = False
