@@ -1,7 +1,10 @@
 import time
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from unittest.mock import patch
+
+import requests
 
 from odoo import fields
 from odoo.exceptions import LockError, UserError, ValidationError
@@ -10,7 +13,11 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ...models.core import told_later
-from ...models.runs import account_charge_run_lane
+from ...models.runs import (
+    account_charge_run_lane,
+    account_charge_run_line_work,
+    account_charge_run_queue,
+)
 from ...tools import TryAgainError
 from .common_runs import ChargeRunCommon
 
@@ -78,8 +85,20 @@ class TestLanes(ChargeRunCommon):
         self.run_lane()
         run = run.sudo()
         self.assertEqual(run.line_ids.mapped("reason_code"), ["no_right"] * 3)
-        clerk.active = False
         self.assertFalse(self.gateway.requests)
+        self.assertEqual(run.state, "done")
+
+    def test_person_who_left_charges_nothing(self):
+        clerk = self.make_user("ip_run_clerk", "account.group_account_invoice")
+        run = self.start(self.invoices.with_user(clerk)).sudo()
+        clerk.active = False
+        self._keep()
+        self.run_lane()
+        self.assertEqual(run.line_ids.mapped("reason_code"), ["no_right"] * 3)
+        self.assertEqual(
+            set(run.line_ids.mapped("note")), {f"{clerk.name} is not active any more."}
+        )
+        self.assertEqual(self.gateway.requests, [])
         self.assertEqual(run.state, "done")
 
     def test_attempt_and_key_are_the_person_s(self):
@@ -285,6 +304,20 @@ class TestLanes(ChargeRunCommon):
         self.assertEqual(self.results(run), ["declined"])
         self.assertEqual(run.line_ids.message, "Card declined")
 
+    def test_somebody_else_is_at_the_invoice_for_long(self):
+        """In the end the line is skipped: the run does not wait for ever."""
+        run = self.start(self.invoices[:1])
+        run.line_ids.sudo().waits = account_charge_run_line_work.MAX_WAITS
+        with self.force_error_once("account.move", "_lock_for_payment", self.locked()):
+            self.run_lane()
+        self.assertEqual(self.results(run), ["skipped"])
+        self.assertEqual(
+            (run.line_ids.reason_code, run.line_ids.note),
+            ("in_flight", "Somebody else was working on the invoice."),
+        )
+        self.assertEqual((run.state, self.gateway.requests), ("done", []))
+        self.assertEqual(self.invoices[0].amount_residual, 100)
+
     def locked(self):
         """Return the error of an invoice whose row somebody else holds."""
         error = UserError("Somebody else is working on the payments")
@@ -381,6 +414,29 @@ class TestLanes(ChargeRunCommon):
         self.assertFalse(self.env["payment.provider.pace"].search([]).slowed_until)
         self.assertEqual(len(self.gateway.requests), 3)
 
+    def test_provider_that_cannot_be_reached_rests(self):
+        """As one that is too busy: no other line is sent to it for a while."""
+        run = self.start()
+        self.gateway.answers = [
+            self.transport_error(requests.ReadTimeout("slow")),
+            "done",
+        ]
+        self.run_lane()
+        self.assertEqual(self.results(run), ["unknown", "ready", "ready"])
+        self.assertEqual(len(self.gateway.requests), 1)
+        pace = self.env["payment.provider.pace"].search([])
+        self.assertEqual(pace.level, 1)
+        self.assertGreater(pace.slowed_until, fields.Datetime.now())
+        # A line that sends nothing says nothing of the provider.
+        run.line_ids[1].move_id.record_external_payment()
+        self.rest(pace, run)
+        self.take()._work()
+        self.assertEqual(self.results(run), ["unknown", "skipped", "ready"])
+        self.assertEqual(pace.level, 1)
+        self.run_lane()
+        self.assertEqual(self.results(run)[2], "succeeded")
+        self.assertEqual(pace.level, 0)
+
     def test_overload_of_one_line_is_not_that_of_the_next(self):
         """A lane keeps one note of it, and forgets it with each line."""
         lines = self.start().line_ids
@@ -411,8 +467,32 @@ class TestLanes(ChargeRunCommon):
         run = self.start(self.make_invoices(self.customers[:1]))
         self.assertFalse(self.take())
         self.assertEqual(self.results(run), ["ready"])
+        # The limit was taken away while a lane took the line.
+        self.provider.charges_per_second = 0
+        self.assertEqual(self.provider._take_turn(), 0)
         with self.assertRaises(ValidationError):
             self.provider.charges_per_second = -1
+
+    def test_turn_that_is_far_away_is_left_to_others(self):
+        """Several lanes claimed lines at once: the last of them waits for none."""
+        self.provider.charges_per_second = 1
+        run = self.start(self.invoices[:1])
+        with patch.object(
+            self.env.registry["payment.provider"], "_take_turn", lambda _provider: 30.0
+        ):
+            begin = time.monotonic()
+            self.run_lane()
+            self.assertLess(time.monotonic() - begin, 10)
+        line = run.line_ids
+        self.assertEqual((line.state, line.waits, line.try_number), ("ready", 0, 1))
+        wait = (line.not_before - fields.Datetime.now()).total_seconds()
+        self.assertTrue(15 < wait <= 30, wait)
+        self.assertEqual(self.gateway.requests, [])
+        self.assertFalse(self.take())
+        line.sudo().not_before = False
+        self._keep()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["succeeded"])
 
     def test_clock_that_was_ahead_keeps_nothing_waiting(self):
         """A turn, a rest, a wait and a claim of tomorrow are a wrong clock's."""
@@ -530,6 +610,41 @@ class TestLanes(ChargeRunCommon):
         gone = line.browse(line.id)
         line.unlink()
         gone._work_as_job()
+        self.assertEqual(self.gateway.requests, [])
+
+    def test_lines_are_handed_to_the_queue_once(self):
+        """Those of runs that go on; again if no job took one, or on resuming."""
+        run, stopped = self.start(), self.start(self.make_invoices(self.customers[:1]))
+        stopped.stop()
+        lines = self.env["account.charge.run.line"].sudo()
+        take = partial(lines._in_short_step, lines._take_for_queue)
+        with patch.object(account_charge_run_queue, "QUEUED_AT_ONCE", 2):
+            self.assertEqual(take(), run.line_ids[:2].sudo())
+        self.assertEqual(take(), run.line_ids[2].sudo())
+        self.assertFalse(take())
+        past = fields.Datetime.now() - timedelta(minutes=11)
+        run.line_ids[1].sudo().queued_on = past
+        self._keep()
+        self.assertEqual(take(), run.line_ids[1].sudo())
+        stopped.resume()
+        run.stop()
+        run.resume()
+        self._keep()
+        self.assertEqual(take(), (run | stopped).line_ids.sudo())
+        self.assertEqual(self.gateway.requests, [])
+
+    def test_lane_takes_no_line_where_there_is_a_queue(self):
+        """It hands them over, and ends runs of which nothing is left."""
+        run, ended = self.start(), self.start(self.make_invoices(self.customers[:1]))
+        ended.line_ids.sudo()._skip("stopped")
+        self._keep()
+        handed = []
+        self.patch_lines("_has_queue", lambda _lines: True)
+        self.patch_lines("_hand_to_queue", lambda lines: handed.append(len(lines)))
+        self.run_lane()
+        self.assertEqual(handed, [0])
+        self.assertEqual(self.results(run), ["ready"] * 3)
+        self.assertEqual((run.state, ended.state), ("running", "done"))
         self.assertEqual(self.gateway.requests, [])
 
     def test_queries_of_a_line(self):
