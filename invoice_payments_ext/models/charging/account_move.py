@@ -109,8 +109,8 @@ class AccountMove(models.Model):
         :param str idempotency_key: See :meth:`charge`.
         :return: The attempt; none if the credit balance paid all of it.
         :rtype: payment.transaction
-        :raise UserError: If it is not a draft of a customer invoice, the customer has
-                          no saved method, or the method cannot be charged.
+        :raise UserError: If it is not a draft of a customer invoice, there is no saved
+                          method for what is left, or it cannot be charged.
         :raise AccessError: If the user has no right to charge.
         """
         return self._pass(
