@@ -87,6 +87,7 @@ def test_many_rows_and_a_quick_reason(accountant, world):
         world.accountant.call(
             "account.move", "record_external_payment", [invoice_id], amount=1
         )
+    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
     accountant.open_invoice(invoice_id)
     expect(accountant.rows).to_have_count(8)
     accountant.section.get_by_role("button", name="Show 2 more").click()
@@ -97,9 +98,6 @@ def test_many_rows_and_a_quick_reason(accountant, world):
     expect(charged.get_by_role("button", name="Copy")).to_be_visible()
     assert not accountant.find_barriers(".o_payments_section")
     accountant.keep_section("section-many-1280")
-    accountant.narrow()
-    accountant.keep_section("section-many-360")
-    accountant.page.set_viewport_size({"width": 1280, "height": 1200})
     accountant.open_refund(9)
     accountant.keep_dialog("refund-picks")
     accountant.enter("amount", "5")
@@ -110,6 +108,8 @@ def test_many_rows_and_a_quick_reason(accountant, world):
     accountant.press("Refund")
     accountant.expect_notification("Refund succeeded", "$ 5.00")
     expect_focus(accountant, "Actions for")
+    accountant.narrow()
+    accountant.keep_section("section-many-360")
 
 
 def test_waiting_for_approval(accountant, world):
