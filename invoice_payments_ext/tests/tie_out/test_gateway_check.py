@@ -449,9 +449,12 @@ class TestGatewayCheck(InvoicePaymentsCommon):
         paid, lost = self.charge(), self.charge()
         today = fields.Datetime.now()
         before = today - timedelta(days=1)
+        # Early today, but not in the hour at the begin of the period.
+        early = today.replace(hour=0, minute=0, second=0)
+        early = max(early, today - timedelta(hours=12))
         self.env.cr.execute(
             "UPDATE payment_transaction SET create_date = %s WHERE id = %s",
-            [today.replace(hour=0, minute=0, second=0), lost.id],
+            [early, lost.id],
         )
         self.check(
             [
