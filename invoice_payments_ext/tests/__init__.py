@@ -3,6 +3,7 @@ from .approvals import test_approval
 from .attempts import (
     test_accepted_amounts,
     test_answers,
+    test_asked_authorizations,
     test_booked_lean,
     test_branches,
     test_modes,
@@ -25,6 +26,7 @@ from .collection import (
     test_auto_pay,
     test_collection,
     test_decision,
+    test_new_method,
     test_notice,
     test_plan_steps,
     test_promised,
@@ -38,6 +40,7 @@ from .core import (
     test_labels,
     test_matches,
     test_odoos_records,
+    test_posting_cost,
     test_refusals,
     test_rights,
     test_rooms,
@@ -58,9 +61,15 @@ from .credit import (
     test_pay_out,
 )
 from .credit_notes import test_credit_note, test_credit_note_dialog
-from .external import test_announced, test_beside_attempts, test_external, test_joint
-from .external import test_joint_discount
+from .external import (
+    test_announced,
+    test_beside_attempts,
+    test_external,
+    test_joint,
+    test_joint_discount,
+)
 from .gateways import (
+    test_adyen_report,
     test_asked,
     test_declines,
     test_ended_before,
@@ -87,7 +96,13 @@ from .refunds import (
     test_refund,
     test_refund_dialog,
 )
-from .runs import test_automatic, test_charge_run, test_lanes, test_read_ahead
+from .runs import (
+    test_automatic,
+    test_charge_run,
+    test_lanes,
+    test_mixed_selection,
+    test_read_ahead,
+)
 from .saved_methods import test_portal_tokens
 from .section import (
     test_bus,
@@ -97,11 +112,20 @@ from .section import (
     test_rows,
     test_waiting,
 )
-from .statement import test_statement, test_statement_portal
+from .statement import test_merged_contacts, test_statement, test_statement_portal
 from .taken_back import (
+    test_by_the_bank,
+    test_captured_in_parts,
+    test_fee_taxes,
     test_hard_cases,
+    test_joint_currency,
     test_late_failures,
+    test_locked_periods,
     test_messages,
+    test_orders,
+    test_other_amounts,
+    test_reported_by_hand,
+    test_several_invoices,
     test_taken_back,
 )
 from .tie_out import test_gateway_check, test_planted_faults, test_tie_out

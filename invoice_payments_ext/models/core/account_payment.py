@@ -158,12 +158,19 @@ class AccountPayment(models.Model):
         """
         self._check_can_be_undone("reset")
         # Before their entries are unmatched from what took the money back.
-        self._check_not_at_gateway()
-        self._check_nothing_returned()
+        self._check_can_be_rejected()
         # Payments that take or give back credit are reset or cancelled instead.
         entries = self._filter_of_customers()._with_entry().move_id
         entries.filtered(lambda move: move.state == "posted").button_cancel()
         return super(AccountPayment, self._by_button()).action_reject()
+
+    # === CHECK METHODS === #
+
+    def _check_can_be_rejected(self):
+        """Check that these payments may be rejected; rooms above add their reasons.
+
+        :raise UserError: Naming the reason, and the way to take instead.
+        """
 
     # === BUSINESS METHODS === #
 

@@ -48,6 +48,11 @@ class AccountPayment(models.Model):
                 )
             )
 
+    def _check_can_be_rejected(self):
+        super()._check_can_be_rejected()
+        self._check_not_at_gateway()
+        self._check_nothing_returned()
+
     def _check_nothing_returned(self, is_deleted=False):
         """Check that no part of these payments went back, before they are called off.
 

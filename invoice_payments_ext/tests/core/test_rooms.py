@@ -77,6 +77,22 @@ class RoomsMixin:
 
 @tagged("post_install", "-at_install")
 class TestRooms(RoomsMixin, BaseCase):
+    def test_all_tests_are_imported(self):
+        """Odoo runs those of `tests/__init__.py` only."""
+        tests = MODELS.parent / "tests"
+        source = ast.parse((tests / "__init__.py").read_text())
+        imported = {
+            "/".join(filter(None, (node.module, name.name)))
+            for node in ast.walk(source)
+            if isinstance(node, ast.ImportFrom)
+            for name in node.names
+        }
+        found = {
+            str(path.relative_to(tests).with_suffix(""))
+            for path in tests.rglob("test_*.py")
+        }
+        self.assertEqual(imported, found)
+
     def test_no_room_calls_up(self):
         lowest = {}  # An extension of Odoo's own method is called through that method.
         for path, _model, method in self.methods:
