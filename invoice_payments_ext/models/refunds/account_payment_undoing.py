@@ -49,9 +49,9 @@ class AccountPayment(models.Model):
             )
 
     def _check_can_be_rejected(self):
-        super()._check_can_be_rejected()
         self._check_not_at_gateway()
         self._check_nothing_returned()
+        return super()._check_can_be_rejected()
 
     def _check_nothing_returned(self, is_deleted=False):
         """Check that no part of these payments went back, before they are called off.
