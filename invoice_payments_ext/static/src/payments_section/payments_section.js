@@ -1,12 +1,4 @@
-import {
-    Component,
-    onPatched,
-    status,
-    useEffect,
-    useExternalListener,
-    useRef,
-    useState,
-} from "@odoo/owl";
+import {Component, onPatched, status, useEffect, useRef, useState} from "@odoo/owl";
 import {browser} from "@web/core/browser/browser";
 import {formatCurrency} from "@web/core/currency";
 import {_t} from "@web/core/l10n/translation";
@@ -23,9 +15,6 @@ import {PaymentRow} from "./payment_row";
 const NOTIFICATION = "invoice_payments_ext/changed";
 // Several steps of one charge notify within moments: one reading shows them all.
 const REFRESH_DELAY = 300;
-// How often, and how far apart, it is looked whether the focus was lost.
-const FOCUS_TRIES = 30;
-const FOCUS_PAUSE = 100;
 // The older ones are folded under their number.
 const MAX_ROWS = 8;
 
@@ -49,15 +38,9 @@ export class PaymentsSection extends Component {
         this.root = useRef("root");
         this.state = useState({section: null, isRunning: false, isUnfolded: false});
         this.resId = false;
-        // Where the focus goes once a dialog is closed: see `returnFocus`. Whoever does
-        // something else meanwhile has the focus there.
+        // Where the focus goes once a dialog is closed: see `returnFocus`.
         this.focusOn = "";
         onPatched(() => this.returnFocus());
-        const forget = () => {
-            this.focusOn = "";
-        };
-        useExternalListener(document, "pointerdown", forget, {capture: true});
-        useExternalListener(document, "keydown", forget, {capture: true});
 
         const refresh = useDebounced(() => this.refresh(), REFRESH_DELAY);
         const onChanged = ({move_id}) => {
@@ -190,33 +173,13 @@ export class PaymentsSection extends Component {
     }
 
     /**
-     * Look for some time whether the focus was lost, and return it.
-     *
-     * On a slow machine the dialog is taken away, or the row drawn anew, after all was
-     * read and drawn here.
-     *
-     * @param {Number} tries how often it is looked, once no dialog is open
-     */
-    watchFocus(tries = FOCUS_TRIES) {
-        this.returnFocus();
-        if (this.focusOn && tries && status(this) !== "destroyed") {
-            const isOpen = Boolean(document.querySelector(".modal"));
-            browser.clearTimeout(this.focusTimer);
-            this.focusTimer = browser.setTimeout(
-                () => this.watchFocus(isOpen ? tries : tries - 1),
-                FOCUS_PAUSE
-            );
-        }
-    }
-
-    /**
      * @param {String} selectors the elements to focus, the first that is there
      */
     async closeDialog(selectors) {
         this.focusOn = selectors;
-        this.watchFocus();
+        this.returnFocus();
         await this.refresh();
-        this.watchFocus();
+        this.returnFocus();
     }
 
     // === ACTING === //
@@ -250,7 +213,7 @@ export class PaymentsSection extends Component {
                 confirm: execute,
                 cancel: () => {
                     this.focusOn = focusOn;
-                    this.watchFocus();
+                    browser.setTimeout(() => this.returnFocus());
                 },
             });
             return;
