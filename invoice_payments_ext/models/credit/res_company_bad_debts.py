@@ -1,6 +1,5 @@
 from odoo import Command, models
 
-from .chart_accounts import get_new_code
 from .chart_bad_debts import BAD_DEBTS, LOSS_CODES, LOSS_NEIGHBOURS
 
 
@@ -37,19 +36,15 @@ class ResCompany(models.Model):
         """
         self.ensure_one()
         accounts = self.env["account.account"].with_context(active_test=False)
+        accounts = accounts.search(accounts._check_company_domain(self))
+        taken = set(filter(None, accounts.mapped("code")))
         neighbour = self._find_chart_account(LOSS_NEIGHBOURS)
-        code = neighbour and self._get_new_loss_code(
-            neighbour.code,
-            accounts.search(accounts._check_company_domain(self)).mapped("code"),
-        )
+        code = self._get_code_beside(neighbour, taken, LOSS_CODES)
         if not code:
             # A chart that we do not know: after the last of its expenses.
             neighbour = self._no_account()
-            expenses = accounts.search(
-                [
-                    *accounts._check_company_domain(self),
-                    ("account_type", "=", "expense"),
-                ]
+            expenses = accounts.filtered(
+                lambda account: account.account_type == "expense"
             )
             codes = sorted(filter(None, expenses.mapped("code")))
             code = accounts._search_new_account_code((codes or ["600000"])[-1])
@@ -63,17 +58,3 @@ class ResCompany(models.Model):
                 "company_ids": [Command.link(self.id)],
             }
         )
-
-    def _get_new_loss_code(self, neighbour_code, codes):
-        """Return the code of the new account for bad debts, after its neighbour.
-
-        :param str neighbour_code: That of the neighbour.
-        :param list[str] codes: The codes that there are.
-        :return: The code; an empty text if none is free.
-        :rtype: str
-        """
-        charts = self.env["account.chart.template"]._get_parent_template(
-            self.chart_template
-        )
-        taken = set(filter(None, codes))
-        return get_new_code(charts, neighbour_code, taken, LOSS_CODES)

@@ -189,12 +189,7 @@ class ResCompany(models.Model):
         if instead_of:
             accounts -= instead_of
         taken = set(filter(None, accounts.mapped("code")))
-        code = ""
-        if neighbour:
-            templates = self.env["account.chart.template"]._get_parent_template(
-                self.chart_template
-            )
-            code = get_new_code(templates, neighbour.code, taken, NEW_CODES)
+        code = self._get_code_beside(neighbour, taken, NEW_CODES)
         if not code:
             neighbour = self._no_account()
             liabilities = accounts.filtered(
@@ -217,6 +212,21 @@ class ResCompany(models.Model):
             "tag_ids": [Command.set(neighbour.tag_ids.ids)],
             "company_ids": [Command.link(self.id)],
         }
+
+    def _get_code_beside(self, neighbour, taken, new_codes):
+        """Return the code of a new account of this chart, after its neighbour.
+
+        :param account.account neighbour: The account that it stands after; may be none.
+        :param set[str] taken: The codes that there are.
+        :param dict new_codes: See :func:`get_new_code`.
+        :return: The code; an empty text if none is free, or there is no neighbour.
+        :rtype: str
+        """
+        if not neighbour:
+            return ""
+        templates = self.env["account.chart.template"]
+        charts = templates._get_parent_template(self.chart_template)
+        return get_new_code(charts, neighbour.code, taken, new_codes)
 
     # === BUSINESS METHODS - JOURNAL AND PROVIDER === #
 
