@@ -5,18 +5,8 @@ from odoo import fields, models
 from ..states import UNSUCCESSFUL_OUTCOMES
 from .account_collection_step import get_moment
 from .decision import Question
+from .reasons import REASONS
 
-# Reasons that a time ends: the charge comes then. Of the others nobody knows that.
-TIMED_REASONS = (
-    False,
-    "",
-    "not_before",
-    "not_due",
-    "notice_missing",
-    "method_busy",
-    "budget",
-    "provider_slow",
-)
 # The hour of the end of a plan, and of a pause.
 MORNING = 9.0
 # When it is looked at again, where no event and no date tells it.
@@ -206,7 +196,10 @@ class AccountCollection(models.Model):
         permission = permissions[self.move_id.commercial_partner_id]
         if self.state != "running" or not self.next_at or not permission.is_on:
             return None
-        if self.move_id.auto_pay_excluded or self.wait_reason not in TIMED_REASONS:
+        if self.move_id.auto_pay_excluded:
+            return None
+        reason = REASONS.get(self.wait_reason)
+        if self.wait_reason and not (reason and reason.is_timed):
             return None
         charges = [
             moment for moment, step in self._get_timeline() if step.kind == "charge"

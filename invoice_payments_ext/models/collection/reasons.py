@@ -20,10 +20,13 @@ class Reason(NamedTuple):
 
     :param str action: The action that follows from it.
     :param label: In words for the staff.
+    :param bool is_timed: Whether a time ends it: the charge comes then. Of the others
+                          nobody knows that.
     """
 
     action: str
     label: str
+    is_timed: bool = False
 
 
 REASONS = {
@@ -34,7 +37,7 @@ REASONS = {
     "cancelled": Reason(SKIP, _lt("It is cancelled")),
     "paid": Reason(DONE, _lt("Nothing remains to be paid")),
     "covered_by_credit": Reason(CREDIT, _lt("The credit balance pays it")),
-    "not_due": Reason(WAIT, _lt("No instalment is due yet")),
+    "not_due": Reason(WAIT, _lt("No instalment is due yet"), True),
     "other_company": Reason(SKIP, _lt("It belongs to another company")),
     "no_right": Reason(SKIP, _lt("You have no right to charge it")),
     # Money is on the way.
@@ -50,7 +53,9 @@ REASONS = {
     "paused": Reason(WAIT, _lt("Its collection is paused")),
     "promised": Reason(WAIT, _lt("The customer promised to pay")),
     "above_permitted": Reason(SKIP, _lt("It is above the permitted amount")),
-    "notice_missing": Reason(WAIT, _lt("The notice of the debit was not sent in time")),
+    "notice_missing": Reason(
+        WAIT, _lt("The notice of the debit was not sent in time"), True
+    ),
     # The method.
     "no_method": Reason(REMIND, _lt("The customer has no saved payment method")),
     "never": Reason(REMIND, _lt("The payment method must not be charged again")),
@@ -59,10 +64,14 @@ REASONS = {
     ),
     "needs_customer": Reason(REMIND, _lt("The customer has to confirm the payment")),
     "method_unfit": Reason(REMIND, _lt("The payment method cannot be charged for it")),
-    "not_before": Reason(WAIT, _lt("The bank asked to wait")),
-    "method_busy": Reason(WAIT, _lt("Another charge of the method is being prepared")),
-    "budget": Reason(WAIT, _lt("The method was tried as often as the schemes allow")),
-    "provider_slow": Reason(WAIT, _lt("The provider asked to slow down")),
+    "not_before": Reason(WAIT, _lt("The bank asked to wait"), True),
+    "method_busy": Reason(
+        WAIT, _lt("Another charge of the method is being prepared"), True
+    ),
+    "budget": Reason(
+        WAIT, _lt("The method was tried as often as the schemes allow"), True
+    ),
+    "provider_slow": Reason(WAIT, _lt("The provider asked to slow down"), True),
     # It changed since it was proposed.
     "not_declined": Reason(SKIP, _lt("Its latest attempt was not declined")),
     "refused": Reason(SKIP, _lt("It was refused")),
