@@ -172,6 +172,27 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
 
     # === HELPERS === #
 
+    def book_by_hand(self, *lines, **values):
+        """Return the draft of an entry of the customer, as an accountant types it.
+
+        :param lines: Of each item the account and the balance.
+        """
+        return self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": self.partner.id,
+                            "balance": balance,
+                        }
+                    )
+                    for account, balance in lines
+                ],
+                **values,
+            }
+        )
+
     def make_invoice(self, amount=1000.0, post=True, **values):
         """Return an invoice of the customer, seen as the accountant sees it."""
         invoice = self.env["account.move"].create(

@@ -464,23 +464,10 @@ class TestCreditFirst(PortalPaymentCommon):
         tx = self.charge(1000, use_credit=True)
         bank = self.company_data["default_journal_bank"]
         own = self.invoice.sudo()._get_open_receivable_lines()
-        entry = self.env["account.move"].create(
-            {
-                "journal_id": bank.id,
-                "line_ids": [
-                    Command.create(
-                        {
-                            "account_id": account.id,
-                            "partner_id": self.partner.id,
-                            "balance": balance,
-                        }
-                    )
-                    for account, balance in (
-                        (bank.default_account_id, 300.0),
-                        (own.account_id, -300.0),
-                    )
-                ],
-            }
+        entry = self.book_by_hand(
+            (bank.default_account_id, 300.0),
+            (own.account_id, -300.0),
+            journal_id=bank.id,
         )
         entry.action_post()
         (own | entry.line_ids[1]).reconcile()

@@ -107,23 +107,10 @@ class TestCalledOff(CreditCommon):
         """By an entry that names no source, as accountants book it."""
         receivable = self.payment.destination_account_id
         bank = self.company_data["default_journal_bank"]
-        entry = self.env["account.move"].create(
-            {
-                "journal_id": bank.id,
-                "line_ids": [
-                    Command.create(
-                        {
-                            "account_id": account.id,
-                            "partner_id": self.partner.id,
-                            "balance": balance,
-                        }
-                    )
-                    for account, balance in (
-                        (receivable, 100.0),
-                        (bank.default_account_id, -100.0),
-                    )
-                ],
-            }
+        entry = self.book_by_hand(
+            (receivable, 100.0),
+            (bank.default_account_id, -100.0),
+            journal_id=bank.id,
         )
         entry.action_post()
         lines = self.payment.sudo()._get_receivable_lines()

@@ -1030,24 +1030,10 @@ class TestRefundRefusals(RefundCommon):
         """Match an entry that debits the customer with a payment, as accountants do."""
         payment = payment.sudo()
         receivable = payment.destination_account_id
-        entry = self.env["account.move"].create(
-            {
-                "move_type": "entry",
-                "journal_id": self.company_data["default_journal_bank"].id,
-                "line_ids": [
-                    Command.create(
-                        {
-                            "account_id": line_account.id,
-                            "partner_id": self.partner.id,
-                            "balance": balance,
-                        }
-                    )
-                    for line_account, balance in (
-                        (receivable, amount),
-                        (account, -amount),
-                    )
-                ],
-            }
+        entry = self.book_by_hand(
+            (receivable, amount),
+            (account, -amount),
+            journal_id=self.company_data["default_journal_bank"].id,
         )
         entry.action_post()
         lines = payment._get_receivable_lines()

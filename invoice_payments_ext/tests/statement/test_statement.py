@@ -227,24 +227,11 @@ class TestStatement(CreditCommon):
     def test_other_entries(self):
         """What an accountant typed is told, and what is zero in a currency is not."""
         receivable = self.partner.property_account_receivable_id
-        entry = self.env["account.move"].create(
-            {
-                "journal_id": self.company_data["default_journal_misc"].id,
-                "date": "2026-02-01",
-                "line_ids": [
-                    Command.create(
-                        {
-                            "account_id": account.id,
-                            "partner_id": self.partner.id,
-                            "balance": balance,
-                        }
-                    )
-                    for account, balance in (
-                        (receivable, 25.0),
-                        (self.company_data["default_account_revenue"], -25.0),
-                    )
-                ],
-            }
+        entry = self.book_by_hand(
+            (receivable, 25.0),
+            (self.company_data["default_account_revenue"], -25.0),
+            journal_id=self.company_data["default_journal_misc"].id,
+            date="2026-02-01",
         )
         entry.action_post()
         euro = self.make_currency("EUR", 2.0)
