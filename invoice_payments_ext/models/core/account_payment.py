@@ -44,12 +44,12 @@ class AccountPayment(models.Model):
     )
     _undo_blockers = (
         "_get_refund_in_flight_blockers",
+        "_get_mistake_blockers",
         "_get_given_back_blockers",
         "_get_returned_blockers",
         "_get_credit_keeper_blockers",
         "_get_posted_entry_blockers",
         "_get_taken_back_blockers",
-        "_get_mistake_blockers",
     )
 
     # === COMPUTE METHODS === #

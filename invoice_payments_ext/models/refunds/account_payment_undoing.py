@@ -66,10 +66,15 @@ class AccountPayment(models.Model):
     def _get_returned_blockers(self, way):
         """Name those of these of which a part went back: an entry reverses all of it.
 
-        They may be reset, to be corrected and confirmed again.
+        They may be reset, to be corrected and confirmed again: a refund names its
+        payment. An entry of others does not: their match is all that says what it took.
         """
-        if way == "reverse" and self.env.context.get("undone_by_door") is not OURS:
+        if self.env.context.get("undone_by_door") is OURS:
+            return
+        if way == "reverse":
             yield from self._get_returned_reasons()
+        elif way == "reset":
+            yield from self._get_taken_reasons()
 
     # === GETTERS === #
 
@@ -101,13 +106,24 @@ class AccountPayment(models.Model):
                     "first, and then on %(payment)s.",
                     **values,
                 )
-            elif taken := payment._get_taken_back():
-                values["amount"] = payment.currency_id.format(taken)
+            else:
+                yield from payment._get_taken_reasons()
+
+    def _get_taken_reasons(self):
+        """Say of which of these payments an entry took a part back, so the same.
+
+        :rtype: Iterator[str]
+        """
+        for payment in self.sudo():
+            if not (payment._is_received_money() and payment._is_of_customer()):
+                continue
+            if taken := payment._get_taken_back():
                 yield self.env._(
                     "%(amount)s of %(payment)s were taken back, so its money came: it "
                     "stays as it is. If that is wrong, unreconcile the entry that "
                     "took it back first.",
-                    **values,
+                    payment=payment.display_name,
+                    amount=payment.currency_id.format(taken),
                 )
 
     def _is_at_gateway(self):

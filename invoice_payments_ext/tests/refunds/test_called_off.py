@@ -121,12 +121,15 @@ class TestCalledOff(CreditCommon):
         (lines | self.invoice.sudo()._get_open_receivable_lines()).reconcile()
         remaining = self.invoice.amount_residual
         ways = self.get_ways()
-        for way in ("cancel", "reject", "reverse in the dialog"):
+        ways["reset"] = self.payment.action_draft
+        ways["reset the entry"] = self.payment.move_id.button_draft
+        for way, call_off in ways.items():
             with (
                 self.subTest(way),
                 self.assertRefused(r"100\.00 of .* were taken back, so its money came"),
             ):
-                ways[way]()
+                call_off()
+        self.assertTrue(self.payment._is_posted())
         self.assertEqual(self.invoice.amount_residual, remaining)
         # The way that is said.
         entry.line_ids.remove_move_reconcile()
