@@ -332,7 +332,7 @@ get_postgres() {
   if ! psql -d postgres -Atc 'select 1' >/dev/null 2>&1; then
     say "Starting the private PostgreSQL"
     # The server would inherit the locks (8 and 9) and hold them for as long as it runs.
-    run_step "Starting PostgreSQL" as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -w -t 60 \
+    run_step "Starting PostgreSQL" as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -w -t 300 \
       -l "$PG_HOME/log" -o "-k '$PG_SOCKETS'" start 8>&- 9>&-
   fi
 }
