@@ -232,7 +232,7 @@ class OdooServer:
         return True
 
     def close(self):
-        """End the process and its parent; if tests are measured, it saves that first."""
+        """End the process and its parent; tests that are measured save that first."""
         if self.is_running and "coverage" in sys.modules:
             signal.pidfd_send_signal(self.process, signal.SIGTERM)
             self.wait_until_dead(60)

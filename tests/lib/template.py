@@ -29,14 +29,12 @@ def get_template():
 
 def _drop_orphans():
     """Drop the databases of a test run that was killed: their names carry its pid."""
-    for row in database.query(
-        "postgres",
-        "SELECT datname FROM pg_database WHERE datname LIKE %s",
-        f"{settings.PREFIX}\\_world\\_%",
-    ):
-        pid = row["datname"].split("_")[-2]
-        if not Path(f"/proc/{pid}").exists():
-            database.drop(row["datname"])
+    beginning = f"{settings.PREFIX}_world_"
+    for row in database.query("postgres", "SELECT datname FROM pg_database"):
+        name = row["datname"]
+        pid, _underscore, _rest = name.removeprefix(beginning).partition("_")
+        if name.startswith(beginning) and not Path(f"/proc/{pid}").exists():
+            database.drop(name)
 
 
 def _build(template, addons):

@@ -626,20 +626,30 @@ def reported(make_cell):
 
 
 def _let_days_pass(cell, days=3, operations=None):
-    """Let all of a cell have happened so many days ago, at Adyen and here."""
+    """Let all of a cell have happened so many days ago, at Adyen and here.
+
+    It ends at noon, so that the day is the same one in all time zones at work.
+    """
     keys = cell.api.operations.keys() - cell.mark["operations"]
-    own = [cell.api.operations[key] for key in keys]
-    cell.api.move_steps(own if operations is None else operations, days * 86400)
+    moved = [cell.api.operations[key] for key in keys]
+    moved = moved if operations is None else operations
+    ids = {operation.id for operation in moved}
+    last = max(moment for moment, key, _status in cell.api.steps if key in ids)
+    noon = datetime.fromtimestamp(last, UTC).replace(
+        hour=12, minute=0, second=0, microsecond=0
+    )
+    seconds = last - noon.timestamp() + days * 86400
+    cell.api.move_steps(moved, seconds)
     if operations is None:
         cell.shop.query(
             """
             UPDATE payment_transaction
-               SET create_date = create_date - %s * INTERVAL '1 day',
-                   last_state_change = last_state_change - %s * INTERVAL '1 day'
+               SET create_date = create_date - %s * INTERVAL '1 second',
+                   last_state_change = last_state_change - %s * INTERVAL '1 second'
              WHERE id IN %s
             """,
-            days,
-            days,
+            seconds,
+            seconds,
             tuple(row["id"] for row in cell.rows),
         )
 
