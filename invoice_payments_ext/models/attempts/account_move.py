@@ -128,15 +128,16 @@ class AccountMove(models.Model):
             for attempt in self._get_attempts_in_flight():
                 yield self._describe_attempt(attempt)
 
-    def _get_all_in_flight_reason(self):
+    def _get_all_in_flight_reason(self, chargeable=None):
         """Name the attempt that takes all that remains; an empty text if none does.
 
+        :param float chargeable: The amount of `_get_chargeable_amount`, if it is known.
         :rtype: str
         """
         self.ensure_one()
-        if self.state != "posted" or not self.currency_id.is_zero(
-            self._get_chargeable_amount()
-        ):
+        if chargeable is None:
+            chargeable = self._get_chargeable_amount()
+        if self.state != "posted" or not self.currency_id.is_zero(chargeable):
             return ""
         for attempt in self._get_attempts_with_money():
             return self._describe_attempt(attempt)
@@ -213,16 +214,19 @@ class AccountMove(models.Model):
             in_flight += amount
         return self.currency_id.round(in_flight)
 
-    def _get_chargeable_amount(self):
+    def _get_chargeable_amount(self, in_flight=None):
         """Return the remaining amount less the amount in flight.
 
+        :param float in_flight: The amount of `_get_amount_in_flight`, if it is known.
         :return: The amount in the invoice's currency, zero at the least.
         :rtype: float
         """
         self.ensure_one()
         if self.state != "posted":
             return 0.0
-        left = self.amount_residual - self._get_amount_in_flight()
+        if in_flight is None:
+            in_flight = self._get_amount_in_flight()
+        left = self.amount_residual - in_flight
         return max(self.currency_id.round(left), 0.0)
 
     def _get_reserved_amount(self):

@@ -36,14 +36,15 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         rows = self.get_payment_rows()
-        blocked = self._get_create_blocked_reason()
+        in_flight = self._get_amounts_in_flight()[self]
+        chargeable = self._get_chargeable_amount(in_flight)
+        blocked = self._get_create_blocked_reason(chargeable)
         return {
             "currency_id": self.currency_id.id,
             "amount_total": self.amount_total,
             "amount_remaining": self.amount_residual,
-            "amount_in_flight": self._get_amount_in_flight(),
-            "amount_chargeable": self._get_chargeable_amount(),
-            "refund_status": self.refund_status,
+            "amount_in_flight": in_flight,
+            "amount_chargeable": chargeable,
             "can_create": not blocked,
             "create_blocked_reason": blocked,
             "needs_resolving": any(
@@ -116,8 +117,12 @@ class AccountMove(models.Model):
 
     # === GETTERS === #
 
-    def _get_create_blocked_reason(self):
-        """Say why no payment can be created on this invoice; empty if one can."""
+    def _get_create_blocked_reason(self, chargeable=None):
+        """Say why no payment can be created on this invoice; empty if one can.
+
+        :param float chargeable: The amount of `_get_chargeable_amount`, if it is known.
+        :rtype: str
+        """
         self.ensure_one()
         if missing_level := self._get_record_level_reason():
             return missing_level
@@ -127,4 +132,4 @@ class AccountMove(models.Model):
             return self.env._("The invoice is not issued.")
         if self.currency_id.is_zero(self.amount_residual):
             return self.env._("Nothing remains to be paid.")
-        return self._get_all_in_flight_reason()
+        return self._get_all_in_flight_reason(chargeable)

@@ -766,7 +766,7 @@ class TestRows(InvoicePaymentsCommon):
         self.env.invalidate_all()
         invoice.env.user.has_group("account.group_account_invoice")
         before = self.env.cr.sql_log_count
-        rows = invoice.get_payment_rows()
+        rows = invoice.get_payment_section()["rows"]
         return len(rows), self.env.cr.sql_log_count - before
 
     def test_queries_do_not_grow_with_the_rows(self):
