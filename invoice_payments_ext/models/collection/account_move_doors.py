@@ -207,17 +207,27 @@ class AccountMove(models.Model):
         :raise UserError: If it is not to be charged now.
         """
         decision = self._decide_charges()[self]
-        if decision.action not in (CHARGE, CREDIT):
-            label = self.env._(REASONS[decision.reason].label)
+        if refusal := self._get_refusal_now(decision):
             raise UserError(
                 self.env._(
-                    "%(invoice)s is not charged now. %(reason)s. %(words)s",
+                    "%(invoice)s is not charged now. %(refusal)s",
                     invoice=self.display_name,
-                    reason=label,
-                    words=decision.words,
-                ).strip()
+                    refusal=refusal,
+                )
             )
         return decision
+
+    def _get_refusal_now(self, decision):
+        """Return why this invoice is not charged now, by a person.
+
+        :param ChargeDecision decision: The decision on it.
+        :return: The reason in words; empty if it is charged.
+        :rtype: str
+        """
+        if decision.action in (CHARGE, CREDIT):
+            return ""
+        label = self.env._(REASONS[decision.reason].label)
+        return f"{label}. {decision.words or ''}".strip()
 
     @api.model
     def _get_collection_plan(self, plan_id):

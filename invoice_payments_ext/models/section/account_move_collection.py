@@ -30,8 +30,8 @@ class AccountMove(models.Model):
         """Return the values of the banner; none if nothing is done automatically.
 
         :return: The `status`, a key of `TONES`, its `tone`, the `words` and the
-                 `actions`, each with its `name`, `label`, `method` and whether it needs
-                 a `confirmation`.
+                 `actions`, each with its `name`, `label`, `method`, whether it needs a
+                 `confirmation`, and the `reason` why it cannot be pressed now.
         :rtype: dict or None
         """
         self.ensure_one()
@@ -285,11 +285,18 @@ class AccountMove(models.Model):
             if may_stop and row and status != "stopped"
             else None,
         ]
-        return [
-            dict(zip(("name", "label", "method", "confirmation"), button, strict=True))
+        keys = ("name", "label", "method", "confirmation")
+        actions = [
+            {**dict(zip(keys, button, strict=True)), "reason": ""}
             for button in buttons
             if button
         ]
+        for action in actions:
+            if action["name"] == "now":
+                # As the door decides, so that nothing is offered that it refuses.
+                decision = self._decide_charges()[self]
+                action["reason"] = self._get_refusal_now(decision)
+        return actions
 
     def action_pause_collection(self):
         """Return the dialog that pauses the collection of this invoice.

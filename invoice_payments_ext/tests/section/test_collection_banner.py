@@ -41,6 +41,23 @@ class TestCollectionBanner(CollectionCommon):
             self.names(self.banner(self.supervisor)), ["pause", "now", "stop"]
         )
 
+    def test_try_now_is_offered_when_it_is_not_refused(self):
+        def reason():
+            [now] = [each for each in self.banner()["actions"] if each["name"] == "now"]
+            return now["reason"]
+
+        self.gateway.answers = ["pending"]
+        self.assertEqual(reason(), "")
+        attempt = self.invoice.collect_now().sudo()
+        self.assertEqual(attempt.outcome, "pending")
+        self.assertIn("A payment is in flight. ", reason())
+        with self.assertRefused("A payment is in flight"):
+            self.invoice.action_collect_now()
+        attempt._set_error("Refused")
+        self.assertEqual(reason(), "")
+        self.token.sudo().active = False
+        self.assertIn("no saved payment method", reason())
+
     def test_run_that_is_waited_for(self):
         """The schedule leaves out what stands in a person's run, and says so."""
         run = self.invoice.propose_charge_run()

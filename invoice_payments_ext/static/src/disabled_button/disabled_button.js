@@ -18,6 +18,7 @@ export class DisabledButton extends Component {
         ...standardWidgetProps,
         string: String,
         reason: String,
+        className: {type: String, optional: true},
     };
 
     setup() {

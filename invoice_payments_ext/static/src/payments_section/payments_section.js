@@ -10,6 +10,7 @@ import {useDebounced} from "@web/core/utils/timing";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
 
 import {QuestionDialog} from "../back_closes/back_closes";
+import {DisabledButton} from "../disabled_button/disabled_button";
 import {PaymentRow} from "./payment_row";
 
 const NOTIFICATION = "invoice_payments_ext/changed";
@@ -26,7 +27,7 @@ const MAX_ROWS = 8;
  */
 export class PaymentsSection extends Component {
     static template = "invoice_payments_ext.PaymentsSection";
-    static components = {PaymentRow};
+    static components = {DisabledButton, PaymentRow};
     static props = {...standardWidgetProps};
 
     setup() {
