@@ -30,6 +30,19 @@ def press(accountant, name):
     ).click()
 
 
+def see_line_go_on(world, progress, lines):
+    """See that the lines follow while the run goes on, not only its figures."""
+    step = "UPDATE account_charge_run_line SET state = %s WHERE id = %s"
+    [first] = world.query(
+        "SELECT min(id) AS id FROM account_charge_run_line WHERE state = 'ready'"
+    )
+    expect(lines.filter(has_text="Done")).to_have_count(0)
+    world.query(step, "done", first["id"])
+    expect(progress).to_contain_text("1 of 5")
+    expect(lines.filter(has_text="Done")).to_have_count(1)
+    world.query(step, "ready", first["id"])
+
+
 def test_from_proposal_to_end(world, accountant):
     page = accountant.page
     invoice_ids = [invoice_id for invoice_id, _token_id in world.make_cases(5)]
@@ -85,6 +98,7 @@ def test_from_proposal_to_end(world, accountant):
 
     progress = form.locator(".o_charge_run_progress")
     expect(progress).to_contain_text("0 of 5")
+    see_line_go_on(world, progress, lines)
     run_lanes(world, *get_lanes(world)[:2])
     finish(world, run["id"])
     # The page asks for the figures without a click.

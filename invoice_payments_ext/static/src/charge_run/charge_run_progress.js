@@ -9,10 +9,16 @@ import {
 import {deserializeDateTime, formatDateTime} from "@web/core/l10n/dates";
 import {registry} from "@web/core/registry";
 import {useService} from "@web/core/utils/hooks";
+import {getFieldsSpec} from "@web/model/relational_model/utils";
 import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
 
 // The run goes on without the page: it is only asked for its figures.
 const POLL_DELAY = 2000;
+
+/** Whether lines of a run went on since its figures were read before. */
+function hasMoved(before, after) {
+    return JSON.stringify(before?.groups) !== JSON.stringify(after.groups);
+}
 
 /**
  * How far a charge run is, read again every two seconds while it runs.
@@ -44,13 +50,17 @@ export class ChargeRunProgress extends Component {
         }
         try {
             const args = [[record.resId]];
-            this.state.progress = await this.orm.silent.call(
+            const before = this.state.progress;
+            const progress = await this.orm.silent.call(
                 record.resModel,
                 "get_progress",
                 args
             );
-            if (this.isShownOtherwise(this.state.progress)) {
+            this.state.progress = progress;
+            if (this.isShownOtherwise(progress)) {
                 await record.load();
+            } else if (progress.state === "running" && hasMoved(before, progress)) {
+                await this.readLines();
             }
         } catch {
             // It is asked again: the connection may come back. Or the page was left.
@@ -62,6 +72,27 @@ export class ChargeRunProgress extends Component {
         clearTimeout(this.timer);
         if (!progress || progress.state === "running") {
             this.timer = setTimeout(() => this.read(), POLL_DELAY);
+        }
+    }
+
+    /** Read the lines that are on the page again: these only, of a run of thousands. */
+    async readLines() {
+        const {line_ids: list} = this.props.record.data;
+        const specification = getFieldsSpec(
+            list.activeFields,
+            list.fields,
+            list.evalContext
+        );
+        const shown = Object.fromEntries(
+            list.records.map((line) => [line.resId, line])
+        );
+        const rows = await this.orm.silent.webRead(
+            list.resModel,
+            Object.keys(shown).map(Number),
+            {specification}
+        );
+        for (const row of rows) {
+            shown[row.id]._applyValues(row);
         }
     }
 
