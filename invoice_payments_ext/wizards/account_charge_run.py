@@ -16,6 +16,7 @@ class AccountChargeRunConfirm(models.TransientModel):
     kind = fields.Selection(related="run_id.kind")
     words = fields.Char(readonly=True, required=True)
     totals_by_method = fields.Char(related="run_id.totals_by_method")
+    external_words = fields.Char(related="run_id.external_words")
 
     # === ACTION METHODS === #
 
@@ -52,6 +53,7 @@ class AccountChargeRunExternal(models.TransientModel):
     company_id = fields.Many2one(
         compute="_compute_company_id", store=True, precompute=True
     )
+    journal_id = fields.Many2one(string=None)  # Its own: it is received here.
     date = fields.Date(default=fields.Date.context_today, required=True)
     external_kind = fields.Selection(
         string="Received as",

@@ -103,6 +103,11 @@ class AccountChargeRun(models.Model):
         compute="_compute_totals", help="The customers and the amounts to be charged."
     )
     totals_by_method = fields.Char(compute="_compute_totals")
+    external_words = fields.Char(
+        string="Received as",
+        compute="_compute_external_words",
+        help="The values that all external payments share, in words.",
+    )
     without_method_count = fields.Integer(compute="_compute_without_method_count")
     links_label = fields.Char(
         compute="_compute_without_method_count",
@@ -152,24 +157,23 @@ class AccountChargeRun(models.Model):
                 run.state == "running" and bool(run.left_count) and last < limit
             )
 
-    @api.depends("line_ids.state", "line_ids.amount", "line_ids.token_id")
+    @api.depends(
+        "line_ids.state",
+        "line_ids.amount",
+        "line_ids.credit_amount",
+        "line_ids.token_id",
+        "arguments",
+    )
     def _compute_totals(self):
         for run in self:
             lines = run._get_lines_to_charge()
             run.totals = run._describe_totals(lines)
-            run.totals_by_method = format_list(
-                self.env,
-                [
-                    self.env._(
-                        "%(method)s: %(amounts)s",
-                        method=method.name or self.env._("No method"),
-                        amounts=self._describe_amounts(some),
-                    )
-                    for method, some in lines.grouped(
-                        lambda line: line.token_id.sudo().payment_method_id
-                    ).items()
-                ],
-            )
+            run.totals_by_method = run._describe_by_method(lines)
+
+    @api.depends("kind", "arguments")
+    def _compute_external_words(self):
+        for run in self:
+            run.external_words = run._describe_external()
 
     @api.depends("line_ids.reason_code", "line_ids.link_sent_on")
     def _compute_without_method_count(self):
@@ -298,6 +302,23 @@ class AccountChargeRun(models.Model):
             "%(number)s customers, %(amounts)s", number=number, amounts=amounts
         )
 
+    def _describe_by_method(self, lines):
+        """Say how much each method pays, and how much the credit balances.
+
+        :rtype: str
+        """
+        charged = lines.filtered(lambda line: not line.currency_id.is_zero(line.amount))
+        amounts = [
+            (name, self._describe_amounts(some))
+            for name, some in charged.grouped(
+                lambda line: line._get_method_name()
+            ).items()
+        ]
+        if any(lines.mapped("credit_amount")):
+            words = self._describe_amounts(lines, "credit_amount")
+            amounts.append((self.env._("Credit balance"), words))
+        return format_list(self.env, [f"{name}: {words}" for name, words in amounts])
+
     def _describe_links(self, number):
         """Return the words of the button that mails a link to pay.
 
@@ -310,14 +331,14 @@ class AccountChargeRun(models.Model):
             return self.env._("Send a payment link to the one without a method")
         return self.env._("Send a payment link to the %s without a method", number)
 
-    def _describe_amounts(self, lines):
+    def _describe_amounts(self, lines, field="amount"):
         """Return the amounts of lines in words, by currency.
 
         :rtype: str
         """
         amounts = defaultdict(float)
         for line in lines:
-            amounts[line.currency_id.id] += line.amount
+            amounts[line.currency_id.id] += line[field]
         return self._format_amounts(amounts)
 
     def _format_amounts(self, amounts):

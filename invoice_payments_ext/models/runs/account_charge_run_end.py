@@ -170,6 +170,7 @@ class AccountChargeRun(models.Model):
                 self.env._("Customer"),
                 self.env._("Method"),
                 self.env._("Amount"),
+                self.env._("From credit"),
                 self.env._("Currency"),
                 self.env._("Result"),
                 self.env._("Reason code"),
@@ -186,6 +187,7 @@ class AccountChargeRun(models.Model):
                 line.partner_id.display_name,
                 line.method,
                 line.currency_id.round(line.amount),
+                line.currency_id.round(line.credit_amount),
                 line.currency_id.name,
                 results[line.result],
                 line.reason_code,
@@ -201,5 +203,5 @@ class AccountChargeRun(models.Model):
 def _show_cell(value):
     """Return a value for a cell, so that no spreadsheet takes it for a formula."""
     if not isinstance(value, str):
-        return "" if value in (False, None) else value
+        return "" if value is None or value is False else value
     return f"'{value}" if value.startswith(FORMULA_SIGNS) else value

@@ -133,11 +133,15 @@ class AccountChargeRunLine(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends("token_id")
+    @api.depends("token_id", "run_id.arguments")
     def _compute_method(self):
         for line in self:
             token_sudo = line.token_id.sudo()  # Its name is not a secret to the staff.
-            line.method = token_sudo._get_method_label() if token_sudo else False
+            line.method = (
+                token_sudo._get_method_label()
+                if token_sudo
+                else line.run_id._get_external_name()
+            )
 
     @api.depends("state", "note", "transaction_id.outcome")
     def _compute_result(self):
@@ -280,6 +284,17 @@ class AccountChargeRunLine(models.Model):
         return run
 
     # === GETTERS === #
+
+    def _get_method_name(self):
+        """Return the name of the kind of method that pays this line.
+
+        :rtype: str
+        """
+        return (
+            self.token_id.sudo().payment_method_id.name
+            or self.run_id._get_external_name()
+            or self.env._("No method")
+        )
 
     def _get_key_company(self, arguments):
         return self.sudo().company_id[:1]

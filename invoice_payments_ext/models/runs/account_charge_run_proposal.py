@@ -1,5 +1,6 @@
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import format_date
 
 from ...read_joined import read_joined
 from ..collection.reasons import CHARGE, CREDIT, REASONS
@@ -117,6 +118,32 @@ class AccountChargeRun(models.Model):
         }
 
     # === GETTERS === #
+
+    def _get_external_name(self):
+        """Return as what the payments of this run are received: the name of the kind.
+
+        :return: Empty for a run that charges.
+        :rtype: str
+        """
+        kind = self.kind == "external" and (self.arguments or {}).get("external_kind")
+        return self.env["account.move"]._get_external_kind_label(kind)
+
+    def _describe_external(self):
+        """Return the values that the external payments of this run share, in words.
+
+        :rtype: str
+        """
+        values = self.arguments or {}
+        journal = self.env["account.journal"].sudo().browse(values.get("journal_id"))
+        date = values.get("date")
+        words = (
+            self._get_external_name(),
+            date and format_date(self.env, date),
+            journal.name,
+            values.get("reference"),
+            values.get("memo"),
+        )
+        return " · ".join(word for word in words if word)
 
     def _get_other_reasons(self, moves):
         """Return the invoices that a run does not take, before it is decided on them.

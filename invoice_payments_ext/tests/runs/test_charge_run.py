@@ -1,3 +1,5 @@
+import csv
+import io
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -105,6 +107,10 @@ class TestChargeRun(ChargeRunCommon):
         run = self.start(invoice)
         self.assertEqual(run.line_ids.mapped("amount"), [70.0])
         self.assertEqual(run.line_ids.mapped("credit_amount"), [30.0])
+        method = run.line_ids.token_id.sudo().payment_method_id.name
+        self.assertEqual(
+            run.totals_by_method, f"{method}: 70.00 USD and Credit balance: 30.00 USD"
+        )
         self.run_lane()
         self.assertEqual(self.results(run), ["succeeded"])
         self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
@@ -472,6 +478,37 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(payments.journal_id, journal.with_env(self.env))
         self.assertEqual(set(payments.mapped("payment_reference")), {"List 7"})
         self.assertEqual(set(payments.mapped("external_kind")), {"cheque"})
+
+    def test_external_payments_are_told_before_and_after(self):
+        """The kind, the day and the reference are read before the run is confirmed."""
+        dialog = self.env["account.charge.run.external"].with_user(self.accountant)
+        action = self.invoices.action_record_external_many()
+        dialog = dialog.with_context(**action["context"]).create(
+            {"external_kind": "transfer", "date": "2025-03-04", "reference": "List 7"}
+        )
+        self.assertEqual(dialog._fields["journal_id"].string, "Journal")
+        run = self.env["account.charge.run"].browse(dialog.action_propose()["res_id"])
+        run = run.with_user(self.accountant)
+        journal = dialog.journal_id.name
+        self.assertEqual(
+            run.external_words, f"Bank transfer · 03/04/2025 · {journal} · List 7"
+        )
+        self.assertEqual(run.totals_by_method, "Bank transfer: 300.00 USD")
+        self.assertEqual(set(run.line_ids.mapped("method")), {"Bank transfer"})
+        self.assertFalse(self.propose(self.invoices).external_words)
+
+    def test_run_paid_by_credit(self):
+        """What credit pays is told as such, and is not lost in the file."""
+        self.company.credit_applied_at_issue = False
+        invoice = self.invoices[0]
+        partner = invoice.partner_id.with_user(self.supervisor)
+        partner.adjust_credit_balance(amount=100.0, reason="Goodwill")
+        invoice.sudo().apply_credit = True
+        run = self.start(invoice)
+        self.assertEqual(run.totals_by_method, "Credit balance: 100.00 USD")
+        self.run_lane()
+        [line] = csv.DictReader(io.StringIO(run._get_csv()))
+        self.assertEqual((line["Amount"], line["From credit"]), ("0.0", "100.0"))
 
     # === SEEN === #
 
