@@ -144,6 +144,28 @@ def start_collection(accountant, world, invoice_ids):
     assert [row["state"] for row in rows] == ["running"] * 2
 
 
+def see_on_a_telephone(accountant, plan):
+    """See the collections and the steps of a plan as cards, as wide as the screen."""
+    page = accountant.page
+    accountant.narrow()
+    cards = page.locator(".o_kanban_record:not(.o_kanban_ghost)")
+    for name, address, text in (
+        ("collection", "account_collection_action", "Listed"),
+        ("plan", f"account_collection_plan_action/{plan}", "Charge"),
+    ):
+        page.goto(f"/odoo/action-invoice_payments_ext.{address}")
+        expect(cards.filter(has_text=text).first).to_be_visible()
+        accountant.keep_screen(f"collection-{name}-360")
+        wide = page.locator(".o_action_manager *").evaluate_all(
+            """elements => elements
+                .filter((el) => el.scrollWidth > el.clientWidth + 1)
+                .filter((el) => /auto|scroll/.test(getComputedStyle(el).overflowX))
+                .map((el) => el.className)"""
+        )
+        assert not wide
+    page.set_viewport_size({"width": 1280, "height": 1200})
+
+
 def test_the_lists(accountant, world, before, plan):
     start_collection(accountant, world, before)
     [invoice_id] = world.make_invoices([world.make_customer(name="Listed")])
@@ -159,6 +181,7 @@ def test_the_lists(accountant, world, before, plan):
     group = accountant.page.locator(".o_group_header", has_text="Running")
     expect(group).to_contain_text(re.compile(r"Running \(\d+\)"))
     accountant.keep_screen("collection-list-1280")
+    see_on_a_telephone(accountant, plan)
     accountant.page.goto("/odoo/action-account.open_account_journal_dashboard_kanban")
     counter = accountant.page.get_by_text(
         re.compile(r"^\s*\d+ In collection\s*$")
