@@ -17,7 +17,7 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _collect(self, key, most=None, part=None, **question):
+    def _collect(self, key, most=None, most_charged=None, part=None, **question):
         """Decide about this invoice now, and carry the decision out. Commits.
 
         It is called before anything else is done in a database transaction, and again
@@ -27,6 +27,8 @@ class AccountMove(models.Model):
         :param str key: The idempotency key of this try.
         :param float most: The amount, credit included, above which nothing is done; in
                            the invoice's currency.
+        :param float most_charged: The amount, without the credit, above which nothing
+                                   is done: the credit may have been spent meanwhile.
         :param float part: The amount to charge at most, where a person chose less.
         :param question: The parameters of `_decide_charges`.
         :return: The decision, and the attempt: none where nothing was charged.
@@ -48,7 +50,7 @@ class AccountMove(models.Model):
         whole = decision.amount + decision.credit
         if decision.action not in (CHARGE, CREDIT):
             return decision, attempts
-        if most is not None and self.currency_id.compare_amounts(whole, most) > 0:
+        if self._is_above(whole, most) or self._is_above(decision.amount, most_charged):
             verdict = Verdict("amount_changed")
             return decide(verdict, token=decision.token, amount=whole), attempts
         try:
@@ -59,6 +61,14 @@ class AccountMove(models.Model):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
             raise TryAgainError(TRY_AGAIN) from error
         return decision, self._carry_out_decision(decision, key)
+
+    def _is_above(self, amount, most):
+        """Tell if an amount is above a limit, in the invoice's currency.
+
+        :param float most: The limit; none if `None`.
+        :rtype: bool
+        """
+        return most is not None and self.currency_id.compare_amounts(amount, most) > 0
 
     def _carry_out_decision(self, decision, key):
         """Spend the credit and charge the rest, or issue and charge the draft.

@@ -87,6 +87,7 @@ class AccountChargeRunLine(models.Model):
         decision, attempt = invoice._collect(
             self._get_key(),
             most=None if self.is_part else self.amount + self.credit_amount,
+            most_charged=None if self.is_part else self.amount,
             part=self.amount if self.is_part else None,
             kind=self._get_question(invoice),
             is_run=True,

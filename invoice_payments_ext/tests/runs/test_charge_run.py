@@ -497,6 +497,28 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(set(run.line_ids.mapped("method")), {"Bank transfer"})
         self.assertFalse(self.propose(self.invoices).external_words)
 
+    def test_credit_that_is_spent_meanwhile_is_not_charged(self):
+        """No method gives more than was confirmed, also where the credit is gone."""
+        self.company.credit_applied_at_issue = False
+        drafts = self.make_invoices(self.customers[1:2], post=False)
+        for kind, invoice, credit in (
+            ("charge", self.invoices[0], 30.0),
+            ("issue", drafts, 100.0),
+        ):
+            with self.subTest(kind):
+                partner = invoice.partner_id.with_user(self.supervisor)
+                partner.adjust_credit_balance(amount=credit, reason="Goodwill")
+                invoice.sudo().apply_credit = True
+                run = self.propose(invoice, kind)
+                self.assertEqual(run.line_ids.amount, 100.0 - credit)
+                run.confirm()
+                partner.adjust_credit_balance(amount=-credit, reason="Mistaken")
+                self.run_lane()
+                self.assertFalse(self.gateway.requests)
+                self.assertEqual(run.line_ids.reason_code, "amount_changed")
+                self.assertEqual(invoice.amount_residual, 100.0)
+        self.assertEqual(drafts.state, "draft")
+
     def test_run_paid_by_credit(self):
         """What credit pays is told as such, and is not lost in the file."""
         self.company.credit_applied_at_issue = False
