@@ -27,7 +27,12 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS === #
 
     def _decide_charges(
-        self, kind="charge", is_automatic=False, is_run=False, tokens=None
+        self,
+        kind="charge",
+        is_automatic=False,
+        is_run=False,
+        tokens=None,
+        most_credits=None,
     ):
         """Decide what to do about each of these invoices now.
 
@@ -39,10 +44,13 @@ class AccountMove(models.Model):
         :param bool is_automatic: See `Question`.
         :param bool is_run: See `Question`.
         :param dict tokens: See `Question`.
+        :param dict most_credits: See `Question`.
         :return: For each invoice its decision.
         :rtype: dict[account.move, ChargeDecision]
         """
-        question = Question(kind, is_automatic, is_run, tokens or {})
+        question = Question(
+            kind, is_automatic, is_run, tokens or {}, most_credits or {}
+        )
         decisions = {}
         left = self
         for name in DECISION_METHODS:
@@ -148,7 +156,8 @@ class AccountMove(models.Model):
             question.amounts[move] = amount
             owner = move._get_credit_owner()
             if move.apply_credit and held.get(owner):
-                credit = min(held[owner], amount)
+                most = question.most_credits.get(move, amount)
+                credit = min(held[owner], amount, most)
                 held[owner] = move.currency_id.round(held[owner] - credit)
                 question.credits[move] = credit
             if move.currency_id.compare_amounts(amount, 0) <= 0:

@@ -58,6 +58,8 @@ class Question:
     :param bool is_run: Whether a person charges many at once, and not this one.
     :param dict tokens: The saved method chosen for an invoice; by default the
                         customer's.
+    :param dict most_credits: The credit that pays an invoice at most, where another one
+                              is to get the rest.
     :param dict amounts: By invoice, the amount that is wanted from now on, before
                          credit, in its currency.
     :param dict credits: By invoice, the part of it that the credit balance pays.
@@ -68,6 +70,7 @@ class Question:
     is_automatic: bool = False
     is_run: bool = False
     tokens: dict = field(default_factory=dict)
+    most_credits: dict = field(default_factory=dict)
     amounts: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)
     methods: dict = field(default_factory=dict)

@@ -92,6 +92,7 @@ class AccountChargeRunLine(models.Model):
             kind=self._get_question(invoice),
             is_run=True,
             tokens={invoice: token} if token else {},
+            most_credits={invoice: self.credit_amount},
         )
         if attempt and may_try_again and self._was_lost(attempt, decision.is_known):
             # Its server was killed, and the schedule ended it: nothing was carried out.
