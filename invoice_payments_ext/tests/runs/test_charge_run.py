@@ -520,7 +520,7 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(drafts.state, "draft")
 
     def test_credit_pays_the_lines_that_it_was_proposed_for(self):
-        """Whichever line is taken first: the one that is due later was selected first."""
+        """Whichever line is taken first: the later one was selected first."""
         self.company.credit_applied_at_issue = False
         customer = self.customers[:1]
         first = self.make_invoices(customer)
@@ -536,6 +536,23 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(self.results(run), ["succeeded", "done"])
         self.assertEqual([amount for *_tx, amount in self.gateway.requests], [100.0])
         self.assertEqual((first | later).mapped("amount_residual"), [0.0, 0.0])
+
+    def test_drafts_that_credit_pays_are_taken_first(self):
+        """The posting of another draft would spend the credit."""
+        self.company.credit_applied_at_issue = False
+        customer = self.customers[:1]
+        first = self.make_invoices(customer, post=False)
+        later = self.make_invoices(customer, post=False, invoice_date_due="2030-01-01")
+        customer.with_user(self.supervisor).adjust_credit_balance(
+            amount=130, reason="Goodwill"
+        )
+        (first | later).sudo().apply_credit = True
+        run = self.start(later | first, "issue")
+        self.assertEqual(run.line_ids.move_id.ids, [first.id, later.id])
+        self.assertEqual(run.line_ids.mapped("credit_amount"), [100.0, 30.0])
+        self.run_lane()
+        self.assertEqual(self.results(run), ["done", "succeeded"])
+        self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
 
     def test_run_paid_by_credit(self):
         """What credit pays is told as such, and is not lost in the file."""
