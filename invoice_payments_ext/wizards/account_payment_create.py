@@ -154,7 +154,8 @@ class AccountPaymentCreate(models.TransientModel):
             return self.move_id._get_amount_to_propose()
         if attempt := self.retried_transaction_id:
             return min(attempt.amount, self.chargeable_amount)
-        return self.move_id._get_amount_due()
+        due = self.move_id._get_amount_due()
+        return min(due, self.available_credit) if self.is_credit else due
 
     @api.depends("move_id")
     def _compute_amount_choices(self):
@@ -291,7 +292,18 @@ class AccountPaymentCreate(models.TransientModel):
             if not token and dialog.issue:
                 dialog.method = False
             else:
-                dialog.method = str(token.id) if token else dialog._get_usual_kind()
+                dialog.method = str(token.id) if token else dialog._get_other_method()
+
+    def _get_other_method(self):
+        """Return what is proposed where no saved method can be charged.
+
+        Where there are some, none of which can be, the customer's credit pays: no money
+        came that could be recorded.
+        """
+        values = {option["value"] for option in self.method_options or []}
+        if CREDIT in values and any(value.isdigit() for value in values):
+            return CREDIT
+        return self._get_usual_kind()
 
     def _get_usual_kind(self):
         """Return the kind of the company's latest external payment, or a transfer."""

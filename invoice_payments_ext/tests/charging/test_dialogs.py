@@ -114,6 +114,26 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertIn("access_token=", dialog.save_method_url)
         self.assertTrue(dialog.save_method_url.startswith("http"))
 
+    def test_credit_is_proposed_where_no_saved_method_can_be_charged(self):
+        """No money came from outside, but the customer has credit here."""
+        self.partner.with_user(self.supervisor).adjust_credit_balance(
+            300, company_id=self.company.id, reason="Goodwill"
+        )
+        self._keep()
+        self.assertEqual(self._open_create().method, str(self.token.id))
+        self.provider.available_currency_ids = self.currency_euro
+        self._keep()
+        dialog = self._open_create()
+        self.assertEqual((dialog.method, dialog.amount), ("credit", 300))
+        dialog.method = "transfer"
+        self.assertEqual(dialog.amount, 1000)
+        dialog.method = "credit"
+        self.assertEqual(dialog.amount, 300)
+        dialog.save().action_apply_credit()
+        self.assertEqual(self.invoice.amount_residual, 700)
+        # Nothing is held any more.
+        self.assertEqual(self._open_create().method, "transfer")
+
     def test_charge(self):
         dialog = self._open_create()
         dialog.amount = 400.0
