@@ -178,7 +178,7 @@ class AccountPaymentMovement(models.Model):
 
         :rtype: dict
         """
-        return self.invoice_id.action_retry_many()
+        return self.invoice_ids.action_retry_many()
 
     # === GETTERS === #
 

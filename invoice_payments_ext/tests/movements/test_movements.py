@@ -596,6 +596,16 @@ class TestMovements(CreditCommon):
         self.assertEqual(by_attempt[paid]._filter_refundable(), by_attempt[paid])
         self.assertFalse(by_attempt[declined]._filter_refundable())
 
+    def test_retry_of_an_attempt_for_several_invoices(self):
+        """The run has all of them, and not the first one only."""
+        both = self.invoice | self.make_invoice(50.0)
+        tx = self.make_portal_transaction(
+            "error", amount=1050.0, invoice_ids=[Command.set(both.ids)]
+        )
+        row = self.movements(("transaction_id", "=", tx.id))
+        run = self.env["account.charge.run"].browse(row.action_retry_many()["res_id"])
+        self.assertEqual(run.line_ids.move_id, both)
+
     def test_each_of_several_invoices_is_named(self):
         other, third = self.make_invoice(50.0), self.make_invoice(70.0)
         both = self.invoice | other
