@@ -21,7 +21,7 @@ class PortalAccount(portal.PortalAccount):
             smallest_amount=values["member_smallest_amount"],
             **kwargs,
         )
-        if invoice._get_attempts_in_flight():
+        if invoice._is_credit_held_back():
             page.update(self._prepare_values_without_credit(page))
         return {
             **page,
@@ -37,10 +37,11 @@ class PortalAccount(portal.PortalAccount):
     def _prepare_values_without_credit(values):
         """Return the values that differ where credit cannot be spent now.
 
-        It pays nothing while money may still come that pays the same.
+        The page says why; see `account.move._is_credit_held_back`.
         """
         return {
             "member_credit": 0.0,
+            "member_credit_held_back": values["member_credit"],
             **{
                 name: values[name].filtered(lambda each: each.code != "credit_balance")
                 for name in ("providers_sudo", "payment_methods_sudo")

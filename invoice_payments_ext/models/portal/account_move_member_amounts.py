@@ -72,6 +72,35 @@ class AccountMove(models.Model):
         left = self._get_chargeable_amount() - self._get_reserved_amount()
         return max(self.currency_id.round(left), 0.0)
 
+    def _get_portal_remaining(self):
+        """Return what of this remains: to be paid by the member, and on its way.
+
+        :return: In the invoice's currency, `to_pay`, as the page of all that is owed
+                 says it; `processing` and credit that is `reserved` beside it. The
+                 three are the remaining amount.
+        :rtype: dict[str, float]
+        """
+        self.ensure_one()
+        to_pay = min(self._get_member_chargeable_amount(), self.amount_residual)
+        on_its_way = self.currency_id.round(self.amount_residual - to_pay)
+        reserved = min(self._get_reserved_amount(), on_its_way)
+        return {
+            "to_pay": to_pay,
+            "processing": self.currency_id.round(on_its_way - reserved),
+            "reserved": reserved,
+        }
+
+    def _is_credit_held_back(self):
+        """Tell if members cannot spend credit on this invoice now.
+
+        It pays nothing while money may still come that pays the same. All pages and
+        checks of the portal follow this rule.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return bool(self._get_attempts_in_flight())
+
     def _get_member_minimum(self):
         """Return the least amount of the member's choice, in the invoice's currency."""
         self.ensure_one()

@@ -69,6 +69,17 @@ class AccountMove(models.Model):
                 )
             )
 
+    def _check_credit_not_held_back(self):
+        """Check that credit may pay these invoices now; in words for the member."""
+        if held_back := self.filtered(lambda invoice: invoice._is_credit_held_back()):
+            raise UserError(
+                self.env._(
+                    "Your credit cannot be used while another payment of %s is being "
+                    "processed.",
+                    ", ".join(held_back.mapped("name")),
+                )
+            )
+
     def _check_bookable_by(self, provider):
         """Check that the money of a provider can be booked; in words for the member."""
         if self._get_unbookable_reason(provider):
@@ -148,6 +159,8 @@ class AccountMove(models.Model):
         is_shared = owed_line_ids or len(self) > 1
         shares = self._get_owed_shares(owed_line_ids) if is_shared else None
         self._check_member_payment(amount, partner, link_amount, tab, shares)
+        if use_credit or provider.code == "credit_balance":
+            self._check_credit_not_held_back()
         if use_credit:
             self._check_credit_goes_first(
                 amount, provider, balance, credit_shown, shares

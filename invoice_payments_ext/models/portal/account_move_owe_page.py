@@ -16,15 +16,17 @@ class AccountMove(models.Model):
                           :meth:`_get_owed`.
         :return: For each its `line_id`, `invoice`, `label`, `due`, `amount` to be paid
                  now, what is `in_flight` beside it, the `discount` that is taken off
-                 already, `is_overdue`,
+                 already, `is_overdue`, or `is_processing` where all of it is,
                  `is_chosen` (all that is due is, at first), the day for which it is
-                 `promised`, and `reason` why it cannot be chosen, with a `pay_alone`
-                 where the invoice is paid on its own page.
+                 `promised`, whether the invoice `holds_credit_back`, and `reason` why
+                 it cannot be chosen, with a `pay_alone` where the invoice is paid on
+                 its own page.
         :rtype: list[dict]
         """
         account = self.browse()._get_receivable_account()
         rows = []
         reasons = {}
+        held_back = owed["invoices"].filtered(lambda move: move._is_credit_held_back())
         for invoice in owed["invoices"]:
             account = account or invoice.sudo()._get_receivable_account()
             reasons[invoice.id] = invoice._get_owe_reason(account)
@@ -32,7 +34,8 @@ class AccountMove(models.Model):
         for owed_line in owed["lines"]:
             invoice = owed_line.line.move_id.with_env(self.env)
             reason, pay_alone = reasons[invoice.id]
-            if not reason and not owed_line.amount:
+            is_open = not invoice.currency_id.is_zero(owed_line.amount)
+            if not reason and not is_open:
                 reason = self.env._("Being processed")
             is_part = owed_line.count > 1
             rows.append(
@@ -50,9 +53,11 @@ class AccountMove(models.Model):
                     "amount": owed_line.settling,
                     "in_flight": owed_line.in_flight,
                     "discount": owed_line.discount,
-                    "is_overdue": owed_line.is_overdue,
+                    "is_overdue": owed_line.is_overdue and is_open,
+                    "is_processing": not is_open,
                     "promised": promises[invoice].date if invoice in promises else None,
                     "is_chosen": owed_line.is_due and not reason,
+                    "holds_credit_back": invoice in held_back,
                     "reason": reason,
                     "pay_alone": pay_alone,
                 }

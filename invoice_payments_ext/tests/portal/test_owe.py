@@ -119,6 +119,11 @@ class TestOwe(PortalPaymentCommon):
         path = "/my/owe/promise" if data else "/my/owe"
         return fromstring(self.url_open(path, data=data or None).text)
 
+    def open_paid(self):
+        """Return the page after the last payment."""
+        self._keep()
+        return fromstring(self.url_open("/my/owe/paid").text)
+
     @staticmethod
     def read_parts(page, name):
         return [" ".join(each.text_content().split()) for each in page.find_class(name)]
@@ -426,12 +431,13 @@ class TestOwe(PortalPaymentCommon):
         """The card's part is booked, the credit's is not: an instalment is pending."""
         self.give_credit(10)
         parts = self.parts.with_user(self.member)
-        self.gateway.answers = ["pending"]
-        pending = self.pay_lines(40, self.lines(self.parts, True))
-        self.gateway.answers = ["done"]
+        self.gateway.answers = ["pending", "pending"]
         tx = self.pay_lines(
-            40, self.lines(self.parts), use_credit=True, credit_shown=10
+            40, self.lines(self.parts, True), use_credit=True, credit_shown=10
         )
+        pending = self.pay_lines(40, self.lines(self.parts))
+        self.gateway.notify(tx, "done")
+        tx._post_process()
         self.assertEqual((tx.outcome, tx.amount), ("succeeded", 30))
         self.assertEqual((self.residuals()[1], self.held()), (50, 10))
         self.assertEqual(self.parts._get_reserved_amount(), 10)
@@ -446,6 +452,74 @@ class TestOwe(PortalPaymentCommon):
         self.assertEqual((self.residuals()[1], self.held()), (0, 0))
         self.assertEqual(self.parts._get_reserved_amount(), 0)
         check_invariants(self, self.all_invoices)
+
+    def test_credit_beside_a_payment_in_flight(self):
+        """What is ticked of that invoice is not paid by credit, as on its own page."""
+        self.give_credit(45)
+        self.gateway.answers = ["pending", "done"]
+        self.pay_lines(40, self.lines(self.parts, True))
+        chosen = self.lines(self.parts) + self.lines(self.own)
+        refused = f"while another payment of {self.parts.name} is being processed"
+        self.assert_refused(
+            refused, self.pay_lines, 50, chosen, use_credit=True, credit_shown=45
+        )
+        self.assert_refused(
+            refused,
+            self.pay_lines,
+            40,
+            self.lines(self.parts),
+            by=self.credit_provider,
+        )
+        page = self.open_owe()
+        for tick in page.xpath("//input[@name='o_owed_line']"):
+            is_held_back = int(tick.get("data-invoice")) == self.parts.id
+            self.assertEqual(bool(tick.get("data-holds-credit-back")), is_held_back)
+        [words] = self.read_parts(page, "o_member_credit_held_back")
+        self.assertRegex(words, r"45\.00 cannot be used .* that is ticked is being")
+        tx = self.pay_lines(
+            1010,
+            self.lines(self.invoice | self.own),
+            use_credit=True,
+            credit_shown=45,
+        )
+        self.assertEqual((tx.outcome, self.held()), ("succeeded", 0))
+        self.assertEqual(self.residuals(), [0, 80, 0])
+        check_invariants(self, self.all_invoices)
+
+    def test_all_of_an_overdue_instalment_is_being_processed(self):
+        self.gateway.answers = ["pending"]
+        self.pay_lines(40, self.lines(self.parts, True))
+        rows = self.open_owe().find_class("o_owe_row")
+        words = {}
+        for row in rows:
+            [line] = row.xpath(".//input")
+            words[int(line.get("value"))] = " ".join(row.text_content().split())
+        line_id = self.parts.sudo().line_ids.filtered("date_maturity")
+        line_id = line_id.sorted("date_maturity")[0].id
+        self.assertIn("40.00 is being processed", words[line_id])
+        self.assertIn("Being processed Due", words[line_id])
+        self.assertNotIn("Overdue", words.pop(line_id))
+        self.assertIn("Overdue", words[self.lines(self.invoice)[0]])
+
+    def test_page_after_a_payment_tells_credit_from_what_remains(self):
+        """Credit that was promised is not to be paid again."""
+        self.give_credit(15)
+        self.gateway.answers = ["pending"]
+        chosen = self.lines(self.parts, True) + self.lines(self.own)
+        tx = self.pay_lines(50, chosen, use_credit=True, credit_shown=15)
+        words = self.read_parts(self.open_paid(), "o_owe_paid")[0]
+        words = words.replace("\xa0", " ")
+        self.assertRegex(
+            words,
+            r"Remaining \$ 40\.00 · \$ 35\.00 is being processed "
+            r"· \$ 5\.00 from your credit, as soon as that succeeds",
+        )
+        self.assertRegex(words, r"Nothing remains to be paid · \$ 10\.00 from your")
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        words = self.read_parts(self.open_paid(), "o_owe_paid")[0]
+        self.assertNotRegex(words, "processed|from your credit")
+        self.assertRegex(words.replace("\xa0", " "), r"Remaining \$ 40\.00")
 
     def test_credit_alone_pays_the_chosen_ones(self):
         self.give_credit(100)

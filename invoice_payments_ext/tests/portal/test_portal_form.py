@@ -119,6 +119,12 @@ class TestPortalForm(PortalPaymentCommon):
         self.assertTrue(page.xpath("//form[@id='o_payment_form']"))
         self.assertNotIn("Use my credit", self.get_text(page))
         self.assertFalse(page.xpath("//*[@data-provider-code='credit_balance']"))
+        [reason] = page.find_class("o_member_credit_held_back")
+        self.assertRegex(
+            self.get_text(reason),
+            r"50\.00\s+cannot be used while another payment of this invoice is being",
+        )
+        self.assertNotIn("d-none", reason.get("class"))
         self.assert_refused("above the amount", self.charge, 900)
         self.charge(450)
         self.assertEqual(self.invoice.amount_residual, 450)

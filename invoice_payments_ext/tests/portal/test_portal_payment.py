@@ -151,7 +151,7 @@ class TestCreditProvider(PortalPaymentCommon):
         self.give_credit(300)
         self.company.portal_amount_choice = True
         other = self.make_portal_transaction("pending", amount=100)
-        self.assert_refused("is in flight", self.pay_by_credit, 300)
+        self.assert_refused("payment of .* is being processed", self.pay_by_credit, 300)
         self.gateway.notify(other, "cancel")
         self.pay_by_credit(300)
         self.assertEqual((self.invoice.amount_residual, self.held()), (700, 0))

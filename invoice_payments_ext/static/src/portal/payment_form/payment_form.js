@@ -149,8 +149,36 @@ patch(PaymentForm.prototype, {
         return isWithin ? amount : NaN;
     },
 
+    /** @returns {Number} the credit that can be used for what is chosen now */
     _getMemberCredit() {
+        if (this._isCreditHeldBack()) {
+            return 0;
+        }
         return parseFloat(this.memberPaymentEl.dataset.credit) || 0;
+    },
+
+    /** @returns {Boolean} whether a payment of a chosen invoice is being processed */
+    _isCreditHeldBack() {
+        return this._getOwedLines().some(({dataset}) => dataset.holdsCreditBack);
+    },
+
+    /**
+     * @param {Number} amount - What is chosen.
+     * @returns {Boolean} whether a part by credit would lose an early-payment discount
+     */
+    _isDiscountForOnePayment(amount) {
+        const discounted = this._getOwedLines().filter(
+            ({dataset}) => dataset.hasDiscount
+        );
+        const forOthers = discounted.reduce(
+            (rest, {dataset}) => rest - parseFloat(dataset.amount),
+            amount
+        );
+        const digits = parseInt(this.memberPaymentEl.dataset.digits, 10);
+        return (
+            discounted.length > 0 &&
+            this._getMemberCredit() > parseFloat(forOthers.toFixed(digits))
+        );
     },
 
     /** Offer the methods that fit the amount, and say the amount that each of the two pays. */
@@ -212,8 +240,13 @@ patch(PaymentForm.prototype, {
         }
         const credit = this._getMemberCredit();
         const isEnough = credit >= amount;
-        const isUsed = creditEl.querySelector("input").checked && !isEnough;
-        creditEl.classList.toggle("d-none", isEnough);
+        const isHeldBack = this._isCreditHeldBack();
+        const isKept = !isEnough && this._isDiscountForOnePayment(amount);
+        const isOffered = !isEnough && !isHeldBack && !isKept;
+        const isUsed = creditEl.querySelector("input").checked && isOffered;
+        creditEl.classList.toggle("d-none", !isOffered);
+        this._showCreditReason(".o_member_credit_held_back", isHeldBack);
+        this._showCreditReason(".o_member_credit_kept", isKept);
         creditEl.querySelector(".o_member_rest").textContent =
             isUsed && !isNaN(amount)
                 ? _t("%(credit)s from your credit, %(rest)s by the method below.", {
@@ -224,12 +257,20 @@ patch(PaymentForm.prototype, {
         return isUsed;
     },
 
+    /** Say why credit is not offered for what is chosen. */
+    _showCreditReason(selector, isShown) {
+        this.memberPaymentEl
+            .querySelector(selector)
+            ?.classList.toggle("d-none", !isShown);
+    },
+
     /** Show a method if it can pay the rest. */
     _offerMemberOption(radio, rest, useCredit) {
         const maximum = parseFloat(radio.dataset.maximumAmount);
+        const isCredit = this._getProviderCode(radio) === "credit_balance";
         const isOffered =
             (isNaN(maximum) || isNaN(rest) || rest <= maximum) &&
-            !(useCredit && this._getProviderCode(radio) === "credit_balance");
+            !(isCredit && (useCredit || this._isCreditHeldBack()));
         radio
             .closest("[name='o_payment_option']")
             .classList.toggle("d-none", !isOffered);
