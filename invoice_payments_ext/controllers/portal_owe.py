@@ -122,7 +122,11 @@ class PortalOwe(PortalAccount):
         # No money moved with credit: it has no receipt.
         is_credit = tx_sudo.provider_code == "credit_balance"
         payments_sudo = tx_sudo.payment_id.filtered(lambda each: not is_credit)
-        from_credit = sum(tx_sudo.share_ids.mapped("credit_amount"))
+        from_credit = tx_sudo.amount
+        if not is_credit:
+            # What was promised and still waits is said with its invoice.
+            promised = sum(tx_sudo.share_ids.mapped("credit_amount"))
+            from_credit = promised - tx_sudo.credit_first_amount
         return request.render(
             "invoice_payments_ext.portal_my_owe_paid",
             {
@@ -130,7 +134,7 @@ class PortalOwe(PortalAccount):
                 "page_name": "owe_paid",
                 "tx": tx_sudo,
                 "payments": payments_sudo._prepare_portal_rows(),
-                "from_credit": tx_sudo.amount if is_credit else from_credit,
+                "from_credit": from_credit if tx_sudo.state == "done" else 0.0,
                 "owed": self._get_member_owed(),
             },
         )

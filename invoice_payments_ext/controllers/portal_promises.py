@@ -7,6 +7,8 @@ from ..tools import read_number
 from .portal_owe import PortalOwe
 
 REFUSED = "invoice_payments_ext.promise_refused"
+# Of what was typed, no more than this is kept.
+LONGEST = 30
 
 
 class PortalPromises(PortalOwe):
@@ -36,7 +38,7 @@ class PortalPromises(PortalOwe):
             with request.env.cr.savepoint():
                 self._change_promise(invoice, action, kwargs)
         except (UserError, AccessError) as error:
-            request.session[REFUSED] = error.args[0]
+            self._keep_refused(error, kwargs)
         return request.redirect(invoice.get_portal_url(anchor="promise_to_pay"))
 
     @route("/my/owe/promise", type="http", methods=["POST"], auth="user", website=True)
@@ -55,18 +57,52 @@ class PortalPromises(PortalOwe):
                 )
                 self._find_owed_invoices(line_ids)._promise_owed(line_ids, date)
         except (UserError, AccessError) as error:
-            request.session[REFUSED] = error.args[0]
+            self._keep_refused(error, {"date": date}, chosen)
         query = url_encode({"company_id": company_id, "currency_id": currency_id})
         return request.redirect(f"/my/owe?{query}#promise_to_pay")
+
+    @staticmethod
+    def _keep_refused(error, values, line_ids=None):
+        """Keep why a promise was refused, and what was typed, for the next page.
+
+        :param Exception error: The refusal, in words for the member.
+        :param dict values: The fields of the form.
+        :param list[str] line_ids: The instalments that were ticked, among all owed.
+        """
+        typed = {
+            name: str(values.get(name) or "")[:LONGEST]
+            for name in ("amount", "date", "token_id")
+        }
+        if line_ids is not None:
+            typed["line_ids"] = [each[:LONGEST] for each in line_ids]
+        request.session[REFUSED] = {"words": error.args[0], "typed": typed}
+
+    @staticmethod
+    def _pop_refused():
+        """Return the values of a page with the last refusal, which is said once.
+
+        :return: `promise_refused`, in words, and `promise_typed`, empty without one.
+        :rtype: dict
+        """
+        refused = request.session.pop(REFUSED, None) or {}
+        return {
+            "promise_refused": refused.get("words", ""),
+            "promise_typed": refused.get("typed", {}),
+        }
 
     def _prepare_owe_values(self, company_id, currency_id):
         values = super()._prepare_owe_values(company_id, currency_id)
         owed = values["owed"]
+        refused = self._pop_refused()
+        if "line_ids" in refused["promise_typed"]:
+            for row in values["rows"]:
+                is_ticked = str(row["line_id"]) in refused["promise_typed"]["line_ids"]
+                row["is_chosen"] = is_ticked and not row["reason"]
         # In superuser mode, as the visitor: these are the visitor's own invoices.
         return {
             **values,
             "owe_promise": owed and owed["invoices"].sudo()._get_owe_promise_values(),
-            "promise_refused": request.session.pop(REFUSED, ""),
+            **refused,
         }
 
     def _change_promise(self, invoice, action, values):
@@ -95,5 +131,5 @@ class PortalPromises(PortalOwe):
             **values,
             "payment_collection": invoice_sudo._get_portal_collection(),
             "payment_promise": invoice_sudo._get_portal_promise_values(),
-            "promise_refused": request.session.pop(REFUSED, ""),
+            **self._pop_refused(),
         }

@@ -89,7 +89,9 @@ class AccountMove(models.Model):
         company = self.company_id
         today = company._get_own_today()
         day = fields.Date.to_date(date)
-        if not day or day < today:
+        if not day:
+            raise UserError(self.env._("Say by which day it is paid."))
+        if day < today:
             raise UserError(
                 self.env._("The promised day must be today or later, not in the past.")
             )

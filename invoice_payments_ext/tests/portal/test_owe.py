@@ -136,8 +136,17 @@ class TestOwe(PortalPaymentCommon):
         self.assertLessEqual({str(each) for each in lines}, set(ticks))
         today = self.company._get_own_today()
         day = str(fields.Date.add(today, days=3))
-        page = self.open_owe(o_owed_line=lines, date="2020-01-01")
+        own = self.lines(self.own)
+        page = self.open_owe(o_owed_line=own, date="2020-01-01")
         self.assertIn("not in the past", self.read_parts(page, "o_owe_promise")[0])
+        # What was typed is kept, once.
+        for page, expected in (
+            (page, (["2020-01-01"], own)),
+            (self.open_owe(), ([], lines)),
+        ):
+            kept = page.xpath("//input[@id='owe_promise_date']/@value")
+            ticked = page.xpath("//input[@name='o_owed_line'][@checked]/@value")
+            self.assertEqual((kept, [int(each) for each in ticked]), expected)
         page = self.open_owe(date=day)
         self.assertIn("at least one", self.read_parts(page, "o_owe_promise")[0])
         page = self.open_owe(o_owed_line=lines, date=day)
@@ -515,10 +524,13 @@ class TestOwe(PortalPaymentCommon):
             r"· \$ 5\.00 from your credit, as soon as that succeeds",
         )
         self.assertRegex(words, r"Nothing remains to be paid · \$ 10\.00 from your")
+        self.assertFalse(self.open_paid().find_class("o_owe_from_credit"))
         self.gateway.notify(tx, "done")
         tx._post_process()
         words = self.read_parts(self.open_paid(), "o_owe_paid")[0]
         self.assertNotRegex(words, "processed|from your credit")
+        [words_of_credit] = self.read_parts(self.open_paid(), "o_owe_from_credit")
+        self.assertIn("15.00", words_of_credit)
         self.assertRegex(words.replace("\xa0", " "), r"Remaining \$ 40\.00")
 
     def test_credit_alone_pays_the_chosen_ones(self):

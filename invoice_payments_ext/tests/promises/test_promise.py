@@ -312,7 +312,7 @@ class TestPromise(TakenBackCommon):
         self.company.sudo().promise_max_open = 2
         for message, values in (
             ("must be today or later", {"date": "2026-03-01"}),
-            ("must be today or later", {"date": None}),
+            ("Say by which day", {"date": None}),
             ("04/01/2026 at the latest", {"date": "2026-04-02"}),
             ("not a date", {"date": "soon"}),
             ("above the remaining amount", {"amount": 100.01}),

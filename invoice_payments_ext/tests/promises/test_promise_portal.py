@@ -36,7 +36,8 @@ class TestPromisePortal(PortalPaymentCommon):
         invoice = invoice or self.invoice
         response = self.url_open(f"/my/invoices/{invoice.id}/promise", data=data)
         self.env.invalidate_all()
-        parts = fromstring(response.text).xpath("//section[@id='promise_to_pay']")
+        self.sent = fromstring(response.text)
+        parts = self.sent.xpath("//section[@id='promise_to_pay']")
         return " ".join(" ".join(part.text_content().split()) for part in parts)
 
     def call(self, model, method, record_id, **values):
@@ -75,6 +76,33 @@ class TestPromisePortal(PortalPaymentCommon):
             self.assertNotIn("You promised", words, amount)
             self.assertFalse(self.invoice.sudo().payment_promise_id)
         self.assertIn("must be a number, not '250,00'", self.send(amount="250,00"))
+
+    def test_what_was_typed_is_kept(self):
+        """Once, on the page that says why it was refused."""
+        self.token.sudo().partner_id = self.partner
+        late = str(fields.Date.add(self.today, days=99))
+
+        def read():
+            return [
+                self.sent.xpath(f"//form[contains(@class, 'o_promise_make')]{path}")
+                for path in (
+                    "//input[@name='amount']/@value",
+                    "//input[@name='date']/@value",
+                    "//input[@name='token_id'][@checked]/@value",
+                )
+            ]
+
+        words = self.send(amount="12.34", date=late, token_id=str(self.token.id))
+        self.assertIn("at the latest", words)
+        self.assertEqual(read(), [["12.34"], [late], [str(self.token.id)]])
+        self.sent = self.page()
+        self.assertEqual(read(), [["1000.00"], [], [""]])
+        self.assertIn("Say by which day", self.send(date=""))
+        self.assertEqual(read(), [["250"], [], [""]])
+        self.send()
+        self.send("move", date=late)
+        kept = self.sent.xpath("//input[@id='promise_new_date']/@value")
+        self.assertEqual(kept, [late])
 
     def test_a_charge_on_that_day(self):
         self.token.sudo().partner_id = self.partner
