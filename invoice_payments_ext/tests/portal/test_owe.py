@@ -140,12 +140,12 @@ class TestOwe(PortalPaymentCommon):
         page = self.open_owe(o_owed_line=own, date="2020-01-01")
         self.assertIn("not in the past", self.read_parts(page, "o_owe_promise")[0])
         # What was typed is kept, once.
-        for page, expected in (
+        for shown, expected in (
             (page, (["2020-01-01"], own)),
             (self.open_owe(), ([], lines)),
         ):
-            kept = page.xpath("//input[@id='owe_promise_date']/@value")
-            ticked = page.xpath("//input[@name='o_owed_line'][@checked]/@value")
+            kept = shown.xpath("//input[@id='owe_promise_date']/@value")
+            ticked = shown.xpath("//input[@name='o_owed_line'][@checked]/@value")
             self.assertEqual((kept, [int(each) for each in ticked]), expected)
         page = self.open_owe(date=day)
         self.assertIn("at least one", self.read_parts(page, "o_owe_promise")[0])
