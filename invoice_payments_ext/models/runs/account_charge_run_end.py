@@ -158,6 +158,9 @@ class AccountChargeRun(models.Model):
     def _get_csv(self):
         """Return the lines of this run as text with commas.
 
+        Amounts have a point and the decimals of their currency, as in the files of the
+        portal. The time is that of the user, as on the screen.
+
         :rtype: str
         """
         self.ensure_one()
@@ -182,19 +185,23 @@ class AccountChargeRun(models.Model):
         )
         for line in self.line_ids:
             attempt_sudo = line.transaction_id.sudo()
+            done_on = line.done_on and fields.Datetime.context_timestamp(
+                self, line.done_on
+            )
+            decimals = line.currency_id.decimal_places
             cells = [
                 line.move_id.display_name,
                 line.partner_id.display_name,
                 line.method,
-                line.currency_id.round(line.amount),
-                line.currency_id.round(line.credit_amount),
+                f"{line.amount:.{decimals}f}",
+                f"{line.credit_amount:.{decimals}f}",
                 line.currency_id.name,
                 results[line.result],
                 line.reason_code,
                 line.note,
                 attempt_sudo.reference,
                 attempt_sudo.state_message,
-                line.done_on,
+                done_on and f"{done_on:%Y-%m-%d %H:%M:%S}",
             ]
             writer.writerow(map(_show_cell, cells))
         return text.getvalue()

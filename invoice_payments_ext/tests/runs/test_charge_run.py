@@ -1,5 +1,6 @@
 import csv
 import io
+from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -603,6 +604,13 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(len(text.splitlines()), 6)
         self.assertIn("'=1+1", text)
         self.assertIn("no_method", text)
+        # Amounts as in other files, and the time as on the user's screen.
+        [_head, *rows] = csv.reader(
+            run.with_context(tz="Asia/Tokyo")._get_csv().splitlines()
+        )
+        self.assertEqual(rows[0][3:5], ["100.00", "USD"])
+        done_on = run.line_ids[0].done_on + timedelta(hours=9)
+        self.assertEqual(rows[0][-1], str(done_on.replace(microsecond=0)))
         mails = self.env["mail.mail"].sudo().search_count([])
         self.assertEqual(
             run.links_label, "Send a payment link to the one without a method"
