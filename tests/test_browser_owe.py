@@ -103,6 +103,65 @@ def test_credit_first_and_nothing_left(member, world):
     assert not member.find_barriers("#wrap")
 
 
+def test_why_credit_is_not_offered(member, world):
+    """Beside a payment on its way, and where it would lose a discount."""
+    pending, due, _later = make_owed(world, member.partner_id)
+    world.charge(pending, world.make_token(member.partner_id, "tok_pending"), amount=30)
+    world.make_token(member.partner_id)
+    term_id = world.admin.call(
+        "account.payment.term",
+        "create",
+        vals_list=[
+            {
+                "name": "10 % in 10 days",
+                "early_discount": True,
+                "discount_percentage": 10,
+                "discount_days": 10,
+                "line_ids": [[0, 0, {"value_amount": 100, "nb_days": 30}]],
+            }
+        ],
+    )[0]
+    today = str(date.today())
+    [early] = world.make_invoices(
+        [member.partner_id], 40, invoice_payment_term_id=term_id, invoice_date=today
+    )
+    world.adjust_credit(member.partner_id, 15)
+    page = member.page
+    page.goto("/my/owe")
+    use = member.form.get_by_label("Use my credit")
+    held_back = page.locator(".o_member_credit_held_back")
+    kept = page.locator(".o_member_credit_kept")
+    by_credit = page.locator("input[data-provider-code='credit_balance']")
+
+    def tick(*invoice_ids):
+        for box in page.locator("[name='o_owed_line']").all():
+            box.set_checked(int(box.get_attribute("data-invoice")) in invoice_ids)
+
+    expect(held_back).to_be_visible()
+    expect(use).to_be_hidden()
+    assert not member.find_barriers("#wrap")
+    page.set_viewport_size(NARROW)
+    member.keep_screen("owe-credit-held-back-360")
+    tick(due)
+    expect(use).to_be_visible()
+    expect(held_back).to_be_hidden()
+    tick(early)
+    expect(kept).to_be_visible()
+    expect(use).to_be_hidden()
+    # Credit pays the others.
+    tick(due, early)
+    expect(use).to_be_visible()
+    expect(kept).to_be_hidden()
+    # The credit is enough, but for the payment on its way.
+    world.adjust_credit(member.partner_id, 85)
+    page.reload()
+    tick(due)
+    expect(by_credit).to_be_visible()
+    tick(pending)
+    expect(held_back).to_be_visible()
+    expect(by_credit).to_be_hidden()
+
+
 @pytest.fixture
 def limited(world):
     """Let no method take more than 60 at once, and members promise."""
