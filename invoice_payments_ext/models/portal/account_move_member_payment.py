@@ -80,8 +80,10 @@ class AccountMove(models.Model):
                 )
             )
 
-    def _check_bookable_by(self, provider):
-        """Check that the money of a provider can be booked; in words for the member."""
+    def _check_payable_by(self, provider, use_credit):
+        """Check that a provider, and credit, can pay these; in words for the member."""
+        if use_credit or provider.code == "credit_balance":
+            self._check_credit_not_held_back()
         if self._get_unbookable_reason(provider):
             raise UserError(
                 self.env._(
@@ -159,8 +161,6 @@ class AccountMove(models.Model):
         is_shared = owed_line_ids or len(self) > 1
         shares = self._get_owed_shares(owed_line_ids) if is_shared else None
         self._check_member_payment(amount, partner, link_amount, tab, shares)
-        if use_credit or provider.code == "credit_balance":
-            self._check_credit_not_held_back()
         if use_credit:
             self._check_credit_goes_first(
                 amount, provider, balance, credit_shown, shares
@@ -168,7 +168,7 @@ class AccountMove(models.Model):
         from_credit = balance.amount if use_credit else 0.0
         rest = currency.round(amount - from_credit)
         provider._check_compatible(company, partner, rest, currency)
-        self._check_bookable_by(provider)
+        self._check_payable_by(provider, use_credit)
         values = {
             "amount": rest,
             "credit_first_amount": from_credit,
