@@ -566,7 +566,7 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(run.totals_by_method, "Credit balance: 100.00 USD")
         self.run_lane()
         [line] = csv.DictReader(io.StringIO(run._get_csv()))
-        self.assertEqual((line["Amount"], line["From credit"]), ("0.0", "100.0"))
+        self.assertEqual((line["Amount"], line["From credit"]), ("0.00", "100.00"))
 
     # === SEEN === #
 
@@ -608,7 +608,7 @@ class TestChargeRun(ChargeRunCommon):
         [_head, *rows] = csv.reader(
             run.with_context(tz="Asia/Tokyo")._get_csv().splitlines()
         )
-        self.assertEqual(rows[0][3:5], ["100.00", "USD"])
+        self.assertEqual(rows[0][3:6], ["100.00", "0.00", "USD"])
         done_on = run.line_ids[0].done_on + timedelta(hours=9)
         self.assertEqual(rows[0][-1], str(done_on.replace(microsecond=0)))
         mails = self.env["mail.mail"].sudo().search_count([])
