@@ -84,6 +84,7 @@ class Accountant(Person):
 
     def press(self, name):
         """Press a button of the dialog that is open; an amount may follow its name."""
+        self.wait_for_answers()
         name = re.compile(rf"^{re.escape(name)}(\s\$[\s\d.,]+.*)?$")
         self.page.locator(".modal").get_by_role("button", name=name).click()
 

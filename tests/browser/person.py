@@ -1,5 +1,7 @@
 """A person at work in a browser: one page, whose errors are noted."""
 
+import time
+
 from axe_playwright_python.sync_playwright import Axe
 from lib.waiting import PATIENCE
 from playwright.sync_api import expect
@@ -10,6 +12,9 @@ NOT_OURS = "selfie_segmentation"
 TIMEOUT = PATIENCE * 1000
 WIDE = {"width": 1280, "height": 1200}
 NARROW = {"width": 360, "height": 800}
+# What happened is on the page with the frame after the next one.
+SHOWN = "() => new Promise((r) => requestAnimationFrame(() => setTimeout(r)))"
+ANSWERED_WITHIN = 5  # Seconds.
 
 
 COUNT_CLICKS = """() => {
@@ -39,16 +44,35 @@ class Person:
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._note_console)
+        self.asked = set()  # The requests to models that wait for their answer.
+        self.page.on("request", self._note_request)
+        for answered in ("requestfinished", "requestfailed"):
+            self.page.on(answered, lambda request: self.asked.discard(request))
         expect.set_options(timeout=TIMEOUT)
 
     def _note_console(self, message):
         if message.type == "error" and NOT_OURS not in message.text:
             self.errors.append(message.text)
 
+    def _note_request(self, request):
+        if "/web/dataset/" in request.url:
+            self.asked.add(request)
+
     def get_errors(self):
         """Return, and forget, the errors that the browser told of."""
         errors, self.errors = self.errors, []
         return errors
+
+    def wait_for_answers(self):
+        """Wait until the page has followed what was entered: until then it moves.
+
+        A request that a test holds back is not waited for longer than people would.
+        """
+        self.page.evaluate(SHOWN)
+        deadline = time.monotonic() + ANSWERED_WITHIN
+        while self.asked and time.monotonic() < deadline:
+            self.page.wait_for_timeout(10)
+        self.page.evaluate(SHOWN)
 
     # === COUNTING === #
 
