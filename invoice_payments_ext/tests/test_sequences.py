@@ -27,7 +27,7 @@ from .credit.common_credit import CreditCommon
 from .invariants import check_invariants, find_with_kept_plans
 
 # How many sequences of how many steps; `setup/sequences` asks for more.
-EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "28"))
+EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "20"))
 STEPS = int(os.environ.get("SEQUENCES_STEPS", "12"))
 # Without a seed, the same sequences are generated each time.
 SEED = os.environ.get("SEQUENCES_SEED")

@@ -24,7 +24,7 @@ from .test_sequences import (
 )
 
 # One for each button; `setup/sequences --odoo` asks for more.
-EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "22"))
+EXAMPLES = int(os.environ.get("SEQUENCES_EXAMPLES", "16"))
 # The rules of the tie-out that the recount knows.
 RECOUNTED = (
     "applied",

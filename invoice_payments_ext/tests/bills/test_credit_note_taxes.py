@@ -287,7 +287,7 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         credit_note.action_post()
         self.env.flush_all()
 
-    @settings(max_examples=24, **GENERATED)
+    @settings(max_examples=16, **GENERATED)
     @given(
         lines=st.lists(
             st.tuples(
