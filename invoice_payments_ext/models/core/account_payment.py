@@ -97,6 +97,12 @@ class AccountPayment(models.Model):
         ):
             moves._check_refund_rights()
 
+    def _check_can_be_rejected(self):
+        """Check that these payments may be rejected; rooms above add their reasons.
+
+        :raise UserError: Naming the reason, and the way to take instead.
+        """
+
     # === CRUD METHODS === #
 
     @api.model_create_multi
@@ -163,14 +169,6 @@ class AccountPayment(models.Model):
         entries = self._filter_of_customers()._with_entry().move_id
         entries.filtered(lambda move: move.state == "posted").button_cancel()
         return super(AccountPayment, self._by_button()).action_reject()
-
-    # === CHECK METHODS === #
-
-    def _check_can_be_rejected(self):
-        """Check that these payments may be rejected; rooms above add their reasons.
-
-        :raise UserError: Naming the reason, and the way to take instead.
-        """
 
     # === BUSINESS METHODS === #
 

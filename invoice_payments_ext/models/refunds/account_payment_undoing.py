@@ -87,9 +87,7 @@ class AccountPayment(models.Model):
         :rtype: Iterator[str]
         """
         states = ("draft", *POSTED_STATES) if is_deleted else POSTED_STATES
-        for payment in self.sudo():
-            if not (payment._is_received_money() and payment._is_of_customer()):
-                continue
+        for payment in self._filter_received():
             refunds = payment.refund_payment_ids.filtered(
                 lambda refund: refund.state in states
             )
@@ -114,9 +112,7 @@ class AccountPayment(models.Model):
 
         :rtype: Iterator[str]
         """
-        for payment in self.sudo():
-            if not (payment._is_received_money() and payment._is_of_customer()):
-                continue
+        for payment in self._filter_received():
             if taken := payment._get_taken_back():
                 yield self.env._(
                     "%(amount)s of %(payment)s were taken back, so its money came: it "
@@ -125,6 +121,16 @@ class AccountPayment(models.Model):
                     payment=payment.display_name,
                     amount=payment.currency_id.format(taken),
                 )
+
+    def _filter_received(self):
+        """Return those of these that are money which came from a customer.
+
+        :return: The payments, in superuser mode.
+        :rtype: account.payment
+        """
+        return self.sudo().filtered(
+            lambda payment: payment._is_received_money() and payment._is_of_customer()
+        )
 
     def _is_at_gateway(self):
         """Tell if a gateway moved this money, and says so.

@@ -476,16 +476,20 @@ class TestExternal(InvoicePaymentsCommon):
             self.assertEqual(invoice.amount_residual, 0)
             self.assertFalse(sum(invoice.sudo().line_ids.mapped("amount_residual")))
 
+    def make_instalments_in(self, currency):
+        """Return an invoice of 100 in a currency, in instalments."""
+        invoice = self.make_invoice_with_instalments(100)
+        invoice = invoice.sudo().copy(
+            {"currency_id": currency.id, "invoice_date": "2026-01-15"}
+        )
+        invoice.action_post()
+        return invoice.with_user(self.accountant)
+
     def test_third_currency_and_instalments(self):
         euro = self.make_currency("EUR", 0.5)
         self.set_rate(euro, "2026-01-18", 0.75)
         journal = self.make_currency_journal(self.make_currency("GBP", 0.8))
-        invoice = self.make_invoice_with_instalments(100)
-        invoice = invoice.sudo().copy(
-            {"currency_id": euro.id, "invoice_date": "2026-01-15"}
-        )
-        invoice.action_post()
-        invoice = invoice.with_user(self.accountant)
+        invoice = self.make_instalments_in(euro)
         invoice.record_external_payment(70, journal_id=journal.id, date="2026-02-01")
         lines = invoice.sudo()._get_open_receivable_lines()
         self.assertEqual(lines.mapped("amount_residual_currency"), [30])
@@ -494,12 +498,7 @@ class TestExternal(InvoicePaymentsCommon):
     def test_third_currency_and_a_part_of_an_instalment(self):
         euro = self.make_currency("EUR", 0.5)
         journal = self.make_currency_journal(self.make_currency("GBP", 0.8))
-        invoice = self.make_invoice_with_instalments(100)
-        invoice = invoice.sudo().copy(
-            {"currency_id": euro.id, "invoice_date": "2026-01-15"}
-        )
-        invoice.action_post()
-        invoice = invoice.with_user(self.accountant)
+        invoice = self.make_instalments_in(euro)
         invoice.record_external_payment(20, journal_id=journal.id, date="2026-02-01")
         lines = invoice.sudo()._get_open_receivable_lines().sorted("date_maturity")
         self.assertEqual(lines.mapped("amount_residual_currency"), [30, 50])

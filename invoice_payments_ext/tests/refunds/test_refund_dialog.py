@@ -164,7 +164,8 @@ class TestRefundDialog(RefundCommon):
         self.assertEqual(notification["params"]["title"], "Refund succeeded")
         self.assertEqual(self.invoice.amount_residual, 300)
 
-    def test_credit_note_that_was_not_paid_out(self):
+    def charge_and_credit_in_vain(self):
+        """Return a payment, and a credit note whose paying-out was declined."""
         payment = self.charge()
         self.gateway.answers = ["error"]
         credit_note = self.invoice.issue_credit_note(
@@ -172,6 +173,10 @@ class TestRefundDialog(RefundCommon):
             reason="Never delivered",
             destinations=[{"to": "original", "amount": 300}],
         )
+        return payment, credit_note
+
+    def test_credit_note_that_was_not_paid_out(self):
+        payment, credit_note = self.charge_and_credit_in_vain()
         self.assertEqual(credit_note.amount_residual, 300)
         self.assertIn(
             "Credit note issued, but not paid out",
@@ -193,13 +198,7 @@ class TestRefundDialog(RefundCommon):
             "ip_approver",
             "account.group_account_invoice,invoice_payments_ext.group_payment_refund",
         )
-        payment = self.charge()
-        self.gateway.answers = ["error"]
-        credit_note = self.invoice.issue_credit_note(
-            amount=300,
-            reason="Never delivered",
-            destinations=[{"to": "original", "amount": 300}],
-        )
+        payment, credit_note = self.charge_and_credit_in_vain()
         self.company.with_env(self.env).payment_approval_limit = 100
         request = payment.refund(
             300, reason="Never delivered", credit_note_id=credit_note.id
