@@ -64,7 +64,10 @@ class PaymentTransaction(models.Model):
 
     def _follow_hold(self):
         """Let the shares hold their invoices as long as these attempts do."""
-        for shares in self.share_ids.grouped("transaction_id").values():
+        held = self.env["payment.transaction.share"].search_fetch(
+            [("transaction_id", "in", self.ids)], ["transaction_id", "holds_invoice"]
+        )
+        for shares in held.grouped("transaction_id").values():
             is_held = shares.transaction_id.holds_invoice
             shares.filtered(
                 lambda share, is_held=is_held: share.holds_invoice != is_held

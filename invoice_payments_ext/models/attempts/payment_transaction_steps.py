@@ -52,9 +52,6 @@ AFTER_REFUSAL_METHODS = ("_note_overload",)
 # The modules that send the amount of a refund as they find it.
 AMOUNT_ABOVE_ZERO = ("authorize",)
 
-# The methods that settle an attempt, each in a step of its own.
-SETTLING_METHODS = ("_try_to_book", "_settle_credit_beside")
-
 
 def pause_longer(tries):
     """Wait before a step is done again: the oftener it was tried, the longer.
@@ -357,8 +354,15 @@ class PaymentTransaction(models.Model):
 
     def _try_to_settle(self):
         """Settle the attempt's money, as far as that can be done now."""
-        for name in SETTLING_METHODS:
+        for name in self._get_settling_methods():
             getattr(self, name)()
+
+    def _get_settling_methods(self):
+        """Return the names of the methods that settle this attempt, in their order.
+
+        All are asked for before the first: each is a step, which forgets what was read.
+        """
+        return ["_try_to_book"]
 
     def _try_to_book(self):
         """Book the money of the attempt; failures are told and tried again."""

@@ -25,5 +25,9 @@ class AccountJournal(models.Model):
 
     def _get_credit_balance_journals(self):
         """Return the journals that keep the customers' credit, of all companies."""
-        companies = self.env["res.company"].sudo().search([])
+        companies = (
+            self.env["res.company"]
+            .sudo()
+            .search_fetch([], ["credit_balance_journal_id"])
+        )
         return companies.credit_balance_journal_id.sudo(self.env.su)

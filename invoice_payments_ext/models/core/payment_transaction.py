@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import fields, models
 
 from .told_later import ToldLater
 
@@ -23,9 +23,9 @@ class PaymentTransaction(models.Model):
         if not at and isinstance(later, ToldLater):
             later.schedules.add(xmlid)
             return
-        if not at:
-            self.env.ref(xmlid)._trigger()
-        elif known := self.env["ir.model.data"]._xmlid_to_res_id(xmlid):
+        if known := self.env["ir.model.data"]._xmlid_to_res_id(xmlid):
             # As `_trigger` does it, without reading the action: each job wakes it.
             triggers = self.env["ir.cron.trigger"].sudo()
-            triggers.create({"cron_id": known, "call_at": at})
+            triggers.create({"cron_id": known, "call_at": at or fields.Datetime.now()})
+            if not at:
+                self.env.cr.postcommit.add(self.env["ir.cron"]._notifydb)

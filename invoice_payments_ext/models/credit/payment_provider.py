@@ -137,6 +137,7 @@ class PaymentProvider(models.Model):
         balances = self.env["account.credit.balance"].sudo()
         user = self.env.user
         partner = self.env["res.partner"].sudo().browse(partner_id or [])
+        (user.partner_id.sudo() | partner).mapped("commercial_partner_id")  # At once.
         customer = user.partner_id.commercial_partner_id
         if user._is_public() or customer != partner.commercial_partner_id:
             return balances

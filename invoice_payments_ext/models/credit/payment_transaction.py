@@ -113,6 +113,13 @@ class PaymentTransaction(models.Model):
 
     # === BUSINESS METHODS - CREDIT AND CARD === #
 
+    def _get_settling_methods(self):
+        """Also spend the credit that was promised; most promise none."""
+        names = super()._get_settling_methods()
+        if self.currency_id.is_zero(self.credit_first_amount):
+            return names
+        return [*names, "_settle_credit_beside"]
+
     def _settle_credit_beside(self):
         """Spend the credit that could not be spent when the rest was booked."""
         if self._has_credit_to_spend():
