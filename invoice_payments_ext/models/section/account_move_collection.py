@@ -43,12 +43,15 @@ class AccountMove(models.Model):
         promise = promise.filtered(lambda each: each.state == "open")
         if row.state == "done" or not (row or promise):
             return None
-        status = self._get_collection_status(row, promise)
+        # The words and the buttons ask for the same records as a decision of a run.
+        move = self._read_ahead()
+        row, promise = (records.with_env(move.sudo().env) for records in (row, promise))
+        status = move._get_collection_status(row, promise)
         return {
             "status": status,
             "tone": TONES[status],
-            "words": self._get_collection_words(status, row, promise),
-            "actions": self._get_collection_actions(status, row),
+            "words": move._get_collection_words(status, row, promise),
+            "actions": move._get_collection_actions(status, row),
         }
 
     def _get_collection_status(self, row, promise):

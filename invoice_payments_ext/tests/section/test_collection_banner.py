@@ -41,6 +41,35 @@ class TestCollectionBanner(CollectionCommon):
             self.names(self.banner(self.supervisor)), ["pause", "now", "stop"]
         )
 
+    def test_the_banner_takes_few_queries(self):
+        """15 besides those of the section, however many attempts there were."""
+
+        def count():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            section = self.invoice.with_user(self.accountant).get_payment_section()
+            self.assertEqual(section["collection"]["status"], "next")
+            return len(section["rows"]), self.env.cr.sql_log_count - before
+
+        self.gateway.answers = ["error"]
+        attempt = self.run_at("2026-01-15 10:00:00")
+        self.invoice.with_user(self.accountant).get_payment_section()
+        rows, queries = count()
+        self.assertEqual(rows, 1)
+        self.assertLessEqual(queries, 23)
+        for number in range(29):
+            attempt.copy(
+                {
+                    "reference": f"again-{number}",
+                    "token_id": False,
+                    "invoice_ids": self.invoice.ids,
+                    "state": "error",
+                }
+            )
+        self.assertEqual(len(self.invoice.sudo().transaction_ids), 30)
+        self.assertEqual(count(), (30, queries))
+
     def test_try_now_is_offered_when_it_is_not_refused(self):
         def reason():
             [now] = [each for each in self.banner()["actions"] if each["name"] == "now"]
