@@ -47,11 +47,13 @@ class AccountMove(models.Model):
         move = self._read_ahead()
         row, promise = (records.with_env(move.sudo().env) for records in (row, promise))
         status = move._get_collection_status(row, promise)
+        # First the decision, which reads the saved methods together with their kinds.
+        actions = move._get_collection_actions(status, row)
         return {
             "status": status,
             "tone": TONES[status],
             "words": move._get_collection_words(status, row, promise),
-            "actions": move._get_collection_actions(status, row),
+            "actions": actions,
         }
 
     def _get_collection_status(self, row, promise):

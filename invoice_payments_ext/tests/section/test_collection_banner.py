@@ -42,7 +42,7 @@ class TestCollectionBanner(CollectionCommon):
         )
 
     def test_the_banner_takes_few_queries(self):
-        """15 besides those of the section, however many attempts there were."""
+        """13 besides those of the section, however many attempts there were."""
 
         def count():
             self.env.flush_all()
@@ -57,7 +57,7 @@ class TestCollectionBanner(CollectionCommon):
         self.invoice.with_user(self.accountant).get_payment_section()
         rows, queries = count()
         self.assertEqual(rows, 1)
-        self.assertLessEqual(queries, 23)
+        self.assertLessEqual(queries, 21)
         for number in range(29):
             attempt.copy(
                 {
