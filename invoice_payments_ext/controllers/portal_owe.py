@@ -119,22 +119,18 @@ class PortalOwe(PortalAccount):
         customer = request.env.user.partner_id.commercial_partner_id
         if not tx_sudo or tx_sudo.partner_id.commercial_partner_id != customer:
             return request.redirect("/my/owe")
-        # No money moved with credit: it has no receipt.
-        is_credit = tx_sudo.provider_code == "credit_balance"
-        payments_sudo = tx_sudo.payment_id.filtered(lambda each: not is_credit)
-        from_credit = tx_sudo.amount
-        if not is_credit:
-            # What was promised and still waits is said with its invoice.
-            promised = sum(tx_sudo.share_ids.mapped("credit_amount"))
-            from_credit = promised - tx_sudo.credit_first_amount
+        credit_sudo = tx_sudo._get_standing_credit_payments()
+        payments_sudo = tx_sudo.payment_id - credit_sudo
         return request.render(
             "invoice_payments_ext.portal_my_owe_paid",
             {
                 **self._prepare_portal_layout_values(),
                 "page_name": "owe_paid",
                 "tx": tx_sudo,
-                "payments": payments_sudo._prepare_portal_rows(),
-                "from_credit": from_credit if tx_sudo.state == "done" else 0.0,
+                "parts": tx_sudo._prepare_paid_parts(),
+                "payments": payments_sudo._prepare_portal_rows()
+                + tx_sudo._prepare_credit_receipts(),
+                "from_credit": sum(credit_sudo.mapped("amount")),
                 "owed": self._get_member_owed(),
             },
         )

@@ -217,7 +217,8 @@ class AccountMove(models.Model):
         :param float maximum: How much is spent at the most, where all the invoices are
                               of one currency; as much as there is if not given.
         :param dict shares: By invoice, how much of it is paid at the most, if given.
-        :return: How much was spent, where all the invoices are of one currency.
+        :return: The payments.
+        :rtype: account.payment
         """
         left = {
             balance: balance.amount if maximum is None else min(maximum, balance.amount)
@@ -242,8 +243,7 @@ class AccountMove(models.Model):
             if invoice.currency_id.compare_amounts(amount, 0) > 0:
                 amounts[invoice] = amount
                 left[balance] = invoice.currency_id.round(left[balance] - amount)
-        self._pay_with_credit(amounts)
-        return sum(amounts.values())
+        return self._pay_with_credit(amounts)
 
     # === BUSINESS METHODS - STEPS === #
 

@@ -21,6 +21,14 @@ class PaymentTransaction(models.Model):
         help="The amount to be paid from the customer's credit balance as soon as this "
         "attempt brought the rest.",
     )
+    credit_payment_ids = fields.Many2many(
+        string="Payments from credit",
+        comodel_name="account.payment",
+        relation="payment_transaction_credit_payment_rel",
+        readonly=True,
+        copy=False,
+        help="The payments from the customer's credit balance beside this attempt.",
+    )
 
     # === CHECK METHODS === #
 
@@ -164,15 +172,16 @@ class PaymentTransaction(models.Model):
         if invoices._get_attempts_in_flight():
             return
         shares = {share.invoice_id: share.credit_amount for share in self.share_ids}
-        spent = invoices._spend_credit(
+        payments = invoices._spend_credit(
             balances,
             self.credit_first_amount,
             # Those for a single invoice say nothing of credit.
             shares if self._is_shared() else None,
         )
         self.credit_first_amount = self.currency_id.round(
-            self.credit_first_amount - spent
+            self.credit_first_amount - sum(payments.mapped("amount"))
         )
+        self.credit_payment_ids |= payments
         invoices._notify_payments_changed()
         if self.currency_id.is_zero(self.credit_first_amount):
             return

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..states import EXPECTED_OUTCOMES, IN_FLIGHT_OUTCOMES
+from ..states import EXPECTED_OUTCOMES, IN_FLIGHT_OUTCOMES, POSTED_STATES
 
 
 class PaymentTransaction(models.Model):
@@ -111,7 +111,76 @@ class PaymentTransaction(models.Model):
             )
         return rows
 
+    def _prepare_paid_parts(self):
+        """Return what became of each invoice of this payment, for its member.
+
+        Note: `self.ensure_one()`; in superuser mode, as the visitor.
+
+        :return: One dict an invoice, with `invoice`, `discount`, what is `left` of it,
+                 the `amount` that was paid or is to come, credit included, and how much
+                 of the credit was `given_up` and remains to be paid.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        # Of credit alone, the attempt's amount is the credit.
+        credit = self._get_standing_credit_payments() - self.payment_id
+        is_credit_due = self.state != "done" or self.credit_first_amount
+        parts = []
+        for invoice in self.invoice_ids:
+            share = self.share_ids.filtered(
+                lambda each, invoice=invoice: each.invoice_id == invoice
+            )
+            left = invoice._get_portal_remaining()
+            own = credit.filtered(
+                lambda each, invoice=invoice: invoice in each.reconciled_invoice_ids
+            )
+            spent = sum(own.mapped("amount"))
+            unspent = 0.0
+            if not is_credit_due:
+                unspent = self.currency_id.round(share.credit_amount - spent)
+            elif share:
+                spent = share.credit_amount
+            parts.append(
+                {
+                    "invoice": invoice,
+                    "discount": share.discount_amount,
+                    "left": left,
+                    "amount": (share.amount if share else self.amount) + spent,
+                    # What is needed no more was not given up.
+                    "given_up": max(min(unspent, left["to_pay"]), 0.0),
+                }
+            )
+        return parts
+
+    def _prepare_credit_receipts(self):
+        """Return the payments from credit in words, each with its receipt.
+
+        The receipt is that of the page of the invoice.
+
+        :rtype: list[dict]
+        """
+        rows = []
+        for payment in self._get_standing_credit_payments():
+            [row] = payment._prepare_portal_rows()
+            invoice = (payment.reconciled_invoice_ids & self.invoice_ids)[:1]
+            if invoice and row["receipt_url"]:
+                suffix = f"/payments/{payment.id}/receipt"
+                rows.append(
+                    {**row, "receipt_url": invoice.get_portal_url(suffix=suffix)}
+                )
+        return rows
+
     # === GETTERS === #
+
+    def _get_standing_credit_payments(self):
+        """Return the payments that credit made for this, alone or beside money.
+
+        :rtype: account.payment
+        """
+        payments = self.credit_payment_ids
+        if self.provider_code == "credit_balance":
+            payments |= self.payment_id
+        return payments.filtered(lambda each: each.state in POSTED_STATES)
 
     def _get_member_processing_values(self):
         """Return the values with which the payment form goes on.

@@ -1,5 +1,6 @@
 """What a member owes, and one attempt for several invoices."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -532,6 +533,40 @@ class TestOwe(PortalPaymentCommon):
         [words_of_credit] = self.read_parts(self.open_paid(), "o_owe_from_credit")
         self.assertIn("15.00", words_of_credit)
         self.assertRegex(words.replace("\xa0", " "), r"Remaining \$ 40\.00")
+        # Each application of credit has its receipt, as on the page of its invoice.
+        receipts = self.open_paid().xpath("//*[@id='owe_receipts']//a/@href")
+        self.assertEqual(len(receipts), 3)
+        for receipt in receipts:
+            answer = self.url_open(receipt, allow_redirects=False)
+            self.assertEqual(answer.headers["Content-Type"], "application/pdf")
+
+    def test_page_after_a_payment_tells_credit_that_was_given_up(self):
+        """Others spent a part of it: that much remains to be paid, and is not said."""
+        self.give_credit(15)
+        self.gateway.answers = ["pending"]
+        chosen = self.lines(self.parts, True) + self.lines(self.own)
+        tx = self.pay_lines(50, chosen, use_credit=True, credit_shown=15)
+        self.give_credit(-9)
+        self.assertFalse(self.open_paid().find_class("o_owe_given_up"))
+        self.gateway.notify(tx, "done")
+        tx._post_process()
+        self.assertEqual((tx.credit_first_amount, self.held()), (0, 0))
+        page = self.open_paid()
+        [words] = self.read_parts(page, "o_owe_from_credit")
+        self.assertRegex(words, r"6\.00$")
+        given_up = [
+            float(re.search(r"[\d.]+", words)[0])
+            for words in self.read_parts(page, "o_owe_given_up")
+        ]
+        self.assertEqual(sum(given_up), 9)
+        amounts = [self.read_amount(each) for each in page.find_class("o_owe_share")]
+        self.assertEqual(sum(amounts), 41)
+        # Once it is paid otherwise, it does not remain.
+        self._keep()
+        for invoice in (self.parts, self.own):
+            if amount := invoice.sudo().amount_residual:
+                self.charge(amount, invoice=invoice)
+        self.assertFalse(self.open_paid().find_class("o_owe_given_up"))
 
     def test_credit_alone_pays_the_chosen_ones(self):
         self.give_credit(100)
@@ -539,6 +574,11 @@ class TestOwe(PortalPaymentCommon):
         self.pay_lines(50, chosen, by=self.credit_provider)
         self.assertEqual(self.residuals(), [1000, 40, 0])
         self.assertEqual(self.held(), 50)
+        page = self.open_paid()
+        self.assertRegex(self.read_parts(page, "o_owe_from_credit")[0], r"50\.00$")
+        [receipt] = page.xpath("//*[@id='owe_receipts']//a/@href")
+        answer = self.url_open(receipt, allow_redirects=False)
+        self.assertEqual(answer.headers["Content-Type"], "application/pdf")
 
     def make_discounted(self, amount=200):
         """Return an invoice with 10 % off until tomorrow, and its instalment."""
