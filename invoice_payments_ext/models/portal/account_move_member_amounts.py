@@ -61,15 +61,18 @@ class AccountMove(models.Model):
             "amount": amounts.get("overdue") or amounts.get("next") or amounts["full"],
         }
 
-    def _get_member_chargeable_amount(self):
+    def _get_member_chargeable_amount(self, reserved=None):
         """Return the amount that a member can pay now, in the invoice's currency.
 
         Money on its way, and the credit that was promised beside it, is left out.
 
+        :param float reserved: The result of :meth:`_get_reserved_amount`, if known.
         :rtype: float
         """
         self.ensure_one()
-        left = self._get_chargeable_amount() - self._get_reserved_amount()
+        if reserved is None:
+            reserved = self._get_reserved_amount()
+        left = self._get_chargeable_amount() - reserved
         return max(self.currency_id.round(left), 0.0)
 
     def _get_portal_remaining(self):
@@ -81,9 +84,10 @@ class AccountMove(models.Model):
         :rtype: dict[str, float]
         """
         self.ensure_one()
-        to_pay = min(self._get_member_chargeable_amount(), self.amount_residual)
+        reserved = self._get_reserved_amount()
+        to_pay = min(self._get_member_chargeable_amount(reserved), self.amount_residual)
         on_its_way = self.currency_id.round(self.amount_residual - to_pay)
-        reserved = min(self._get_reserved_amount(), on_its_way)
+        reserved = min(reserved, on_its_way)
         return {
             "to_pay": to_pay,
             "processing": self.currency_id.round(on_its_way - reserved),

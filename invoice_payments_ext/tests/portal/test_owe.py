@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from lxml.html import fromstring
@@ -517,6 +518,15 @@ class TestOwe(PortalPaymentCommon):
         self.gateway.answers = ["pending"]
         chosen = self.lines(self.parts, True) + self.lines(self.own)
         tx = self.pay_lines(50, chosen, use_credit=True, credit_shown=15)
+        moves = self.env.registry["account.move"]
+        with patch.object(
+            moves,
+            "_get_reserved_amount",
+            autospec=True,
+            side_effect=moves._get_reserved_amount,
+        ) as get_reserved:
+            self.parts.sudo()._get_portal_remaining()
+        self.assertEqual(get_reserved.call_count, 1)
         words = self.read_parts(self.open_paid(), "o_owe_paid")[0]
         words = words.replace("\xa0", " ")
         self.assertRegex(
