@@ -304,6 +304,7 @@ class AccountMove(models.Model):
         return {
             "member_amounts": options,
             "member_minimum": minimum if is_choice else 0.0,
+            "member_has_discount": self._has_discount_now(),
             "member_smallest_amount": min(
                 [*offered, minimum] if is_choice else offered
             ),

@@ -218,6 +218,16 @@ class TestPortalForm(PortalPaymentCommon):
         self.assertIn("Your credit of $ 10.00 cannot be used together", text)
         self.assertNotIn("Use my credit", text)
 
+    def test_other_amount_says_that_a_part_has_no_discount(self):
+        words = "A part payment loses the early-payment discount"
+        self.company.portal_amount_choice = True
+        self.assertNotIn(words, self.get_text(self.open_page()))
+        self.invoice = self.make_discount()
+        self.assertIn(words, self.get_text(self.open_page()))
+        # Nothing else than the whole can be paid.
+        self.company.portal_amount_choice = False
+        self.assertNotIn(words, self.get_text(self.open_page()))
+
     def test_least_amount_is_round(self):
         self.company.portal_amount_choice = True
         self.company.portal_minimum_amount = 10
