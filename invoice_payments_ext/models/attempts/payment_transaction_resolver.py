@@ -352,7 +352,7 @@ class PaymentTransaction(models.Model):
                 self.env._("amount of the attempt"),
             )
         if not reason or not reason.strip():
-            raise UserError(self.env._("A reason is required to resolve an attempt."))
+            raise UserError(self.env._("A reason is required: “How do you know?”"))
         if self.outcome not in RESOLVABLE_OUTCOMES:
             raise UserError(
                 self.env._(

@@ -38,7 +38,7 @@ class TestPending(InvoicePaymentsCommon):
             with self.subTest(answer=answer, charged=charged):
                 self.invoice = self.make_invoice()
                 attempt = self.start_attempt("pending")
-                with self.assertRefused("A reason is required"):
+                with self.assertRefused("How do you know"):
                     attempt.resolve(charged, " ")
                 with self.fetch(answer):
                     attempt.resolve(charged, "Seen in the dashboard")
