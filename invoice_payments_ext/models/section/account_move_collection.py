@@ -44,7 +44,8 @@ class AccountMove(models.Model):
         if row.state == "done" or not (row or promise):
             return None
         # The words and the buttons ask for the same records as a decision of a run.
-        move = self._read_ahead()
+        # Beside a promise, nothing is decided.
+        move = self if promise else self._read_ahead()
         row, promise = (records.with_env(move.sudo().env) for records in (row, promise))
         status = move._get_collection_status(row, promise)
         # First the decision, which reads the saved methods together with their kinds.
