@@ -30,3 +30,4 @@ from . import payment_transaction_states
 from . import payment_transaction_steps
 from . import payment_transaction_telling
 from . import payment_transaction_tries
+from . import res_company

@@ -160,6 +160,7 @@ class PaymentTransaction(models.Model):
         """
         if standing := self._get_standing_payments():
             return self._adopt(standing)
+        self.company_id._read_payment_settings()
         if self.memo:
             facts = (self.reference, self.provider_reference, self.memo)
             values = {"memo": " - ".join(filter(None, facts)), **values}

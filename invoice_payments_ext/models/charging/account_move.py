@@ -120,8 +120,9 @@ class AccountMove(models.Model):
     # === BUSINESS METHODS - CHARGING === #
 
     def _lock_to_charge(self, **_arguments):
-        """Lock this invoice; see :meth:`charge`."""
+        """Lock this invoice, and read what each charge asks for; see :meth:`charge`."""
         self._lock_for_payment()
+        self.company_id._read_payment_settings()
 
     def _lock_to_issue(self, **_arguments):
         """Lock this draft, and before it the balances that may pay it at issue."""

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import MissingError, UserError
 from odoo.tools import format_date
 
 
@@ -29,9 +29,13 @@ class AccountMove(models.Model):
                     self.env._("%s has no bank or cash journal.", company.name)
                 )
             return journal
-        journal = journals.browse(journal_id).exists()
-        if not journal:
-            raise UserError(self.env._("There is no journal %s.", journal_id))
+        journal = journals.browse(journal_id)
+        try:
+            journal.mapped("company_id")  # Read now: it is asked for again and again.
+        except MissingError as error:
+            raise UserError(
+                self.env._("There is no journal %s.", journal_id)
+            ) from error
         if journal.company_id not in company.sudo().parent_ids:
             raise UserError(
                 self.env._(

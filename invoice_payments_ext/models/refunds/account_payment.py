@@ -279,6 +279,7 @@ class AccountPayment(models.Model):
         self._lock_with_invoices(
             self.env["account.move"].browse(credit_note_id or []).exists()
         )
+        self.company_id._read_payment_settings()
 
     def _lock_with_invoices(self, credit_note=None):
         """Lock these payments, and before them the invoices that they paid.

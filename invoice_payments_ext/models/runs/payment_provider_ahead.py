@@ -3,8 +3,7 @@ from collections import defaultdict
 from odoo import api, models
 from odoo.fields import Domain
 
-# As in Odoo's `_get_compatible_providers`.
-STATES_THAT_SERVE = ("enabled", "test")
+from ..attempts.res_company import STATES_THAT_SERVE
 
 
 class ReadAhead:
