@@ -21,8 +21,8 @@ from ...models.runs import (
 from ...tools import TryAgainError
 from .common_runs import ChargeRunCommon
 
-# The statements of a charge alone: no more than in the first versions.
-MAX_QUERIES_OF_A_CHARGE = 184
+# The statements of a charge alone, with those of the test's own customer and company.
+MAX_QUERIES_OF_A_CHARGE = 192
 # The statements of a line beside those of its charge: from its claim to its end. They
 # are fewer, as a charge alone tells the open forms each time.
 MAX_QUERIES = -3
