@@ -25,7 +25,7 @@ from .common_runs import ChargeRunCommon
 MAX_QUERIES_OF_A_CHARGE = 192
 # The statements of a line beside those of its charge: from its claim to its end. They
 # are fewer, as a charge alone tells the open forms each time.
-MAX_QUERIES = -3
+MAX_QUERIES = -2
 # Of a job beside a line: it is asked for by its id, tells the forms and wakes the
 # schedule on its own, and ends the run.
 MAX_QUERIES_OF_A_JOB = 3
