@@ -92,6 +92,7 @@ def test_credit_first_and_nothing_left(member, world):
     expect(page.get_by_text("From your credit: $ 65.00")).to_be_visible()
     # One of the card, and one of each invoice that the credit paid.
     expect(page.get_by_role("link", name="Receipt")).to_have_count(3)
+    expect(page.get_by_role("link", name="Your credit")).to_have_count(2)
     expect(page.locator(".o_portal_submenu")).not_to_contain_text("INV/")
     member.keep_screen("owe-paid-credit")
     for invoice_id in invoices:

@@ -219,7 +219,7 @@ class AccountPayment(models.Model):
         )
         return self.env["account.move"]._get_portal_method(
             {
-                "kind": "external",
+                "kind": "credit" if self.is_from_credit else "external",
                 "journal_type": self.journal_id.type,
                 "own_method_name": "" if is_unnamed else line.name,
                 "external_kind": self.external_kind,
