@@ -1,6 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import MissingError, UserError
+from odoo.exceptions import UserError
 from odoo.tools import format_date
+
+from ...tools import is_there
 
 
 class AccountMove(models.Model):
@@ -30,12 +32,8 @@ class AccountMove(models.Model):
                 )
             return journal
         journal = journals.browse(journal_id)
-        try:
-            journal.mapped("company_id")  # Read now: it is asked for again and again.
-        except MissingError as error:
-            raise UserError(
-                self.env._("There is no journal %s.", journal_id)
-            ) from error
+        if not is_there(journal):
+            raise UserError(self.env._("There is no journal %s.", journal_id))
         if journal.company_id not in company.sudo().parent_ids:
             raise UserError(
                 self.env._(

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
-from odoo.exceptions import MissingError, UserError
+from odoo.exceptions import UserError
+
+from ...tools import is_there
 
 # The methods that say how much of a draft is paid otherwise when it is issued.
 PAID_AT_ISSUE = ("_get_credit_for_draft",)
@@ -46,12 +48,10 @@ class AccountMove(models.Model):
             return token
         # In superuser mode: another company's method is refused with its reason.
         token = self.env["payment.token"].sudo().browse(token_id)
-        try:
-            token.mapped("partner_id")  # Read now: it is asked for again and again.
-        except MissingError as error:
+        if not is_there(token):
             raise UserError(
                 self.env._("There is no saved payment method %s.", token_id)
-            ) from error
+            )
         return token.sudo(self.env.su)
 
     def _check_token(self, token, amount):
