@@ -80,7 +80,9 @@ class AccountMove(models.Model):
         """
         if self.state == "draft":
             token_id = decision.token.id if decision.token else None
-            return self.issue_and_charge(token_id, idempotency_key=key)
+            # The rest of the customer's credit is left for the drafts that get it.
+            issuing = self.with_context(most_credit_at_issue=decision.credit)
+            return issuing.issue_and_charge(token_id, idempotency_key=key)
         if not self.currency_id.is_zero(decision.credit):
             self.apply_credit_balance(decision.credit)
         if decision.action == CREDIT:

@@ -200,15 +200,15 @@ class AccountMove(models.Model):
         )
         # Locked first, as everywhere: balances come before invoices.
         balances = candidates._lock_credit_balances()
-        if self.reversed_entry_id:
-            credited = self.filtered(lambda move: move.move_type == "out_refund")
-            for invoice in credited.reversed_entry_id:
-                invoice._get_credit_applications()._lock_credit_balances()
+        credited = self.filtered(lambda move: move.move_type == "out_refund")
+        for invoice in credited.reversed_entry_id:
+            invoice._get_credit_applications()._lock_credit_balances()
         yield
         if balances:
+            posted = candidates.filtered(lambda move: move.state == "posted")
+            most = self.env.context.get("most_credit_at_issue")
             # In superuser mode: who may issue an invoice need not be in accounting.
-            issued = without_defaults(candidates).sudo()
-            issued.filtered(lambda move: move.state == "posted")._spend_credit(balances)
+            without_defaults(posted).sudo()._spend_credit(balances, most)
 
     def _spend_credit(self, balances, maximum=None, shares=None):
         """Spend locked balances on these invoices, the earliest due first.

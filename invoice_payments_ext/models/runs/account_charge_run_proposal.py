@@ -53,27 +53,10 @@ class AccountChargeRun(models.Model):
                         else self._prepare_line_vals(decisions[move])
                     ),
                 }
-                for move in self._sort_for_credit(moves, decisions)
+                for move in moves
             ]
         )
         return run_sudo.sudo(self.env.su)
-
-    def _sort_for_credit(self, moves, decisions):
-        """Return the invoices in the order in which they are taken.
-
-        The drafts that credit pays come first, in the order in which they get it: the
-        posting of a draft spends what is left of the credit.
-
-        :param account.move moves: The invoices, as they were selected.
-        :param dict decisions: The decisions on them.
-        :rtype: account.move
-        """
-        credited = moves.filtered(
-            lambda move: (
-                move.state == "draft" and move in decisions and decisions[move].credit
-            )
-        ).sorted(lambda move: (move.invoice_date_due or move.date, move.date))
-        return credited + (moves - credited)
 
     def _decide_lines(self, kind, moves, company):
         """Decide on each invoice of a run, in at most ten queries for any number.

@@ -538,8 +538,8 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual([amount for *_tx, amount in self.gateway.requests], [100.0])
         self.assertEqual((first | later).mapped("amount_residual"), [0.0, 0.0])
 
-    def test_drafts_that_credit_pays_are_taken_first(self):
-        """The posting of another draft would spend the credit."""
+    def test_credit_pays_the_drafts_that_it_was_proposed_for(self):
+        """The posting of one draft leaves the credit of the other one."""
         self.company.credit_applied_at_issue = False
         customer = self.customers[:1]
         first = self.make_invoices(customer, post=False)
@@ -549,11 +549,11 @@ class TestChargeRun(ChargeRunCommon):
         )
         (first | later).sudo().apply_credit = True
         run = self.start(later | first, "issue")
-        self.assertEqual(run.line_ids.move_id.ids, [first.id, later.id])
-        self.assertEqual(run.line_ids.mapped("credit_amount"), [100.0, 30.0])
+        self.assertEqual(run.line_ids.mapped("credit_amount"), [30.0, 100.0])
         self.run_lane()
-        self.assertEqual(self.results(run), ["done", "succeeded"])
+        self.assertEqual(self.results(run), ["succeeded", "done"])
         self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
+        self.assertEqual((first | later).mapped("amount_residual"), [0.0, 0.0])
 
     def test_run_paid_by_credit(self):
         """What credit pays is told as such, and is not lost in the file."""
