@@ -173,20 +173,25 @@ def test_amounts_as_people_write_them(member, world):
     amount.hover()
     member.page.mouse.wheel(0, 100)
     expect(amount).to_have_value("1234,50")
-    for entered in (
-        "19.99",
-        "1500.01",
-        "30.001",
-        "1e2",
-        "12,34.50",
-        "20 5",
-        "-20",
-        "0x20",
-        "NaN",
+    limits = "Enter an amount from $ 20.00 to $ 1,500.00."
+    decimals = "Too many decimals. The smallest unit is $ 0.01."
+    for entered, refusal in (
+        ("19.99", limits),
+        ("1500.01", limits),
+        ("20.555", decimals),
+        ("1,234.5678", decimals),
+        ("0.001", decimals),
+        ("20,555", limits),  # In English, these are thousands.
+        ("1e2", limits),
+        ("12,34.50", limits),
+        ("20 5", limits),
+        ("-20", limits),
+        ("0x20", limits),
+        ("NaN", limits),
     ):
         amount.fill(entered)
         expect(member.pay_button).to_be_disabled()
-        expect(alert).to_have_text("Enter an amount from $ 20.00 to $ 1,500.00.")
+        expect(alert).to_have_text(refusal)
         amount.fill("20")
         expect(alert).to_be_empty()
     amount.fill("")

@@ -1,7 +1,7 @@
 import {localization} from "@web/core/l10n/localization";
 import {_t} from "@web/core/l10n/translation";
 import {registry} from "@web/core/registry";
-import {useEffect} from "@odoo/owl";
+import {useEffect, useState} from "@odoo/owl";
 import {escapeRegExp} from "@web/core/utils/strings";
 import {insertThousandsSep} from "@web/core/utils/numbers";
 import {useDebounced} from "@web/core/utils/timing";
@@ -13,6 +13,9 @@ import {InvalidNumberError, parseMonetary} from "@web/views/fields/parsers";
 const EXAMPLE = 1234.56;
 // Long enough for the next key, short enough to see the effect before the button.
 const TYPING_DELAY = 300;
+
+/** What is written is a number, but finer than the currency's amounts. */
+class TooManyDecimalsError extends InvalidNumberError {}
 
 /**
  * Read an amount as the language of the user writes it, and in no other way.
@@ -39,10 +42,12 @@ function parseStrictly(text, decimals) {
     if (
         whole === undefined ||
         !(digits || fraction) ||
-        !spellings.includes(plain(whole)) ||
-        (decimals !== undefined && (fraction || "").length > decimals)
+        !spellings.includes(plain(whole))
     ) {
         throw new InvalidNumberError(`"${text}" is not an amount`);
+    }
+    if (decimals !== undefined && (fraction || "").length > decimals) {
+        throw new TooManyDecimalsError(`"${text}" has too many decimals`);
     }
     return Number(`${sign}${digits || 0}.${fraction || 0}`);
 }
@@ -85,6 +90,7 @@ export class PaymentAmountField extends MonetaryField {
 
     setup() {
         super.setup();
+        this.state = useState({hasTooManyDecimals: false});
         this.follow = useDebounced((text) => this.update(text), TYPING_DELAY);
         useEffect(() => this.nameInput());
         // Who leaves the field enters it: from then on nothing follows it.
@@ -112,10 +118,15 @@ export class PaymentAmountField extends MonetaryField {
     }
 
     parse(value) {
-        return parseAmount(value, {
-            symbol: this.currencySymbol,
-            decimals: this.currency?.digits[1],
-        });
+        try {
+            return parseAmount(value, {
+                symbol: this.currencySymbol,
+                decimals: this.currency?.digits[1],
+            });
+        } catch (error) {
+            this.state.hasTooManyDecimals = error instanceof TooManyDecimalsError;
+            throw error;
+        }
     }
 
     get isInvalid() {
@@ -123,7 +134,9 @@ export class PaymentAmountField extends MonetaryField {
     }
 
     get hint() {
-        return _t("Write the amount as %s.", this.example);
+        return this.state.hasTooManyDecimals
+            ? _t("Too many decimals. Write the amount as %s.", this.example)
+            : _t("Write the amount as %s.", this.example);
     }
 
     get example() {

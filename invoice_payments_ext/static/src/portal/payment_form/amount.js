@@ -10,10 +10,9 @@ import {escapeRegExp} from "@web/core/utils/strings";
  *
  * @param {String} text
  * @param {Object} language - Its separators, `decimalPoint` and `thousandsSep`.
- * @param {Number} rounding - The smallest unit of the currency.
- * @returns {Number} NaN if it is not an amount of this currency.
+ * @returns {Number} NaN if it is not an amount.
  */
-export function readAmount(text, {decimalPoint, thousandsSep}, rounding) {
+export function readAmount(text, {decimalPoint, thousandsSep}) {
     const written = text.trim().replace(/\s/g, " ");
     const point = escapeRegExp(decimalPoint || ".");
     const separator = (thousandsSep || "").replace(/\s/g, " ");
@@ -27,7 +26,17 @@ export function readAmount(text, {decimalPoint, thousandsSep}, rounding) {
     if (whole === undefined) {
         return NaN;
     }
-    const amount = parseFloat(`${whole.replace(/\D/g, "")}.${fraction}`);
+    return parseFloat(`${whole.replace(/\D/g, "")}.${fraction}`);
+}
+
+/**
+ * Tell if an amount is finer than the smallest unit of its currency.
+ *
+ * @param {Number} amount
+ * @param {Number} rounding - The smallest unit.
+ * @returns {Boolean}
+ */
+export function isTooFine(amount, rounding) {
     const units = amount / rounding;
-    return Math.abs(units - Math.round(units)) < 1e-4 ? amount : NaN;
+    return Math.abs(units - Math.round(units)) >= 1e-4;
 }

@@ -7,7 +7,7 @@ import {uuid} from "@web/core/utils/strings";
 
 import {PaymentForm} from "@payment/interactions/payment_form";
 
-import {readAmount} from "./amount";
+import {isTooFine, readAmount} from "./amount";
 
 // Who is still writing is not interrupted.
 const WRITING_DELAY = 700;
@@ -65,7 +65,7 @@ patch(PaymentForm.prototype, {
     },
 
     /**
-     * Say the limits while the amount that was written cannot be paid.
+     * Say why, while the amount that was written cannot be paid.
      *
      * @param {Boolean} isWritten - Whether the field was left, and may not be empty.
      */
@@ -79,20 +79,26 @@ patch(PaymentForm.prototype, {
             const errorEl = this.memberPaymentEl.querySelector(
                 "#o_member_amount_error"
             );
-            const message = isWrong
-                ? _t("Enter an amount from %(minimum)s to %(maximum)s.", {
-                      minimum: this._formatMemberAmount(
-                          parseFloat(input.dataset.minimum)
-                      ),
-                      maximum: this._formatMemberAmount(
-                          parseFloat(input.dataset.maximum)
-                      ),
-                  })
-                : "";
+            const message = isWrong ? this._getAmountRefusal(input) : "";
             if (errorEl.textContent !== String(message)) {
                 errorEl.textContent = message;
             }
         }
+    },
+
+    /** @returns {String} why the amount that was written cannot be paid */
+    _getAmountRefusal({value, dataset}) {
+        const rounding = parseFloat(dataset.rounding);
+        if (isTooFine(readAmount(value, localization), rounding)) {
+            return _t(
+                "Too many decimals. The smallest unit is %s.",
+                this._formatMemberAmount(rounding)
+            );
+        }
+        return _t("Enter an amount from %(minimum)s to %(maximum)s.", {
+            minimum: this._formatMemberAmount(parseFloat(dataset.minimum)),
+            maximum: this._formatMemberAmount(parseFloat(dataset.maximum)),
+        });
     },
 
     _getAmountInput() {
@@ -142,11 +148,12 @@ patch(PaymentForm.prototype, {
             return parseFloat(radio.value);
         }
         const {value, dataset} = this._getAmountInput();
-        const amount = readAmount(value, localization, parseFloat(dataset.rounding));
-        const isWithin =
+        const amount = readAmount(value, localization);
+        const isPayable =
             amount >= parseFloat(dataset.minimum) &&
-            amount <= parseFloat(dataset.maximum);
-        return isWithin ? amount : NaN;
+            amount <= parseFloat(dataset.maximum) &&
+            !isTooFine(amount, parseFloat(dataset.rounding));
+        return isPayable ? amount : NaN;
     },
 
     /** @returns {Number} the credit that can be used for what is chosen now */
