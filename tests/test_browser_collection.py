@@ -203,11 +203,11 @@ def test_the_members_switch_and_words(member, world):
     page.goto("/my/payment_method")
     switch = page.get_by_role("region", name="Auto-pay")
     expect(switch).to_contain_text("I agree that")
-    switch.get_by_label("Largest single payment").fill("500")
+    switch.get_by_label("Largest automatic charge").fill("500")
     assert not member.find_barriers("#auto_pay")
     member.keep_screens("auto-pay-off", switch)
     switch.get_by_role("button", name="Agree and switch on").click()
-    expect(switch).to_contain_text(re.compile(r"At most\s+\$.500.00"))
+    expect(switch).to_contain_text(re.compile(r"Largest automatic charge:\s+\$.500.00"))
     member.keep_screens("auto-pay-on", switch)
 
     page.goto(f"/my/invoices/{invoice_id}")

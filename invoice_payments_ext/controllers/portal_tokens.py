@@ -102,7 +102,7 @@ class PaymentTokenPortal(payment.PaymentPortal):
         """Let the member permit automatic charges, or not any more.
 
         :param str on: `1` to switch it on.
-        :param str limit: The largest single charge; empty for no limit.
+        :param str limit: The largest automatic charge; empty for no limit.
         :param str consent_version: The version of the text that the page showed.
         """
         is_on = on == "1"

@@ -25,7 +25,7 @@ class ResPartnerSetAutoPay(models.TransientModel):
         required=True,
     )
     limit = fields.Monetary(
-        string="Largest Charge",
+        string="Largest Automatic Charge",
         help="A larger amount is not charged automatically. Zero: there is no limit.",
     )
     notice_days = fields.Integer(

@@ -10,8 +10,8 @@ class Permission(NamedTuple):
     """The permission of a customer to be charged automatically by a company.
 
     :param bool is_on: Whether it may charge at all.
-    :param float limit: The largest single charge, in the currency of the company; none
-                        if it is not limited.
+    :param float limit: The largest automatic charge, in the currency of the company;
+                        none if it is not limited.
     :param int notice_days: How many days before a debit the customer is told, where
                             that was agreed; zero if not.
     :param recordset row: The record of it; empty where the company's default counts.
@@ -51,9 +51,9 @@ class AccountAutoPay(models.Model):
         selection=[("on", "On"), ("off", "Off")], required=True, readonly=True
     )
     limit = OptionalMonetary(
-        string="Largest Charge",
+        string="Largest Automatic Charge",
         readonly=True,
-        help="The largest single automatic charge. Empty: there is no limit.",
+        help="A larger amount is not charged automatically. Empty: there is no limit.",
     )
     notice_days = fields.Integer(
         readonly=True,

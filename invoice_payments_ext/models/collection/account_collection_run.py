@@ -170,7 +170,9 @@ class AccountCollection(models.Model):
             return None
         if decision.reason == "above_permitted":
             self._remind(decision.reason)
-            self._assign_task(self.env._("Above the permitted amount"), decision.words)
+            self._assign_task(
+                self.env._("Above the largest automatic charge"), decision.words
+            )
         elif decision.action == REMIND and decision.reason != "no_method":
             self._remind(decision.reason)
         self.told_reason = decision.reason

@@ -169,7 +169,7 @@ class AccountMove(models.Model):
         asked = self._from_own_currency(currency, amount)
         if permission.limit and currency.compare_amounts(asked, permission.limit) > 0:
             return "above_permitted", self.env._(
-                "%(customer)s permits automatic charges up to %(limit)s.",
+                "The largest automatic charge that %(customer)s permits is %(limit)s.",
                 customer=self.commercial_partner_id.display_name,
                 limit=currency.format(permission.limit),
             )

@@ -52,7 +52,7 @@ REASONS = {
     "stopped": Reason(SKIP, _lt("Its collection was stopped")),
     "paused": Reason(WAIT, _lt("Its collection is paused")),
     "promised": Reason(WAIT, _lt("The customer promised to pay")),
-    "above_permitted": Reason(SKIP, _lt("It is above the permitted amount")),
+    "above_permitted": Reason(SKIP, _lt("It is above the largest automatic charge")),
     "notice_missing": Reason(
         WAIT, _lt("The notice of the debit was not sent in time"), True
     ),

@@ -141,7 +141,7 @@ class ResPartner(models.Model):
             )
 
     def _check_auto_pay_limit(self, limit, on, company):
-        """Check the largest single charge, in the currency of a company.
+        """Check the largest automatic charge, in the currency of a company.
 
         :raise UserError: If it is not an amount above zero, or a finer one than the
                           currency has.
@@ -175,8 +175,8 @@ class ResPartner(models.Model):
 
         :param bool on: Whether this company may charge automatically.
         :param str note: How the customer agreed; it is needed to switch it on.
-        :param float limit: The largest single charge, in the company's currency; none
-                            if it is not limited.
+        :param float limit: The largest automatic charge, in the company's currency;
+                            none if it is not limited.
         :param int notice_days: How many days before a debit the customer is told, where
                                 fewer than the method's were agreed.
         :param int company_id: The company that may charge; the present one if none.
@@ -232,7 +232,7 @@ class ResPartner(models.Model):
         text = company_sudo._find_auto_pay_consent_text(consent) if on else None
         if text and limit:
             text += "\n" + self.env._(
-                "At most %s for a single payment.",
+                "Largest automatic charge: %s.",
                 company_sudo.currency_id.format(limit),
             )
         return self._keep_auto_pay(company_sudo, on, limit, text)
@@ -287,8 +287,8 @@ class ResPartner(models.Model):
                 **values,
             )
         return self.env._(
-            "Auto-pay is on: %(company)s may charge up to %(limit)s at a time "
-            "automatically. Agreed: %(text)s",
+            "Auto-pay is on: %(company)s may charge automatically. Largest automatic "
+            "charge: %(limit)s. Agreed: %(text)s",
             limit=company.currency_id.format(limit),
             **values,
         )

@@ -134,7 +134,7 @@ ARGUMENTS = {
     "journal_id": Argument(ID, _lt("The journal"), "account.journal"),
     "kind": Argument(TEXT, _lt("The kind")),
     "line_id": Argument(ID, _lt("The line"), "account.move.line"),
-    "limit": Argument(NUMBER, _lt("The largest charge")),
+    "limit": Argument(NUMBER, _lt("The largest automatic charge")),
     "lines": Argument(ROWS, _lt("The lines")),
     "memo": Argument(TEXT, _lt("The memo")),
     "note": Argument(TEXT, _lt("The internal note")),

@@ -63,7 +63,9 @@ class TestPortalCollection(PortalPaymentCommon):
         self.assertEqual((row.state, row.limit), ("on", 80))
         self.assertEqual(row.consent_user_id, self.member)
         self.assertIn("I agree that", row.consent_text)
-        self.assertRegex(self.words("/my/payment_method"), r"On .*At most \$.80.00")
+        self.assertRegex(
+            self.words("/my/payment_method"), r"On .*Largest automatic charge: \$.80.00"
+        )
         self.assertRegex(self.words(url), r"We will charge .*4242 on \d+ \w+.*Pay now")
         self.switch("0")
         self.assertEqual(row.state, "off")
@@ -75,16 +77,37 @@ class TestPortalCollection(PortalPaymentCommon):
     def test_a_limit_that_is_no_amount_is_refused(self):
         """It is not taken for an empty field, which permits any amount."""
         for limit, words in (
-            ("80,50", "must be a number, not '80,50'"),
+            ("80,50", "largest automatic charge must be a number, not '80,50'"),
             ("a hundred", "must be a number"),
             ("nan", "must be a number"),
-            ("-5", "an amount above zero"),
-            ("0", "an amount above zero"),
+            ("-5", "largest automatic charge is an amount above zero"),
+            ("0", "largest automatic charge is an amount above zero"),
             ("0.001", "finer than the smallest unit"),
         ):
             self.assertFalse(self.switch("1", limit=limit), limit)
             self.assertRegex(self.answer, words)
         self.assertIsNone(self.switch("1", limit=" ").limit, "No limit.")
+
+    def test_the_limit_has_one_name(self):
+        """On the page, in the refusal, in the consent and for the staff."""
+        page = self.url_open("/my/payment_method").text
+        [field] = fromstring(page).xpath("//label[@for='auto_pay_limit']")
+        name = field.text_content().partition(" (")[0]
+        self.assertFalse(self.switch("1", limit="0"))
+        self.assertIn(f"The {name.lower()} is", self.answer)
+        row = self.switch("1", limit="80")
+        self.assertRegex(self.answer, rf"{name}: \$.80.00\.")
+        self.assertIn(f"{name}: $\N{NO-BREAK SPACE}80.00.", row.consent_text)
+        self.assertIn(name, self.partner.message_ids[0].body)
+        _code, words = self.bill.sudo()._get_auto_pay_refusal(80.01)
+        self.assertIn(f"The {name.lower()} that", words)
+        for model, field in (
+            ("res.partner", "auto_pay_limit"),
+            ("account.auto.pay", "limit"),
+            ("res.partner.set.auto.pay", "limit"),
+        ):
+            label = self.env[model]._fields[field].string
+            self.assertEqual(label.lower(), name.lower(), model)
 
     def test_where_the_customer_has_to_act(self):
         url = self.bill.sudo().get_portal_url()
