@@ -14,6 +14,8 @@ from odoo.addons.portal.controllers.portal import pager as portal_pager
 
 # How many rows a file has at most: as many as a person looks through.
 CSV_LIMIT = 10_000
+# Of what was typed, no more than this is said.
+LONGEST = 30
 # How many receipts one file has at most.
 RECEIPTS_LIMIT = 500
 
@@ -46,6 +48,7 @@ class PortalMyPayments(CustomerPortal):
     def portal_my_payments(self, page=1, **wishes):
         """List the payments and refunds of the customer."""
         values = self._prepare_my_payments_values(page, self._read_wishes(wishes))
+        values["wrong_days"] = self._describe_wrong_days(wishes)
         return request.render("invoice_payments_ext.portal_my_payments", values)
 
     def _read_wishes(self, wishes):
@@ -77,6 +80,25 @@ class PortalMyPayments(CustomerPortal):
         with suppress(ValueError, TypeError):
             return fields.Date.to_date(text) or None
         return None
+
+    def _describe_wrong_days(self, wishes):
+        """Say which limits of the period are no days, and so limit nothing.
+
+        :param dict wishes: The parameters of the page, as a browser sends them.
+        :return: A sentence for each.
+        :rtype: list[str]
+        """
+        labels = {"date_begin": request.env._("From"), "date_end": request.env._("To")}
+        return [
+            request.env._(
+                "%(field)s: %(value)s is not a date such as 2026-12-31. It does not "
+                "limit the payments.",
+                field=label,
+                value=wishes[name][:LONGEST],
+            )
+            for name, label in labels.items()
+            if wishes.get(name) and not self._read_day(wishes[name])
+        ]
 
     def _prepare_my_payments_values(self, page, wishes):
         """Return the values of the page of a customer's payments.
@@ -207,7 +229,12 @@ class PortalMyPayments(CustomerPortal):
 
     @route("/my/payments/csv", type="http", auth="user", website=True)
     def portal_my_payments_csv(self, **wishes):
-        """Give a customer the payments of the page as a file for a spreadsheet."""
+        """Give a customer the payments of the page as a file for a spreadsheet.
+
+        A file cannot say that a limit is no day: then the page does.
+        """
+        if self._describe_wrong_days(wishes):
+            return request.redirect(f"/my/payments?{url_encode(wishes)}")
         wishes = self._read_wishes(wishes)
         is_pending = wishes["filterby"] == "pending"
         records = self._get_my_attempts() if is_pending else self._get_my_payments()

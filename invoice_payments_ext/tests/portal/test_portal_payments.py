@@ -215,6 +215,27 @@ class TestPortalPayments(InvoicePaymentsHttpCommon):
         self.assertIn('value="2026-01-31"', page)
         self.assertIn("/my/payments/csv?", page)
 
+    def test_limit_that_is_no_day(self):
+        """The page says which, and shows what it would without; the file asks again."""
+        wrong = {"date_begin": "<soon>", "date_end": "2026-02-30"}
+        page = self.open_url("/my/payments", "ip_member", **wrong).text
+        self.assertIn("From: &lt;soon&gt; is not a date such as 2026-12-31.", page)
+        self.assertIn("To: 2026-02-30 is not a date such as 2026-12-31.", page)
+        self.assertEqual(page.count('role="alert"'), 2)
+        rows = self._get_rows()
+        self.assertEqual(ROW.findall(page), rows)
+        self.assertEqual(len(rows), 2)
+        response = self.open_url("/my/payments/csv", "ip_member", **wrong)
+        self.assertEqual(response.status_code, 303)
+        page = self.url_open(response.headers["Location"]).text
+        self.assertIn("From: &lt;soon&gt; is not a date", page)
+        self.assertIn("To: 2026-02-30 is not a date", page)
+        for right in ({}, {"date_begin": ""}, {"date_begin": "2026-01-01"}):
+            page = self.open_url("/my/payments", "ip_member", **right).text
+            self.assertNotIn("is not a date", page)
+            response = self.open_url("/my/payments/csv", "ip_member", **right)
+            self.assertEqual(response.status_code, 200)
+
     def test_csv(self):
         """The file has the rows of the page, and nothing that is computed."""
         self.payment.name = "=HYPERLINK(1)"
