@@ -1,7 +1,9 @@
 from contextlib import suppress
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import request, route
+
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
 from ..tools import read_number
 from . import payment
@@ -43,9 +45,16 @@ class PaymentTokenPortal(payment.PaymentPortal):
         return tx_sudo
 
     @route()
-    def payment_method(self, **kwargs):
-        """Show which of the saved methods is charged."""
+    def payment_method(self, invoice_id=None, **kwargs):
+        """Show which of the saved methods is charged.
+
+        :param str invoice_id: The invoice to which the member goes back afterwards.
+        """
         response = super().payment_method(**kwargs)
+        if invoice_sudo := self._find_method_invoice(invoice_id):
+            response.qcontext["method_invoice"] = invoice_sudo
+            landing_route = f"/my/payment_method/saved/{invoice_sudo.id}"
+            response.qcontext["landing_route"] = landing_route
         tokens_sudo = response.qcontext["tokens_sudo"]
         response.qcontext["token_charges"] = tokens_sudo._prepare_charges_values()
         response.qcontext["auto_pay"] = request.env[
@@ -57,18 +66,65 @@ class PaymentTokenPortal(payment.PaymentPortal):
         return response
 
     @route(
+        "/my/payment_method/saved/<int:invoice_id>",
+        type="http",
+        methods=["GET"],
+        auth="user",
+        website=True,
+    )
+    def payment_method_saved(self, invoice_id, **kwargs):
+        """Lead a member who saved a method for an invoice back to it.
+
+        Where another method is charged, lead to the page on which the member chooses.
+        """
+        invoice_sudo = self._find_method_invoice(invoice_id)
+        token_sudo = PaymentPostProcessing()._get_monitored_transaction().token_id
+        if invoice_sudo and token_sudo == invoice_sudo._get_default_token():
+            return request.redirect(invoice_sudo.access_url)
+        return self._show_payment_methods(invoice_id)
+
+    def _find_method_invoice(self, invoice_id):
+        """Return the invoice to which the member goes back.
+
+        :param str invoice_id: What the browser sent.
+        :return: The invoice, in superuser mode; empty if the member may not read it.
+        :rtype: account.move
+        """
+        found = request.env["account.move"].browse(self._cast_as_int(invoice_id) or ())
+        with suppress(AccessError, MissingError):
+            if found:
+                self._document_check_access(found._name, found.id)
+                return found.sudo()
+        return found.browse()
+
+    def _show_payment_methods(self, invoice_id, anchor=""):
+        """Return the response that leads to the page of saved methods.
+
+        :param str invoice_id: The invoice to which the member goes back afterwards.
+        :param str anchor: The part of the page to show.
+        """
+        invoice_sudo = self._find_method_invoice(invoice_id)
+        query = f"?invoice_id={invoice_sudo.id}" if invoice_sudo else ""
+        return request.redirect(f"/my/payment_method{query}{anchor}")
+
+    @route(
         "/my/payment_method/use_for_charges",
         type="http",
         methods=["POST"],
         auth="user",
         website=True,
     )
-    def payment_method_use_for_charges(self, token_id=None, **kwargs):
-        """Let the member choose the saved method that is charged."""
+    def payment_method_use_for_charges(self, token_id=None, invoice_id=None, **kwargs):
+        """Let the member choose the saved method that is charged.
+
+        :param str invoice_id: The invoice to which the member goes back afterwards.
+        """
         token = request.env["payment.token"].browse(self._cast_as_int(token_id) or 0)
         with suppress(AccessError):  # The page shows which methods there are.
             token.use_for_charges()
-        return request.redirect("/my/payment_method")
+            if invoice_sudo := self._find_method_invoice(invoice_id):
+                return request.redirect(invoice_sudo.access_url)
+        return self._show_payment_methods(invoice_id)
 
     @route(
         "/my/payment_method/give_to_company",
@@ -78,16 +134,17 @@ class PaymentTokenPortal(payment.PaymentPortal):
         website=True,
     )
     def payment_method_give_to_company(
-        self, token_id=None, consent_version=None, **kwargs
+        self, token_id=None, consent_version=None, invoice_id=None, **kwargs
     ):
         """Let the member give a saved method to the member's company.
 
         :param str consent_version: The version of the text that the page showed.
+        :param str invoice_id: The invoice to which the member goes back afterwards.
         """
         token = request.env["payment.token"].browse(self._cast_as_int(token_id) or 0)
         with suppress(AccessError):  # The page shows which methods there are.
             token.give_to_company(consent_version)
-        return request.redirect("/my/payment_method")
+        return self._show_payment_methods(invoice_id)
 
     @route(
         "/my/payment_method/auto_pay",
@@ -97,13 +154,14 @@ class PaymentTokenPortal(payment.PaymentPortal):
         website=True,
     )
     def payment_method_auto_pay(
-        self, on=None, limit=None, consent_version=None, **kwargs
+        self, on=None, limit=None, consent_version=None, invoice_id=None, **kwargs
     ):
         """Let the member permit automatic charges, or not any more.
 
         :param str on: `1` to switch it on.
         :param str limit: The largest automatic charge; empty for no limit.
         :param str consent_version: The version of the text that the page showed.
+        :param str invoice_id: The invoice to which the member goes back afterwards.
         """
         is_on = on == "1"
         partner = request.env["res.partner"]._get_auto_pay_values()["partner"]
@@ -117,4 +175,4 @@ class PaymentTokenPortal(payment.PaymentPortal):
                 )
         except UserError as error:
             request.session[AUTO_PAY_REFUSED] = error.args[0]
-        return request.redirect("/my/payment_method#auto_pay")
+        return self._show_payment_methods(invoice_id, "#auto_pay")

@@ -67,6 +67,8 @@ class TestPortalCollection(PortalPaymentCommon):
             self.words("/my/payment_method"), r"On .*Largest automatic charge: \$.80.00"
         )
         self.assertRegex(self.words(url), r"We will charge .*4242 on \d+ \w+.*Pay now")
+        links = fromstring(self.url_open(url).text).xpath("//a/@href")
+        self.assertIn(f"/my/payment_method?invoice_id={self.bill.id}", links)
         self.switch("0")
         self.assertEqual(row.state, "off")
         self.assertNotIn("We will charge", self.words(url))

@@ -632,6 +632,73 @@ class TestTokenConsent(PortalTokenCommon):
             )
             self.assertEqual(token.partner_id, owner)
 
+    # === BACK TO THE INVOICE === #
+
+    def read_way_back(self, path):
+        """Return where the page leads back to: links, where *Save* ends, fields."""
+        page = self.page(path)
+        return (
+            page.xpath("//a[contains(@class, 'o_method_invoice')]/@href"),
+            page.xpath("//form[@id='o_payment_form']/@data-landing-route"),
+            page.xpath("//input[@name='invoice_id']/@value"),
+        )
+
+    def get_target(self, path):
+        """Return where a page leads on to, without the address of the server."""
+        self._keep()
+        response = self.url_open(path, allow_redirects=False)
+        self.assertEqual(response.status_code, 303)
+        return response.headers["Location"].removeprefix(self.base_url())
+
+    def test_way_back_to_an_invoice(self):
+        """The page knows the invoice as long as it is the member's own."""
+        own = self.make_invoice(100, partner_id=self.member.partner_id.id)
+        other = self.make_invoice(100, partner_id=self.stranger.partner_id.id)
+        path = "/my/payment_method"
+        links, landing, fields = self.read_way_back(f"{path}?invoice_id={own.id}")
+        self.assertEqual(links, [f"/my/invoices/{own.id}"])
+        self.assertEqual(landing, [f"{path}/saved/{own.id}"])
+        # Of the choice, of the gift, and of auto-pay.
+        self.assertEqual(fields, [str(own.id)] * 3)
+        for invoice_id in ("", "soon", other.id, *GUESSED_IDS):
+            with self.subTest(invoice_id):
+                found = self.read_way_back(f"{path}?invoice_id={invoice_id}")
+                self.assertEqual(found, ([], [path], []))
+
+    def test_chosen_for_an_invoice(self):
+        own = self.make_invoice(100, partner_id=self.member.partner_id.id)
+        other = self.make_invoice(100, partner_id=self.stranger.partner_id.id)
+
+        def choose(token, invoice):
+            response = self.choose(token.id, invoice_id=invoice.id)
+            return response.headers["Location"].removeprefix(self.base_url())
+
+        self.assertEqual(choose(self.token, own), f"/my/invoices/{own.id}")
+        self.assertEqual(self.default_of(self.member), self.token)
+        self.assertEqual(choose(self.other_token, other), "/my/payment_method")
+        self.assertEqual(self.default_of(self.member), self.other_token)
+        with mute_logger("odoo.http"):
+            target = choose(self.stranger_token, own)
+        self.assertEqual(target, f"/my/payment_method?invoice_id={own.id}")
+
+    def test_saved_for_an_invoice(self):
+        """It leads to the invoice only if the new method is the one that is charged."""
+        own = self.make_invoice(100, partner_id=self.member.partner_id.id)
+        landing = f"/my/payment_method/saved/{own.id}"
+        page = f"/my/payment_method?invoice_id={own.id}"
+        self.assertEqual(self.get_target(landing), page, "Nothing was saved.")
+        token = self.add(landing_route=landing)
+        self.assertEqual(own.sudo()._get_default_token(), token)
+        target = f"{landing}?tx_id=1&access_token=forged"
+        self.assertEqual(self.get_target(target), f"/my/invoices/{own.id}")
+        self.choose(self.token.id)
+        self.add(landing_route=landing)
+        self.assertEqual(own.sudo()._get_default_token(), self.token)
+        self.assertEqual(self.get_target(landing), page, "Another one is charged.")
+        other = self.make_invoice(100, partner_id=self.stranger.partner_id.id)
+        target = f"/my/payment_method/saved/{other.id}"
+        self.assertEqual(self.get_target(target), "/my/payment_method")
+
     def test_not_ticked(self):
         _text, version = self.shown()
         tx = self.pay(1000, consent_version=version)
