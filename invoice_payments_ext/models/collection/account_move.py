@@ -1,7 +1,9 @@
 from contextlib import contextmanager
 
 from odoo import api, fields, models
+from odoo.tools import SQL, Query
 
+from ...read_joined import read_joined
 from ...tools import OURS
 
 
@@ -76,6 +78,40 @@ class AccountMove(models.Model):
         self._get_collections(self)._follow_amounts()
 
     @api.model
+    def _read_collections(self):
+        """Read the collection of these invoices, its plan and the steps, at once.
+
+        :rtype: account.collection
+        """
+        # In superuser mode: who sees the invoice sees why it waits.
+        moves = self.sudo().filtered("has_collection")
+        rows, plans, steps = (
+            self.env[name].sudo()
+            for name in (
+                "account.collection",
+                "account.collection.plan",
+                "account.collection.step",
+            )
+        )
+        if not moves:
+            return rows
+        query = Query(self.env, rows._table, rows._table_sql)
+        query.add_where(SQL("account_collection.move_id IN %s", tuple(moves.ids)))
+        plan = query.left_join(rows._table, "plan_id", plans._table, "id", "plan_id")
+        condition = SQL(
+            "account_collection_step.plan_id = %s", SQL.identifier(plan, "id")
+        )
+        query.add_join("LEFT JOIN", steps._table, None, condition)
+        found = read_joined(
+            query, (rows._table, rows), (plan, plans, "step_ids"), (steps._table, steps)
+        )
+        rows = rows.browse(dict.fromkeys(row for row, _plan, _step in found))
+        of_moves = rows.grouped("move_id")
+        self._fields["collection_ids"]._insert_cache(
+            moves, [of_moves.get(move, rows.browse())._ids for move in moves]
+        )
+        return rows
+
     def _get_collections(self, moves):
         """Return the records of the collection of some entries.
 

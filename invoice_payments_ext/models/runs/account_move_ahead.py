@@ -96,6 +96,25 @@ class AccountMove(models.Model):
             lambda balance: balance._get_owner() in owners
         )
 
+    def _get_tokens_of_owners(self, question):
+        """Remember the methods that a decision found; see :meth:`_get_saved_tokens`."""
+        tokens = super()._get_tokens_of_owners(question)
+        if ahead := get_ahead(self.env):
+            of_owners = tokens.filtered("active").grouped("partner_id")
+            for owner in self._get_payment_method_owners().sudo():
+                own = of_owners.get(owner, tokens.browse())
+                ahead.token_ids[owner.id] = own.ids
+        return tokens
+
+    def _get_saved_tokens(self):
+        """Return the methods that a decision found."""
+        ahead = get_ahead(self.env)
+        owner_ids = self._get_payment_method_owners().ids
+        if not ahead or not ahead.token_ids.keys() >= set(owner_ids):
+            return super()._get_saved_tokens()
+        found = [ahead.token_ids[each] for each in owner_ids]
+        return self.env["payment.token"].sudo().browse(sum(found, []))
+
     def _read_ahead_items(self):
         """Read the journal items, and what these and the invoices refer to.
 
@@ -152,6 +171,12 @@ class AccountMove(models.Model):
         for attempt, *_others, move in rows:
             of_moves[move][attempt] = True
         field._insert_cache(self.sudo(), [tuple(of_moves[each]) for each in self.ids])
+
+    def _get_amounts_in_flight(self):
+        """Compute them from the attempts that were read ahead."""
+        if not get_ahead(self.env):
+            return super()._get_amounts_in_flight()
+        return {move: move._get_amount_in_flight() for move in self}
 
     def _read_ahead_settings(self):
         """Read the companies, the user, and the providers with their journals.

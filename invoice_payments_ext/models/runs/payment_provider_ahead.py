@@ -22,6 +22,10 @@ class ReadAhead:
         self.partner_ids = defaultdict(set)
         self.permission_ids = set()
         self.balance_ids = set()
+        # By the id of a contact, the ids of the saved methods that a decision found.
+        self.token_ids = {}
+        # By the id of a saved method, why it is not tried now; None if it may be.
+        self.trial_verdicts = {}
 
     def knows(self, partners, company):
         """Tell if the permissions and the credit of contacts were read.
@@ -67,6 +71,21 @@ class PaymentProvider(models.Model):
             *self._check_company_domain(company_id),
             ("state", "in", list(STATES_THAT_SERVE)),
         ]
+
+
+class PaymentToken(models.Model):
+    _inherit = "payment.token"
+
+    def _get_trial_verdicts(self):
+        """Ask once about each method: the words follow the decision."""
+        ahead = get_ahead(self.env)
+        if not ahead:
+            return super()._get_trial_verdicts()
+        known = ahead.trial_verdicts
+        new = self.filtered(lambda token: token.id not in known)
+        found = super(PaymentToken, new)._get_trial_verdicts()
+        known.update((token.id, found.get(token.id)) for token in new)
+        return {token.id: known[token.id] for token in self if known[token.id]}
 
 
 class ResCurrency(models.Model):

@@ -35,8 +35,11 @@ class AccountMove(models.Model):
                             invoice.
         """
         self.ensure_one()
+        self._check_section_rights()
+        # First what the banner needs: the rows find a part of it in the cache.
+        of_banner = self._read_collection_banner()
         rows = self.get_payment_rows()
-        in_flight = self._get_amounts_in_flight()[self]
+        in_flight = of_banner._get_amounts_in_flight()[self]
         chargeable = self._get_chargeable_amount(in_flight)
         blocked = self._get_create_blocked_reason(chargeable)
         return {
@@ -52,7 +55,7 @@ class AccountMove(models.Model):
                 for row in rows
                 for part in (row, *row["refunds"])
             ),
-            "collection": self._get_collection_banner(),
+            "collection": of_banner._get_collection_banner(),
             "rows": rows,
         }
 

@@ -26,8 +26,34 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _read_collection_banner(self):
+        """Read what the banner asks for, in as few statements as can be.
+
+        :return: This invoice; if it is decided on, the decision knows the providers.
+        :rtype: account.move
+        """
+        self.ensure_one()
+        if self.state != "posted" or not self.amount_residual:
+            return self
+        row = self._read_collections()
+        # Beside a promise, nothing is decided.
+        if not row or row.state == "done" or self._get_banner_promise():
+            return self
+        # The words and the buttons ask for the same records as a decision of a run.
+        return self._read_ahead()
+
+    def _get_banner_promise(self):
+        """Return the promise that is shown, in superuser mode; empty if there is none.
+
+        :rtype: account.payment.promise
+        """
+        promise = self.sudo().payment_promise_id
+        return promise.filtered(lambda each: each.state == "open")
+
     def _get_collection_banner(self):
         """Return the values of the banner; none if nothing is done automatically.
+
+        Of what :meth:`_read_collection_banner` returned, it asks for little more.
 
         :return: The `status`, a key of `TONES`, its `tone`, the `words` and the
                  `actions`, each with its `name`, `label`, `method`, whether it needs a
@@ -39,21 +65,16 @@ class AccountMove(models.Model):
             return None
         # In superuser mode: who sees the invoice sees why it waits.
         row = self._get_collections(self)
-        promise = self.sudo().payment_promise_id
-        promise = promise.filtered(lambda each: each.state == "open")
+        promise = self._get_banner_promise()
         if row.state == "done" or not (row or promise):
             return None
-        # The words and the buttons ask for the same records as a decision of a run.
-        # Beside a promise, nothing is decided.
-        move = self if promise else self._read_ahead()
-        row, promise = (records.with_env(move.sudo().env) for records in (row, promise))
-        status = move._get_collection_status(row, promise)
-        # First the decision, which reads the saved methods together with their kinds.
-        actions = move._get_collection_actions(status, row)
+        status = self._get_collection_status(row, promise)
+        # First the decision, which finds the saved methods together with their kinds.
+        actions = self._get_collection_actions(status, row)
         return {
             "status": status,
             "tone": TONES[status],
-            "words": move._get_collection_words(status, row, promise),
+            "words": self._get_collection_words(status, row, promise),
             "actions": actions,
         }
 

@@ -141,6 +141,36 @@ class TestReadAhead(ChargeRunCommon):
         self.assertEqual(decisions, plain._decide_charges(is_run=True))
         self.assertGreater(len({each.reason for each in decisions.values()}), 4)
 
+    def test_what_a_decision_found_is_not_asked_for_again(self):
+        """The methods of a contact, and why one is not tried: as Odoo finds them."""
+        tried, archived = (
+            move._get_default_token().sudo() for move in self.invoices[:2]
+        )
+        self.gateway.answers = ["error"]
+        attempt = self.invoices[0].charge(tried.id)
+        attempt.sudo().decline_class = "never"
+        second = archived.copy({"partner_id": tried.partner_id.id})
+        archived.active = False
+        self._keep()
+        plain = self.invoices.sudo()
+        saved = [move._get_saved_tokens() for move in plain]
+        self.assertEqual(set(saved[0].ids), {tried.id, second.id})
+        self.assertFalse(saved[1])
+        defaults = [move._get_default_token() for move in plain]
+        tokens = second.union(*saved)
+        trials = tokens._get_trial_verdicts()
+        self.assertEqual(set(trials), {tried.id})
+        self._keep()
+        ahead = plain._read_ahead()
+        ahead._decide_charges(is_run=True, tokens={ahead[1]: archived})
+        before = self.env.cr.sql_log_count
+        found = [move._get_saved_tokens() for move in ahead]
+        self.assertEqual(tokens.with_env(ahead.env)._get_trial_verdicts(), trials)
+        self.assertEqual(self.env.cr.sql_log_count, before)
+        for own, expected in zip(found, saved, strict=True):
+            self.assertEqual(set(own.ids), set(expected.ids))
+        self.assertEqual([move._get_default_token() for move in ahead], defaults)
+
     def test_the_cache_holds_what_odoo_reads(self):
         """Each value that was read ahead is the one that Odoo reads itself."""
         self.gateway.answers = ["declined"]

@@ -42,7 +42,7 @@ class TestCollectionBanner(CollectionCommon):
         )
 
     def test_the_banner_takes_few_queries(self):
-        """13 besides those of the section, however many attempts there were."""
+        """5 besides those of the section, however many attempts there were."""
 
         def count():
             self.env.flush_all()
@@ -57,7 +57,7 @@ class TestCollectionBanner(CollectionCommon):
         self.invoice.with_user(self.accountant).get_payment_section()
         rows, queries = count()
         self.assertEqual(rows, 1)
-        self.assertLessEqual(queries, 21)
+        self.assertLessEqual(queries, 13)
         for number in range(29):
             attempt.copy(
                 {
