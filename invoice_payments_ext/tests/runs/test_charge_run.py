@@ -130,7 +130,7 @@ class TestChargeRun(ChargeRunCommon):
                 self.assertEqual(
                     (line.state, line.reason_code), ("skipped", "above_permitted")
                 )
-                self.assertIn("up to $\xa099.99", line.note)
+                self.assertIn("permits is $\xa099.99", line.note)
         run = self.start(at_limit | later)
         self.permit(later, 50)
         self._keep()
