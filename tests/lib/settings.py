@@ -31,6 +31,8 @@ PYTHON = os.environ.get("IPX_PYTHON") or sys.executable
 ARTEFACTS = os.environ.get("IPX_ARTEFACTS")
 PREFIX = os.environ.get("IPX_DB_PREFIX", "ipx")
 DATA_DIR = Path(os.environ.get("IPX_DATA_DIR") or LOCAL / "data")
+# Whether servers remember what tests ask for again and again; see `serve/quicker.py`.
+QUICKER = False
 BASE_DATABASE = os.environ.get("IPX_TEMPLATE_DB") or f"{PREFIX}_base"
 
 
@@ -70,6 +72,8 @@ def get_process_environment(**extra):
     }
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (ODOO_PYTHONPATH, QUEUE)))
     environment["PYTHONUNBUFFERED"] = "1"
+    if QUICKER:
+        environment["IPX_QUICKER"] = "1"
     environment.update({name: str(value) for name, value in extra.items()})
     return environment
 

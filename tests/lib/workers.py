@@ -15,7 +15,8 @@ from odoo.api import Environment
 from odoo.models import BaseModel
 from odoo.sql_db import close_db
 
-from . import database
+from . import database, settings
+from .serve import quicker
 
 
 def pytest_configure():
@@ -24,6 +25,9 @@ def pytest_configure():
     odoo.tests.common.psutil = SimpleNamespace(
         Process=ProcessOfClass, wait_procs=psutil.wait_procs
     )
+    # The servers of the tests do the same.
+    quicker.apply()
+    settings.QUICKER = True
 
 
 # === A DATABASE EACH === #
