@@ -1,4 +1,4 @@
-"""What the tests remember for Odoo is what Odoo would say."""
+"""The shorter ways of the tests lead where those of Odoo lead."""
 
 import pytest
 from lib.serve import quicker
@@ -35,3 +35,37 @@ def test_trees_are_forgotten_when_odoo_forgets(registry):
     assert (field,) in registry._field_trigger_trees
     registry._discard_fields([])
     assert (field,) not in registry._field_trigger_trees
+
+
+def test_connections_are_clean(registry):
+    """Only the plans of a connection are left for the next cursor that has it."""
+    with registry.cursor() as cr:
+        cr.execute("PREPARE kept AS SELECT 1")
+        cr.execute("CREATE TEMP TABLE left_over (id int)")
+        cr.execute("SELECT pg_advisory_lock(7)")
+        cr.execute("LISTEN left_over")
+        cr.execute("SET search_path = pg_catalog")
+        cr.execute("DECLARE left_over CURSOR WITH HOLD FOR SELECT 1")
+        type(cr).commit(cr)
+        cr.execute("CREATE TEMP TABLE not_committed (id int)")
+        connection = cr._cnx
+        connection.reset()
+        assert not connection.autocommit
+        cr.execute(
+            """
+            SELECT current_setting('search_path'),
+                   current_setting('transaction_isolation'),
+                   (SELECT count(*) FROM pg_class WHERE relpersistence = 't'),
+                   (SELECT count(*) FROM pg_locks
+                     WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+                   (SELECT count(*) FROM pg_listening_channels()),
+                   (SELECT count(*) FROM pg_cursors WHERE name = 'left_over'),
+                   (SELECT string_agg(name, ' ') FROM pg_prepared_statements
+                     WHERE name NOT LIKE 'kept\\_%')
+            """
+        )
+        path, isolation, *left, plans = cr.fetchone()
+        cr.execute("DEALLOCATE kept")
+    assert (path, isolation) == ('"$user", public', "read committed")
+    assert left == [0, 0, 0, 0]
+    assert plans == "kept"

@@ -36,6 +36,8 @@ def fork_servers(preload, stop):
         return 1
     for database in preload:
         _prepare(Registry(database))
+    if os.environ.get("IPX_QUICKER"):
+        quicker.keep_plans()
     # A connection must not be shared, and the collector would copy shared memory.
     sql_db.close_all()
     gc.freeze()
