@@ -269,7 +269,8 @@ class AccountMove(models.Model):
                        (SELECT -sum(line.amount_residual_currency)
                           FROM account_move_line line
                          WHERE line.move_id = payment.move_id
-                           AND line.account_id = payment.destination_account_id)
+                           AND line.account_id = payment.destination_account_id
+                           AND line.parent_state = 'posted')
                            AS unallocated,
                        (SELECT amount FROM (%(taken_back)s) taken
                          WHERE taken.id = payment.id) AS taken_back,

@@ -285,7 +285,7 @@ class AccountMove(models.Model):
     def _add_row_labels(self, rows):
         """Add to each row, and to its refunds, the words and colors that are shown."""
         labels = self._get_row_labels()
-        for row in (row.values for row in rows):
+        for unbooked, row in ((row.unbooked, row.values) for row in rows):
             row["kind_label"] = labels["kind"][row["kind"]]
             for refund in row["refunds"]:
                 refund["kind_label"] = labels["refund"][refund["kind"]]
@@ -296,7 +296,8 @@ class AccountMove(models.Model):
                 part["is_closed"] = state.is_unsuccessful
                 part.update(self._get_mark_labels(part))
             row["refunded_label"] = self._get_refunded_label(row)
-            row["unapplied_label"] = self._get_unapplied_label(row)
+            # Money that is not booked is on no account: its reason says the next step.
+            row["unapplied_label"] = "" if unbooked else self._get_unapplied_label(row)
 
     def _get_mark_labels(self, part):
         """Return the words for the marks beside the state of a row or a refund.

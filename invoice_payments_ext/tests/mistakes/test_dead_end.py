@@ -76,8 +76,12 @@ class TestDeadEnd(TakenBackCommon):
                 (state, payment.id),
             )
             self.env.invalidate_all()
-            reason = self.row(payment)["reason"]
-            self.assertIn(f"its payment {payment.name} {words}", reason)
+            row = self.row(payment)
+            self.assertIn(f"its payment {payment.name} {words}", row["reason"])
+            # It is on no account of the ledger.
+            self.assertEqual(
+                (row["unapplied_label"], row["amount_unallocated"]), ("", 0)
+            )
         for action in row["actions"]:
             if action["name"] in ("refund", "taken_back", "keep"):
                 self.assertFalse(action["enabled"], action)
