@@ -25,6 +25,8 @@ class AccountCreditNoteCreate(models.TransientModel):
     creditable_amount = fields.Monetary(
         compute="_compute_creditable_amount", store=True
     )
+    remaining_amount = fields.Monetary(compute="_compute_creditable_amount", store=True)
+    amount_in_flight = fields.Monetary(compute="_compute_creditable_amount", store=True)
     chargeable_amount = fields.Monetary(
         compute="_compute_creditable_amount", store=True
     )
@@ -130,9 +132,12 @@ class AccountCreditNoteCreate(models.TransientModel):
     def _compute_creditable_amount(self):
         for dialog in self:
             invoice = dialog.move_id
+            in_flight = invoice._get_amount_in_flight() if invoice else 0.0
             dialog.creditable_amount = invoice._get_credit_offered() if invoice else 0.0
+            dialog.remaining_amount = invoice.amount_residual
+            dialog.amount_in_flight = in_flight
             dialog.chargeable_amount = (
-                invoice._get_chargeable_amount() if invoice else 0.0
+                invoice._get_chargeable_amount(in_flight) if invoice else 0.0
             )
 
     @api.depends("move_id")

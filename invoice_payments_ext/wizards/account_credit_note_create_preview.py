@@ -44,8 +44,13 @@ class AccountCreditNoteCreate(models.TransientModel):
         invoice = self.move_id._origin
         currency = self.currency_id
         arguments = self._prepare_arguments()
+        if reason := invoice._get_credit_in_flight_reason(self.excess_amount):
+            return [reason]
         if currency.is_zero(self.total) and not arguments["lines"]:
-            return [self.env._("Enter the amount to credit.")]
+            return [
+                invoice._get_all_in_flight_reason()
+                or self.env._("Enter the amount to credit.")
+            ]
         try:
             date = invoice._get_credit_note_date(self.date)
             total = invoice._get_credit_total(

@@ -101,6 +101,8 @@ class AccountWriteOffCreate(models.TransientModel):
         invoice = self.move_id
         currency = self.currency_id
         amount = currency.round(self.amount)
+        if blocked := invoice._get_write_off_blocked_reason():
+            return [blocked]
         if currency.compare_amounts(amount, 0) <= 0:
             return [self.env._("Enter an amount above zero.")]
         if currency.compare_amounts(amount, self.chargeable_amount) > 0:

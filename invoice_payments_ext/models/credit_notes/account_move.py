@@ -70,9 +70,10 @@ class AccountMove(models.Model):
         date = self._get_credit_note_date(date)
         self._check_no_blocking_attempt()
         total = self._get_credit_total(amount, lines, date)
-        self._plan_destinations(
-            total - self._get_chargeable_amount(), total, destinations
-        )
+        excess = total - self._get_chargeable_amount()
+        if reason := self._get_credit_in_flight_reason(excess):
+            raise UserError(reason)
+        self._plan_destinations(excess, total, destinations)
         return total
 
     def _get_credit_total(self, amount, lines, date):

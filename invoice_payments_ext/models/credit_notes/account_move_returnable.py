@@ -92,6 +92,26 @@ class AccountMove(models.Model):
             amounts[payment] = max(self.currency_id.round(left), 0.0)
         return amounts
 
+    def _get_credit_in_flight_reason(self, excess):
+        """Name the attempt that takes what a credit note would reduce; empty if none.
+
+        :param float excess: The amount above the chargeable one. As much has to be paid
+                             already: money in flight cannot be given back.
+        :rtype: str
+        """
+        self.ensure_one()
+        for attempt in self._get_blocking_attempt():
+            return self._describe_attempt(attempt)
+        for attempt in self._get_attempts_with_money():
+            paid = sum(self._get_returnable_amounts().values()) + sum(
+                self._get_open_refund_amount(refund)
+                for refund in self._get_earlier_refunds()
+            )
+            if self.currency_id.compare_amounts(excess, paid) > 0:
+                return self._describe_attempt(attempt)
+            break
+        return ""
+
     def _to_payment_currency(self, payment, amount, date=None):
         """Convert an amount of this invoice into the currency of a payment.
 

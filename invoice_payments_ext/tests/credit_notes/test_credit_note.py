@@ -769,6 +769,9 @@ class TestCreditNoteRefusals(CreditNoteCommon):
         self.make_portal_transaction("pending", amount=1000.0)
         with self.assertRefused("PORTAL-1.* is in flight"):
             self.credit()
+        # Nothing was paid that could be given back.
+        with self.assertRefused("PORTAL-1.* is in flight"):
+            self.credit(100, destinations=[{"to": "outside", "amount": 100}])
         self.assertFalse(self.invoice.reversal_move_ids)
 
     def test_reasons(self):

@@ -45,6 +45,33 @@ class TestCreditNoteDialog(CreditNoteCommon):
         self.assertEqual(self.invoice.amount_residual, 880)
         self.assertIn("by phone", "".join(credit_note.message_ids.mapped("body")))
 
+    def test_money_in_flight_is_named_and_not_given_back(self):
+        self.make_portal_transaction("pending", amount=1000.0)
+        dialog = self.open()
+        self.assertEqual(
+            (dialog.remaining_amount, dialog.amount_in_flight, dialog.amount),
+            (1000, 1000, 0),
+        )
+        for amount in (0, 10, 1000):
+            dialog.amount = amount
+            self.assertPreview(dialog, "PORTAL-1 ($ 1,000.00) is in flight: Pending.")
+            self.assertNotIn("is recorded as paid", dialog.preview)
+
+    def test_paid_beside_money_in_flight_is_given_back(self):
+        self.record(400)
+        self.make_portal_transaction("pending", amount=200.0)
+        dialog = self.open()
+        self.assertEqual((dialog.remaining_amount, dialog.amount), (600, 400))
+        dialog.amount = 800
+        self.assertPreview(dialog, "$ 400.00 is recorded as paid from")
+        dialog.amount = 801
+        self.assertPreview(dialog, "PORTAL-1 ($ 200.00) is in flight: Pending.")
+
+    def test_attempt_in_the_way_is_named(self):
+        self.gateway.answers = ["pending"]
+        self.invoice.charge(self.token.id, amount=100)
+        self.assertPreview(self.open(), "($ 100.00) is in flight: Pending.")
+
     def test_lines(self):
         dialog = self.open()
         dialog.what = "lines"

@@ -588,6 +588,14 @@ class TestWriteOff(InvoicePaymentsCommon):
             dialog.amount = amount
             self.assertIn(words, dialog.preview.replace("\xa0", " "))
 
+    def test_dialog_names_the_attempt_in_flight(self):
+        self.make_portal_transaction("pending", amount=1000.0)
+        dialog = self._open()
+        for amount in (0, 10):
+            dialog.amount = amount
+            self.assertIn("PORTAL-1", dialog.preview)
+            self.assertIn("is in flight: Pending.", dialog.preview)
+
     def test_dialog_without_an_account(self):
         self.company.write_off_account_id = False
         dialog = self._open()
