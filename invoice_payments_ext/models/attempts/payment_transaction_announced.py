@@ -102,7 +102,7 @@ class PaymentTransaction(models.Model):
         self._note_closed(note)
 
     def _note_closed(self, note):
-        """Say on these closed payments, and on their invoices, why they are closed."""
+        """Say on these payments, and on their invoices, why they are closed, or not."""
         self.state_message = note
         for tx in self.with_context(payment_backend_action=True):
             tx._log_message_on_linked_documents(
@@ -135,16 +135,36 @@ class PaymentTransaction(models.Model):
             self._let_stand_for(is_same.origin_payment_id)
             self._close_announced(self.env._("%s stands for it.", is_same.name))
             return
-        remaining = sum(
-            invoice._from_own_currency(self.currency_id, invoice.amount_residual)
-            for invoice in self.invoice_ids
-        )
+        remaining = self._get_remaining_of_invoices()
         if self.currency_id.compare_amounts(remaining, expected) < 0:
             self._close_announced(
                 self.env._(
                     "%(entries)s left less to be paid: %(remaining)s.",
                     entries=", ".join(entries.mapped("name")),
                     remaining=self.currency_id.format(remaining),
+                )
+            )
+
+    def _expect_again(self, payment):
+        """Expect what these announced payments bring: a payment was none of it.
+
+        Unless the invoices have been paid otherwise since then.
+
+        :param account.payment payment: The one that stood for them, and was taken back.
+        """
+        for tx in self.filtered(lambda tx: tx.outcome == "canceled"):
+            expected = tx._get_expected_amount()
+            missing = tx._get_remaining_of_invoices()
+            if tx.currency_id.compare_amounts(missing, expected) < 0:
+                tx.state_message = self.env._(
+                    "%s stood for it, and was recorded by mistake.", payment.name
+                )
+                continue
+            tx._set_pending(extra_allowed_states=("cancel",))
+            tx._note_closed(
+                self.env._(
+                    "%s was recorded by mistake: the money is expected again.",
+                    payment.name,
                 )
             )
 
@@ -161,6 +181,13 @@ class PaymentTransaction(models.Model):
         outside.announced_transaction_id = self
         # Credit may have been chosen to pay the rest.
         self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
+
+    def _get_remaining_of_invoices(self):
+        """Return what remains of the invoices of this attempt, in its currency."""
+        return sum(
+            invoice._from_own_currency(self.currency_id, invoice.amount_residual)
+            for invoice in self.invoice_ids
+        )
 
     def _get_expected_amount(self):
         """Return what is still expected of this attempt: its amount less what came.

@@ -193,6 +193,7 @@ class AccountPayment(models.Model):
         # Also takes it off the invoices, with exchange differences and cash-basis tax.
         opposite = entry._reverse_moves([{"date": date, "ref": ref}], cancel=True)
         self.env.add_to_compute(invoices._fields["payment_state"], invoices)
+        self.announced_transaction_id._expect_again(self)
         return opposite.with_env(self.env)
 
     # === GETTERS === #

@@ -194,6 +194,30 @@ class TestAnnounced(InvoicePaymentsCommon):
         )
         check_invariants(self, self.invoice)
 
+    def test_money_that_was_recorded_by_mistake_is_expected_again(self):
+        for record in (
+            lambda: self.announced.record_received(),
+            lambda: self.invoice.record_external_payment(1000),
+        ):
+            payment = record()
+            self.assertEqual(self.tx.outcome, "canceled")
+            payment.undo_recording("The money did not come")
+            note = f"{payment.name} was recorded by mistake: the money is expected"
+            self.assertEqual(self.tx.outcome, "announced")
+            self.assertIn(note, self.tx.state_message)
+            row = self.rows()[f"tx-{self.tx.id}"]
+            self.assertEqual((row["state"], row["amount"]), ("announced", 1000))
+            check_invariants(self, self.invoice)
+        self.announced.record_received()
+        self.assert_closed("the money came")
+
+    def test_money_that_was_paid_otherwise_is_not_expected_again(self):
+        payment = self.announced.record_received(amount=400)
+        self.invoice.record_external_payment(600)
+        payment.undo_recording("The money did not come")
+        self.assertEqual(self.tx.outcome, "canceled")
+        self.assertIn("and was recorded by mistake", self.tx.state_message)
+
     def test_part_came_and_no_rest_is_expected(self):
         self.announced.record_received(amount=400)
         self.assert_closed("the money came")
