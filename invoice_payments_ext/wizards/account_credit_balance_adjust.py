@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from ..tools import prepare_notification
 
@@ -60,6 +61,11 @@ class AccountCreditBalanceAdjust(models.TransientModel):
         :rtype: dict
         """
         self.ensure_one()
+        if self.currency_id.compare_amounts(self.amount, 0) < 0:
+            # It would deduct what was to be added, and add what was to be deducted.
+            raise UserError(
+                self.env._("The amount must be above zero: choose Add or Deduct.")
+            )
         entry = self.partner_id.adjust_credit_balance(
             self._get_signed_amount(),
             currency_id=self.currency_id.id,

@@ -957,6 +957,12 @@ class TestCreditBalance(CreditBalanceCommon):
         self.assertEqual(self.customer.credit_balance_summary, "$\xa040.00")
         action = self.customer.action_open_credit_balance()
         self.assertEqual(action["res_id"], self._balance().id)
+        # What is added is not deducted by a sign, nor the other way round.
+        for direction in ("add", "deduct"):
+            dialog.direction, dialog.amount = direction, -5.0
+            with self.assertRefused("above zero: choose Add or Deduct"):
+                dialog.save().action_adjust()
+        self.assertEqual(self._balance().amount, 40.0)
 
     def test_reading_a_balance_does_not_depend_on_its_history(self):
         """The same statements, which do not read the history."""
