@@ -5,6 +5,8 @@ from odoo.tools import consteq
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
+from ..models.states import UNSUCCESSFUL_OUTCOMES
+
 
 class PaymentFinish(Controller):
     """The page from which a customer finishes a payment at the provider."""
@@ -75,6 +77,8 @@ class PaymentFinish(Controller):
                 "tx": tx_sudo,
                 "access_token": access_token,
                 "may_start_again": tx_sudo._may_be_started_again(),
+                "is_over": tx_sudo.outcome in UNSUCCESSFUL_OUTCOMES
+                and tx_sudo.decline_class != "needs_customer",
                 "page_name": "payment",
                 **values,
             },

@@ -185,7 +185,9 @@ class TestPortalStartAgain(StartAgainCommon):
 
     def test_it_ends_at_the_provider_before_it_is_started_again(self):
         self.assertEqual(self.url_open(f"{self.url}x").status_code, 404)
-        self.assertIn("Pay now", self.url_open(self.url).text)
+        page = self.url_open(self.url).text
+        self.assertIn("Pay now", page)
+        self.assertIn("Your bank asks you to confirm", page)
         self.assertFalse(self.requests, "a link that is followed does nothing")
         wrong = {"access_token": "x"}
         path = f"/payment/finish/{self.tx.id}/again"
@@ -200,6 +202,9 @@ class TestPortalStartAgain(StartAgainCommon):
         self.assertRegex(page.text, r'name="o_member_amount"[^>]*value="1000.0"')
         self.assertNotIn(self.token.payment_details, page.text)
         # Who comes back by the mail goes on, and nothing is asked for again.
+        page = self.url_open(self.url).text
+        self.assertIn("This payment was not made", page)
+        self.assertNotIn("Your bank asks you", page)
         self.assertIn(f"/my/invoices/{self.invoice.id}?", self.start_again())
         self.assertEqual(len(self.requests), 2)
         again = self.pay(1000, flow="direct")
@@ -269,6 +274,8 @@ class TestPortalStartAgain(StartAgainCommon):
         self.assertIn("finish", [action["name"] for action in row["actions"]])
         page = self.url_open(self.invoice.sudo().get_portal_url()).text
         self.assertIn("your bank asks you to confirm", page)
+        page = self.url_open(declined._get_finish_url()).text
+        self.assertIn("Your bank asks you to confirm", page)
         location = self.start_again(declined._get_finish_url())
         self.assertIn("amount=600.0", location)
         self.assertEqual(self.requests, ["ask", "end", "end"])
