@@ -29,6 +29,15 @@ class AccountPaymentRegister(models.TransientModel):
         if is_refused or (is_one_payment and self._is_above_chargeable(invoices)):
             raise UserError(invoices._describe_attempt(attempt))
 
+    def _check_pays_something(self):
+        """Check that this pays something, or writes all off.
+
+        :raise UserError: If it would only make a payment of zero.
+        """
+        is_of_amount = self.can_edit_wizard and not self._is_written_off()
+        if is_of_amount and self.currency_id.is_zero(self.amount):
+            raise UserError(self.env._("The amount must be above zero."))
+
     def _is_above_chargeable(self, invoice):
         """Tell if this pays more of an invoice than is not in flight.
 
@@ -95,6 +104,8 @@ class AccountPaymentRegister(models.TransientModel):
             # Payments for sibling companies are created in superuser mode.
             invoices._check_payment_rights()
         self._check_not_in_flight()
+        if invoices:
+            self._check_pays_something()
         is_written_off = self._is_written_off()
         if is_written_off and invoices and self.writeoff_is_exchange_account:
             # The payment itself shows nothing of it: Odoo bends the rate.

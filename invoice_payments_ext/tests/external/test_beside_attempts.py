@@ -29,6 +29,16 @@ class TestBesideAttempts(InvoicePaymentsCommon):
             .create(values)
         )
 
+    def test_odoos_dialog_makes_no_payment_of_zero(self):
+        self.start()
+        for amount in (0, 0.004):
+            with self.assertRefused("must be above zero"):
+                self.open_dialog(amount=amount)._create_payments()
+        self.open_dialog(amount=90)._create_payments()
+        # All that remains is in flight: that is the reason then.
+        with self.assertRefused("is in flight"):
+            self.open_dialog(amount=0)._create_payments()
+
     def test_external_pays_the_rest_not_in_flight(self):
         for answer in ("pending", "authorized", TimeoutError("no answer")):
             with self.subTest(answer):
