@@ -1,6 +1,6 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from ..common import InvoicePaymentsCommon
 
@@ -52,6 +52,18 @@ class TestOdoosDoors(InvoicePaymentsCommon):
         self.assertEqual(invoice._get_portal_payment_link(), link)
         with self.assertRaises(AccessError):
             self.make_link(self.invoice, 1000.0).with_user(auditor).copy()
+
+    def test_link_beside_an_attempt_in_flight(self):
+        attempt = self.start_attempt("pending", amount=400.0)
+        self._keep()
+        dialogs = self.env["payment.link.wizard"].with_user(self.accountant)
+        context = {"active_model": "account.move", "active_id": self.invoice.id}
+        dialog = Form(dialogs.with_context(**context))
+        self.assertEqual((dialog.amount, dialog.warning_message), (600, ""))
+        dialog.amount = 600.01
+        self.assertIn(f"{attempt.reference} (", dialog.warning_message)
+        self.assertIn("is in flight: Pending.", dialog.warning_message)
+        self.assertFalse(dialog.link)
 
     def test_without_the_level(self):
         attempt = self.start_attempt("authorized", amount=100.0)
