@@ -109,6 +109,31 @@ class PaymentTransaction(models.Model):
                 Markup("%s: %s") % (tx._get_html_link(), note)
             )
 
+    def _replace_announced(self):
+        """Close what was announced before these, as far as more is expected than owed.
+
+        Who chooses a transfer twice makes one: with two rows that wait for it, the
+        customer might transfer the amount twice.
+        """
+        for tx in self.filtered(lambda tx: tx.outcome in EXPECTED_OUTCOMES):
+            earlier = tx.invoice_ids.transaction_ids.filtered(
+                lambda other, tx=tx: (
+                    other.id < tx.id
+                    and other.outcome in EXPECTED_OUTCOMES
+                    and other.currency_id == tx.currency_id
+                    and other.invoice_ids <= tx.invoice_ids
+                )
+            ).sorted("id")
+            left = tx._get_remaining_of_invoices() - tx._get_expected_amount()
+            left -= sum(other._get_expected_amount() for other in earlier)
+            for other in earlier:
+                if tx.currency_id.compare_amounts(left, 0) >= 0:
+                    break
+                left += other._get_expected_amount()
+                other._close_announced(
+                    self.env._("%s was announced in its place.", tx.reference)
+                )
+
     def _close_met_announcement(self, entries, amounts):
         """Close this announced payment if money that was matched now stands for it.
 

@@ -122,10 +122,12 @@ class PaymentTransaction(models.Model):
         return transactions
 
     def _set_pending(self, *, state_message=None, extra_allowed_states=()):
-        return super()._set_pending(
+        transactions = super()._set_pending(
             state_message=state_message,
             extra_allowed_states=(*extra_allowed_states, *self._get_revocable_states()),
         )
+        transactions._replace_announced()
+        return transactions
 
     def _set_authorized(self, *, state_message=None, extra_allowed_states=()):
         return super()._set_authorized(

@@ -124,6 +124,25 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.invoice.record_external_payment(1)
         self.assert_closed("left less to be paid")
 
+    def test_transfer_that_is_chosen_again_replaces_the_first(self):
+        again = self.announce()
+        self.assert_closed(f"{again.reference} was announced in its place")
+        self.assertEqual(again.outcome, "announced")
+        other = self.make_invoice(500)
+        both = self.announce(1500, self.invoice | other)
+        self.assertEqual((again.outcome, both.outcome), ("canceled", "announced"))
+        # The other invoice is expected by that one only.
+        last = self.announce(500)
+        self.assertEqual((both.outcome, last.outcome), ("announced", "announced"))
+
+    def test_parts_that_are_announced_stand_beside_each_other(self):
+        self.announce_as(600)
+        second = self.announce(400)
+        self.assertEqual((self.tx.outcome, second.outcome), ("announced",) * 2)
+        third = self.announce(500)
+        self.assertEqual(self.tx.outcome, "canceled")
+        self.assertEqual((second.outcome, third.outcome), ("announced",) * 2)
+
     # === MONEY CAME, CANCEL === #
 
     def test_no_more_is_proposed_than_can_be_paid(self):
