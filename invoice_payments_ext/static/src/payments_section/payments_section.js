@@ -283,6 +283,8 @@ export class PaymentsSection extends Component {
             return {
                 title: _t("Cancel the announced payment"),
                 confirmLabel: _t("Not expected any more"),
+                // "Cancel" would be said of both: the question and the payment.
+                cancelLabel: _t("Keep it"),
                 body: _t(
                     "The %(amount)s that the customer announced is not expected any more. If it comes all the same, it is recorded as any other payment.",
                     values
