@@ -16,7 +16,7 @@ class PaymentLinkWizard(models.TransientModel):
 
     def _compute_warning_message(self):
         """Name the attempt that may bring the amount: no link is made for it."""
-        super()._compute_warning_message()
+        result = super()._compute_warning_message()
         for link in self.filtered(
             lambda link: link.res_model == "account.move" and not link.warning_message
         ):
@@ -25,6 +25,7 @@ class PaymentLinkWizard(models.TransientModel):
             if invoice.currency_id.compare_amounts(link.amount, due) > 0:
                 for attempt in invoice._get_attempts_with_money()[:1]:
                     link.warning_message = invoice._describe_attempt(attempt)
+        return result
 
     def _compute_link(self):
         """Ask for money only as those may who record it, and for no more than is due.

@@ -102,8 +102,12 @@ class PaymentTransaction(models.Model):
         self._note_closed(note)
 
     def _note_closed(self, note):
-        """Say on these payments, and on their invoices, why they are closed, or not."""
+        """Say on these closed payments, and on their invoices, why they are closed."""
         self.state_message = note
+        self._log_to_staff(note)
+
+    def _log_to_staff(self, note):
+        """Note something about these payments on their invoices, for the staff."""
         for tx in self.with_context(payment_backend_action=True):
             tx._log_message_on_linked_documents(
                 Markup("%s: %s") % (tx._get_html_link(), note)
@@ -186,7 +190,8 @@ class PaymentTransaction(models.Model):
                 )
                 continue
             tx._set_pending(extra_allowed_states=("cancel",))
-            tx._note_closed(
+            # In the chatter only: the page of a payment that waits shows its message.
+            tx._log_to_staff(
                 self.env._(
                     "%s was recorded by mistake: the money is expected again.",
                     payment.name,

@@ -223,7 +223,10 @@ class TestAnnounced(InvoicePaymentsCommon):
             payment.undo_recording("The money did not come")
             note = f"{payment.name} was recorded by mistake: the money is expected"
             self.assertEqual(self.tx.outcome, "announced")
-            self.assertIn(note, self.tx.state_message)
+            notes = "".join(self.invoice.sudo().message_ids.mapped("body"))
+            self.assertIn(note, notes)
+            # The customer would read it on the page of the payment.
+            self.assertFalse(self.tx.state_message)
             row = self.rows()[f"tx-{self.tx.id}"]
             self.assertEqual((row["state"], row["amount"]), ("announced", 1000))
             check_invariants(self, self.invoice)
