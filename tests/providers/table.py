@@ -76,8 +76,9 @@ def pytest_terminal_summary(terminalreporter):
         ("error", FAILED),
     ):
         for report in terminalreporter.getreports(outcome):
-            # A test that fails as such may have passed its set-up.
-            if cell := dict(report.user_properties).get("cell"):
+            # A test that fails as such may have passed its set-up. A file that cannot
+            # be imported has no properties.
+            if cell := dict(getattr(report, "user_properties", ())).get("cell"):
                 cells[tuple(cell)] = word
     if cells:
         terminalreporter.section("providers and scenarios")
