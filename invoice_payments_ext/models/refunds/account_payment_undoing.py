@@ -20,33 +20,10 @@ class AccountPayment(models.Model):
     def _check_not_at_gateway(self):
         """Check that no gateway says otherwise, before payments go or are called off.
 
-        Without its payment, the money would be received and booked nowhere, for ever.
-
         :raise UserError: Naming the payment, and the way to take instead.
         """
-        for payment in self.sudo().filtered(lambda payment: payment._is_at_gateway()):
-            values = {
-                "payment": payment.display_name,
-                "amount": payment.currency_id.format(payment.amount),
-                "provider": payment.payment_transaction_id.provider_id.name,
-                "reference": payment.payment_transaction_id.reference,
-            }
-            if payment.payment_type == "outbound":
-                raise UserError(
-                    self.env._(
-                        "%(payment)s cannot be cancelled: %(provider)s paid the "
-                        "%(amount)s to the customer (%(reference)s).",
-                        **values,
-                    )
-                )
-            raise UserError(
-                self.env._(
-                    "%(payment)s cannot be cancelled: %(provider)s received the "
-                    "%(amount)s (%(reference)s). Refund it. If the bank took it back, "
-                    "report it as taken back in the Payments section.",
-                    **values,
-                )
-            )
+        for reason in self._get_gateway_reasons():
+            raise UserError(reason)
 
     def _check_can_be_rejected(self):
         self._check_not_at_gateway()
@@ -64,19 +41,48 @@ class AccountPayment(models.Model):
             raise UserError(reason)
 
     def _get_returned_blockers(self, way):
-        """Name those of these of which a part went back: an entry reverses all of it.
+        """Name those of these of which an entry must not reverse all.
 
-        They may be reset, to be corrected and confirmed again: a refund names its
+        A gateway holds their money, or a part went back. They may be reset, to be corrected and confirmed again: a refund names its
         payment. An entry of others does not: their match is all that says what it took.
         """
         if self.env.context.get("undone_by_door") is OURS:
             return
         if way == "reverse":
             yield from self._get_returned_reasons()
+            yield from self._get_gateway_reasons()
         elif way == "reset":
             yield from self._get_taken_reasons()
 
     # === GETTERS === #
+
+    def _get_gateway_reasons(self):
+        """Say of which of these payments a gateway moved the money.
+
+        Without its payment, the money would be received and booked nowhere, for ever.
+
+        :rtype: Iterator[str]
+        """
+        for payment in self.sudo().filtered(lambda payment: payment._is_at_gateway()):
+            values = {
+                "payment": payment.display_name,
+                "amount": payment.currency_id.format(payment.amount),
+                "provider": payment.payment_transaction_id.provider_id.name,
+                "reference": payment.payment_transaction_id.reference,
+            }
+            if payment.payment_type == "outbound":
+                yield self.env._(
+                    "%(payment)s cannot be cancelled or reversed: %(provider)s paid the "
+                    "%(amount)s to the customer (%(reference)s).",
+                    **values,
+                )
+            else:
+                yield self.env._(
+                    "%(payment)s cannot be cancelled or reversed: %(provider)s received "
+                    "the %(amount)s (%(reference)s). Refund it. If the bank took it "
+                    "back, report it as taken back in the Payments section.",
+                    **values,
+                )
 
     def _get_returned_reasons(self, is_deleted=False):
         """Say of which of these payments a part went back, so that their money came.

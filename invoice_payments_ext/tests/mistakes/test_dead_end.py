@@ -15,7 +15,16 @@ class TestDeadEnd(TakenBackCommon):
     def get_ways_to_cancel(self, payment):
         """Return all of Odoo's own ways to be rid of a payment, by their name."""
         entry = payment.move_id
+
+        def reverse_its_entry():
+            dialogs = entry.env["account.move.reversal"].with_context(
+                active_model="account.move", active_ids=entry.ids
+            )
+            dialog = dialogs.create({"journal_id": entry.journal_id.id})
+            dialog.reverse_moves()
+
         return {
+            "reverse its entry": reverse_its_entry,
             "cancel": payment.action_cancel,
             "reject": payment.action_reject,
             "write": lambda: payment.write({"state": "canceled"}),

@@ -1167,8 +1167,8 @@ class TestRefundRefusals(RefundCommon):
 
     def test_row_of_a_payment_that_was_reversed(self):
         """It offers nothing that the doors refuse, also beside a draft."""
-        for pay, cancel in ((self.record, False), (self.charge, True)):
-            payment = pay(100)
+        for cancel in (False, True):
+            payment = self.record(100)
             payment.sudo().move_id._reverse_moves(cancel=cancel)
             with self.assertRefused("was reversed by"):
                 payment.report_taken_back("returned_debit", 10)
