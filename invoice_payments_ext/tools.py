@@ -1,4 +1,5 @@
 import math
+import re
 from http import HTTPStatus
 from numbers import Real
 
@@ -6,7 +7,7 @@ from markupsafe import Markup
 
 from odoo.exceptions import ConcurrencyError, MissingError, UserError
 from odoo.tools import SQL
-from odoo.tools.misc import clean_context
+from odoo.tools.misc import clean_context, formatLang, get_lang
 
 # The value of the context keys by which this addon's methods tell each other something.
 # Any client can send a context, but none can send this.
@@ -19,6 +20,11 @@ SELDOM_READ = "invoice_payments_ext"
 # Where PostgreSQL expects many rows, it would compile dozens of short conditions to
 # machine code: that takes seconds, and the query itself a part of one.
 NO_JIT = SQL("SET LOCAL jit = off")
+
+# No amount that a person types is longer, and no more of it is shown again.
+LONGEST_TYPED = 30
+# It shows how a language writes amounts.
+EXAMPLE = 1234.56
 
 # With these, Odoo's accounting leaves out a part of its booking or checks.
 ODOO_SWITCHES = {
@@ -93,20 +99,55 @@ def is_number(value):
         return False
 
 
-def read_number(text):
-    """Return the number that a form sent.
+def read_amount(currency, text, label):
+    """Read an amount that a person typed into a form, as the language writes it.
 
-    A text that is none is returned as it is: the door refuses it, and does not take it
-    for an empty field.
+    The rules are those of `readAmount` in the portal's payment form: thousands are
+    grouped or not at all, and the other sign before one or two digits is a decimal
+    point. A minus is read, too: the door says that the amount must be above zero.
 
+    :param res.currency currency: The currency, in the language of the form.
     :param str text: What the form sent; none if the field was left empty.
-    :rtype: float or str or None
+    :param str label: The name of the field, at the beginning of a sentence.
+    :return: The amount, which the door still checks; none if the field is empty.
+    :rtype: float or None
+    :raise UserError: If it is not an amount. It is not taken for an empty field.
     """
-    text = (text or "").strip()
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
+    typed = "" if text is None else str(text)
+    # All blanks are alike: nobody types the one that does not break.
+    written = re.sub(r"\s", " ", typed.strip())
+    if not written:
+        return None
+    language = get_lang(currency.env)
+    signs = {" ", "'", "’", re.sub(r"\s", " ", language.thousands_sep or "")} - {""}
+    separator = f"(?:{'|'.join(map(re.escape, sorted(signs)))})"
+    grouped = f"[0-9]{{1,3}}(?:{separator}[0-9]{{2,3}})*{separator}[0-9]{{3}}"
+    point = re.escape(language.decimal_point)
+    found = len(written) <= LONGEST_TYPED and (
+        re.fullmatch(rf"(-?)([0-9]+|{grouped})(?:{point}([0-9]+))?", written)
+        or re.fullmatch(r"(-?)([0-9]+)[.,]([0-9]{1,2})", written)
+    )
+    if not found:
+        raise UserError(
+            currency.env._(
+                "%(field)s: %(value)s is not an amount such as %(example)s.",
+                field=label,
+                value=typed[:LONGEST_TYPED],
+                example=write_amount(currency, EXAMPLE),
+            )
+        )
+    minus, whole, fraction = found.groups()
+    whole = re.sub(r"[^0-9]", "", whole)
+    return float(f"{minus}{whole}.{fraction or 0}")
+
+
+def write_amount(currency, amount):
+    """Return an amount as the language writes it, without the symbol, for a field.
+
+    :param res.currency currency: The currency, in the language of the form.
+    :rtype: str
+    """
+    return formatLang(currency.env, amount, digits=currency.decimal_places)
 
 
 def is_text(value):

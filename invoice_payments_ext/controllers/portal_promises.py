@@ -3,12 +3,11 @@ from werkzeug.urls import url_encode
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import request, route
 
-from ..tools import read_number
+from ..models.core.door_arguments import ARGUMENTS
+from ..tools import LONGEST_TYPED, read_amount
 from .portal_owe import PortalOwe
 
 REFUSED = "invoice_payments_ext.promise_refused"
-# Of what was typed, no more than this is kept.
-LONGEST = 30
 
 
 class PortalPromises(PortalOwe):
@@ -70,11 +69,11 @@ class PortalPromises(PortalOwe):
         :param list[str] line_ids: The instalments that were ticked, among all owed.
         """
         typed = {
-            name: str(values.get(name) or "")[:LONGEST]
+            name: str(values.get(name) or "")[:LONGEST_TYPED]
             for name in ("amount", "date", "token_id")
         }
         if line_ids is not None:
-            typed["line_ids"] = [each[:LONGEST] for each in line_ids]
+            typed["line_ids"] = [each[:LONGEST_TYPED] for each in line_ids]
         request.session[REFUSED] = {"words": error.args[0], "typed": typed}
 
     @staticmethod
@@ -110,7 +109,7 @@ class PortalPromises(PortalOwe):
         if action == "make":
             token_id = self._cast_as_int(values.get("token_id"))
             invoice.promise_to_pay(
-                amount=read_number(values.get("amount")),
+                amount=self._read_promised_amount(invoice, values.get("amount")),
                 date=values.get("date"),
                 channel="portal",
                 token_id=token_id or None,
@@ -122,6 +121,18 @@ class PortalPromises(PortalOwe):
             promise.reschedule(values.get("date"))
         elif action == "withdraw":
             promise.withdraw()
+
+    @staticmethod
+    def _read_promised_amount(invoice, text):
+        """Return the amount that a member promises.
+
+        :raise UserError: If it is none. The door would take an empty one for all that
+                          remains, which the member did not say.
+        """
+        amount = read_amount(invoice.currency_id, text, ARGUMENTS["amount"].label)
+        if amount is None:
+            raise UserError(request.env._("Enter the amount that you promise to pay."))
+        return amount
 
     def _invoice_get_page_view_values(self, invoice, access_token, **kwargs):
         values = super()._invoice_get_page_view_values(invoice, access_token, **kwargs)

@@ -5,11 +5,12 @@ from odoo.http import request, route
 
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
-from ..tools import read_number
+from ..models.core.door_arguments import ARGUMENTS
+from ..tools import LONGEST_TYPED, read_amount
 from . import payment
 
-# Why the last change of auto-pay was refused, in the session.
-AUTO_PAY_REFUSED = "invoice_payments_ext.auto_pay_refused"
+# Why the last change of auto-pay was refused, and what was typed, in the session.
+AUTO_PAY_REFUSED = "invoice_payments_ext.auto_pay_refusal"
 
 
 class PaymentTokenPortal(payment.PaymentPortal):
@@ -60,9 +61,9 @@ class PaymentTokenPortal(payment.PaymentPortal):
         response.qcontext["auto_pay"] = request.env[
             "res.partner"
         ]._get_auto_pay_values()
-        response.qcontext["auto_pay_refused"] = request.session.pop(
-            AUTO_PAY_REFUSED, ""
-        )
+        refused = request.session.pop(AUTO_PAY_REFUSED, None) or {}
+        response.qcontext["auto_pay_refused"] = refused.get("words", "")
+        response.qcontext["auto_pay_typed"] = refused.get("limit", "")
         return response
 
     @route(
@@ -164,15 +165,21 @@ class PaymentTokenPortal(payment.PaymentPortal):
         :param str invoice_id: The invoice to which the member goes back afterwards.
         """
         is_on = on == "1"
-        partner = request.env["res.partner"]._get_auto_pay_values()["partner"]
-        partner = partner.with_user(request.env.user)
+        values = request.env["res.partner"]._get_auto_pay_values()
+        partner = values["partner"].with_user(request.env.user)
+        label = ARGUMENTS["limit"].label
         try:
             with request.env.cr.savepoint():
                 partner.switch_auto_pay(
                     is_on,
                     consent=consent_version,
-                    limit=read_number(limit) if is_on else None,
+                    limit=read_amount(values["currency"], limit, label)
+                    if is_on
+                    else None,
                 )
         except UserError as error:
-            request.session[AUTO_PAY_REFUSED] = error.args[0]
+            request.session[AUTO_PAY_REFUSED] = {
+                "words": error.args[0],
+                "limit": str(limit or "")[:LONGEST_TYPED],
+            }
         return self._show_payment_methods(invoice_id, "#auto_pay")

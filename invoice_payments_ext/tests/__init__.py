@@ -41,6 +41,7 @@ from .core import (
     test_matches,
     test_odoos_records,
     test_posting_cost,
+    test_read_amount,
     test_refusals,
     test_rights,
     test_rooms,

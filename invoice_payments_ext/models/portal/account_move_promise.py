@@ -1,5 +1,7 @@
 from odoo import models
 
+from ...tools import write_amount
+
 
 class AccountMove(models.Model):
     """Promises to pay, as a customer sees them on the page of an invoice."""
@@ -15,8 +17,9 @@ class AccountMove(models.Model):
 
         :return: The last `promise` that is open or broken, whether the visitor may
                  change it (`can_change`) or make one (`can_promise`), the first and
-                 the `latest` day, the methods that may be charged on it (`tokens`) and
-                 the `consent` to that. Empty if there is nothing to show.
+                 the `latest` day, the `amount` to begin with, as a field has it, the
+                 methods that may be charged on that day (`tokens`) and the `consent`
+                 to that. Empty if there is nothing to show.
         :rtype: dict
         """
         self.ensure_one()
@@ -44,6 +47,7 @@ class AccountMove(models.Model):
             "can_promise": bool(may_promise),
             "today": self.company_id._get_own_today(),
             "latest": self._get_latest_promised_day(),
+            "amount": write_amount(self.currency_id, self.amount_residual),
             "tokens": tokens.filtered(lambda token: not reasons[token.id]),
             "consent": self._get_promise_consent(),
         }

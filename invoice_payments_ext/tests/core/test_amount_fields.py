@@ -35,6 +35,18 @@ class TestAmountFields(TransactionCase):
                 found += 1
         self.assertGreaterEqual(found, 15)
 
+    def test_no_page_has_a_number_field(self):
+        """In one, the browser decides about the comma: `20,5` became 205."""
+        data = self.env["ir.model.data"].search(
+            [("module", "=", ADDON), ("model", "=", "ir.ui.view")]
+        )
+        pages = self.env["ir.ui.view"].browse(data.mapped("res_id"))
+        pages = pages.filtered(lambda view: view.type == "qweb")
+        self.assertGreater(len(pages), 20)
+        for page in pages:
+            inputs = etree.fromstring(page.arch_db).xpath("//input[@type='number']")
+            self.assertFalse(inputs, page.key)
+
     def _get_field(self, model, node):
         """Return the field of a node, which may stand in the rows of another."""
         for parent in node.iterancestors("field"):

@@ -51,6 +51,7 @@ class TestPortalCollection(PortalPaymentCommon):
         self._keep()
         response = self.url_open("/my/payment_method/auto_pay", data=data)
         self.env.invalidate_all()
+        self.sent = fromstring(response.text)
         self.answer = self.read_words(response)
         rows = self.env["account.auto.pay"]
         return rows.search([("partner_id", "=", self.partner.id)])
@@ -79,16 +80,42 @@ class TestPortalCollection(PortalPaymentCommon):
     def test_a_limit_that_is_no_amount_is_refused(self):
         """It is not taken for an empty field, which permits any amount."""
         for limit, words in (
-            ("80,50", "largest automatic charge must be a number, not '80,50'"),
-            ("a hundred", "must be a number"),
-            ("nan", "must be a number"),
+            (
+                "12,34.50",
+                "largest automatic charge: 12,34.50 is not an amount such as 1,234.56",
+            ),
+            ("1e2", "largest automatic charge: 1e2 is not an amount"),
+            ("a hundred", "a hundred is not an amount"),
+            ("nan", "nan is not an amount"),
+            ("0x20", "0x20 is not an amount"),
             ("-5", "largest automatic charge is an amount above zero"),
             ("0", "largest automatic charge is an amount above zero"),
             ("0.001", "finer than the smallest unit"),
         ):
             self.assertFalse(self.switch("1", limit=limit), limit)
             self.assertRegex(self.answer, words)
+            typed = self.sent.xpath("//input[@name='limit']/@value")
+            self.assertEqual(typed, [limit], "It is kept.")
+        page = fromstring(self.url_open("/my/payment_method").text)
+        [field] = page.xpath("//input[@name='limit']")
+        self.assertIsNone(field.get("value"), "Once.")
+        self.assertEqual(
+            (field.get("type"), field.get("inputmode")), ("text", "decimal")
+        )
         self.assertIsNone(self.switch("1", limit=" ").limit, "No limit.")
+
+    def test_the_limit_as_the_language_writes_it(self):
+        """The language is that of the page, whatever the browser's is."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        for language, texts in (
+            ("", {"20,5": 20.5, "20.5": 20.5, "1,234.56": 1234.56, "1,234": 1234}),
+            ("/de", {"20,5": 20.5, "20.5": 20.5, "1.234,56": 1234.56, "1.234": 1234}),
+        ):
+            self.url_open(f"{language}/my/payment_method")
+            for text, limit in texts.items():
+                with self.subTest(language=language, text=text):
+                    self.assertEqual(self.switch("1", limit=text).limit, limit)
+                    self.assertEqual(self.switch("0").state, "off")
 
     def test_the_limit_has_one_name(self):
         """On the page, in the refusal, in the consent and for the staff."""

@@ -71,11 +71,50 @@ class TestPromisePortal(PortalPaymentCommon):
 
     def test_an_amount_that_is_none_is_refused(self):
         """It is not taken for an empty field, which promises all that remains."""
-        for amount in ("250,00", "half", "inf", "0", "-1", "1000.01"):
-            words = self.send(amount=amount)
-            self.assertNotIn("You promised", words, amount)
-            self.assertFalse(self.invoice.sudo().payment_promise_id)
-        self.assertIn("must be a number, not '250,00'", self.send(amount="250,00"))
+        for amount, reason in (
+            ("12,34.50", "The amount: 12,34.50 is not an amount such as 1,234.56."),
+            ("1e2", "The amount: 1e2 is not an amount"),
+            ("half", "The amount: half is not an amount"),
+            ("inf", "The amount: inf is not an amount"),
+            ("0x20", "The amount: 0x20 is not an amount"),
+            (" ", "Enter the amount that you promise to pay."),
+            ("0", "The amount must be above zero."),
+            ("-1", "The amount must be above zero."),
+            ("20,5555", "The amount: 20,5555 is not"),
+            ("20.555", "finer than the smallest unit"),
+            ("1000.01", "1,000.00"),
+        ):
+            with self.subTest(amount):
+                words = self.send(amount=amount)
+                self.assertIn(reason, words)
+                self.assertNotIn("You promised", words)
+                self.assertFalse(self.invoice.sudo().payment_promise_id)
+                [field] = self.sent.xpath("//input[@name='amount']")
+                self.assertEqual(field.get("value"), amount)
+        self.assertIn("Enter the amount", self.send(amount=""))
+        self.assertFalse(self.invoice.sudo().payment_promise_id)
+
+    def test_amounts_as_the_language_writes_them(self):
+        """The field proposes all that remains so, and what is typed is read so."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        [field] = self.page().xpath("//input[@name='amount']")
+        self.assertEqual(
+            (field.get("type"), field.get("inputmode")), ("text", "decimal")
+        )
+        self.assertEqual(field.get("value"), "1,000.00")
+        url = self.invoice.sudo().get_portal_url()
+        page = fromstring(self.url_open(f"/de{url}").text)
+        self.assertEqual(page.get("lang"), "de-DE")
+        proposed = page.xpath("//input[@name='amount']/@value")
+        self.assertEqual(proposed, ["1.000,00"])
+        words = self.send(amount="1.0000,00")
+        self.assertIn("1.0000,00 is not an amount such as 1.234,56.", words)
+        self.assertFalse(self.invoice.sudo().payment_promise_id)
+        for amount, read in (("20,5", 20.5), ("20.5", 20.5), (*proposed, 1000)):
+            self.assertIn("You promised", self.send(amount=amount))
+            promise = self.invoice.sudo().payment_promise_id
+            self.assertEqual((promise.amount, promise.state), (read, "open"))
+            self.send("withdraw")
 
     def test_what_was_typed_is_kept(self):
         """Once, on the page that says why it was refused."""
@@ -96,7 +135,7 @@ class TestPromisePortal(PortalPaymentCommon):
         self.assertIn("at the latest", words)
         self.assertEqual(read(), [["12.34"], [late], [str(self.token.id)]])
         self.sent = self.page()
-        self.assertEqual(read(), [["1000.00"], [], [""]])
+        self.assertEqual(read(), [["1,000.00"], [], [""]])
         self.assertIn("Say by which day", self.send(date=""))
         self.assertEqual(read(), [["250"], [], [""]])
         self.send()
