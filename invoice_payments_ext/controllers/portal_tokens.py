@@ -167,16 +167,11 @@ class PaymentTokenPortal(payment.PaymentPortal):
         is_on = on == "1"
         values = request.env["res.partner"]._get_auto_pay_values()
         partner = values["partner"].with_user(request.env.user)
-        label = ARGUMENTS["limit"].label
+        currency, label = values["currency"], ARGUMENTS["limit"].label
         try:
             with request.env.cr.savepoint():
-                partner.switch_auto_pay(
-                    is_on,
-                    consent=consent_version,
-                    limit=read_amount(values["currency"], limit, label)
-                    if is_on
-                    else None,
-                )
+                amount = read_amount(currency, limit, label) if is_on else None
+                partner.switch_auto_pay(is_on, consent=consent_version, limit=amount)
         except UserError as error:
             request.session[AUTO_PAY_REFUSED] = {
                 "words": error.args[0],
