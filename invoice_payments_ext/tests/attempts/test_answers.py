@@ -243,6 +243,20 @@ class TestAnswers(InvoicePaymentsCommon):
         self.assertEqual((attempt.outcome, attempt.kept_answer), ("succeeded", False))
         self.assertEqual(self.invoice.amount_residual, 0.0)
 
+    def test_kept_state_that_others_break_is_stored(self):
+        attempt = self.start_attempt(TimeoutError()).sudo()
+        attempt.kept_answer = [["state", "done", "", []]]
+        transactions = self.env.registry["payment.transaction"]
+        with (
+            patch.object(transactions, "_set_done", self.fail_with(RuntimeError("bug"))),
+            self.assertLogs("odoo.addons.invoice_payments_ext.models", "ERROR"),
+        ):
+            self.run_resolver()
+        self.assertEqual((attempt.outcome, attempt.kept_answer), ("succeeded", False))
+        self.assertIn("bug", self.invoice.sudo().activity_ids.note)
+        self.run_resolver()
+        self.assertEqual(self.invoice.amount_residual, 0.0)
+
     def test_fault_without_an_answer_keeps_none(self):
         with self.force_error_once(
             "payment.transaction", "_set_unknown", RuntimeError("broken automation")

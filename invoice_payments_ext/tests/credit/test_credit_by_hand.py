@@ -82,6 +82,14 @@ class TestCreditByHand(CreditCommon):
             tx._check_credit_spendable(self._balance(currency=euro))
         self.assertEqual((self.held(euro), self.held()), (50, 300))
 
+    def test_attempt_beside_a_reserved_amount_spends_none(self):
+        """A member pays by credit what no attempt may still bring."""
+        self.gateway.answers = ["authorized"]
+        self.invoice.charge(self.token.id, amount=900)
+        tx = self.make_portal_transaction(amount=50)
+        with self.assertRefused(r"900\.00\) is in flight: .*Wait for its outcome"):
+            tx._check_credit_spendable(self._balance())
+
     def test_beside_a_charge_that_is_unknown(self):
         """Credit pays the part that the charge cannot bring."""
         self.gateway.answers = [TimeoutError()]
@@ -177,6 +185,11 @@ class TestCreditByHand(CreditCommon):
             )
         self.invoice.sudo().js_assign_outstanding_line(small._get_receivable_lines().id)
         self.assertEqual(self.invoice.amount_residual, 950)
+        # What is owed elsewhere brings nothing, so that it needs no room.
+        third = self.make_invoice(80.0, apply_credit=False)
+        owed = third.line_ids.filtered(lambda line: line.display_type == "payment_term")
+        self.invoice.sudo().js_assign_outstanding_line(owed.id)
+        self.assertEqual((self.invoice.amount_residual, third.amount_residual), (950, 80))
         self.gateway.answers = ["done"]
         attempt.capture()
         self.invoice.sudo().js_assign_outstanding_line(large._get_receivable_lines().id)

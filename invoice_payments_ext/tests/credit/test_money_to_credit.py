@@ -122,6 +122,12 @@ class TestMoneyToCredit(CreditCommon):
         self.assertEqual(self.invoice.amount_residual, 0)
         self.assertEqual(self.held(), 350)
 
+    def test_excess_over_several_invoices(self):
+        """Nobody knows which of them an amount is for: no balance is touched."""
+        invoices = self.invoice | self.make_invoice(500.0, apply_credit=False)
+        with self.assertRefused("for a single invoice only"):
+            invoices.record_external_payment(2000, excess="credit")
+
     def test_excess_in_another_currency(self):
         """An excess is kept in the currency in which it was received."""
         journal = self.make_currency_journal()

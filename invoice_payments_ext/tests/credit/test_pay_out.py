@@ -172,6 +172,10 @@ class TestPayOut(CreditCommon):
         self.assertEqual(self.types(), [("paid_out", -200.0), ("unapplied", 200.0)])
         self.assertEqual(payment._get_refundable_amount(), 1000)
         self.assertIn("Credit was not paid out", payment.activity_ids.mapped("summary"))
+        # Processed once more, nothing is put back twice.
+        attempt.sudo()._post_process()
+        self.assertEqual(self.held(), 300)
+        self.assertEqual(self.types(), [("paid_out", -200.0), ("unapplied", 200.0)])
 
     def test_card_without_an_answer(self):
         """Money that may have gone out is not held until the outcome is known."""

@@ -500,6 +500,10 @@ class TestMail(InvoicePaymentsCommon):
         self.assertEqual(count(CRON), ours + 1)
         self._queue_one()
         self.assertGreater(count("mail.ir_cron_mail_scheduler_action"), odoos)
+        # Without the schedule, which somebody deleted, money moves all the same.
+        self.env.ref(CRON).sudo().unlink()
+        self.invoice = self.make_invoice()
+        self.assertEqual(self._charge().outcome, "succeeded")
 
     # === TEMPLATES === #
 
