@@ -89,11 +89,17 @@ class AccountMove(models.Model):
     def _fit_to_tax_lines(self, parts):
         """Make the taxes add up to the booked tax lines, which may be edited by hand.
 
-        The rounding of a total in cash may be in a tax line too.
+        The rounding of a total in cash may be in a tax line too. Where a repartition
+        line is not booked, a credit note has nothing of it; see `_fit_tax_lines`.
         """
         by_repartition_line = self.line_ids.filtered("tax_repartition_line_id").grouped(
             "tax_repartition_line_id"
         )
+        for part in parts[DOCUMENT]:
+            if part.tax:
+                tax = self.env["account.tax"].browse(part.tax[0])
+                line = self._get_repartition_lines(tax)[part.repartition]
+                by_repartition_line.setdefault(line, self.line_ids.browse())
         for repartition_line, tax_lines in by_repartition_line.items():
             tax = repartition_line.tax_id
             indexes = self._get_repartition_lines(tax).ids

@@ -337,3 +337,65 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         invoice = self.make_taxed_invoice(lines, currency, cash_rounding)
         if invoice.amount_total > 0:
             self.credit_bit_by_bit(invoice, steps)
+
+    def test_cents_of_a_tax_on_two_accounts(self):
+        """The second cent goes to the second account, which the engine never does."""
+        invoice = self.make_taxed_invoice([(100.0, 1, 0, ["split"])])
+        booked = {}
+        for names in (["Tax 0"], ["Tax 0", "Tax 1"]):
+            lines = self.credit(invoice, 0.13).sudo().line_ids
+            for line in lines.filtered("tax_repartition_line_id"):
+                name = line.account_id.name
+                booked[name] = booked.get(name, 0.0) + line.balance
+            self.assertEqual(booked, dict.fromkeys(names, 0.01))
+        self.credit(invoice)
+        self.assertEqual(invoice.amount_residual, 0.0)
+
+    def test_rounding_in_cash_is_credited(self):
+        """In a part it is a line as any other; the rest takes what is left of it."""
+        invoice = self.make_taxed_invoice(
+            [(99.98, 1, 0, [])], cash_rounding="add_invoice_line"
+        )
+        self.assertEqual(invoice.amount_total, 100.0)
+        [rounding] = invoice.sudo().line_ids.filtered(
+            lambda line: line.display_type == "rounding"
+        )
+        for amount, part in ((50.0, 0.01), (None, 0.01)):
+            lines = self.credit(invoice, amount).sudo().line_ids
+            [line] = lines.filtered(lambda line: line.credited_line_id == rounding)
+            self.assertEqual(line.account_id, rounding.account_id)
+            self.assertEqual((line.display_type, line.balance), ("product", part))
+            self.assertFalse(line.tax_ids or line.product_id)
+        self.assertEqual(invoice.amount_residual, 0.0)
+
+    def test_tax_that_was_entered_without_a_base(self):
+        """It is a part of its own, and credited in proportion."""
+        invoice = self.make_taxed_invoice([(100.0, 1, 0, [])], post=False)
+        repartition_line = self.taxes["excluded"].invoice_repartition_line_ids[1]
+        invoice.sudo().with_context(skip_invoice_sync=True).line_ids = [
+            Command.create(
+                {
+                    "name": "Entered",
+                    "display_type": "tax",
+                    "account_id": self.company_data["default_account_tax_sale"].id,
+                    "tax_repartition_line_id": repartition_line.id,
+                    "amount_currency": -20.0,
+                    "balance": -20.0,
+                }
+            ),
+            *(
+                Command.update(line.id, {"amount_currency": 120, "balance": 120})
+                for line in invoice.line_ids
+                if line.display_type == "payment_term"
+            ),
+        ]
+        invoice.sudo().action_post()
+        self.assertEqual(invoice.amount_total, 120.0)
+        [tax_line] = invoice.sudo().line_ids.filtered("tax_repartition_line_id")
+        parts = invoice._get_parts()
+        for amounts in parts.values():
+            self.assertEqual(amounts[Part(tax_line.id)], 2000)
+        lines = self.credit(invoice, 60.0).sudo().line_ids
+        [line] = lines.filtered(lambda line: line.credited_line_id == tax_line)
+        self.assertEqual((line.account_id, line.balance), (tax_line.account_id, 10.0))
+        self.assertEqual(invoice.amount_residual, 60.0)
