@@ -129,14 +129,15 @@ class AccountPaymentApproval(models.Model):
             [
                 ("decided_by_id", "=", self.env.uid),
                 ("state", "=", "approved"),
+                ("result", "!=", False),
                 ("company_id", "child_of", giving.company.root_id.id),
                 ("partner_id.commercial_partner_id", "=", giving.customer.id),
             ]
         )
         results = {}
         for request_sudo in requests_sudo:
-            if result := request_sudo.result:
-                results.setdefault(result._name, []).append(result.id)
+            result = request_sudo.result
+            results.setdefault(result._name, []).append(result.id)
         return results
 
     @api.model

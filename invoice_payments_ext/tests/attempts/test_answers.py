@@ -248,7 +248,9 @@ class TestAnswers(InvoicePaymentsCommon):
         attempt.kept_answer = [["state", "done", "", []]]
         transactions = self.env.registry["payment.transaction"]
         with (
-            patch.object(transactions, "_set_done", self.fail_with(RuntimeError("bug"))),
+            patch.object(
+                transactions, "_set_done", self.fail_with(RuntimeError("bug"))
+            ),
             self.assertLogs("odoo.addons.invoice_payments_ext.models", "ERROR"),
         ):
             self.run_resolver()

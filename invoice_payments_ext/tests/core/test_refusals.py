@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import psycopg2.errors
 
-from odoo.exceptions import AccessError, LockError
+from odoo.exceptions import AccessError, LockError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -209,6 +209,11 @@ class TestRefusals(InvoicePaymentsCommon):
             invoice.charge(self.token.id)
         with self.assertRefused(message):
             invoice.record_external_payment()
+        # Nor where an administrator turned Odoo's rule off.
+        self.env.ref("account.account_move_comp_rule").sudo().active = False
+        message = "belongs to .*, which is not among your selected companies"
+        with self.assertRefused(message, UserError):
+            invoice.charge(self.token.id)
 
     def test_invoices_of_two_companies_in_one_call(self):
         self.accountant.sudo().with_env(self.env).company_ids |= self.other_company

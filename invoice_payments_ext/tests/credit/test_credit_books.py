@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
 
+from ...models.credit import res_company_books
 from ...models.credit.chart_accounts import CUSTOMER_ADVANCES, NEIGHBOURS
 from ...models.credit.chart_bad_debts import BAD_DEBTS, LOSS_NEIGHBOURS
 from .common_credit_balance import CreditBalanceCommon
@@ -64,6 +65,16 @@ class TestCreditBooks(CreditBalanceCommon):
             account = self._make_books_anew(company)
         self.assertEqual(account.code, "298000")
         self.assertFalse(account.tag_ids or account.group_id)
+        # Where the codes of that class are all taken, it is any free one.
+        taken = accounts.exists().mapped("code")
+        with (
+            patch.dict(NEIGHBOURS, clear=True),
+            patch.object(res_company_books, "get_fallback_code", lambda *_: taken[0]),
+        ):
+            own = company.with_company(company)
+            vals = own._prepare_credit_balance_account_vals(account.browse())
+        self.assertTrue(vals["code"])
+        self.assertNotIn(vals["code"], taken)
 
     def test_an_unused_account_of_an_earlier_version_is_moved(self):
         """It stood beside the lowest liability. A confirmed or used one stays."""
@@ -251,8 +262,14 @@ class TestCreditBooks(CreditBalanceCommon):
         self.assertFalse(unused.exists())
         self.assertEqual((provider.code, provider.state), ("none", "disabled"))
         self.assertFalse(journal.active or method.active)
+        # It serves the company again, with its journal.
+        self.company._create_credit_balance_providers()
+        self.assertEqual(
+            (provider.code, provider.state, provider.journal_id),
+            ("credit_balance", "enabled", journal),
+        )
+        self.assertFalse(self.company._take_up_left("provider", provider.browse()))
         for kind, record in (
-            ("provider", provider),
             ("journal", journal),
             ("account", self.account),
         ):

@@ -189,7 +189,9 @@ class TestCreditByHand(CreditCommon):
         third = self.make_invoice(80.0, apply_credit=False)
         owed = third.line_ids.filtered(lambda line: line.display_type == "payment_term")
         self.invoice.sudo().js_assign_outstanding_line(owed.id)
-        self.assertEqual((self.invoice.amount_residual, third.amount_residual), (950, 80))
+        self.assertEqual(
+            (self.invoice.amount_residual, third.amount_residual), (950, 80)
+        )
         self.gateway.answers = ["done"]
         attempt.capture()
         self.invoice.sudo().js_assign_outstanding_line(large._get_receivable_lines().id)
