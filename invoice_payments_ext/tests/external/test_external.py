@@ -207,6 +207,21 @@ class TestExternal(InvoicePaymentsCommon):
             self.assertEqual(payment.memo, "Together")
             self.assertEqual(payment.move_id.state, "posted")
 
+    def test_excess_of_several_invoices_in_one_call(self):
+        """Each gets the amount that it owes: nothing is above it."""
+
+        def count_credit():
+            balances = self.env["account.credit.balance"].sudo().search([])
+            return sum(balances.mapped("amount"))
+
+        invoices, before = self.make_invoice(30) | self.make_invoice(20), count_credit()
+        payments = invoices.with_user(self.accountant).record_external_payment(
+            excess="credit"
+        )
+        self.assertEqual(payments.mapped("amount"), [30, 20])
+        self.assertEqual(invoices.mapped("amount_residual"), [0, 0])
+        self.assertEqual(count_credit(), before)
+
     def test_order_of_the_payments_is_the_order_of_the_invoices(self):
         first, second = self.make_invoice(1.0), self.make_invoice(2.0)
         payments = (second | first).record_external_payment()

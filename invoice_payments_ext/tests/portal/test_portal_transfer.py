@@ -250,6 +250,15 @@ class TestPortalStartAgain(StartAgainCommon):
         self.requests.clear()
         self.assertIn(f"/my/invoices/{self.invoice.id}?", self.start_again())
         self.assertFalse(self.requests, "it is known that it ended")
+        # Its amount bounds the new one, unless it is of another currency.
+        self.tx.sudo().amount = 400
+        self._keep()
+        self.assertIn("amount=400.0", self.start_again())
+        own = self.tx.currency_id
+        self.tx.sudo().currency_id = self.make_currency("EUR")
+        self._keep()
+        self.assertIn("amount=1000.0", self.start_again())
+        self.tx.sudo().write({"amount": 1000, "currency_id": own.id})
 
     def test_declined_payment_that_was_paid_after_all(self):
         self.asked, self.ended = "error", "done"

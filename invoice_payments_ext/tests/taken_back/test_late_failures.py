@@ -91,9 +91,24 @@ class TestLateFailures(TakenBackCommon):
         [task] = self.invoice.sudo().activity_ids
         self.assertEqual(task.summary, "Failed later, not confirmed")
         self.assertIn(payment.name or payment.display_name, task.note)
+        # There is nothing to confirm of one that is cancelled, as old ones may be.
+        self.plant_state(payment, "canceled")
+        with self.assertLogs(LOGGER, "WARNING") as logs:
+            self.gateway.notify(tx, "error")
+        self.assertIn(f"{tx.reference} failed late, but is not booked", logs.output[0])
+        self.assertFalse(payment.payment_reversal_ids)
+        self.assertEqual(self.invoice.sudo().activity_ids, task)
+        self.plant_state(payment, "draft")
         payment.action_post()
         self.report("late_failure")
         self.assertEqual(self.owed(), (1000, "not_paid"))
+
+    def plant_state(self, payment, state):
+        self._keep()
+        self.env.cr.execute(
+            "UPDATE account_payment SET state = %s WHERE id = %s", [state, payment.id]
+        )
+        self.env.invalidate_all()
 
     def test_only_what_is_left_fails_late(self):
         self.refund(self.payment, 300)

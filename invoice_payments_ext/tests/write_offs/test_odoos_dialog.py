@@ -141,6 +141,29 @@ class TestOdoosDialog(RefundCommon):
         }
         with self.assertRefused("150.00 needs a second person"):
             self.pay_by_hand(50, payment_type="inbound", write_off_line_vals=[loss])
+        # A draft of before is confirmed by somebody else.
+        self.company.payment_approval_limit = None
+        draft = self.pay_by_hand(50, payment_type="inbound", write_off_line_vals=[loss])
+        self.company.payment_approval_limit = 100
+        with self.assertRefused("150.00 needs a second person"):
+            draft.action_post()
+        self.assertEqual(draft.move_id.state, "draft")
+        draft.with_user(self.make_user("ip_second", GROUPS)).action_post()
+        self.assertEqual(draft.move_id.state, "posted")
+        self.assertEqual(draft._get_written_off_beside(), 150)
+
+    def test_bill_is_reduced_by_what_paid_it_alone(self):
+        """What was paid above the bill was booked as income in the dialog."""
+        payment = self.register(amount=1010).with_user(self.supervisor)
+        self.assertEqual((payment.amount, self.invoice.amount_residual), (1010, 0))
+        with self.assertRefused("does not pay a bill with this amount"):
+            self.refund(payment, 1010, to="outside", reduce_bill=True)
+        self.assertFalse(self.invoice.sudo().reversal_move_ids)
+        self.refund(payment, 1000, to="outside", reduce_bill=True)
+        credit_note = self.invoice.sudo().reversal_move_ids
+        self.assertEqual(
+            (credit_note.amount_total, self.invoice.amount_residual), (1000, 0)
+        )
 
     def test_bills(self):
         """They are Odoo's own: no level of this addon is asked for."""
@@ -188,4 +211,10 @@ class TestOdoosDialog(RefundCommon):
             self.pay_by_hand(1, **disguised).action_post()
         with self.assertRefused("level Refund and credit", AccessError):
             self.pay_by_hand(1, self.accountant, **disguised).action_post()
-        self.pay_by_hand(5000, partner_type="supplier").action_post()
+        supplier = self.pay_by_hand(5000, partner_type="supplier")
+        supplier.action_post()
+        posted_on = supplier.date
+        # What was paid to a supplier is Odoo's own matter afterwards too.
+        supplier.date = "2026-01-10"
+        self.assertEqual(str(supplier.date), "2026-01-10")
+        supplier.date = posted_on
