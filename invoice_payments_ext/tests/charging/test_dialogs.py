@@ -61,6 +61,13 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertEqual(dialog.chargeable_amount, 700.0)
         self.assertEqual(dialog.amount_in_flight, 300.0)
 
+    def test_dialog_without_an_invoice(self):
+        """Odoo opens any dialog by its address."""
+        dialog = Form(self.env["account.payment.create"].with_user(self.accountant))
+        dialog.method = "cash"
+        self.assertEqual((dialog.amount, dialog.excess_amount), (0, 0))
+        self.assertEqual(set(self._options(dialog)), set(EXTERNAL_KINDS))
+
     def test_each_dialog_has_a_key_of_its_own(self):
         keys = {self._open_create().idempotency_key for _number in range(3)}
         self.assertEqual(len(keys), 3)

@@ -590,6 +590,15 @@ class TestOwe(PortalPaymentCommon):
         answer = self.url_open(receipt, allow_redirects=False)
         self.assertEqual(answer.headers["Content-Type"], "application/pdf")
 
+    def test_page_after_a_payment_of_one_invoice(self):
+        """Such an attempt need not be divided."""
+        tx = self.make_portal_transaction("pending", amount=400).sudo()
+        self.assertFalse(tx.share_ids)
+        [part] = tx._prepare_paid_parts()
+        self.assertEqual(
+            (part["invoice"], part["amount"], part["given_up"]), (self.invoice, 400, 0)
+        )
+
     def make_discounted(self, amount=200):
         """Return an invoice with 10 % off until tomorrow, and its instalment."""
         term = self.make_discount_terms(10, days=1, due_in=30)

@@ -178,6 +178,10 @@ class TestPortalCollection(PortalPaymentCommon):
                     moves = self.bill.with_user(self.member).sudo()
                     [method] = moves._get_expiring_methods(self.company)
                     self.assertEqual(method["charged_on"], charged_on)
+        # While it waits for something, nobody knows the day.
+        self.bill.sudo().collection_ids.wait_reason = "disputed"
+        [method] = moves._get_expiring_methods(self.company)
+        self.assertEqual((method["token"], method["charged_on"]), (token, None))
 
     def test_no_charge_is_told_that_will_not_be_made(self):
         """Above the largest amount, or while money is disputed, nothing is charged."""

@@ -120,6 +120,11 @@ class TestPortalPayments(InvoicePaymentsHttpCommon):
         for row in (paid, refund, charged):
             self.assertEqual(row["invoices"].ids, self.invoice.ids)
             self.assertEqual(row["state"], "succeeded")
+        # Other code recorded a charge that it made itself.
+        recorded = self.payment.sudo()
+        recorded.payment_token_id = attempt.token_id
+        [row] = recorded._prepare_portal_rows()
+        self.assertEqual(row["method"], charged["method"])
 
     def test_filters(self):
         pending = self._charge("pending", amount=50.0)

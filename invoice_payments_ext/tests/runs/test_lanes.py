@@ -2,7 +2,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from unittest.mock import patch
+from unittest.mock import call, patch
 
 import requests
 
@@ -495,7 +495,17 @@ class TestLanes(ChargeRunCommon):
         self.assertFalse(self.take())
         line.sudo().not_before = False
         self._keep()
-        self.run_lane()
+        # One that is near is waited for.
+        with (
+            patch.object(
+                self.env.registry["payment.provider"],
+                "_take_turn",
+                lambda _provider: 0.25,
+            ),
+            patch.object(account_charge_run_lane.time, "sleep") as sleep,
+        ):
+            self.run_lane()
+        self.assertIn(call(0.25), sleep.mock_calls)
         self.assertEqual(self.results(run), ["succeeded"])
 
     def test_clock_that_was_ahead_keeps_nothing_waiting(self):

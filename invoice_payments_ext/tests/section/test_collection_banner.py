@@ -237,6 +237,34 @@ class TestCollectionBanner(CollectionCommon):
         banner = self.banner()
         self.assertEqual(banner["status"], "waiting", banner)
         self.assertIn("does not permit automatic charges", banner["words"])
+        # No time ends what it waits for.
+        self.row.sudo().write(
+            {
+                "wait_reason": "disputed",
+                "wait_words": "A payment of it is disputed",
+                "next_at": False,
+            }
+        )
+        banner = self.banner()
+        self.assertEqual(
+            (banner["status"], banner["words"]),
+            (
+                "waiting",
+                "Auto-pay waits for an event. A payment of it is disputed.",
+            ),
+        )
+
+    def test_next_try_without_a_method(self):
+        """It is told before the schedule sees that the method is gone."""
+        self.gateway.answers = ["error"]
+        self.run_at("2026-01-15 10:00:00")
+        self.plan.sudo().step_ids.filtered(lambda s: s.kind != "charge").days = 20
+        self.token.sudo().active = False
+        self.assertRegex(
+            self.banner()["words"],
+            r"^Auto-pay: next try Sun 18 Jan 09:00\. The customer has no payment "
+            r"method that can be charged\.",
+        )
 
     def test_resumed_collection_is_looked_at_in_a_moment(self):
         self.gateway.answers = ["error"]

@@ -234,6 +234,13 @@ class TestStatement(CreditCommon):
             date="2026-02-01",
         )
         entry.action_post()
+        typed = entry.copy(
+            {
+                "journal_id": self.company.currency_exchange_journal_id.id,
+                "date": "2026-02-01",
+            }
+        )
+        typed.action_post()
         euro = self.make_currency("EUR", 2.0)
         foreign = self.make_invoice(currency_id=euro.id)
         self.set_rate(euro, "2026-02-01", 4.0)
@@ -242,10 +249,32 @@ class TestStatement(CreditCommon):
         self.assertTrue(exchange, "The rate has changed.")
         blocks = self.get_blocks()
         titles = [line["title"] for line in blocks["USD"]["lines"]]
-        self.assertEqual(sorted(titles), ["Adjustment", "Invoice"])
+        self.assertEqual(
+            sorted(titles), ["Adjustment", "Exchange difference", "Invoice"]
+        )
         moves = [line["move_id"] for line in blocks["EUR"]["lines"]]
         self.assertNotIn(exchange.id, moves)
         self.assertEqual(blocks["EUR"]["closing_balance"], 0)
+        # What is left is less than the smallest coin.
+        self.assertIn(entry.id, [item["move_id"] for item in blocks["USD"]["items"]])
+        line = entry.line_ids.filtered(lambda line: line.account_id == receivable)
+        self.env.cr.execute(
+            "UPDATE account_move_line SET amount_currency = 0.004 WHERE id = %s",
+            [line.id],
+        )
+        self.env.invalidate_all()
+        statement = self.customer.get_customer_statement("2026-01-01", "2099-12-31")
+        [items] = [
+            block["items"]
+            for block in statement["blocks"]
+            if block["currency_id"] == self.company.currency_id.id
+        ]
+        self.assertNotIn(entry.id, [item["move_id"] for item in items])
+        line.invalidate_recordset()
+        self.env.cr.execute(
+            "UPDATE account_move_line SET amount_currency = 25 WHERE id = %s",
+            [line.id],
+        )
 
     def test_more_than_can_be_printed(self):
         for amount in (10.0, 20.0):
