@@ -4,7 +4,6 @@ from odoo.tools import format_date, format_datetime
 
 from ...tools import prepare_dialog, prepare_notification
 from ..collection.account_collection_events import METHOD_REASONS
-from ..collection.reasons import REASONS
 
 # The colors of the banner by what it says.
 TONES = {
@@ -246,8 +245,6 @@ class AccountMove(models.Model):
         """
         if row.wait_words and row.wait_reason != "not_before":
             return row.wait_words
-        if row.wait_reason in REASONS and row.wait_reason != "not_before":
-            return self.env._(REASONS[row.wait_reason].label)
         if refusal := self._get_collection_refusal(row):
             return refusal
         last = self.sudo().transaction_ids.sorted("id")[-1:]
