@@ -41,10 +41,11 @@ class AccountPayment(models.Model):
             raise UserError(reason)
 
     def _get_returned_blockers(self, way):
-        """Name those of these of which an entry must not reverse all.
+        """Name those of these that an entry must not reverse as a whole.
 
-        A gateway holds their money, or a part went back. They may be reset, to be corrected and confirmed again: a refund names its
-        payment. An entry of others does not: their match is all that says what it took.
+        A gateway holds their money, or a part of it went back. They may be reset, to be
+        corrected and confirmed again: a refund names its payment. Where an entry took
+        a part back, they may not: the match is all that says what it took.
         """
         if self.env.context.get("undone_by_door") is OURS:
             return
@@ -72,15 +73,15 @@ class AccountPayment(models.Model):
             }
             if payment.payment_type == "outbound":
                 yield self.env._(
-                    "%(payment)s cannot be cancelled or reversed: %(provider)s paid the "
-                    "%(amount)s to the customer (%(reference)s).",
+                    "%(payment)s cannot be cancelled or reversed: %(provider)s paid "
+                    "the %(amount)s to the customer (%(reference)s).",
                     **values,
                 )
             else:
                 yield self.env._(
-                    "%(payment)s cannot be cancelled or reversed: %(provider)s received "
-                    "the %(amount)s (%(reference)s). Refund it. If the bank took it "
-                    "back, report it as taken back in the Payments section.",
+                    "%(payment)s cannot be cancelled or reversed: %(provider)s "
+                    "received the %(amount)s (%(reference)s). Refund it. If the bank "
+                    "took it back, report it as taken back in the Payments section.",
                     **values,
                 )
 
