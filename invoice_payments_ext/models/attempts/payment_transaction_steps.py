@@ -113,9 +113,7 @@ class PaymentTransaction(models.Model):
         :param function pause: Waits before the next try, given the number of tries.
         :return: The result of the work.
         """
-        tries = 0
-        while True:
-            tries += 1
+        for tries in range(1, max_tries + 1):
             try:
                 result = work()
                 self._commit_step(name)
