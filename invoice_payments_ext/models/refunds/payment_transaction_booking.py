@@ -1,7 +1,8 @@
 from odoo import api, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
+from ..states import POSTED_STATES, UNDECIDED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # The condition for refunds (`tx`) that pay out credit. When it was put back on the
 # balance, a later success of the gateway is an ordinary refund.
@@ -23,11 +24,24 @@ class PaymentTransaction(models.Model):
     # === BUSINESS METHODS - BOOKING === #
 
     def _book_refund(self, values):
-        """Book a refund against the payment that it gives back; see :meth:`_book`."""
+        """Book a refund against the payment that it gives back; see :meth:`_book`.
+
+        :raise UserError: If it is not known yet that the money came: messages of the
+                          gateway come out of order. It is booked after the charge.
+        """
         source = self.source_transaction_id
         if source.state == "done" and not source.payment_id:
             source._post_process()
         payment = self._get_refunded_payment()
+        if not payment and source.state in UNDECIDED_STATES:
+            raise UserError(
+                self.env._(
+                    "%(refund)s gives back money of %(charge)s, and it is not known yet "
+                    "that this came.",
+                    refund=self.reference,
+                    charge=source.reference,
+                )
+            )
         # Nothing can be matched with a payment that was reset or cancelled meanwhile.
         is_matched = (
             payment.state in POSTED_STATES and payment.move_id.state == "posted"

@@ -6,7 +6,7 @@ from odoo import api, models
 from odoo.exceptions import ValidationError
 
 from ...tools import OURS
-from ..states import POSTED_STATES, UNSUCCESSFUL_OUTCOMES
+from ..states import POSTED_STATES, UNDECIDED_STATES, UNSUCCESSFUL_OUTCOMES
 
 _logger = logging.getLogger(__name__)
 
@@ -14,7 +14,6 @@ FAILURES = ("error", "cancel")
 # With these, Odoo lets an authorization follow its captures and voids: no word of the
 # provider.
 FOLLOWING = ("authorized",)
-UNDECIDED_STATES = ("draft", "pending", "authorized")
 
 
 class PaymentTransaction(models.Model):

@@ -276,6 +276,27 @@ class TestRefundThroughGateway(RefundCommon):
         self.assertEqual(attempt.payment_id.amount, 1000)
         self.assertEqual(self.invoice.amount_residual, 300)
 
+    def test_refunded_before_it_is_known_that_the_money_came(self):
+        """Its messages come out of order: it is booked after the charge, against it."""
+        attempt = self.start_attempt("pending").sudo()
+        refund = attempt._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertFalse(refund.payment_id)
+        self.assertEqual(self.invoice.amount_residual, 1000)
+        note = "gives back money of .*, and it is not known yet that this came"
+        self.assertRegex(" ".join(self.invoice.activity_ids.mapped("note")), note)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.run_resolver()
+        self.assertEqual(refund.payment_id.source_payment_id, attempt.payment_id)
+        self.assertEqual(attempt.payment_id.amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 300)
+        self.assertEqual(
+            self.invoice.activity_ids.mapped("summary"),
+            ["Refund made outside the Payments section"],
+        )
+
     def test_bill_that_was_credited_in_the_meantime(self):
         payment = self.charge()
         attempt = self.refund(payment, 300, answer="pending", reduce_bill=True)
