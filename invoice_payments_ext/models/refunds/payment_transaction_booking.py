@@ -36,8 +36,8 @@ class PaymentTransaction(models.Model):
         if not payment and source.state in UNDECIDED_STATES:
             raise UserError(
                 self.env._(
-                    "%(refund)s gives back money of %(charge)s, and it is not known yet "
-                    "that this came.",
+                    "%(refund)s gives back money of %(charge)s, and it is not known "
+                    "yet that this came.",
                     refund=self.reference,
                     charge=source.reference,
                 )
