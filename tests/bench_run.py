@@ -9,10 +9,10 @@ One JSON line for each of these:
 * the charge that a person makes by the door, which a line is held against;
 * with the queue only: a job that finds nothing to do, without our statement of it:
   it is what the queue costs;
-* one lane, on a tenth of the invoices (50 at least);
+* one lane, on a tenth of the invoices (50 at least, 300 at most);
 * all lanes, each a process of its own, as on several workers or machines;
-* all lanes, where one is killed in the middle and started again, on a tenth of the
-  invoices: the gateway got one request for each. A kill may come just before a request
+* all lanes, where one is killed in the middle and started again, on as many as one
+  lane: the gateway got one request for each. A kill may come just before a request
   left, and the run end before the gateway said that it never arrived. Then a person
   would retry it: so does the benchmark, and says how many they were.
 
@@ -62,6 +62,8 @@ EMPTY_JOBS = 40
 # Of a job whose line is gone, this is no work of the queue: to see that it is.
 STATEMENTS_OF_OURS = 1
 MAX_BESIDE = 25
+# One lane is not faster with more of them.
+MAX_SAMPLE = 300
 
 # The charge by its door, each as a request of its own, when the caches are filled.
 CHARGES = """
@@ -177,7 +179,7 @@ class Benchmark:
                 {"delay": self.options.delay}, token="tok_succeed", times=None
             )
             self._prepare()
-            sample = max(self.options.invoices // 10, 50)
+            sample = min(max(self.options.invoices // 10, 50), MAX_SAMPLE)
             one = self._measure("one lane", sample, 1)
             several = self._measure(
                 f"{self.options.lanes} lanes",
