@@ -191,7 +191,8 @@ class OdooServer:
             if self.is_running:
                 self._signal_group(signal.SIGKILL)
                 # It has no group yet where it could not start.
-                signal.pidfd_send_signal(self.process, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self.process, signal.SIGKILL)
             self.wait_until_dead(None)
 
     def _signal_group(self, number):
