@@ -416,10 +416,16 @@ class TestMoneyToCredit(CreditCommon):
         paid_out_to_card = self.pay_out_to_card(self.charge(100), 100)
         self.invoice = invoice
         held = self.held()
-        for payment in (undone, paid_out, paid_out_to_card, kept):
+        by_entry = "not reversed by another entry"
+        for payment, words in (
+            (undone, by_entry),
+            (paid_out, by_entry),
+            (paid_out_to_card, "cannot be cancelled or reversed: .* paid the"),
+            (kept, by_entry),
+        ):
             entry = payment.sudo().move_id
             for is_cancelled in (True, False):
-                with self.assertRefused("not reversed by another entry"):
+                with self.assertRefused(words):
                     entry._reverse_moves(cancel=is_cancelled)
         reversal = self.copy_reversed(kept.move_id)
         with self.assertRefused("not reversed by another entry"):
