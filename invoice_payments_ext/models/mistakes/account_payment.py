@@ -45,8 +45,7 @@ class AccountPayment(models.Model):
                 payment.payment_type == "outbound"
                 and payment_sudo.journal_id.is_credit_balance
                 and payment._is_posted()
-                # What undoes an application is no money of its own.
-                and not payment_sudo.source_payment_id.is_from_credit
+                and not payment._gives_credit_back()
             )
 
     # === CHECK METHODS === #
@@ -209,6 +208,16 @@ class AccountPayment(models.Model):
             not is_kept or bool(self.sudo().refund_allocation_ids)
         )
 
+    def _gives_credit_back(self):
+        """Tell if this undid a payment from the credit balance: no money of its own.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        payment_sudo = self.sudo()
+        is_kept = payment_sudo.journal_id.is_credit_balance
+        return is_kept and payment_sudo.source_payment_id.is_from_credit
+
     def _get_undo_invoices(self):
         """Return the invoices that are told when the record of this is taken back.
 
@@ -262,6 +271,11 @@ class AccountPayment(models.Model):
         if self.is_from_credit:
             return self.env._(
                 "%s was paid from the credit balance: use Undo application.", name
+            )
+        if self._gives_credit_back():
+            return self.env._(
+                "%s gave credit back to the balance: pay from the credit balance again.",
+                name,
             )
         if payment_sudo.payment_transaction_id:
             return self.env._(

@@ -334,6 +334,17 @@ class TestMistakes(CreditCommon):
         with self.assertRefused("credit"):
             again.undo_recording("Wrong customer")
 
+    def test_what_gives_credit_back_is_no_record_of_money(self):
+        """The credit would leave the balance, and pay nothing."""
+        applied = self.make_invoice().sudo()._get_credit_applications()
+        applied.with_user(self.supervisor).undo_credit_application()
+        held = self._balance().amount
+        given_back = applied.refund_payment_ids.with_user(self.supervisor)
+        self.assertTrue(given_back)
+        with self.assertRefused("gave credit back to the balance: pay from the credit"):
+            given_back.undo_recording("Twice")
+        self.assertEqual(self._balance().amount, held)
+
     def test_in_another_currency(self):
         journal = self.make_currency_journal(self.make_currency("EUR", 3.0))
         invoice = self.make_invoice(1000)
