@@ -274,7 +274,8 @@ class AccountPayment(models.Model):
             )
         if self._gives_credit_back():
             return self.env._(
-                "%s gave credit back to the balance: pay from the credit balance again.",
+                "%s gave credit back to the balance: pay from the credit balance "
+                "again.",
                 name,
             )
         if payment_sudo.payment_transaction_id:
