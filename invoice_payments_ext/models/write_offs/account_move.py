@@ -296,6 +296,8 @@ class AccountMove(models.Model):
             )
         )
         for line in lines.sorted(lambda line: (line.date_maturity or line.date, line)):
+            if self.currency_id.is_zero(amount):
+                break
             residual = line.amount_residual_currency
             part = min(amount, residual)
             balance = line.amount_residual
@@ -303,8 +305,6 @@ class AccountMove(models.Model):
                 balance = self.company_currency_id.round(balance * part / residual)
             parts.append((line, self.currency_id.round(part), balance))
             amount = self.currency_id.round(amount - part)
-            if self.currency_id.is_zero(amount):
-                break
         return parts
 
     def _prepare_write_off_vals(self, parts, reason, account, date):
