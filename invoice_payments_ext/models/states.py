@@ -197,8 +197,6 @@ IN_FLIGHT_OUTCOMES = _select(lambda state: state.is_in_flight)
 EXPECTED_OUTCOMES = _select(lambda state: state.phase == EXPECTED)
 # Pending as Odoo sees it: the provider, or the customer, has the next word.
 PENDING_OUTCOMES = ("pending", *EXPECTED_OUTCOMES)
-# Odoo's states of a transaction of which it is not known whether money comes.
-UNDECIDED_STATES = ("draft", "pending", "authorized")
 # A person may say its outcome.
 RESOLVABLE_OUTCOMES = ("unknown", "pending")
 FINAL_OUTCOMES = _select(lambda state: state.is_final)

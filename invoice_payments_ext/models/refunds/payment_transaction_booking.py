@@ -2,7 +2,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ..states import POSTED_STATES, UNDECIDED_STATES, UNSUCCESSFUL_OUTCOMES
+from ..states import OUTCOMES, POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 # The condition for refunds (`tx`) that pay out credit. When it was put back on the
 # balance, a later success of the gateway is an ordinary refund.
@@ -33,7 +33,7 @@ class PaymentTransaction(models.Model):
         if source.state == "done" and not source.payment_id:
             source._post_process()
         payment = self._get_refunded_payment()
-        if not payment and source.state in UNDECIDED_STATES:
+        if source and not payment and not OUTCOMES[source.outcome].is_final:
             raise UserError(
                 self.env._(
                     "%(refund)s gives back money of %(charge)s, and it is not known "

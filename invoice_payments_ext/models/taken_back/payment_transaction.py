@@ -6,7 +6,7 @@ from odoo import api, models
 from odoo.exceptions import ValidationError
 
 from ...tools import OURS
-from ..states import POSTED_STATES, UNDECIDED_STATES, UNSUCCESSFUL_OUTCOMES
+from ..states import OUTCOMES, POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 
 _logger = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ class PaymentTransaction(models.Model):
         said = self._fetch_outcome()
         if said:
             self._process(self.provider_code, said)
-        if self.state in UNDECIDED_STATES and not self._get_captures():
+        if not (OUTCOMES[self.outcome].is_final or self._get_captures()):
             raise ValidationError(
                 self.env._(
                     "Money of %s was taken back, but that it came is not known yet.",

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 import requests
 
 from odoo import fields
@@ -296,6 +298,23 @@ class TestRefundThroughGateway(RefundCommon):
             self.invoice.activity_ids.mapped("summary"),
             ["Refund made outside the Payments section"],
         )
+
+    def test_refunded_before_a_person_says_what_moved(self):
+        """The provider named another amount: nobody knows yet what came."""
+        attempt = self.start_attempt("pending").sudo()
+        named = {"amount": 400.0, "currency_code": attempt.currency_id.name}
+        with patch.object(type(attempt), "_extract_amount_data", lambda *_args: named):
+            attempt._process("none", self.gateway.payment_data(attempt, "done"))
+        self.assertEqual((attempt.state, attempt.outcome), ("error", "unknown"))
+        refund = attempt._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.assertFalse(refund.payment_id)
+        person = attempt.with_user(self.supervisor).sudo(False)
+        person.resolve(True, "Seen in the dashboard", amount=400.0)
+        self.run_resolver()
+        self.assertEqual(refund.payment_id.source_payment_id, attempt.payment_id)
+        self.assertEqual(self.invoice.amount_residual, 900)
 
     def test_bill_that_was_credited_in_the_meantime(self):
         payment = self.charge()
