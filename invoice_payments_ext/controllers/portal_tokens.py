@@ -80,7 +80,8 @@ class PaymentTokenPortal(payment.PaymentPortal):
         """
         invoice_sudo = self._find_method_invoice(invoice_id)
         token_sudo = PaymentPostProcessing()._get_monitored_transaction().token_id
-        if invoice_sudo and token_sudo == invoice_sudo._get_default_token():
+        is_saved = bool(invoice_sudo and token_sudo)
+        if is_saved and token_sudo == invoice_sudo._get_default_token():
             return request.redirect(invoice_sudo.access_url)
         return self._show_payment_methods(invoice_id)
 

@@ -687,6 +687,9 @@ class TestTokenConsent(PortalTokenCommon):
         landing = f"/my/payment_method/saved/{own.id}"
         page = f"/my/payment_method?invoice_id={own.id}"
         self.assertEqual(self.get_target(landing), page, "Nothing was saved.")
+        self.token.sudo().active = False
+        self.assertEqual(self.get_target(landing), page, "And nothing is charged.")
+        self.token.sudo().active = True
         token = self.add(landing_route=landing)
         self.assertEqual(own.sudo()._get_default_token(), token)
         target = f"{landing}?tx_id=1&access_token=forged"
