@@ -357,7 +357,7 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
             provider.invalidate_recordset()
         return provider
 
-    def announce(self, amount=1000.0, invoices=None):
+    def announce(self, amount=1000.0, invoices=None, is_submitted=True):
         """Return the transaction of a customer who chose to transfer an amount."""
         provider = self.make_transfer_provider()
         invoices = invoices or self.invoice
@@ -376,7 +376,8 @@ class InvoicePaymentsCommon(AccountPaymentCommon):
                 }
             )
         )
-        tx._process("custom", {"reference": tx.reference})
+        if is_submitted:
+            tx._process("custom", {"reference": tx.reference})
         self._keep()
         return tx
 

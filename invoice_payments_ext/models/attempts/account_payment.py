@@ -15,6 +15,12 @@ class AccountPayment(models.Model):
         help="The announced payment whose money this is. If its provider confirms it "
         "later, it is not booked once more.",
     )
+    closes_announced = fields.Boolean(
+        string="Closed the Announcement",
+        readonly=True,
+        copy=False,
+        help="Whether nothing more of the announced payment was expected after this.",
+    )
     # A copy is not the money of the attempt, and nobody asked to charge it.
     payment_transaction_id = fields.Many2one(copy=False)
     payment_token_id = fields.Many2one(copy=False, tracking=True)

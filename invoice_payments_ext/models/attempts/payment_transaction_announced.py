@@ -120,15 +120,13 @@ class PaymentTransaction(models.Model):
         customer might transfer the amount twice.
         """
         for tx in self.filtered(lambda tx: tx.outcome in EXPECTED_OUTCOMES):
-            earlier = tx.invoice_ids.transaction_ids.filtered(
-                lambda other, tx=tx: (
-                    other.id < tx.id
-                    and other.outcome in EXPECTED_OUTCOMES
-                    and other.currency_id == tx.currency_id
-                    and other.invoice_ids <= tx.invoice_ids
-                )
-            ).sorted("id")
+            earlier = tx._get_announced_beside()
             left = tx._get_remaining_of_invoices() - tx._get_expected_amount()
+            left -= sum(
+                amount
+                for invoice in tx.invoice_ids
+                for amount in tx._get_amounts_beside(invoice)
+            )
             left -= sum(other._get_expected_amount() for other in earlier)
             for other in earlier:
                 if tx.currency_id.compare_amounts(left, 0) >= 0:
@@ -161,7 +159,7 @@ class PaymentTransaction(models.Model):
             )
         )[:1]
         if is_same:
-            self._let_stand_for(is_same.origin_payment_id)
+            self._let_stand_for(is_same.origin_payment_id, is_whole=True)
             self._close_announced(self.env._("%s stands for it.", is_same.name))
             return
         remaining = self._get_remaining_of_invoices()
@@ -177,13 +175,18 @@ class PaymentTransaction(models.Model):
     def _expect_again(self, payment):
         """Expect what these announced payments bring: a payment was none of it.
 
-        Unless the invoices have been paid otherwise since then.
+        Unless they were closed for another reason, or their invoices have been paid, or
+        are to be paid, in another way since then.
 
         :param account.payment payment: The one that stood for them, and was taken back.
         """
+        if not payment.closes_announced:
+            return
         for tx in self.filtered(lambda tx: tx.outcome == "canceled"):
             expected = tx._get_expected_amount()
-            missing = tx._get_remaining_of_invoices()
+            missing = tx._get_remaining_of_invoices() - sum(
+                other._get_expected_amount() for other in tx._get_announced_beside()
+            )
             if tx.currency_id.compare_amounts(missing, expected) < 0:
                 tx.state_message = self.env._(
                     "%s stood for it, and was recorded by mistake.", payment.name
@@ -198,17 +201,22 @@ class PaymentTransaction(models.Model):
                 )
             )
 
-    def _let_stand_for(self, payments):
+    def _let_stand_for(self, payments, is_whole=False):
         """Let payments outside any gateway stand for the money of this attempt.
 
         If its provider confirms that money later, it is not booked once more.
+
+        :param account.payment payments: The payments.
+        :param bool is_whole: Whether nothing more of it is expected.
         """
         outside = payments.filtered(
             lambda payment: (
                 not (payment.payment_transaction_id or payment.is_from_credit)
             )
         )
-        outside.announced_transaction_id = self
+        outside.write(
+            {"announced_transaction_id": self.id, "closes_announced": is_whole}
+        )
         # Credit may have been chosen to pay the rest.
         self.env.ref("invoice_payments_ext.ir_cron_resolve_attempts")._trigger()
 
@@ -217,7 +225,24 @@ class PaymentTransaction(models.Model):
         return sum(
             invoice._from_own_currency(self.currency_id, invoice.amount_residual)
             for invoice in self.invoice_ids
+            if invoice.state == "posted"
         )
+
+    def _get_announced_beside(self):
+        """Return the other announced payments of the invoices of this, and of no other.
+
+        :return: The oldest first.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.invoice_ids.transaction_ids.filtered(
+            lambda other: (
+                other != self
+                and other.outcome in EXPECTED_OUTCOMES
+                and other.currency_id == self.currency_id
+                and other.invoice_ids <= self.invoice_ids
+            )
+        ).sorted("id")
 
     def _get_expected_amount(self):
         """Return what is still expected of this attempt: its amount less what came.

@@ -91,6 +91,7 @@ SEALED_FIELDS = {
         "attempt_ids": Seal(Rule.NEVER, _ATTEMPT),
         "payment_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
         "announced_transaction_id": Seal(Rule.NEVER, _ATTEMPT),
+        "closes_announced": Seal(Rule.NEVER, _ATTEMPT),
         "payment_token_id": Seal(Rule.DRAFT, _lt("Create another payment.")),
         "source_payment_id": Seal(Rule.NEVER, _REFUND),
         "refund_payment_ids": Seal(Rule.NEVER, _REFUND),

@@ -181,7 +181,7 @@ class PaymentTransaction(models.Model):
         payments = invoices.record_external_payment(
             amount=amount if len(invoices) == 1 else None, **values
         )
-        tx_sudo._let_stand_for(payments.sudo())
+        tx_sudo._let_stand_for(payments.sudo(), is_whole=True)
         tx_sudo._note_closed(
             self.env._(
                 "%(payments)s stands for it: the money came, says %(user)s.",

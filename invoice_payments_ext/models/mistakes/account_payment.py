@@ -134,7 +134,9 @@ class AccountPayment(models.Model):
         if payments.journal_id.filtered("is_credit_balance"):
             payments._lock_credit_balances()
         allocations_sudo = self.sudo().refund_allocation_ids
+        announced_sudo = self.sudo().announced_transaction_id
         moves_sudo = allocations_sudo.invoice_id | allocations_sudo.credit_note_id
+        moves_sudo |= announced_sudo.invoice_ids  # It may be expected again.
         (self | self.source_payment_id)._lock_with_invoices(moves_sudo.sudo(False))
 
     def _carry_out_undo_recording(self, reason, date):

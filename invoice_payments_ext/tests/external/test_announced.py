@@ -240,6 +240,34 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.assertEqual(self.tx.outcome, "canceled")
         self.assertIn("and was recorded by mistake", self.tx.state_message)
 
+    def test_what_a_person_closed_is_not_expected_again(self):
+        payment = self.record_part(400)
+        self.announced.cancel_announced()
+        note = self.tx.state_message
+        payment.undo_recording("The money did not come")
+        self.assertEqual((self.tx.outcome, self.tx.state_message), ("canceled", note))
+
+    def test_what_another_one_replaced_is_not_expected_again(self):
+        payment = self.record_part(400)
+        again = self.announce(600)
+        self.assertEqual((self.tx.outcome, again.outcome), ("canceled", "announced"))
+        payment.undo_recording("The money did not come")
+        self.assertEqual((self.tx.outcome, again.outcome), ("canceled", "announced"))
+
+    def test_what_is_announced_otherwise_is_not_expected_twice(self):
+        payment = self.invoice.record_external_payment(1000)
+        payment.sudo().move_id.line_ids.remove_move_reconcile()
+        again = self.announce(1000)
+        payment.undo_recording("The money did not come")
+        self.assertEqual((self.tx.outcome, again.outcome), ("canceled", "announced"))
+
+    def test_the_newest_is_the_one_that_was_submitted_last(self):
+        """Of two tabs, the one that was opened first is sent last."""
+        first = self.announce(1000, is_submitted=False)
+        second = self.announce(1000)
+        first._set_pending()
+        self.assertEqual((first.outcome, second.outcome), ("announced", "canceled"))
+
     def test_part_came_and_no_rest_is_expected(self):
         self.announced.record_received(amount=400)
         self.assert_closed("the money came")
