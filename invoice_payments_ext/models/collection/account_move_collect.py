@@ -6,6 +6,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...tools import TryAgainError
 from ..core.payment_door_mixin import TRY_AGAIN
+from ..credit.most_credit import MostCredit
 from .decision import ChargeDecision, Verdict, decide
 from .reasons import CHARGE, CREDIT
 
@@ -44,7 +45,7 @@ class AccountMove(models.Model):
                 token=known.token_id, amount=known.amount, is_known=True
             )
             return decision, attempts._complete_attempt(known)
-        decision = self._decide_charges(**question)[self]
+        decision = self._decide_now(**question)
         if part is not None and decision.action == CHARGE:
             decision = replace(decision, amount=min(decision.amount, part))
         whole = decision.amount + decision.credit
@@ -61,6 +62,14 @@ class AccountMove(models.Model):
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
             raise TryAgainError(TRY_AGAIN) from error
         return decision, self._carry_out_decision(decision, key)
+
+    def _decide_now(self, **question):
+        """Decide what to do about this invoice alone; see :meth:`_decide_charges`.
+
+        :rtype: ChargeDecision
+        """
+        self.ensure_one()
+        return self._decide_charges(**question)[self]
 
     def _is_above(self, amount, most):
         """Tell if an amount is above a limit, in the invoice's currency.
@@ -81,7 +90,8 @@ class AccountMove(models.Model):
         if self.state == "draft":
             token_id = decision.token.id if decision.token else None
             # The rest of the customer's credit is left for the drafts that get it.
-            issuing = self.with_context(most_credit_at_issue=decision.credit)
+            most = MostCredit(decision.credit)
+            issuing = self.with_context(most_credit_at_issue=most)
             return issuing.issue_and_charge(token_id, idempotency_key=key)
         if not self.currency_id.is_zero(decision.credit):
             self.apply_credit_balance(decision.credit)

@@ -206,9 +206,9 @@ class AccountMove(models.Model):
         yield
         if balances:
             posted = candidates.filtered(lambda move: move.state == "posted")
-            most = self.env.context.get("most_credit_at_issue")
             # In superuser mode: who may issue an invoice need not be in accounting.
-            without_defaults(posted).sudo()._spend_credit(balances, most)
+            spending = without_defaults(posted).sudo()
+            spending._spend_credit(balances, self._get_most_credit_at_issue())
 
     def _spend_credit(self, balances, maximum=None, shares=None):
         """Spend locked balances on these invoices, the earliest due first.

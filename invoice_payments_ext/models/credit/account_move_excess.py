@@ -1,5 +1,7 @@
 from odoo import models
 
+from .most_credit import MostCredit
+
 
 class AccountMove(models.Model):
     """Money that was paid too much, kept as credit, and credit for drafts."""
@@ -54,6 +56,14 @@ class AccountMove(models.Model):
             lines._keep_as_credit(rest)
 
     # === GETTERS === #
+
+    def _get_most_credit_at_issue(self):
+        """Return the credit that this draft gets when it is issued; none if all.
+
+        :rtype: float or None
+        """
+        most = self.env.context.get("most_credit_at_issue")
+        return most.amount if isinstance(most, MostCredit) else None
 
     def _get_credit_for_draft(self):
         """Return the credit that is going to pay this draft when it is issued.

@@ -1,4 +1,5 @@
 from collections import defaultdict
+from dataclasses import replace
 
 from odoo import models
 from odoo.tools import SQL, Query
@@ -32,6 +33,16 @@ class AccountMove(models.Model):
             of_company._read_ahead_customers(company)
         moves._read_ahead_attempts()
         return moves
+
+    def _decide_now(self, **question):
+        """Decide after all that is asked for was read, in few statements.
+
+        What was found ahead is forgotten with the decision: the charge reads again, on
+        locked records.
+        """
+        decision = super(AccountMove, self._read_ahead())._decide_now(**question)
+        token = decision.token
+        return replace(decision, token=token and token.with_env(self.env))
 
     def _read_ahead_own(self):
         """Read the invoices where the cache lacks them."""
