@@ -12,10 +12,10 @@ from odoo.http import content_disposition, request, route
 from odoo.addons.portal.controllers.portal import CustomerPortal
 from odoo.addons.portal.controllers.portal import pager as portal_pager
 
+from ..tools import LONGEST_TYPED
+
 # How many rows a file has at most: as many as a person looks through.
 CSV_LIMIT = 10_000
-# Of what was typed, no more than this is said.
-LONGEST = 30
 # How many receipts one file has at most.
 RECEIPTS_LIMIT = 500
 
@@ -94,7 +94,7 @@ class PortalMyPayments(CustomerPortal):
                 "%(field)s: %(value)s is not a date such as 2026-12-31. It does not "
                 "limit the payments.",
                 field=label,
-                value=wishes[name][:LONGEST],
+                value=wishes[name][:LONGEST_TYPED],
             )
             for name, label in labels.items()
             if wishes.get(name) and not self._read_day(wishes[name])
