@@ -10,7 +10,7 @@ from odoo.tools.mail import html_to_inner_content
 from ..attempts.payment_transaction_steps import is_concurrency_error
 from .account_collection_schedule import MORNING
 from .account_collection_step import get_moment
-from .reasons import CHARGE, REASONS
+from .reasons import CHARGE, CREDIT, REASONS
 
 _logger = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ class AccountPaymentPromise(models.Model):
         ).filtered(lambda promise: promise._is_to_be_charged())
         self.env["ir.cron"]._commit_progress(remaining=len(due))
         for promise in due:
-            promise._charge_promised()
+            zone = promise.company_id._get_own_zone().key
+            promise.with_context(tz=zone)._charge_promised()
             if not self.env["ir.cron"]._commit_progress(1):
                 break
 
@@ -84,26 +85,38 @@ class AccountPaymentPromise(models.Model):
         return attempt, key
 
     def _charge_promised_invoice(self, invoice, key):
-        """Charge one invoice with the part of the promised amount that is left.
+        """Pay one invoice with the part of the promised amount that is left.
+
+        Credit pays first, as in each collection, and the method the rest.
 
         :param account.move invoice: The invoice.
         :param str key: The idempotency key of the charge.
         :raise UserError: If it cannot be charged.
         """
         self.invalidate_recordset()
-        left = self.currency_id.round(self.amount - self._get_facts()[self].applied)
+        left = self._get_amount_left()
         if self.state != "open" or self.currency_id.compare_amounts(left, 0) <= 0:
             return
         decision = invoice._decide_charges(tokens={invoice: self.token_id})[invoice]
-        if decision.action != CHARGE:
+        if decision.action not in (CHARGE, CREDIT):
             raise UserError(
                 decision.words or self.env._(REASONS[decision.reason].label)
             )
-        invoice.charge(
-            self.token_id.id,
-            amount=min(left, decision.amount),
-            idempotency_key=key,
-        )
+        credit = min(left, decision.credit)
+        if not self.currency_id.is_zero(credit):
+            invoice.apply_credit_balance(credit)
+        amount = self.currency_id.round(min(left - credit, decision.amount))
+        if not self.currency_id.is_zero(amount):
+            invoice.charge(self.token_id.id, amount=amount, idempotency_key=key)
+
+    def _get_amount_left(self):
+        """Return how much of the promised amount was not paid, and is not on its way.
+
+        :rtype: float
+        """
+        in_flight = self.invoice_ids._get_amounts_in_flight()
+        came = self._get_facts()[self].applied
+        return self.currency_id.round(self.amount - came - sum(in_flight.values()))
 
     def _get_words_for(self, state, facts):
         """Say as well that the method was not charged on the promised day.

@@ -82,6 +82,48 @@ class TestPromised(CollectionCommon):
             (other.amount_residual, self.invoice.amount_residual), (0, 1000)
         )
 
+    def test_money_on_its_way_counts_of_the_promised_amount(self):
+        """A debit is confirmed days later: all together, no more than promised."""
+        other = self.make_invoice(300, invoice_date_due="2026-01-10")
+        self.promise.withdraw()
+        (self.invoice | other).promise_to_pay(
+            amount=400,
+            date="2026-01-20",
+            token_id=self.token.id,
+            consent="On the phone",
+        )
+        self._keep()
+        self.gateway.answers = ["pending", "done"]
+        self.assertEqual(self.charge_at("2026-01-20 14:00:00"), [300, 100])
+        self.assertEqual(self.charge_at("2026-01-20 15:00:00"), [300, 100])
+
+    def test_credit_pays_first_on_that_day(self):
+        """The method pays the rest of the promised amount, if there is one."""
+        for credit, charged in ((100, [200]), (2000, [])):
+            with self.subTest(credit):
+                self.invoice = self.make_invoice(apply_credit=False)
+                self.promise = self.invoice.promise_to_pay(
+                    amount=300,
+                    date="2026-01-20",
+                    token_id=self.token.id,
+                    consent="On the phone",
+                )
+                self.invoice.sudo().apply_credit = True
+                self.partner.with_user(self.supervisor).adjust_credit_balance(
+                    credit, company_id=self.company.id, reason="Goodwill"
+                )
+                self._keep()
+                self.gateway.requests.clear()
+                self.now = datetime(2026, 1, 20, 14)
+                with freeze_time(self.now):
+                    self.promise.sudo()._charge_promised()
+                self._keep()
+                requests = [amount for *_tx, amount in self.gateway.requests]
+                self.assertEqual(requests, charged)
+                self.assertEqual(self.invoice.amount_residual, 700)
+                self.assertEqual(self.promise.state, "kept")
+                self.now = datetime(2026, 1, 15, 10)
+
     def test_an_error_of_one_promise_keeps_no_other_waiting(self):
         """Of two at the same records nothing is said: it is charged an hour later."""
         other = self.make_invoice(50)
