@@ -92,7 +92,7 @@ class AccountChargeRunLine(models.Model):
             kind=self._get_question(invoice),
             is_run=True,
             tokens={invoice: token} if token else {},
-            most_credits={invoice: self.credit_amount},
+            most_credits={invoice: self._get_credit_to_spend()},
         )
         if attempt and may_try_again and self._was_lost(attempt, decision.is_known):
             # Its server was killed, and the schedule ended it: nothing was carried out.
@@ -309,6 +309,16 @@ class AccountChargeRunLine(models.Model):
         """
         is_issued = self.try_number > 1 and invoice.state == "posted"
         return "issue" if self.run_id.kind == "issue" and not is_issued else "charge"
+
+    def _get_credit_to_spend(self):
+        """Return how much of the customer's credit this try spends at the most.
+
+        The first try spent what was proposed, together with its attempt.
+
+        :return: The amount in the invoice's currency.
+        :rtype: float
+        """
+        return self.credit_amount if self.try_number == 1 else 0.0
 
     def _was_lost(self, attempt, is_known):
         """Tell if an attempt of this line never arrived, so that there is another try.

@@ -282,6 +282,30 @@ class TestLanes(ChargeRunCommon):
         self.run_lane()
         self.assertEqual(self.results(run), ["succeeded"])
 
+    def test_another_try_takes_no_more_credit(self):
+        """What was proposed is spent by the first try. The rest is for others."""
+        self.company.credit_applied_at_issue = False
+        for kind, owner in zip(("charge", "issue"), self.customers[:2], strict=True):
+            with self.subTest(kind):
+                invoice = self.make_invoices(owner, post=kind == "charge")
+                customer = owner.with_user(self.supervisor)
+                customer.adjust_credit_balance(30.0, reason="Goodwill")
+                invoice.sudo().apply_credit = True
+                run = self.start(invoice, kind)
+                self.assertEqual(run.line_ids.credit_amount, 30.0)
+                self.gateway.answers = [self.make_http_error(429), "done"]
+                self.run_lane()
+                self.assertEqual(self.results(run), ["ready"])
+                customer.adjust_credit_balance(50.0, reason="For another invoice")
+                self.rest(self.env["payment.provider.pace"].search([]), run)
+                self.gateway.requests.clear()
+                self.run_lane()
+                self.assertEqual(self.results(run), ["succeeded"])
+                charged = [amount for *_tx, amount in self.gateway.requests]
+                self.assertEqual((charged, invoice.amount_residual), ([70.0], 0.0))
+                balance = owner.with_company(self.company).sudo().credit_balance_ids
+                self.assertEqual(balance.mapped("amount"), [50.0])
+
     def test_line_that_was_carried_out_twice_is_one_request(self):
         run = self.start(self.invoices[:1])
         line = self.take()
