@@ -72,4 +72,8 @@ class AccountMove(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        return self.available_credit if self.apply_credit else 0.0
+        if not self.apply_credit:
+            return 0.0
+        most = self._get_most_credit_at_issue()
+        held = self.available_credit
+        return held if most is None else min(held, most)

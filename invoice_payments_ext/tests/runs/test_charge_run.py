@@ -555,6 +555,28 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
         self.assertEqual((first | later).mapped("amount_residual"), [0.0, 0.0])
 
+    def test_draft_is_checked_with_the_amount_that_is_charged(self):
+        """All the credit would leave an amount that the provider does not take."""
+        self.company.credit_applied_at_issue = False
+        customer = self.customers[:1]
+        later = self.make_invoices(customer, post=False, invoice_date_due="2030-01-01")
+        first = self.make_invoices(customer, 50.0, post=False)
+        customer.with_user(self.supervisor).adjust_credit_balance(
+            amount=80, reason="Goodwill"
+        )
+        (first | later).sudo().apply_credit = True
+        providers = self.env.registry["payment.provider"]
+        with patch.object(
+            providers,
+            "_get_not_accepted_reason",
+            lambda _provider, amount, _currency: "Too small" if amount == 20 else "",
+        ):
+            run = self.start(later | first, "issue")
+            self.run_lane()
+        self.assertEqual(run.line_ids.mapped("credit_amount"), [30.0, 50.0])
+        self.assertEqual(self.results(run), ["succeeded", "done"])
+        self.assertEqual([amount for *_tx, amount in self.gateway.requests], [70.0])
+
     def test_run_paid_by_credit(self):
         """What credit pays is told as such, and is not lost in the file."""
         self.company.credit_applied_at_issue = False
