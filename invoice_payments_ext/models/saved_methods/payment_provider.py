@@ -94,6 +94,12 @@ class PaymentProvider(models.Model):
         :rtype: tuple
         """
         return (
+            # Of others it says nothing: what they do not serve is not known.
+            *self.filtered(
+                lambda provider: (
+                    provider.maximum_amount or provider.available_country_ids
+                )
+            )._ids,
             document.company_id.id,
             document.currency_id.id,
             any(self.mapped("available_country_ids"))

@@ -3,6 +3,7 @@ from datetime import timedelta
 import requests
 
 from odoo import fields
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from ...models.collection import reasons
@@ -144,6 +145,32 @@ class TestDecision(CreditCommon):
         decisions = self._decide(self.invoice | small)
         self.assertEqual(decisions[self.invoice].reason, "method_unfit")
         self.assertEqual(decisions[small].reason, "")
+
+    def test_methods_of_several_providers(self):
+        """What one of them serves says nothing of another one's limits."""
+        limited, french = (
+            self.provider.copy({"state": "test", **values})
+            for values in (
+                {"maximum_amount": 50},
+                {"available_country_ids": [Command.set(self.env.ref("base.fr").ids)]},
+            )
+        )
+        self.partner.country_id = self.env.ref("base.us")
+        small, anywhere = (
+            self.make_invoice(
+                30,
+                partner_id=self._create_token(
+                    provider_id=provider.id,
+                    partner_id=self.env["res.partner"].create({"name": "Other"}).id,
+                ).partner_id.id,
+            )
+            for provider in (limited, french)
+        )
+        self._keep()
+        for invoices in (small | anywhere, self.invoice | small | anywhere):
+            with self.subTest(invoices=len(invoices)):
+                decisions = self._decide(invoices)
+                self.assertEqual({each.reason for each in decisions.values()}, {""})
 
     def test_declined_methods_of_other_invoices(self):
         self._decline("ask_customer", self.make_invoice())
