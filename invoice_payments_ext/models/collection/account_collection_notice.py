@@ -1,4 +1,4 @@
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from odoo import fields, models
 
@@ -72,7 +72,7 @@ class AccountCollection(models.Model):
         sent_on = self._get_notice_sent_on()
         if not sent_on:
             return Verdict("notice_missing", self._describe_unsent_notice())
-        sent_day = sent_on.replace(tzinfo=UTC).astimezone(self._get_zone()).date()
+        sent_day = self._get_day_of(sent_on)
         if sent_day + timedelta(days=days) > self.notice_date:
             return Verdict("notice_missing")  # It left too late: a new one is needed.
         if self._get_today() < self.notice_date:
@@ -108,7 +108,7 @@ class AccountCollection(models.Model):
         days = self._get_notice_days(decision.token)
         if days and not self._is_notice_of(decision.token, decision.amount):
             charges = (
-                moment.date()
+                self._get_day_of(moment)
                 for moment, step in self._get_timeline()
                 if step.kind == "charge"
             )

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from odoo import fields, models
 
@@ -33,6 +33,14 @@ class AccountCollection(models.Model):
         :rtype: datetime.date
         """
         return self.company_id._get_own_today()
+
+    def _get_day_of(self, moment):
+        """Return the day that it is for the company at a moment.
+
+        :param datetime.datetime moment: The moment, in UTC.
+        :rtype: datetime.date
+        """
+        return moment.replace(tzinfo=UTC).astimezone(self._get_zone()).date()
 
     def _get_anchors(self):
         """Return the days from which the steps count.

@@ -125,6 +125,25 @@ class TestNotice(CollectionCommon):
         self.send_mails()
         self.assertEqual(self.run_at("2026-02-04 09:00").outcome, "succeeded")
 
+    def test_the_day_that_is_told_is_the_one_of_the_company(self):
+        """Where its morning or its evening is another day than in Greenwich."""
+        steps = self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge")
+        steps[0].write({"kind": "notice", "days": 0, "hour": 0})
+        for zone, hour, moment in (
+            ("Pacific/Auckland", 9, "2026-02-03 20:00"),
+            ("America/Los_Angeles", 20, "2026-02-05 04:00"),
+        ):
+            with self.subTest(zone):
+                self.company.partner_id.tz = zone
+                steps[1:].write({"days": 20, "hour": hour})
+                self.now = datetime(2026, 1, 15, 10)
+                self.invoice = self.make_invoice(invoice_date_due="2026-01-15")
+                self.row = self.get_row(self.invoice)
+                self.assertFalse(self.run_at())
+                self.assertEqual(str(self.row.notice_date), "2026-02-04")
+                self.send_mails()
+                self.assertEqual(self.run_at(moment).outcome, "succeeded")
+
     def test_a_second_step_announces_the_same_debit_once(self):
         charges = self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge")
         charges[0].write({"kind": "notice", "days": 0})
