@@ -2,6 +2,7 @@ from odoo import fields, models
 
 from ..attempts.gateway_answer import NotSentError
 from ..states import UNSUCCESSFUL_OUTCOMES
+from .decision import Question
 from .reasons import REASONS
 
 
@@ -55,5 +56,8 @@ class PaymentTransaction(models.Model):
         row = invoice._get_collections(invoice)
         if not refusal and row.state in ("paused", "stopped"):
             refusal = row._describe_halt() or self.env._(REASONS[row.state].label)
+        if not refusal:
+            verdicts = invoice._judge_promises(Question(is_automatic=True))
+            refusal = "".join(verdict.words for verdict in verdicts.values())
         if refusal:
             raise NotSentError(refusal)

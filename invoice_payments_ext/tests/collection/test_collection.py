@@ -261,6 +261,10 @@ class TestCollection(CollectionCommon):
                 lambda: self.invoice.with_user(self.supervisor).stop_collection("Gone"),
                 "Gone",
             ),
+            (
+                lambda: self.invoice.promise_to_pay(date="2026-01-20"),
+                "The customer promised",
+            ),
         ):
             with self.subTest(words):
                 self.invoice = self.make_invoice()
