@@ -38,6 +38,8 @@ class AccountCollection(models.Model):
         # In superuser mode: the schedule's work is nobody's to do by hand. Each step
         # reads the row anew, and with it all that belongs to it.
         row = self.sudo().with_prefetch()
+        # Discounts, and the days of entries, are those of the company.
+        row = row.with_context(tz=row._get_zone().key)
         attempts = row.env["payment.transaction"]
         try:
             attempt = row._run_due()

@@ -2,6 +2,8 @@
 
 from datetime import date, datetime, timedelta
 
+from freezegun import freeze_time
+
 from odoo.tests import tagged
 
 from .common_collection import CollectionCommon
@@ -55,6 +57,27 @@ class TestRightAtOnce(CollectionCommon):
         self.assertFalse(self.run_at("2026-01-17 07:59"))
         self.assertEqual(self.row.state, "paused")
         self.assertEqual(self.run_at("2026-01-17 17:00").outcome, "succeeded")
+
+    def test_discount_ends_with_the_day_of_the_company(self):
+        """Whatever the zone of the schedule: it is charged and booked by that day."""
+        terms = self.make_discount_terms(days=5)
+        for zone, moment, amount, day in (
+            ("Pacific/Auckland", "2026-01-20 20:30", 1000, "2026-01-21"),
+            ("America/Los_Angeles", "2026-01-21 03:00", 980, "2026-01-20"),
+        ):
+            with self.subTest(zone):
+                self.company.partner_id.tz = zone
+                self.now = datetime(2026, 1, 15, 10)
+                invoice = self.make_invoice(
+                    invoice_date="2026-01-15", invoice_payment_term_id=terms.id
+                )
+                with freeze_time(moment):
+                    attempt = self.run_at(moment, row=self.get_row(invoice))
+                self.assertEqual(
+                    (attempt.outcome, attempt.amount), ("succeeded", amount)
+                )
+                self.assertEqual(invoice.amount_residual, 0)
+                self.assertEqual(str(attempt.payment_id.date), day)
 
     def test_day_of_a_task_is_the_company_s(self):
         self.company.partner_id.tz = "America/Los_Angeles"
