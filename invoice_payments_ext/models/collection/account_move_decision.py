@@ -158,6 +158,8 @@ class AccountMove(models.Model):
             if move.apply_credit and held.get(owner):
                 most = question.most_credits.get(move, amount)
                 credit = min(held[owner], amount, most)
+                if move._loses_discount(question, amount, credit):
+                    credit = 0.0
                 held[owner] = move.currency_id.round(held[owner] - credit)
                 question.credits[move] = credit
             if move.currency_id.compare_amounts(amount, 0) <= 0:
@@ -165,6 +167,25 @@ class AccountMove(models.Model):
             elif move.currency_id.is_zero(question.get_rest(move)):
                 verdicts[move] = Verdict("covered_by_credit")
         return verdicts
+
+    def _loses_discount(self, question, amount, credit):
+        """Tell if credit would cost the customer an early-payment discount.
+
+        The discount is for one payment that settles the invoice. A draft gets its
+        credit when it is issued.
+
+        :param Question question: What is asked.
+        :param float amount: What settles the invoice today, in its currency.
+        :param float credit: How much of it the credit balance would pay.
+        :rtype: bool
+        """
+        self.ensure_one()
+        is_part = self.currency_id.compare_amounts(credit, amount) < 0
+        return (
+            is_part
+            and question.kind != "issue"
+            and not self.currency_id.is_zero(self._get_discount())
+        )
 
     def _get_credit_to_spend(self, question):
         """Return the credit of the customers of these invoices.

@@ -108,6 +108,37 @@ class TestDecision(CreditCommon):
         decision = self._assert_reason("")
         self.assertEqual((decision.amount, decision.credit), (1000, 0))
 
+    def test_discount_is_not_lost_for_a_part_of_credit(self):
+        """It is for one payment: credit that does not pay all of it is left."""
+        large = self._make_open_invoice(**self._get_discounted(1000))
+        small = self._make_open_invoice(**self._get_discounted(250))
+        decision = self._assert_reason("", large)
+        self.assertEqual((decision.amount, decision.credit), (980, 0))
+        decision = self._assert_reason("covered_by_credit", small)
+        self.assertEqual((decision.amount, decision.credit), (0, 245))
+        decisions = self._decide(large | small)
+        self.assertEqual(
+            [
+                (decisions[each].amount, decisions[each].credit)
+                for each in large | small
+            ],
+            [(980, 0), (0, 245)],
+        )
+        for invoice in (large, small):
+            invoice._collect(f"once {invoice.id}", is_run=True)
+            self.assertTrue(self.currency.is_zero(invoice.amount_residual))
+        self.assertEqual([amount for *_tx, amount in self.gateway.requests], [980])
+        self.assertEqual(self._balance().amount, 55)
+
+    def _get_discounted(self, amount):
+        """Return the values of an invoice of today that 98 % pay in time."""
+        terms = self.make_discount_terms()
+        return {
+            "amount": amount,
+            "invoice_date": False,
+            "invoice_payment_term_id": terms.id,
+        }
+
     def test_only_due_instalments_without_a_person(self):
         today = fields.Date.today()
         self.company.auto_pay = True
