@@ -163,7 +163,9 @@ class AccountMove(models.Model):
                 held[owner] = move.currency_id.round(held[owner] - credit)
                 question.credits[move] = credit
             if move.currency_id.compare_amounts(amount, 0) <= 0:
-                verdicts[move] = Verdict("not_due")
+                # Only of what is charged automatically, a part may be due later.
+                reason = "not_due" if question.is_automatic else "paid"
+                verdicts[move] = Verdict(reason)
             elif move.currency_id.is_zero(question.get_rest(move)):
                 verdicts[move] = Verdict("covered_by_credit")
         return verdicts

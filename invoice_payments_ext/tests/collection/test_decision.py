@@ -64,6 +64,7 @@ class TestDecision(CreditCommon):
         self._assert_reason("not_posted", draft)
         self._assert_reason("", draft, kind="issue")
         self._assert_reason("not_draft", kind="issue")
+        self._assert_reason("paid", self.make_invoice(0, post=False), kind="issue")
         bill = self.make_invoice(move_type="out_refund", post=False)
         self._assert_reason("not_invoice", bill)
         draft.button_cancel()
