@@ -33,6 +33,7 @@ class AccountMove(models.Model):
         is_run=False,
         tokens=None,
         most_credits=None,
+        day=None,
     ):
         """Decide what to do about each of these invoices now.
 
@@ -45,11 +46,12 @@ class AccountMove(models.Model):
         :param bool is_run: See `Question`.
         :param dict tokens: See `Question`.
         :param dict most_credits: See `Question`.
+        :param date day: See `Question`.
         :return: For each invoice its decision.
         :rtype: dict[account.move, ChargeDecision]
         """
         question = Question(
-            kind, is_automatic, is_run, tokens or {}, most_credits or {}
+            kind, is_automatic, is_run, tokens or {}, most_credits or {}, day
         )
         decisions = {}
         left = self
@@ -215,6 +217,9 @@ class AccountMove(models.Model):
             left = self.amount_total - self._get_prepaid_amount()
             return max(self.currency_id.round(left), 0.0)
         amount = self._get_default_payment_amount()
+        if question.day:
+            left = self._get_chargeable_amount() - self._get_discount(question.day)
+            amount = self.currency_id.round(left)
         lines = self.line_ids.filtered(lambda line: line.display_type == "payment_term")
         if not question.is_automatic or len(lines) < 2:
             return amount

@@ -1,7 +1,7 @@
 """The decision on one invoice: charge it now, or why not."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from odoo.models import BaseModel
 
@@ -60,6 +60,8 @@ class Question:
                         customer's.
     :param dict most_credits: The credit that pays an invoice at most, where another one
                               is to get the rest.
+    :param date day: Of external payments, the day on which the money came; today if
+                     not given.
     :param dict amounts: By invoice, the amount that is wanted from now on, before
                          credit, in its currency.
     :param dict credits: By invoice, the part of it that the credit balance pays.
@@ -71,6 +73,7 @@ class Question:
     is_run: bool = False
     tokens: dict = field(default_factory=dict)
     most_credits: dict = field(default_factory=dict)
+    day: date | None = None
     amounts: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)
     methods: dict = field(default_factory=dict)

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import format_date
 
@@ -31,7 +31,10 @@ class AccountChargeRun(models.Model):
         :return: The proposal.
         :rtype: account.charge.run
         """
-        proposed, decisions = self._decide_lines(kind, moves, company)
+        day = (values.get("arguments") or {}).get("date")
+        proposed, decisions = self._decide_lines(
+            kind, moves, company, day=fields.Date.to_date(day)
+        )
         # In superuser mode, as everywhere here: nobody may write runs.
         run_sudo = self.sudo().create(
             {
@@ -58,12 +61,13 @@ class AccountChargeRun(models.Model):
         )
         return run_sudo.sudo(self.env.su)
 
-    def _decide_lines(self, kind, moves, company):
+    def _decide_lines(self, kind, moves, company, day=None):
         """Decide on each invoice of a run, in at most ten queries for any number.
 
         :param str kind: One of the kinds of run.
         :param account.move moves: The invoices.
         :param res.company company: The company of the run.
+        :param datetime.date day: See `Question`.
         :return: The codes and words of those that the run does not take, and the
                  decisions on the others.
         :rtype: tuple[dict, dict]
@@ -79,7 +83,7 @@ class AccountChargeRun(models.Model):
         if not left:
             return proposed, {}
         question = QUESTIONS.get(kind, kind)
-        decisions = left._read_ahead()._decide_charges(question, is_run=True)
+        decisions = left._read_ahead()._decide_charges(question, is_run=True, day=day)
         if kind == "retry":
             for move in left - self._filter_declined(left):
                 if decisions[move].action in (CHARGE, CREDIT):

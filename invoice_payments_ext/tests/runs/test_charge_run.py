@@ -480,6 +480,24 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(set(payments.mapped("payment_reference")), {"List 7"})
         self.assertEqual(set(payments.mapped("external_kind")), {"cheque"})
 
+    def test_external_payments_of_a_day_with_a_discount(self):
+        """Each is proposed with the amount that settles it on the day it came."""
+        terms = self.make_discount_terms()
+        invoices = self.make_invoices(self.customers, invoice_payment_term_id=terms.id)
+        for day, amount in (("2026-01-25", 98.0), ("2026-01-26", 100.0)):
+            with self.subTest(day):
+                run = self.propose(invoices, "external", date=day)
+                self.assertEqual(run.line_ids.mapped("amount"), [amount] * 3)
+        with freeze_time("2026-01-20"):
+            run = self.propose(invoices, "external", date="2026-01-19")
+            self.assertEqual(run.line_ids.mapped("amount"), [98.0] * 3)
+        run.confirm()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["done"] * 3)
+        self.assertEqual(invoices.mapped("amount_residual"), [0.0] * 3)
+        payments = invoices.sudo().reconciled_payment_ids
+        self.assertEqual(payments.mapped("amount"), [98.0] * 3)
+
     def test_external_payments_are_told_before_and_after(self):
         """The kind, the day and the reference are read before the run is confirmed."""
         dialog = self.env["account.charge.run.external"].with_user(self.accountant)
