@@ -30,8 +30,9 @@ class PaymentTransaction(models.Model):
                           gateway come out of order. It is booked after the charge.
         """
         source = self.source_transaction_id
-        if source.state == "done" and not source.payment_id:
-            source._post_process()
+        for charge in source._get_captures() or source:
+            if charge.state == "done" and not charge.payment_id:
+                charge._post_process()
         payment = self._get_refunded_payment()
         if source and not payment and not OUTCOMES[source.outcome].is_final:
             raise UserError(
@@ -66,6 +67,22 @@ class PaymentTransaction(models.Model):
                 refund, self.memo or "", undone, self.refund_credit_note_id
             )
         return refund
+
+    def _match_refunds_booked_before(self):
+        """Match the refunds that were booked while this charge had come to nothing.
+
+        Its money came after all, and what they gave back of it does not pay an invoice.
+        """
+        payment = self.payment_id
+        for refund in self.child_transaction_ids._filter_refunds():
+            booked = refund.payment_id
+            if not booked or not booked._is_posted():
+                continue
+            lines = booked._get_receivable_lines()
+            left = sum(lines.mapped("amount_residual_currency"))
+            if not booked.currency_id.compare_amounts(left, booked.amount):
+                undone = refund._undo_refunded(payment)
+                payment._allocate_refund(booked, refund.memo or "", undone)
 
     def _undo_refunded(self, payment):
         """Undo the matching that this refund takes money from."""
@@ -160,3 +177,4 @@ class PaymentTransaction(models.Model):
             and children == children._filter_refunds()
         ):
             self.with_company(self.company_id)._create_payment()
+            self._match_refunds_booked_before()

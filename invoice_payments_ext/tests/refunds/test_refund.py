@@ -316,6 +316,40 @@ class TestRefundThroughGateway(RefundCommon):
         self.assertEqual(refund.payment_id.source_payment_id, attempt.payment_id)
         self.assertEqual(self.invoice.amount_residual, 900)
 
+    def test_refunded_before_its_captures_are_booked(self):
+        """The youngest is booked first: it books its captures, and finds one."""
+        self.gateway.answers = ["authorized", "pending", "pending"]
+        authorization = self.invoice.charge(self.token.id)
+        parts = authorization.capture(amount=600) | authorization.capture()
+        for part in parts.sudo():
+            self.gateway.notify(part, "done")
+        authorization = authorization.sudo()
+        self.assertEqual(authorization.outcome, "succeeded")
+        self.assertFalse(parts.sudo().payment_id)
+        refund = authorization._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        payments = parts.sudo().payment_id
+        self.assertEqual(sorted(payments.mapped("amount")), [400, 600])
+        self.assertIn(refund.payment_id.source_payment_id, payments)
+        self.assertFalse(self.receivable(refund.payment_id))
+        self.assertEqual(self.invoice.amount_residual, 300)
+
+    def test_refunded_before_a_charge_is_confirmed_that_a_person_called_off(self):
+        attempt = self.start_attempt("pending").sudo()
+        person = attempt.with_user(self.supervisor).sudo(False)
+        person.resolve(False, "Not in the dashboard")
+        refund = attempt._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        # The customer has the money, as far as is known.
+        self.assertEqual(self.receivable(refund.payment_id), 300)
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(refund.payment_id.source_payment_id, attempt.payment_id)
+        self.assertFalse(self.receivable(refund.payment_id))
+        self.assertEqual(self.invoice.amount_residual, 300)
+
     def test_bill_that_was_credited_in_the_meantime(self):
         payment = self.charge()
         attempt = self.refund(payment, 300, answer="pending", reduce_bill=True)
