@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools import str2bool
 
 from ..states import EXPECTED_OUTCOMES, IN_FLIGHT_OUTCOMES, UNRESOLVED_OUTCOMES
+from .announced_money import AnnouncedMoney
 
 
 class AccountMove(models.Model):
@@ -318,6 +319,9 @@ class AccountMove(models.Model):
     def _close_met_announcements(self, partials):
         """Close the announced payments of these for which matched money now stands.
 
+        The oldest first, and one entry stands for one of them: two parts of the same
+        amount may have been announced.
+
         :param account.partial.reconcile partials: The new matches.
         """
         invoices = self.filtered(lambda move: move.move_type == "out_invoice")
@@ -327,7 +331,12 @@ class AccountMove(models.Model):
         announced_sudo = announced_sudo.search(
             [("outcome", "in", EXPECTED_OUTCOMES), ("invoice_ids", "in", invoices.ids)]
         )
-        for tx in announced_sudo:
+        recorded = self.env.context.get("announced_money")
+        is_of_one = isinstance(recorded, AnnouncedMoney)
+        taken = self.browse().sudo()
+        for tx in announced_sudo.sorted("id"):
+            if is_of_one and recorded.attempt_id == tx.id:
+                continue  # The rest of it is still expected.
             amounts = defaultdict(float)
             for part in partials.sudo():
                 invoice = part.debit_move_id.move_id
@@ -335,7 +344,9 @@ class AccountMove(models.Model):
                     amounts[part.credit_move_id.move_id] += invoice._from_own_currency(
                         tx.currency_id, part.debit_amount_currency
                     )
-            tx._close_met_announcement(self.browse().union(*amounts).sudo(), amounts)
+            entries = self.browse().union(*amounts).sudo()
+            free = self.browse().sudo() if is_of_one else entries - taken
+            taken |= tx._close_met_announcement(entries, amounts, free)
 
     def _is_money_of_customer(self):
         """Tell if this is the entry of a payment, or of a line of a bank statement.

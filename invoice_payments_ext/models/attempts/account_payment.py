@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import Command, fields, models
 
 
@@ -26,6 +28,21 @@ class AccountPayment(models.Model):
     payment_token_id = fields.Many2one(copy=False, tracking=True)
 
     # === BUSINESS METHODS === #
+
+    @contextmanager
+    def _expecting_announced_again(self):
+        """Expect again what these closed: called off, they stand for nothing."""
+        closing = self.sudo().filtered("closes_announced")
+        if not closing:
+            yield
+            return
+        closed = [(each.announced_transaction_id, each.name) for each in closing]
+        closing.announced_transaction_id.invoice_ids._lock_for_payment()
+        # Confirmed again, they are matched again, as any other money.
+        closing.write({"announced_transaction_id": False, "closes_announced": False})
+        yield
+        for announced, name in closed:
+            announced._expect_again(name)
 
     def _prepare_payment_transaction_vals(self, **extra_create_values):
         """Keep Odoo's own forms from charging an amount twice."""

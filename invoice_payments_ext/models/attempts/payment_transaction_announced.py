@@ -5,7 +5,6 @@ from odoo.exceptions import UserError
 
 from ..core.door import Door
 from ..states import EXPECTED_OUTCOMES, POSTED_STATES
-from .announced_part import AnnouncedPart
 
 CANCEL_ANNOUNCED = Door(
     "payment.transaction.cancel_announced",
@@ -136,23 +135,23 @@ class PaymentTransaction(models.Model):
                     self.env._("%s was announced in its place.", tx.reference)
                 )
 
-    def _close_met_announcement(self, entries, amounts):
+    def _close_met_announcement(self, entries, amounts, free):
         """Close this announced payment if money that was matched now stands for it.
 
         That is money of the amount that is expected, or money that leaves less to be
-        paid. A part that is recorded for it leaves the rest announced.
+        paid.
 
         :param account.move entries: The entries that were matched with its invoices.
         :param dict amounts: By entry the matched amount, in the currency of this.
+        :param account.move free: Those of them that stand for no other one.
+        :return: The entry that stands for this; none if none does.
+        :rtype: account.move
 
         Note: `self.ensure_one()`
         """
         self.ensure_one()
-        part = self.env.context.get("announced_part")
-        if isinstance(part, AnnouncedPart) and part.attempt_id == self.id:
-            return
         expected = self._get_expected_amount()
-        is_same = entries.filtered(
+        is_same = free.filtered(
             lambda entry: (
                 entry._is_money_of_customer()
                 and not self.currency_id.compare_amounts(amounts[entry], expected)
@@ -161,7 +160,7 @@ class PaymentTransaction(models.Model):
         if is_same:
             self._let_stand_for(is_same.origin_payment_id, is_whole=True)
             self._close_announced(self.env._("%s stands for it.", is_same.name))
-            return
+            return is_same
         remaining = self._get_remaining_of_invoices()
         if self.currency_id.compare_amounts(remaining, expected) < 0:
             self._close_announced(
@@ -171,17 +170,16 @@ class PaymentTransaction(models.Model):
                     remaining=self.currency_id.format(remaining),
                 )
             )
+        return is_same
 
-    def _expect_again(self, payment):
-        """Expect what these announced payments bring: a payment was none of it.
+    def _expect_again(self, name):
+        """Expect what these announced payments bring: what closed them was none of it.
 
-        Unless they were closed for another reason, or their invoices have been paid, or
-        are to be paid, in another way since then.
+        Unless their invoices have been paid, or are to be paid, in another way since
+        then.
 
-        :param account.payment payment: The one that stood for them, and was taken back.
+        :param str name: The payment that stood for them, and was called off.
         """
-        if not payment.closes_announced:
-            return
         for tx in self.filtered(lambda tx: tx.outcome == "canceled"):
             expected = tx._get_expected_amount()
             missing = tx._get_remaining_of_invoices() - sum(
@@ -189,15 +187,15 @@ class PaymentTransaction(models.Model):
             )
             if tx.currency_id.compare_amounts(missing, expected) < 0:
                 tx.state_message = self.env._(
-                    "%s stood for it, and was recorded by mistake.", payment.name
+                    "%s does not stand for it any more.", name
                 )
                 continue
             tx._set_pending(extra_allowed_states=("cancel",))
             # In the chatter only: the page of a payment that waits shows its message.
             tx._log_to_staff(
                 self.env._(
-                    "%s was recorded by mistake: the money is expected again.",
-                    payment.name,
+                    "%s does not stand for it any more: the money is expected again.",
+                    name,
                 )
             )
 
@@ -266,6 +264,7 @@ class PaymentTransaction(models.Model):
             lambda payment: (
                 payment.state in POSTED_STATES
                 and payment.payment_transaction_id in (self, self.browse())
+                and not payment.move_id._get_reversals()
             )
         ).sorted("id")
 

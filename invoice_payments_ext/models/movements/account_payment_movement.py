@@ -177,6 +177,7 @@ class AccountPaymentMovement(models.Model):
         "account.move": [
             "invoice_date_due",
             "invoice_user_id",
+            "reversed_entry_id",
             "state",
             "written_off_invoice_id",
         ],

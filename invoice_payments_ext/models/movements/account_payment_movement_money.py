@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..attempts.payment_transaction_tries import IS_FOLLOWED_BY_SUCCESS
+from ..attempts.standing import IS_STANDING
 from ..states import PENDING_OUTCOMES, POSTED_STATES, UNSUCCESSFUL_OUTCOMES
 from ..taken_back.reversal_states import WITHDRAWN
 from .movement_words import BANK_LINE, PAYMENT, TRANSACTION
@@ -85,13 +86,13 @@ class AccountPaymentMovement(models.Model):
                     SELECT standing.announced_transaction_id
                       FROM account_payment standing
                      WHERE standing.announced_transaction_id IS NOT NULL
-                       AND standing.state IN %(posted)s))
+                       AND %(is_standing)s))
             """,
             invoice_id=invoice_id,
             credit=SQL(
                 "(SELECT id FROM payment_provider WHERE code = 'credit_balance')"
             ),
-            posted=POSTED_STATES,
+            is_standing=IS_STANDING,
         )
 
     @api.model
@@ -157,13 +158,13 @@ class AccountPaymentMovement(models.Model):
                          AND part.operation != 'refund'
                          AND part.outcome IN ('succeeded', 'canceled')), 0)
                  WHEN tx.outcome = 'announced' THEN GREATEST(tx.amount - COALESCE((
-                      SELECT sum(came.amount) FROM account_payment came
-                       WHERE came.announced_transaction_id = tx.id
-                         AND came.currency_id = tx.currency_id
-                         AND came.state IN %(posted)s), 0), 0)
+                      SELECT sum(standing.amount) FROM account_payment standing
+                       WHERE standing.announced_transaction_id = tx.id
+                         AND standing.currency_id = tx.currency_id
+                         AND %(is_standing)s), 0), 0)
                  ELSE tx.amount END
             """,
-            posted=POSTED_STATES,
+            is_standing=IS_STANDING,
         )
         # The rate of the books, except where another amount was recorded. A subquery
         # is made for other currencies only; a join would be for all.

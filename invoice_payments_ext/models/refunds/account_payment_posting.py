@@ -198,7 +198,8 @@ class AccountPayment(models.Model):
     def unlink(self):
         self._check_not_at_gateway()
         self._check_nothing_returned(is_deleted=True)
-        return super(AccountPayment, self._with_entry()).unlink()
+        with self._calling_off():
+            return super(AccountPayment, self._with_entry()).unlink()
 
     # === GETTERS === #
 

@@ -1,10 +1,11 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..attempts.standing import IS_STANDING
 from ..mistakes.record_facts import OF_RECORD
 from ..refunds.payment_transaction_booking import PAYS_OUT_CREDIT
 from ..refunds.taken_back import TAKEN_BACK
-from ..states import PENDING_OUTCOMES, POSTED_STATES
+from ..states import PENDING_OUTCOMES
 
 
 class AccountMove(models.Model):
@@ -193,13 +194,13 @@ class AccountMove(models.Model):
             (SELECT share.amount FROM payment_transaction_share share
               WHERE share.transaction_id = tx.id
                 AND share.invoice_id = %s) AS share_amount,
-            (SELECT COALESCE(sum(part.amount), 0) FROM account_payment part
-              WHERE part.announced_transaction_id = tx.id
-                AND part.currency_id = tx.currency_id
-                AND part.state IN %s) AS amount_received
+            (SELECT COALESCE(sum(standing.amount), 0) FROM account_payment standing
+              WHERE standing.announced_transaction_id = tx.id
+                AND standing.currency_id = tx.currency_id
+                AND %s) AS amount_received
             """,
             self.id,
-            POSTED_STATES,
+            IS_STANDING,
         )
 
     def _get_discount_column(self):

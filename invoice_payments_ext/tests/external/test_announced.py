@@ -143,6 +143,30 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.assertEqual(self.tx.outcome, "canceled")
         self.assertEqual((second.outcome, third.outcome), ("announced",) * 2)
 
+    def test_equal_parts_are_met_one_by_one(self):
+        """Else auto-pay would charge a card for the part that is still to come."""
+        self.announce_as(500)
+        second = self.announce(500)
+        payment = self.invoice.record_external_payment(500)
+        self.assert_closed(f"{payment.name} stands for it")
+        self.assertEqual(second.outcome, "announced")
+        self.assertEqual(payment.sudo().announced_transaction_id, self.tx)
+        payment = self.invoice.record_external_payment(500)
+        self.assertEqual(second.outcome, "canceled")
+        self.assertEqual(payment.sudo().announced_transaction_id, second)
+
+    def test_money_that_is_recorded_for_one_part_ends_no_equal_one(self):
+        self.announce_as(500)
+        second = self.announce(500)
+        payment = second.with_user(self.accountant).record_received(amount=500)
+        self.assertEqual((self.tx.outcome, second.outcome), ("announced", "canceled"))
+        self.assertEqual(payment.sudo().announced_transaction_id, second)
+        third = self.announce(300, self.make_invoice(600))
+        fourth = self.announce(300, third.invoice_ids)
+        part = third.with_user(self.accountant)
+        part.record_received(amount=200, is_rest_expected=True)
+        self.assertEqual((third.outcome, fourth.outcome), ("announced",) * 2)
+
     # === MONEY CAME, CANCEL === #
 
     def test_no_more_is_proposed_than_can_be_paid(self):
@@ -221,7 +245,7 @@ class TestAnnounced(InvoicePaymentsCommon):
             payment = record()
             self.assertEqual(self.tx.outcome, "canceled")
             payment.undo_recording("The money did not come")
-            note = f"{payment.name} was recorded by mistake: the money is expected"
+            note = f"{payment.name} does not stand for it any more: the money is"
             self.assertEqual(self.tx.outcome, "announced")
             notes = "".join(self.invoice.sudo().message_ids.mapped("body"))
             self.assertIn(note, notes)
@@ -238,7 +262,7 @@ class TestAnnounced(InvoicePaymentsCommon):
         self.invoice.record_external_payment(600)
         payment.undo_recording("The money did not come")
         self.assertEqual(self.tx.outcome, "canceled")
-        self.assertIn("and was recorded by mistake", self.tx.state_message)
+        self.assertIn("does not stand for it any more", self.tx.state_message)
 
     def test_what_a_person_closed_is_not_expected_again(self):
         payment = self.record_part(400)
@@ -287,6 +311,73 @@ class TestAnnounced(InvoicePaymentsCommon):
         payment.sudo().action_cancel()
         self.assertEqual(self.rows()[f"tx-{self.tx.id}"]["amount"], 1000)
 
+    def reverse(self, payment):
+        """Reverse the entry of a payment as Odoo's button does."""
+        entry = payment.sudo().move_id
+        dialogs = entry.env["account.move.reversal"].with_context(
+            active_model="account.move", active_ids=entry.ids
+        )
+        dialogs.create({"journal_id": entry.journal_id.id}).reverse_moves()
+
+    def test_what_odoos_own_ways_call_off_is_expected_again(self):
+        """As Recorded by mistake has it, whoever is rid of the payment and how."""
+        ways = {
+            # While they are the last of their journal.
+            "delete": lambda payment: payment.unlink(),
+            "delete a draft": lambda payment: (
+                payment.action_draft(),
+                payment.unlink(),
+            ),
+            "cancel": lambda payment: payment.action_cancel(),
+            "reject": lambda payment: payment.action_reject(),
+            "cancel a draft": lambda payment: (
+                payment.action_draft(),
+                payment.action_cancel(),
+            ),
+            "reverse its entry": self.reverse,
+        }
+        for name, call_off in ways.items():
+            with self.subTest(name):
+                payment = self.announced.record_received()
+                self.assertEqual(self.tx.outcome, "canceled")
+                called = payment.name
+                call_off(payment)
+                self.assertEqual(self.tx.outcome, "announced")
+                notes = "".join(self.invoice.sudo().message_ids.mapped("body"))
+                self.assertIn(f"{called} does not stand for it any more", notes)
+                row = self.rows()[f"tx-{self.tx.id}"]
+                self.assertEqual((row["state"], row["amount"]), ("announced", 1000))
+                self.assertEqual(self.invoice.amount_residual, 1000)
+                check_invariants(self, self.invoice)
+        payment = self.announced.record_received()
+        payment.action_cancel()
+        self.announced.cancel_announced()
+        payment.unlink()
+        self.assert_closed("Not expected any more")
+
+    def test_what_is_only_reset_is_not_expected_again(self):
+        payment = self.announced.record_received()
+        payment.action_draft()
+        self.assert_closed("the money came")
+        payment.action_post()
+        self.assert_closed("the money came")
+        # Cancelled, and confirmed again after all.
+        payment.action_cancel()
+        self.assertEqual(self.tx.outcome, "announced")
+        payment.action_draft()
+        payment.action_post()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        self.assert_closed(f"{payment.name} stands for it")
+
+    def test_part_that_is_reversed_is_expected_again(self):
+        self.reverse(self.record_part(400))
+        self.assertEqual(self.rows()[f"tx-{self.tx.id}"]["amount"], 1000)
+        movements = self.env["account.payment.movement"].sudo()
+        movement = movements.search([("transaction_id", "=", self.tx.id)])
+        self.assertEqual(movement.amount_attempted, 1000)
+        self.announced.record_received()
+        self.assertEqual(self.invoice.amount_residual, 0)
+
     def test_parts_that_are_refused(self):
         euro = self.make_currency_journal()
         for amount, values, message in (
@@ -328,6 +419,15 @@ class TestAnnounced(InvoicePaymentsCommon):
         payment = self.tx.with_user(self.accountant).record_received()
         payment.action_draft()
         payment.action_cancel()
+        self.confirm_late()
+        self.assertEqual((self.tx.payment_id - payment).amount, 1000)
+        self.assertEqual(self.invoice.amount_residual, 0)
+
+    def test_reversed_money_is_booked_when_it_is_confirmed(self):
+        """The entry of the payment that stood for it books nothing any more."""
+        self.tx = self.announce_elsewhere()
+        payment = self.tx.with_user(self.accountant).record_received()
+        self.reverse(payment)
         self.confirm_late()
         self.assertEqual((self.tx.payment_id - payment).amount, 1000)
         self.assertEqual(self.invoice.amount_residual, 0)
