@@ -19,12 +19,14 @@ BOOKING_METHODS = {
     (True, True): "_book_credit_given_back",
 }
 
+# The methods that book what Odoo's own processing leaves out.
+BOOKING_LEFT_METHODS = ("_book_refunded_before",)
+
 # The methods that follow, in this order, a booking and any processing of an attempt.
 # Each method sees whether the attempt is its concern.
 AFTER_BOOKING_METHODS = ("_report_excess", "_report_refund")
 
 AFTER_PROCESSING_METHODS = (
-    "_book_refunded_before",
     "_undo_failed_refund",
     "_report_unpaid_credit_note",
     "_return_unpaid_credit",
@@ -130,6 +132,8 @@ class PaymentTransaction(models.Model):
                 tx.payment_id = False
             booked_before = tx.payment_id
             super(PaymentTransaction, tx)._post_process()
+            for name in BOOKING_LEFT_METHODS:
+                getattr(tx, name)()
             names = AFTER_PROCESSING_METHODS
             if tx.payment_id != booked_before:
                 names = AFTER_BOOKING_METHODS + names

@@ -350,6 +350,23 @@ class TestRefundThroughGateway(RefundCommon):
         self.assertFalse(self.receivable(refund.payment_id))
         self.assertEqual(self.invoice.amount_residual, 300)
 
+    def test_refunded_before_money_that_is_too_much_is_booked(self):
+        """It is kept for the customer, and told, as any other excess."""
+        attempt = self.start_attempt("pending").sudo()
+        person = attempt.with_user(self.supervisor).sudo(False)
+        person.resolve(False, "Not in the dashboard")
+        self.record(1000)
+        refund = attempt._create_child_transaction(300, is_refund=True)
+        self.gateway.notify(refund, "done")
+        self.run_resolver()
+        self.gateway.notify(attempt, "done")
+        self.run_resolver()
+        self.assertEqual(self.receivable(attempt.payment_id), -700)
+        self.assertIn(
+            "Payment above the remaining amount",
+            self.invoice.activity_ids.mapped("summary"),
+        )
+
     def test_bill_that_was_credited_in_the_meantime(self):
         payment = self.charge()
         attempt = self.refund(payment, 300, answer="pending", reduce_bill=True)
