@@ -145,7 +145,6 @@ class PortalOwe(PortalAccount):
             **self._prepare_portal_layout_values(),
             "page_name": "owe",
             "receipt_years": self._get_receipt_years(),
-            "auto_pay": request.env["res.partner"]._get_auto_pay_values(),
         }
         chosen = self._choose_owed_group(groups, company_id, currency_id)
         chosen = chosen or next(iter(groups), None)
@@ -155,8 +154,10 @@ class PortalOwe(PortalAccount):
         invoices_sudo = request.env["account.move"].sudo()
         if owed:
             invoices_sudo = owed["invoices"].sudo()
+        partners = request.env["res.partner"].with_company(company)
         values |= {
             "owed": owed,
+            "auto_pay": partners._get_auto_pay_values(),
             "owed_company": company,
             "expiring_methods": invoices_sudo._get_expiring_methods(company.sudo()),
         }

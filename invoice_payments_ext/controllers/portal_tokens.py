@@ -46,16 +46,19 @@ class PaymentTokenPortal(payment.PaymentPortal):
         return tx_sudo
 
     @route()
-    def payment_method(self, invoice_id=None, **kwargs):
+    def payment_method(self, invoice_id=None, company_id=None, **kwargs):
         """Show which of the saved methods is charged.
 
         :param str invoice_id: The invoice to which the member goes back afterwards.
+        :param str company_id: The company that charges; see :meth:`_act_for_company`.
         """
+        invoice_sudo = self._act_for_company(invoice_id, company_id)
         response = super().payment_method(**kwargs)
-        if invoice_sudo := self._find_method_invoice(invoice_id):
+        landing_route = self._get_methods_url(invoice_sudo)
+        if invoice_sudo:
             response.qcontext["method_invoice"] = invoice_sudo
             landing_route = f"/my/payment_method/saved/{invoice_sudo.id}"
-            response.qcontext["landing_route"] = landing_route
+        response.qcontext["landing_route"] = landing_route
         tokens_sudo = response.qcontext["tokens_sudo"]
         response.qcontext["token_charges"] = tokens_sudo._prepare_charges_values()
         response.qcontext["auto_pay"] = request.env[
@@ -83,7 +86,7 @@ class PaymentTokenPortal(payment.PaymentPortal):
         is_saved = bool(invoice_sudo and token_sudo)
         if is_saved and token_sudo == invoice_sudo._get_default_token():
             return request.redirect(invoice_sudo.access_url)
-        return self._show_payment_methods(invoice_id)
+        return request.redirect(self._get_methods_url(invoice_sudo))
 
     def _find_method_invoice(self, invoice_id):
         """Return the invoice to which the member goes back.
@@ -99,15 +102,40 @@ class PaymentTokenPortal(payment.PaymentPortal):
                 return found.sudo()
         return found.browse()
 
-    def _show_payment_methods(self, invoice_id, anchor=""):
-        """Return the response that leads to the page of saved methods.
+    def _act_for_company(self, invoice_id, company_id):
+        """Let this request act for the company that charges.
 
-        :param str invoice_id: The invoice to which the member goes back afterwards.
-        :param str anchor: The part of the page to show.
+        A member may be the customer of several companies: each has its own providers,
+        and each is permitted automatic charges for itself.
+
+        :param str invoice_id: The invoice to which the member goes back afterwards; its
+                               company charges.
+        :param str company_id: The company, where there is no invoice; the usual one if
+                               the member is of no such company.
+        :return: The invoice; see :meth:`_find_method_invoice`.
+        :rtype: account.move
         """
         invoice_sudo = self._find_method_invoice(invoice_id)
-        query = f"?invoice_id={invoice_sudo.id}" if invoice_sudo else ""
-        return request.redirect(f"/my/payment_method{query}{anchor}")
+        companies = request.env.companies
+        asked = companies.browse(self._cast_as_int(company_id) or ())
+        if company := (invoice_sudo.company_id or asked) & companies:
+            request.update_context(allowed_company_ids=(company | companies).ids)
+        return invoice_sudo
+
+    @staticmethod
+    def _get_methods_url(invoice_sudo):
+        """Return the address of the page of saved methods.
+
+        :param account.move invoice_sudo: The invoice to which the member goes back
+                                          afterwards; may be empty.
+        :rtype: str
+        """
+        url, company = "/my/payment_method", request.env.company
+        if invoice_sudo:
+            return f"{url}?invoice_id={invoice_sudo.id}"
+        if company != request.env.user.company_id:
+            return f"{url}?company_id={company.id}"
+        return url
 
     @route(
         "/my/payment_method/use_for_charges",
@@ -116,17 +144,21 @@ class PaymentTokenPortal(payment.PaymentPortal):
         auth="user",
         website=True,
     )
-    def payment_method_use_for_charges(self, token_id=None, invoice_id=None, **kwargs):
+    def payment_method_use_for_charges(
+        self, token_id=None, invoice_id=None, company_id=None, **kwargs
+    ):
         """Let the member choose the saved method that is charged.
 
         :param str invoice_id: The invoice to which the member goes back afterwards.
+        :param str company_id: The company that charges; see :meth:`_act_for_company`.
         """
+        invoice_sudo = self._act_for_company(invoice_id, company_id)
         token = request.env["payment.token"].browse(self._cast_as_int(token_id) or 0)
         with suppress(AccessError):  # The page shows which methods there are.
             token.use_for_charges()
-            if invoice_sudo := self._find_method_invoice(invoice_id):
+            if invoice_sudo:
                 return request.redirect(invoice_sudo.access_url)
-        return self._show_payment_methods(invoice_id)
+        return request.redirect(self._get_methods_url(invoice_sudo))
 
     @route(
         "/my/payment_method/give_to_company",
@@ -136,17 +168,24 @@ class PaymentTokenPortal(payment.PaymentPortal):
         website=True,
     )
     def payment_method_give_to_company(
-        self, token_id=None, consent_version=None, invoice_id=None, **kwargs
+        self,
+        token_id=None,
+        consent_version=None,
+        invoice_id=None,
+        company_id=None,
+        **kwargs,
     ):
         """Let the member give a saved method to the member's company.
 
         :param str consent_version: The version of the text that the page showed.
         :param str invoice_id: The invoice to which the member goes back afterwards.
+        :param str company_id: The company that charges; see :meth:`_act_for_company`.
         """
+        invoice_sudo = self._act_for_company(invoice_id, company_id)
         token = request.env["payment.token"].browse(self._cast_as_int(token_id) or 0)
         with suppress(AccessError):  # The page shows which methods there are.
             token.give_to_company(consent_version)
-        return self._show_payment_methods(invoice_id)
+        return request.redirect(self._get_methods_url(invoice_sudo))
 
     @route(
         "/my/payment_method/auto_pay",
@@ -156,7 +195,13 @@ class PaymentTokenPortal(payment.PaymentPortal):
         website=True,
     )
     def payment_method_auto_pay(
-        self, on=None, limit=None, consent_version=None, invoice_id=None, **kwargs
+        self,
+        on=None,
+        limit=None,
+        consent_version=None,
+        invoice_id=None,
+        company_id=None,
+        **kwargs,
     ):
         """Let the member permit automatic charges, or not any more.
 
@@ -164,7 +209,9 @@ class PaymentTokenPortal(payment.PaymentPortal):
         :param str limit: The largest automatic charge; empty for no limit.
         :param str consent_version: The version of the text that the page showed.
         :param str invoice_id: The invoice to which the member goes back afterwards.
+        :param str company_id: The company that charges; see :meth:`_act_for_company`.
         """
+        invoice_sudo = self._act_for_company(invoice_id, company_id)
         is_on = on == "1"
         values = request.env["res.partner"]._get_auto_pay_values()
         partner = values["partner"].with_user(request.env.user)
@@ -178,4 +225,4 @@ class PaymentTokenPortal(payment.PaymentPortal):
                 "words": error.args[0],
                 "limit": str(limit or "")[:LONGEST_TYPED],
             }
-        return self._show_payment_methods(invoice_id, "#auto_pay")
+        return request.redirect(f"{self._get_methods_url(invoice_sudo)}#auto_pay")

@@ -314,9 +314,10 @@ class ResPartner(models.Model):
     def _get_auto_pay_values(self):
         """Return the values of the portal for the auto-pay of who is logged in.
 
-        :return: The `partner` whose permission it is, whether it `is_on`, the `limit`
-                 with its `currency`, since when (`date`), and the text to agree to
-                 (`consent`, a dictionary with `text` and `version`).
+        :return: The `company` that may charge, which `is_named` where there are
+                 several, the `partner` whose permission it is, whether it `is_on`, the
+                 `limit` with its `currency`, since when (`date`), and the text to agree
+                 to (`consent`, a dictionary with `text` and `version`).
         :rtype: dict
         """
         partner_sudo = self.env.user.partner_id.sudo().commercial_partner_id
@@ -325,6 +326,8 @@ class ResPartner(models.Model):
         permission = permissions._get_permissions(partner_sudo, company_sudo)
         permission = permission[partner_sudo]
         return {
+            "company": company_sudo,
+            "is_named": len(self.env.user._get_company_ids()) > 1,
             "partner": partner_sudo,
             "is_on": permission.is_on,
             "limit": permission.limit,

@@ -702,6 +702,57 @@ class TestTokenConsent(PortalTokenCommon):
         target = f"/my/payment_method/saved/{other.id}"
         self.assertEqual(self.get_target(target), "/my/payment_method")
 
+    def test_customer_of_two_companies(self):
+        """The page and its forms are about the company that charges, and no other."""
+        other = self.make_other_company(name="Other Company")["company"]
+        self.member.company_ids |= other
+        provider = self.provider.copy(
+            {"company_id": other.id, "state": "test", "is_published": True}
+        )
+        foreign = self.save("9999", self.member, provider_id=provider.id)
+        invoice = self.make_invoice(
+            100, company_id=other.id, partner_id=self.member.partner_id.id
+        )
+        query = f"company_id={other.id}"
+        for path in (f"invoice_id={invoice.id}", query):
+            page = self.page(f"/my/payment_method?{path}")
+            offered = page.xpath(
+                "//input[@data-payment-option-type='payment_method']/@data-provider-id"
+            )
+            self.assertEqual(set(offered), {str(provider.id)}, path)
+            section = page.get_element_by_id("auto_pay").text_content()
+            self.assertIn("I agree that Other Company charges", section)
+            # Of the choice, of the gift, and of auto-pay.
+            fields = page.xpath("//input[@name='company_id']/@value")
+            self.assertEqual(fields, [str(other.id)] * 3)
+        landing = page.xpath("//form[@id='o_payment_form']/@data-landing-route")
+        self.assertEqual(landing, [f"/my/payment_method?{query}"])
+        response = self.choose(foreign.id, company_id=other.id)
+        self.assertURLEqual(response.headers["Location"], f"/my/payment_method?{query}")
+        self.assertFalse(self.default_of(self.member))
+        chosen = self.member.partner_id.with_company(other).default_payment_token_id
+        self.assertEqual(chosen, foreign)
+        # What a member owes to a company is with the auto-pay of that company.
+        currency = other.currency_id.id
+        page = self.page(f"/my/owe?{query}&currency_id={currency}")
+        self.assertIn(f"/my/payment_method?{query}", page.xpath("//a/@href"))
+        data = {
+            "csrf_token": http.Request.csrf_token(self),
+            "on": "1",
+            "consent_version": page.xpath("//input[@name='consent_version']/@value"),
+            "company_id": page.xpath("//form//input[@name='company_id']/@value"),
+        }
+        self.url_open("/my/payment_method/auto_pay", data=data)
+        rows = self.env["account.auto.pay"].search(
+            [("partner_id", "=", self.partner.id)]
+        )
+        self.assertEqual((rows.company_id, rows.state), (other, "on"))
+        # A company that the member is no customer of is not looked at.
+        self.member.company_ids -= other
+        page = self.page(f"/my/payment_method?{query}")
+        section = page.get_element_by_id("auto_pay").text_content()
+        self.assertIn(f"I agree that {self.company.name} charges", section)
+
     def test_not_ticked(self):
         _text, version = self.shown()
         tx = self.pay(1000, consent_version=version)
