@@ -89,7 +89,12 @@ class AccountPaymentCreate(models.TransientModel):
 
     def _describe_movement(self, amount):
         """Say from where the money comes."""
+        booked = self._format_booked(amount)
         amount = self.currency_id.format(amount)
+        if self.is_external and booked != amount:
+            amount = self.env._(
+                "%(amount)s, which is %(booked)s,", amount=amount, booked=booked
+            )
         if self.is_external:
             return self.env._(
                 "%(amount)s is recorded as received: %(kind)s, in the journal "
@@ -172,8 +177,20 @@ class AccountPaymentCreate(models.TransientModel):
             date=format_date(self.env, date),
             money=money_account.display_name,
             receivable=self.move_id._get_receivable_account().display_name,
-            amount=self.currency_id.format(amount),
+            amount=self._format_booked(amount),
         )
+
+    def _format_booked(self, amount):
+        """Return an amount as it is booked: a journal may have a currency of its own.
+
+        :rtype: str
+        """
+        if not (self.is_external and self.journal_id):
+            return self.currency_id.format(amount)
+        date = self.date or fields.Date.context_today(self)
+        values = {"journal_id": self.journal_id.id, "date": date}
+        booked = self.move_id._convert_for_journal(amount, values)
+        return self.payment_currency_id.format(booked)
 
     def _get_money_account(self):
         """Return the account that the money comes to, or the credit from.

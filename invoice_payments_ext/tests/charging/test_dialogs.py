@@ -382,6 +382,23 @@ class TestDialogs(InvoicePaymentsCommon):
         self.assertTrue(self._options(dialog)[str(self.token.id)]["disabled"])
         self.assertTrue(dialog.has_saved_method)
 
+    def test_effects_in_the_currency_of_the_journal(self):
+        """Who has 90 pounds sees before that 88.89 would be recorded."""
+        euro = self.make_currency("EUR", 0.9)
+        journal = self.make_currency_journal(self.make_currency("GBP", 0.8))
+        self.invoice = self.make_invoice(180, currency_id=euro.id)
+        dialog = self._open_create()
+        dialog.method = "transfer"
+        dialog.journal_id = journal
+        dialog.amount = 100.0
+        preview = dialog.preview.replace("\u00a0", " ")
+        for text in ("100.00 €, which is £ 88.89, is recorded", "80.00 € of 180.00 €"):
+            self.assertIn(text, preview)
+        self.assertRegex(preview, r"Entry of .*, £ 88.89\.")
+        dialog.journal_id = self.bank
+        self.assertNotIn("£", dialog.preview)
+        self.assertIn("100.00", dialog.preview)
+
     def test_default_method_and_the_one_declined_last_are_marked(self):
         other = self._create_token(payment_details="9999")
         self.partner.default_payment_token_id = self.token
