@@ -118,6 +118,15 @@ class AccountPayment(models.Model):
         fresh = self.with_context(nothing_reconciled_yet=OURS)
         return super(AccountPayment, fresh).create(vals_list).with_env(self.env)
 
+    def _get_outstanding_account(self, payment_type):
+        """Find it for people of a branch, too.
+
+        Odoo looks it up as the main company, which they may not enter.
+        """
+        payments_sudo = super(AccountPayment, self.sudo())
+        account_sudo = payments_sudo._get_outstanding_account(payment_type)
+        return account_sudo.with_env(self.env)
+
     def message_post(self, **kwargs):
         """Keep the notes on attempts to the chatter: they are for nobody's inbox."""
         if self.env.context.get("log_payment_note") is OURS:

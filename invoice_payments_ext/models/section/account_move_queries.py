@@ -217,7 +217,8 @@ class AccountMove(models.Model):
                              WHERE off.move_id = payment.move_id
                                AND off.account_id = %s)) AS discount
             """,
-            company_sudo.account_journal_early_pay_discount_loss_account_id.id,
+            # A branch may have no such account yet.
+            company_sudo.account_journal_early_pay_discount_loss_account_id.id or None,
         )
 
     def _get_shown_payments(self, payment_ids):

@@ -518,6 +518,38 @@ class TestExternal(InvoicePaymentsCommon):
         lines = invoice.sudo()._get_open_receivable_lines().sorted("date_maturity")
         self.assertEqual(lines.mapped("amount_residual_currency"), [30, 50])
 
+    def test_who_works_in_a_branch_only(self):
+        """Money comes, and goes back, by a journal without an account of its own."""
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        self.env.user.company_ids |= branch
+        self.partner.with_company(
+            branch
+        ).property_account_receivable_id = self.partner.property_account_receivable_id
+        self.supervisor.write(
+            {"company_id": branch.id, "company_ids": [Command.set(branch.ids)]}
+        )
+        journal = self.env["account.journal"].create(
+            {"name": "Till", "type": "cash", "company_id": self.company.id}
+        )
+        self.assertFalse(journal.inbound_payment_method_line_ids.payment_account_id)
+        invoice = self.make_invoice(70, company_id=branch.id)
+        invoice = invoice.with_user(self.supervisor).with_context(
+            allowed_company_ids=branch.ids
+        )
+        payment = invoice.record_external_payment(journal_id=journal.id)
+        self.assertEqual((payment.company_id, invoice.amount_residual), (branch, 0))
+        wizards = self.env["account.payment.refund"].with_env(invoice.env)
+        dialog = wizards.new({"payment_id": payment.id, "to": "outside", "amount": 20})
+        self.assertIn("Entry of", dialog.preview)
+        refund = payment.refund(20, to="outside", journal_id=journal.id)
+        self.assertEqual((refund.amount, invoice.amount_residual), (20, 20))
+        # Its section can be read before it has an account of its own for discounts.
+        self.assertFalse(branch.account_journal_early_pay_discount_loss_account_id)
+        [row] = invoice.get_payment_rows()
+        self.assertEqual(row["amount_applied"], 50)
+
     def test_third_currency_at_the_rate_of_that_day(self):
         """The amount is converted at the rate of the day, as the bank did."""
         euro = self.make_currency("EUR", 0.5)
