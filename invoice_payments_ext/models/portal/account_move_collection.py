@@ -30,6 +30,7 @@ class AccountMove(models.Model):
             or row.state not in ("running", "exhausted")
             or self.payment_promise_id.state == "open"
             or self.currency_id.is_zero(self.amount_residual)
+            or self._is_being_paid()
         ):
             return {}
         if row.wait_reason in METHOD_REASONS:

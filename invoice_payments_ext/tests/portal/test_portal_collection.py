@@ -144,6 +144,18 @@ class TestPortalCollection(PortalPaymentCommon):
         row = self.bill.sudo().collection_ids
         row.wait_reason = "ask_customer"
         self.assertIn("could not charge", self.words(url))
+        # Before the scripts of the page are there, it leads to the open form.
+        [link] = fromstring(self.url_open(url).text).xpath(
+            "//*[contains(@class, 'o_portal_collection ')]//a[text()='Pay now']/@href"
+        )
+        self.assertEqual(link, f"{url}&payment=True#portal_pay")
+        self.assertEqual(self.url_open(link).status_code, 200)
+        row.state = "exhausted"
+        self.gateway.answers = ["pending"]
+        pending = self.charge(60, invoice=self.bill)
+        self.assertFalse(self.words(url), "The customer acted: nothing is to be paid.")
+        self.gateway.notify(pending, "error")
+        self.assertIn("could not charge", self.words(url))
         row.write({"wait_reason": False, "state": "paused"})
         self.assertFalse(self.words(url))
         row.state = "running"
