@@ -127,7 +127,9 @@ def read_amount(currency, text, label):
         re.fullmatch(rf"(-?)([0-9]+|{grouped})(?:{point}([0-9]+))?", written)
         or re.fullmatch(r"(-?)([0-9]+)[.,]([0-9]{1,2})", written)
     )
-    if not found:
+    # Three zeros are the thousands of another language: `1.000` is not one dollar.
+    is_thousands = found and found[3] == "000" and currency.decimal_places < 3
+    if not found or is_thousands:
         raise UserError(
             currency.env._(
                 "%(field)s: %(value)s is not an amount such as %(example)s.",

@@ -67,6 +67,8 @@ LANGUAGES = {
         "12,34,567.50": 1234567.5,
         "20.555": 20.555,
         "20,555": 20555,
+        "1.000": "refused",
+        "1,000.000": "refused",
         "1.234,56": "refused",
         "1.234.567": "refused",
     },
@@ -76,6 +78,7 @@ LANGUAGES = {
         "1.234.567,8": 1234567.8,
         "20,555": 20.555,
         "20.555": 20555,
+        "1,000": "refused",
         "1,234.56": "refused",
         "1,234,567": "refused",
     },
@@ -150,5 +153,8 @@ class TestReadAmount(TransactionCase):
             with self.subTest(words), self.assertRaises(UserError) as caught:
                 read_amount(currency, "1e2", "The fee")
             self.assertEqual(caught.exception.args[0], words)
+        # Where a thousandth is the smallest unit, three zeros are no thousands.
+        dinar = self.env.ref("base.KWD").with_context(lang="en_US")
+        self.assertEqual(read_amount(dinar, "1.000", ""), 1)
         with self.assertRaisesRegex(UserError, r"The fee: 9{30} is not"):
             read_amount(currency, "9" * 1000, "The fee")
