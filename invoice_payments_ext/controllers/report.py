@@ -22,7 +22,7 @@ class StatementFiles(ReportController):
     @http.route()
     def report_download(self, data, context=None, token=None, readonly=True):
         response = super().report_download(data, context, token, readonly)
-        # Odoo answers an error without the name of a file.
+        # Odoo answers nothing, and names no file, for kinds that it does not know.
         if "Content-Disposition" in response.headers:
             if name := self._get_statement_name(data):
                 response.headers["Content-Disposition"] = content_disposition(

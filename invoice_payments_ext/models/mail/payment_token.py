@@ -117,7 +117,8 @@ class PaymentToken(models.Model):
         owner = self.partner_id
         if invoice := owner._get_open_invoices(self.company_id)[:1]:
             return invoice._get_payment_form_url()
+        url = f"/my/payment_method?company_id={self.company_id.id}"
         if owner.user_ids:
-            return f"{self.get_base_url()}/my/payment_method"
+            return f"{self.get_base_url()}{url}"
         owner_sudo = owner.sudo().with_context(signup_valid=True)
-        return owner_sudo._get_signup_url_for_action(url="/my/payment_method")[owner.id]
+        return owner_sudo._get_signup_url_for_action(url=url)[owner.id]

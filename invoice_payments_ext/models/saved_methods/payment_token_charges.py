@@ -252,7 +252,7 @@ class PaymentToken(models.Model):
                     company=company.name,
                     instead=self._describe_successor(instead),
                 ),
-                "url": "/my/payment_method",
+                "url": f"/my/payment_method?company_id={company.id}",
             }
             for company, contacts in self._get_charged_contacts().items()
             for contact, instead in contacts._get_tokens_for_charges(

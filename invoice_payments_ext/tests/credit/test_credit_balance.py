@@ -11,6 +11,7 @@ from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
 
 from ...models.credit import account_credit_balance
 from ...models.credit.entry_labels import put_into_words
+from ...tools import OURS
 from .common_credit_balance import CreditBalanceCommon
 
 
@@ -368,6 +369,17 @@ class TestCreditBalance(CreditBalanceCommon):
         ):
             with self.assertRaises(AccessError):
                 change()
+        posting = self._balance().sudo().with_context(posting_credit=OURS)
+        other = posting.create(
+            {
+                "partner_id": self.partner.copy().id,
+                "company_id": self.company.id,
+                "currency_id": self.company.currency_id.id,
+            }
+        )
+        self.assertEqual(other.amount, 0)
+        other.unlink()
+        self.assertFalse(other.exists())
 
     def test_label_of_a_later_version(self):
         """Its text is shown as it was written down."""

@@ -114,7 +114,8 @@ class TestExpiry(InvoicePaymentsCommon):
         self.make_user("ip_norbert", "base.group_portal", partner_id=self.partner.id)
         self.invoice.record_external_payment()
         link = self.token.sudo()._get_new_method_url()
-        self.assertTrue(link.endswith("/my/payment_method"))
+        path = f"/my/payment_method?company_id={self.company.id}"
+        self.assertTrue(link.endswith(path))
 
     def test_conflict_with_another_request_is_not_swallowed(self):
         """Odoo replays the answer. Any other error costs the day alone, no money."""

@@ -90,7 +90,8 @@ class TestMailLinks(PortalPaymentCommon):
         self.assertIn('value="new@example.com"', page.text)
         self.make_user("ip_new", "base.group_portal", partner_id=contact.id)
         token.partner_id.invalidate_recordset()
-        self.assertTrue(token._get_new_method_url().endswith("/my/payment_method"))
+        path = f"/my/payment_method?company_id={token.company_id.id}"
+        self.assertTrue(token._get_new_method_url().endswith(path))
 
     def test_no_saved_method(self):
         """The dialog of the staff gives the link of this invoice."""

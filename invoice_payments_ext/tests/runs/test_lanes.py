@@ -489,9 +489,9 @@ class TestLanes(ChargeRunCommon):
         self.assertGreater(time.monotonic() - begin, 0.49)
         self.assertEqual(len(self.gateway.requests), 3)
         # Each lane takes the next turn, and one that is far away is left to others.
-        waits = [self.provider._take_turn() for _number in range(50)]
-        self.assertEqual(waits, sorted(waits))
-        self.assertGreater(waits[-1] - waits[0], 11)
+        turns = [time.monotonic() + self.provider._take_turn() for _one in range(50)]
+        self.assertEqual(turns, sorted(turns))
+        self.assertGreater(turns[-1] - turns[0], 12)
         run = self.start(self.make_invoices(self.customers[:1]))
         self.assertFalse(self.take())
         self.assertEqual(self.results(run), ["ready"])
@@ -571,6 +571,7 @@ class TestLanes(ChargeRunCommon):
 
     def test_open_forms_are_told_together(self):
         """A run of many sends no message for each commit of each line."""
+        self.patch(told_later, "HELD_FOR", 600.0)  # A busy machine takes its time.
         lines = self.start().line_ids
         told = self.listen()
         self.run_lane()

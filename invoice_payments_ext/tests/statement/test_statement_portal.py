@@ -66,8 +66,10 @@ class TestStatementPortal(PortalPaymentCommon):
             answer = self.download(address, side_effect=ValueError("broken"))
         self.assertNotIn("Content-Disposition", answer.headers)
         self.assertIn("broken", answer.text)
+        answer = self.download(address, kind="qweb-unknown")
+        self.assertEqual((answer.status_code, answer.text), (200, ""))
 
-    def download(self, address, **values):
+    def download(self, address, kind="qweb-pdf", **values):
         """Download a report as the staff's browser does."""
         values = values or {"return_value": (b"%PDF-1.4", "pdf")}
         reports = type(self.env["ir.actions.report"])
@@ -75,7 +77,7 @@ class TestStatementPortal(PortalPaymentCommon):
             return self.url_open(
                 "/report/download",
                 data={
-                    "data": json.dumps([address, "qweb-pdf"]),
+                    "data": json.dumps([address, kind]),
                     "csrf_token": http.Request.csrf_token(self),
                 },
             )
