@@ -1,3 +1,4 @@
+import itertools
 import logging
 import random
 import time
@@ -113,7 +114,7 @@ class PaymentTransaction(models.Model):
         :param function pause: Waits before the next try, given the number of tries.
         :return: The result of the work.
         """
-        for tries in range(1, max_tries + 1):
+        for tries in itertools.count(1):
             try:
                 result = work()
                 self._commit_step(name)
