@@ -1,5 +1,5 @@
 from . import test_sequences, test_sequences_odoo
-from .approvals import test_approval
+from .approvals import test_approval, test_same_money
 from .attempts import (
     test_accepted_amounts,
     test_answers,

@@ -110,7 +110,11 @@ class AccountPaymentRegister(models.TransientModel):
         if is_written_off and invoices and self.writeoff_is_exchange_account:
             # The payment itself shows nothing of it: Odoo bends the rate.
             invoices._check_refund_rights()
-        dialog = self.with_context(discount_of_dialog=None if is_written_off else OURS)
+        dialog = self.with_context(
+            discount_of_dialog=None if is_written_off else OURS,
+            # For the approval limit: Odoo matches payments once they are checked.
+            lines_of_dialog=(self.line_ids, OURS),
+        )
         return super(AccountPaymentRegister, dialog)._create_payments()
 
     def _post_payments(self, to_process, edit_mode=False):

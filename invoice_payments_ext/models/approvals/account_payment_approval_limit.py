@@ -100,27 +100,41 @@ class AccountPaymentApproval(models.Model):
     def _get_given(self, giving, kind, arguments, amount):
         """Return an amount with all that this user gave alone, as far as it counts.
 
-        The halves do not pass where the whole would not. Money that was given back and
-        bills that were reduced are counted apart, as a refund that reduces the bill is
-        both. Money that is kept as credit, and then paid out, counts once.
+        The halves do not pass where the whole would not: money that was given back and
+        bills that were reduced count together. The same money counts once: see
+        :meth:`_get_same_alone`. So does money kept as credit and then paid out.
 
         :param float amount: The amount that is to be given, in the company's currency.
         :return: The amount in the company's currency.
         :rtype: float
         """
-        returned = reduced = 0.0
-        if kind in RETURNING_KINDS or arguments.get("destinations"):
-            gone, kept, paid_out = self._get_returned_alone(giving)
-            if kind == "pay_out":
-                paid_out += amount
-            elif arguments.get("to") == "credit":
-                kept += amount
-            else:
-                gone += amount
-            returned = gone + max(kept, paid_out)
-        if kind not in RETURNING_KINDS or arguments.get("reduce_bill"):
-            reduced = self._get_reduced_alone(giving) + amount
-        return max(returned, reduced)
+        refunds = self._get_refunds_alone(giving)
+        moves = self._get_reducing_alone(giving)
+        gone, kept, paid_out = self._get_returned_alone(giving, refunds)
+        reduced = self._get_reduced_alone(giving, moves)
+        is_returned = kind in RETURNING_KINDS or bool(arguments.get("destinations"))
+        is_reduced = kind not in RETURNING_KINDS or bool(arguments.get("reduce_bill"))
+        if kind == "pay_out":
+            paid_out += amount
+        elif kind == "refund" and arguments.get("to") == "credit":
+            kept += amount
+        elif is_returned:
+            gone += amount
+        if is_reduced:
+            reduced += amount
+        returned = gone + max(kept, paid_out)
+        spent = max(paid_out - kept, 0.0)
+        same = self._get_same_alone(
+            giving, kind, arguments, amount, refunds, moves, spent
+        )
+        if is_returned and is_reduced:
+            same += amount
+        # Never less than one of the two that the request belongs to.
+        return max(
+            returned + reduced - same,
+            returned if is_returned else 0.0,
+            reduced if is_reduced else 0.0,
+        )
 
     @api.model
     def _get_approved_results(self, giving):
@@ -141,11 +155,15 @@ class AccountPaymentApproval(models.Model):
         return results
 
     @api.model
-    def _get_reduced_alone(self, giving):
-        """Return the amount that this user took off the bills, or added as credit."""
+    def _get_reducing_alone(self, giving):
+        """Return the write-offs and credit notes that this user made.
+
+        :return: The entries, in superuser mode.
+        :rtype: account.move
+        """
         approved = self._get_approved_results(giving).get("account.move", [])
         invoices = self._get_invoices(giving.record)
-        moves_sudo = (
+        return (
             self.env["account.move"]
             .sudo()
             .search(
@@ -166,20 +184,28 @@ class AccountPaymentApproval(models.Model):
             )
             .filtered(lambda move: not move._get_undoing_entry())
         )
-        return sum(abs(move.amount_total_signed) for move in moves_sudo) + sum(
+
+    @api.model
+    def _get_reduced_alone(self, giving, moves):
+        """Return the amount that this user took off the bills, or added as credit.
+
+        :param account.move moves: The result of :meth:`_get_reducing_alone`.
+        """
+        return sum(abs(move.amount_total_signed) for move in moves) + sum(
             getattr(self, name)(giving) for name in REDUCED_METHODS
         )
 
     @api.model
-    def _get_returned_alone(self, giving):
+    def _get_returned_alone(self, giving, refunds):
         """Return the amounts that this user gave back.
 
+        :param list refunds: The result of :meth:`_get_refunds_alone`.
         :return: The amounts that left the company, were kept as credit, and were paid
                  out of credit, in the company's currency.
         :rtype: tuple[float, float, float]
         """
         gone = kept = 0.0
-        for refund in self._get_refunds_alone(giving):
+        for refund in refunds:
             amount = self._convert_to_company(
                 refund.amount, refund.currency_id, giving.company
             )

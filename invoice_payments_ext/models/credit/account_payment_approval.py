@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import api, models
 from odoo.fields import Domain
 
@@ -56,31 +58,39 @@ class AccountPaymentApproval(models.Model):
         )
 
     @api.model
-    def _get_added_credit_alone(self, giving):
-        """Return the credit that this user added by hand, less deductions.
+    def _get_adjustments_alone(self, giving):
+        """Return the entries by which this user added or deducted credit by hand.
 
-        :return: The amount in the company's currency.
-        :rtype: float
+        :return: The entries, in superuser mode.
+        :rtype: account.credit.balance.entry
         """
         approved = self._get_approved_results(giving)
-        entries_sudo = self._get_own_entries(giving, "adjustment").filtered(
+        return self._get_own_entries(giving, "adjustment").filtered(
             lambda entry: (
                 entry.id not in approved.get("account.credit.balance.entry", [])
                 and entry.move_id.state == "posted"
                 and not entry.move_id._get_undoing_entry()
             )
         )
-        return max(
-            sum(
-                entry.amount
-                and self._convert_to_company(
-                    entry.amount, entry.currency_id, giving.company
-                )
-                * (1 if entry.amount > 0 else -1)
-                for entry in entries_sudo
-            ),
-            0.0,
+
+    @api.model
+    def _get_signed_amount(self, entry, company):
+        """Return the amount of an entry in the company's currency, with its sign."""
+        amount = self._convert_to_company(entry.amount, entry.currency_id, company)
+        return -amount if entry.amount < 0 else amount
+
+    @api.model
+    def _get_added_credit_alone(self, giving):
+        """Return the credit that this user added by hand, less deductions.
+
+        :return: The amount in the company's currency.
+        :rtype: float
+        """
+        added = sum(
+            self._get_signed_amount(entry, giving.company)
+            for entry in self._get_adjustments_alone(giving)
         )
+        return max(added, 0.0)
 
     @api.model
     def _get_paid_out_alone(self, giving):
@@ -89,28 +99,71 @@ class AccountPaymentApproval(models.Model):
         :return: The amount in the company's currency.
         :rtype: float
         """
-        entries_sudo = self._get_own_entries(giving, "paid_out")
-        taken = entries_sudo.move_id.origin_payment_id.filtered(
-            lambda payment: payment.state in POSTED_STATES
-        )
+        return sum(self._get_pay_outs_alone(giving).values())
+
+    @api.model
+    def _get_pay_outs_alone(self, giving):
+        """Return what this user paid out of credit balances.
+
+        :return: By entry, the amount in the company's currency.
+        :rtype: dict[account.credit.balance.entry, float]
+        """
         approved = self._get_approved_results(giving)
-        payments = taken.browse(approved.get("account.payment", []))
-        attempts_sudo = taken.payment_transaction_id.browse(
-            approved.get("payment.transaction", [])
-        )
-        taken -= payments.source_payment_id | attempts_sudo.refund_credit_payment_id
-        # An amount that was not paid out in the end is back on the balance.
-        returned = taken.refund_payment_ids.filtered(
-            lambda payment: (
-                payment.state in POSTED_STATES
-                and payment.journal_id == payment.source_payment_id.journal_id
+        payments = self.env["account.payment"].sudo()
+        attempts_sudo = payments.payment_transaction_id
+        payments = payments.browse(approved.get("account.payment", []))
+        attempts_sudo = attempts_sudo.browse(approved.get("payment.transaction", []))
+        others = payments.source_payment_id | attempts_sudo.refund_credit_payment_id
+        paid_out = {}
+        for entry in self._get_own_entries(giving, "paid_out"):
+            taken = entry.move_id.origin_payment_id - others
+            if taken.state not in POSTED_STATES:
+                continue
+            # An amount that was not paid out in the end is back on the balance.
+            returned = taken.refund_payment_ids.filtered(
+                lambda payment: (
+                    payment.state in POSTED_STATES
+                    and payment.journal_id == payment.source_payment_id.journal_id
+                )
             )
-        )
-        return sum(
-            sign
-            * self._convert_to_company(
-                payment.amount, payment.currency_id, giving.company
+            paid_out[entry] = self._convert_to_company(
+                taken.amount, taken.currency_id, giving.company
+            ) - sum(
+                self._convert_to_company(
+                    payment.amount, payment.currency_id, giving.company
+                )
+                for payment in returned
             )
-            for sign, of_sign in ((1, taken), (-1, returned))
-            for payment in of_sign
-        )
+        return paid_out
+
+    @api.model
+    def _get_given_and_paid_out_alone(self, giving, kind, amount, kept):
+        """Return what this user paid out of the credit that he had given before.
+
+        What was paid out before that is other credit: the customer's own.
+
+        :param float amount: The amount of the request, in the company's currency.
+        :param account.payment kept: The payments that gave back credit with a note.
+        :return: The amount in the company's currency.
+        :rtype: float
+        """
+        given = self._get_adjustments_alone(giving)
+        given |= given.search([("move_line_id.move_id", "in", kept.move_id.ids)])
+        changes = {
+            entry: self._get_signed_amount(entry, giving.company) for entry in given
+        }
+        for entry, paid_out in self._get_pay_outs_alone(giving).items():
+            changes[entry] = -paid_out
+        steps = [
+            (entry.balance_id, entry.entry_type, changes[entry])
+            for entry in sorted(changes, key=lambda entry: entry.id)
+        ]
+        if kind == "pay_out":
+            steps.append((giving.record, "paid_out", -amount))
+        left = defaultdict(float)
+        same = 0.0
+        for balance, entry_type, change in steps:
+            if entry_type == "paid_out":
+                same += min(left[balance], -change)
+            left[balance] = max(left[balance] + change, 0.0)
+        return same

@@ -359,7 +359,8 @@ class TestApproval(InvoicePaymentsCommon):
         self.assertFalse(self.partner.credit_balance_ids.entry_ids)
 
     def test_pay_outs_and_refunds_count_together(self):
-        self._adjust(80.0)
+        mine = self.partner.with_user(self.approver)
+        mine.adjust_credit_balance(80.0, reason="Goodwill")
         balance = self.partner.credit_balance_ids.with_user(self.supervisor)
         self.assertEqual(balance.pay_out(60.0, reason="x")._name, "account.payment")
         payment = self._pay(500.0)
