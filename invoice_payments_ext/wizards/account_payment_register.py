@@ -113,7 +113,7 @@ class AccountPaymentRegister(models.TransientModel):
         dialog = self.with_context(
             discount_of_dialog=None if is_written_off else OURS,
             # For the approval limit: Odoo matches payments once they are checked.
-            lines_of_dialog=(self.line_ids, OURS),
+            lines_of_dialog=self.line_ids,
         )
         return super(AccountPaymentRegister, dialog)._create_payments()
 

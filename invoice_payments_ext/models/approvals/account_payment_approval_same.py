@@ -2,7 +2,6 @@ from collections import defaultdict
 
 from odoo import api, models
 
-from ...tools import OURS
 from ..states import POSTED_STATES
 
 # The amounts paid out of credit that are in both sums: each method returns one in the
@@ -75,8 +74,11 @@ class AccountPaymentApproval(models.Model):
         paid_out = defaultdict(float)
         for allocation in self._search_allocations([*moves.ids, *approved_notes]):
             payment, note = allocation.payment_id, allocation.credit_note_id
-            # What a second person approved is in neither sum, with what belongs to it.
-            if payment in counted or (payment in others and note in moves):
+            # What this user approved is in neither sum, with what was made by that.
+            is_together = note.create_date == payment.create_date
+            if (payment in counted and (note in moves or is_together)) or (
+                payment in others and note in moves and is_together
+            ):
                 paid_out[note.id] += self._convert_to_company(
                     allocation.amount, allocation.currency_id, giving.company
                 )
@@ -111,8 +113,8 @@ class AccountPaymentApproval(models.Model):
         """
         if arguments.get("credit_note_id"):
             return amount if arguments["credit_note_id"] in moves.ids else 0.0
-        lines, mark = self.env.context.get("lines_of_dialog", (None, None))
-        if mark is not OURS:
+        lines = self.env.context.get("lines_of_dialog")
+        if not isinstance(lines, models.BaseModel):  # Or a client could give them.
             return 0.0
         lines = lines.sudo().filtered(lambda line: line.move_id in moves)
         return min(amount, abs(sum(lines.mapped("amount_residual"))))

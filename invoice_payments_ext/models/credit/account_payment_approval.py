@@ -114,10 +114,14 @@ class AccountPaymentApproval(models.Model):
         payments = payments.browse(approved.get("account.payment", []))
         attempts_sudo = attempts_sudo.browse(approved.get("payment.transaction", []))
         others = payments.source_payment_id | attempts_sudo.refund_credit_payment_id
+        # Of a payment that was reset and posted again there are several entries.
+        entries = {
+            entry.move_id.origin_payment_id: entry
+            for entry in self._get_own_entries(giving, "paid_out")
+        }
         paid_out = {}
-        for entry in self._get_own_entries(giving, "paid_out"):
-            taken = entry.move_id.origin_payment_id - others
-            if taken.state not in POSTED_STATES:
+        for taken, entry in entries.items():
+            if taken in others or taken.state not in POSTED_STATES:
                 continue
             # An amount that was not paid out in the end is back on the balance.
             returned = taken.refund_payment_ids.filtered(

@@ -190,6 +190,16 @@ class TestSameMoney(InvoicePaymentsCommon):
         self.assertAsked(self._make_other().write_off(10.01, "Insolvent"))
         self.assertAlone(self._make_other().write_off(10.0, "Insolvent"))
 
+    def test_pay_out_that_is_posted_again(self):
+        self._adjust()
+        taken = self._pay_out().sudo().source_payment_id
+        taken.refund_payment_ids.action_draft()
+        taken.with_user(self.supervisor).action_draft()
+        taken.with_user(self.supervisor).action_post()
+        taken.refund_payment_ids.action_post()
+        self.assertAsked(self._make_other().write_off(10.01, "Insolvent"))
+        self.assertAlone(self._make_other().write_off(10.0, "Insolvent"))
+
     def test_refund_that_is_kept_and_then_paid_out(self):
         self.assertAlone(self._refund(self._pay(), to="credit"))
         self.assertAlone(self._pay_out())

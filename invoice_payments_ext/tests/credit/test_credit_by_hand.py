@@ -145,11 +145,18 @@ class TestCreditByHand(CreditCommon):
 
     def test_undo_gives_no_money(self):
         """An undone application does not count towards the limit for one person."""
-        self.company.payment_approval_limit = 100
+        self.make_user(
+            "ip_approver",
+            "account.group_account_invoice,invoice_payments_ext.group_payment_refund",
+        )
+        self.company.payment_approval_limit = 400  # 300 were added before.
         payment = self.invoice.with_user(self.supervisor).apply_credit_balance(90)
         payment.undo_credit_application()
-        refund = self.refund(self.charge(), 20)
+        charged = self.charge()
+        refund = self.refund(charged, 20)
         self.assertEqual(refund._name, "account.payment")
+        refund = self.refund(charged, 80.01)
+        self.assertEqual(refund._name, "account.payment.approval")
 
     def test_added_to_another_invoice(self):
         """Credit that was taken off an invoice pays another one by the same rules."""

@@ -267,10 +267,14 @@ class TestPayOut(CreditCommon):
 
     def test_above_the_limit_it_waits(self):
         """A pay-out above the limit waits, so that it is not a way around approval."""
-        self.company.payment_approval_limit = 100
         groups = (
             "account.group_account_invoice,invoice_payments_ext.group_payment_refund"
         )
+        # The credit is another person's: it counts for nobody here.
+        giver = self.make_user("credit_giver", f"base.group_user,{groups}")
+        self.partner.with_user(giver).adjust_credit_balance(300, reason="Goodwill")
+        self.customer.adjust_credit_balance(-300, reason="Wrong")
+        self.company.payment_approval_limit = 100
         approver = self.make_user("credit_approver", f"base.group_user,{groups}")
         card_payment = self.charge(400)
         balance = self.balance()
