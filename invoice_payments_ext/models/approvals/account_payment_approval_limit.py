@@ -137,6 +137,24 @@ class AccountPaymentApproval(models.Model):
         )
 
     @api.model
+    def _get_same_alone(
+        self, giving, kind, arguments, amount, refunds, moves, paid_out
+    ):
+        """Return the money that is both in what was given back and in what was reduced.
+
+        Where it is not known, both count: a second person is asked too early rather
+        than too late. The rooms above know it.
+
+        :param float amount: The amount that is to be given, in the company's currency.
+        :param list refunds: The result of :meth:`_get_refunds_alone`.
+        :param account.move moves: The result of :meth:`_get_reducing_alone`.
+        :param float paid_out: What was paid out of credit, beside what refunds kept.
+        :return: The amount in the company's currency.
+        :rtype: float
+        """
+        return 0.0
+
+    @api.model
     def _get_approved_results(self, giving):
         """Return the records that this user approved: ids by model."""
         requests_sudo = self.sudo().search(

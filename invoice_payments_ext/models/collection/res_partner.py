@@ -327,7 +327,7 @@ class ResPartner(models.Model):
         permission = permission[partner_sudo]
         return {
             "company": company_sudo,
-            "is_named": len(self.env.user._get_company_ids()) > 1,
+            "is_named": len(self.env.user.company_ids) > 1,
             "partner": partner_sudo,
             "is_on": permission.is_on,
             "limit": permission.limit,

@@ -3,6 +3,7 @@ from . import account_move
 from . import account_payment
 from . import account_payment_allocation
 from . import account_payment_approval
+from . import account_payment_approval_same
 from . import account_payment_limits
 from . import account_payment_outside
 from . import account_payment_posting

@@ -21,20 +21,12 @@ class AccountPaymentApproval(models.Model):
     def _get_same_alone(
         self, giving, kind, arguments, amount, refunds, moves, paid_out
     ):
-        """Return the money that is both in what was given back and in what was reduced.
-
-        Where it is not known, both count: a second person is asked too early rather
-        than too late.
-
-        :param float amount: The amount that is to be given, in the company's currency.
-        :param list refunds: The result of :meth:`_get_refunds_alone`.
-        :param account.move moves: The result of :meth:`_get_reducing_alone`.
-        :param float paid_out: What was paid out of credit, beside what refunds kept.
-        :return: The amount in the company's currency.
-        :rtype: float
-        """
+        """Add what refunds, and the rooms above, know of it."""
+        same = super()._get_same_alone(
+            giving, kind, arguments, amount, refunds, moves, paid_out
+        )
         by_note = self._get_paid_out_by_note(giving, refunds, moves)
-        same = sum(by_note.values())
+        same += sum(by_note.values())
         if kind == "refund":
             same += self._get_credit_note_asked(giving, arguments, amount, moves)
         reopened = self._get_reopened(giving, kind, arguments, amount, refunds)
