@@ -85,9 +85,13 @@ class TestCreditByHand(CreditCommon):
     def test_attempt_beside_a_reserved_amount_spends_none(self):
         """A member pays by credit what no attempt may still bring."""
         self.gateway.answers = ["authorized"]
-        self.invoice.charge(self.token.id, amount=900)
+        attempt = self.invoice.charge(self.token.id, amount=900).sudo()
         tx = self.make_portal_transaction(amount=50)
-        with self.assertRefused(r"900\.00\) is in flight: .*Wait for its outcome"):
+        words = r"900\.00\) is in flight: .*Wait for its outcome"
+        with self.assertRefused(words):
+            tx._check_credit_spendable(self._balance())
+        attempt.holds_invoice = False  # As one that an order made.
+        with self.assertRefused(words):
             tx._check_credit_spendable(self._balance())
 
     def test_beside_a_charge_that_is_unknown(self):

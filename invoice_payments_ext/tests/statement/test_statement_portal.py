@@ -99,6 +99,29 @@ class TestStatementPortal(PortalPaymentCommon):
         owe = fromstring(self.url_open("/my/owe").text)
         [overdue] = owe.find_class("o_owe_overdue")
         self.assertIn("700.00", overdue.text_content())
+        # What is on its way to another company is not for these books.
+        other = self.make_other_company(name="Other Company")["company"]
+        self.member.company_ids |= other
+        invoice = self.make_invoice(
+            70, company_id=other.id, partner_id=self.partner.id
+        ).sudo()
+        self.env["payment.transaction"].sudo().create(
+            {
+                "provider_id": self.provider.copy({"company_id": other.id}).id,
+                "payment_method_id": self.token.payment_method_id.id,
+                "partner_id": self.partner.id,
+                "amount": 70,
+                "currency_id": invoice.currency_id.id,
+                "reference": "Elsewhere",
+                "invoice_ids": invoice.ids,
+                "state": "pending",
+            }
+        )
+        self._keep()
+        address = f"/my/statement?company_id={self.company.id}"
+        page = fromstring(self.url_open(address).text)
+        [words] = page.find_class("o_statement_processing")
+        self.assertIn("300.00", words.text_content())
 
     def test_strangers(self):
         for login in ("ip_stranger", "ip_colleague"):
