@@ -19,6 +19,7 @@ from lib.rpc import ConnectionLost, RpcError
 AMOUNT = 100.0
 CASES = 12
 CHARGE_AT_ONCE = {"kind": "charge", "anchor": "issue", "days": 0, "hour": 0.0}
+CHARGE_AGAIN = {"kind": "charge", "anchor": "issue", "days": 3, "hour": 10.0}
 
 
 class LaneCrashRun(CrashRun):
@@ -41,7 +42,7 @@ class LaneCrashRun(CrashRun):
             vals_list=[
                 {
                     "name": "At once",
-                    "step_ids": [[0, 0, CHARGE_AT_ONCE]],
+                    "step_ids": [[0, 0, CHARGE_AT_ONCE], [0, 0, CHARGE_AGAIN]],
                 }
             ],
         )
@@ -92,13 +93,31 @@ class LaneCrashRun(CrashRun):
     def _finish(self):
         for run_id in self.run_ids:
             self._end_run(run_id)
+        self._do_what_is_due()
         super()._finish()
-        run_lanes(self.world, *self.lanes)
+        self._do_what_is_due()
         self._check_charges()
         self._check_dates()
 
     def _end_run(self, run_id):
         finish(self.world, run_id, self.lanes)
+
+    def _work_all(self):
+        """Let lanes do what there is to do."""
+        run_lanes(self.world, *self.lanes)
+
+    def _do_what_is_due(self):
+        """Let lanes go on until nothing of the collection is due."""
+        for _round in range(20):
+            self.world.query("UPDATE payment_provider_pace SET slowed_until = NULL")
+            self._work_all()
+            due = self.world.query(
+                "SELECT move_id, next_at, wait_reason FROM account_collection"
+                " WHERE state = 'running' AND next_at <= now() AT TIME ZONE 'UTC'"
+            )
+            if not due:
+                return
+        self.differences.append(f"Still due: {due}")
 
     def _check_charges(self):
         """Check that no invoice was charged more than it was."""
@@ -128,21 +147,41 @@ class LaneCrashRun(CrashRun):
         ]
 
     def _check_dates(self):
-        """Check that each collection is done, or says when or for what it waits."""
-        self.differences += [
-            f"Collection of invoice {row['move_id']}: {row}"
-            for row in self.world.query(
-                """
-                SELECT item.move_id, item.state, item.next_at, item.wait_reason,
-                       move.amount_residual
-                  FROM account_collection item
-                  JOIN account_move move ON move.id = item.move_id
-                 WHERE (move.amount_residual = 0) <> (item.state = 'done')
-                    OR item.state = 'running' AND item.next_at IS NULL
-                   AND coalesce(item.wait_reason, '') NOT IN ('in_flight', 'unknown')
-                """
-            )
-        ]
+        """Check that each collection is done, or goes on at the right time.
+
+        What is pending or unknown has no date. After a charge by a person or a run that
+        never arrived, the schedule waits ten minutes; else for the next step of the
+        plan. The company's clock is that of Greenwich.
+        """
+        rows = self.world.query(
+            """
+            SELECT item.move_id, item.state, item.next_at, item.wait_reason,
+                   move.amount_residual, last.outcome, last.is_automatic,
+                   CASE WHEN last.outcome IN ('pending', 'unknown') THEN NULL
+                        WHEN last.outcome IN ('failed', 'canceled') AND NOT coalesce(
+                             last.is_automatic, false)
+                        THEN date_trunc('second', last.last_state_change)
+                             + interval '10 minutes'
+                        ELSE move.invoice_date + interval '3 days 10 hours'
+                   END AS expected
+              FROM account_collection item
+              JOIN account_move move ON move.id = item.move_id
+         LEFT JOIN LATERAL (
+                   SELECT tx.* FROM payment_transaction tx
+                     JOIN account_invoice_transaction_rel link
+                       ON link.transaction_id = tx.id
+                    WHERE link.invoice_id = move.id
+                 ORDER BY tx.id DESC LIMIT 1) last ON true
+            """
+        )
+        self.counts["collections to go on"] = 0
+        for row in rows:
+            is_done = row["state"] == "done"
+            if is_done != (not row["amount_residual"]) or (
+                not is_done and row["next_at"] != row["expected"]
+            ):
+                self.differences.append(f"Collection of {row['move_id']}: {row}")
+            self.counts["collections to go on"] += not is_done
 
 
 if __name__ == "__main__":

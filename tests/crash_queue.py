@@ -44,6 +44,10 @@ class QueueCrashRun(LaneCrashRun):
         run_lanes(self.world, *self.lanes[:1])  # It hands over what no lane did yet.
         wait_for_end(self.world, run_id, LONGEST_END)
 
+    def _work_all(self):
+        super()._work_all()  # It hands over to the queue.
+        wait_for_jobs(self.world, LONGEST_END)
+
     def _finish(self):
         self.is_over = True
         super()._finish()
