@@ -6,38 +6,22 @@ from odoo.fields import Command
 from odoo.tests import Form, tagged
 from odoo.tools import SQL
 
-from ..common import InvoicePaymentsCommon
-
-GROUPS = (
-    "base.group_user,account.group_account_invoice,"
-    "invoice_payments_ext.group_payment_refund"
-)
+from .common_approval import GROUPS, ApprovalCommon
 
 
 @tagged("post_install", "-at_install")
-class TestApproval(InvoicePaymentsCommon):
+class TestApproval(ApprovalCommon):
     """An amount above the limit waits for a second person and is checked again."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.company.write_off_account_id = cls.env["account.account"].create(
-            {"name": "Bad debt", "code": "BADDEBT", "account_type": "expense"}
-        )
-        cls.company.payment_approval_limit = 100.0
-        cls.company.credit_adjustment_account_id = cls.company_data[
-            "default_account_expense"
-        ]
         cls.other_company_data = cls.setup_other_company(name="Other Company")
-        cls.approver = cls.make_user(cls, "ip_approver", GROUPS, name="Ada Approver")
         cls.supervisor.name = "Sam Supervisor"
 
     def setUp(self):
         super().setUp()
         self.company = self.company.with_env(self.env)
-        self.approver = self.approver.with_env(self.env)
-        self.invoice = self.invoice.with_user(self.supervisor)
-        self._keep()
         self.supervisor = self.supervisor.with_env(self.env)
 
     # === HELPERS === #

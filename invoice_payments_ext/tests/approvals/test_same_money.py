@@ -1,32 +1,13 @@
 from odoo.tests import tagged
 
-from ..common import InvoicePaymentsCommon
-from .test_approval import GROUPS
+from .common_approval import ApprovalCommon
 
 REQUEST = "account.payment.approval"
 
 
 @tagged("post_install", "-at_install")
-class TestSameMoney(InvoicePaymentsCommon):
+class TestSameMoney(ApprovalCommon):
     """Money given back and bills reduced count together, and the same money once."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.company.write_off_account_id = cls.env["account.account"].create(
-            {"name": "Bad debt", "code": "BADDEBT", "account_type": "expense"}
-        )
-        cls.company.payment_approval_limit = 100.0
-        cls.company.credit_adjustment_account_id = cls.company_data[
-            "default_account_expense"
-        ]
-        cls.approver = cls.make_user(cls, "ip_approver", GROUPS, name="Ada Approver")
-
-    def setUp(self):
-        super().setUp()
-        self.approver = self.approver.with_env(self.env)
-        self.invoice = self.invoice.with_user(self.supervisor)
-        self._keep()
 
     # === HELPERS === #
 
