@@ -1,7 +1,7 @@
 {
     "name": "Invoice Payments",
     "summary": "Charge, record, retry and follow an invoice's payments in one place",
-    "version": "19.0.1.19.0",
+    "version": "19.0.1.20.0",
     "category": "Accounting/Accounting",
     "author": "Invoice Payments maintainers",
     "license": "LGPL-3",
