@@ -8,22 +8,23 @@ MAX_QUERIES = 2
 
 
 @pytest.fixture(scope="module")
-def sales_database():
+def told():
+    """Return what the scripts told of the invoices of other addons."""
     assert (settings.QUEUE / "odoo/addons/contract").is_dir(), "./setup/test gets it"
     with other_addons.install(*ADDONS) as name:
-        yield name
+        return other_addons.run_scripts(name, "posted_by_others.py", "sale_order.py")
 
 
-@pytest.fixture(scope="module")
-def issued(sales_database):
+@pytest.fixture
+def issued(told):
     """Return what each way of issuing an invoice led to."""
-    return other_addons.run_script(sales_database, "posted_by_others.py")
+    return told[0]
 
 
-@pytest.fixture(scope="module")
-def orders(sales_database):
+@pytest.fixture
+def orders(told):
     """Return what became of prepaid orders that are invoiced in parts."""
-    return other_addons.run_script(sales_database, "sale_order.py")
+    return told[1]
 
 
 def test_each_way_of_issuing_starts_the_collection(issued):
