@@ -351,6 +351,21 @@ class TestCreditNoteTaxes(InvoicePaymentsCommon):
         self.credit(invoice)
         self.assertEqual(invoice.amount_residual, 0.0)
 
+    def test_line_that_another_module_adds(self):
+        """It is refused in words, also where a tax goes to two accounts."""
+        moves = self.env.registry["account.move"]
+        prepare = moves._prepare_credit_note_lines
+
+        def add_line(invoice, credit, date):
+            line = {"name": "Stamp", "price_unit": 10.0}
+            line["tax_ids"] = [Command.set(self.taxes["split"].ids)]
+            return [*prepare(invoice, credit, date), line]
+
+        invoice = self.make_taxed_invoice([(100.0, 1, 0, ["split"])])
+        self.patch(moves, "_prepare_credit_note_lines", add_line)
+        with self.assertRefused(r"would come to \$\s64.86 instead of \$\s54.05"):
+            self.credit(invoice, 54.05)
+
     def test_rounding_in_cash_is_credited(self):
         """In a part it is a line as any other; the rest takes what is left of it."""
         invoice = self.make_taxed_invoice(
