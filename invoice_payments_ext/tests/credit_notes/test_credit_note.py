@@ -516,6 +516,37 @@ class TestCreditNoteDestinations(CreditNoteCommon):
         self.assertEqual(self.open_amount(credit_note), 0)
         self.assertEqual(self.gateway.requests[-1][2], -300)
 
+    def test_terms_that_offset_each_other(self):
+        """Of a paid invoice nothing remains: its terms take no money of a refund."""
+        terms = self.env["account.payment.term"].create(
+            {
+                "name": "More at once than the total",
+                "line_ids": [
+                    Command.create(values)
+                    for values in (
+                        {"value": "fixed", "value_amount": 1500, "nb_days": 0},
+                        {"value": "percent", "value_amount": 100, "nb_days": 3650},
+                    )
+                ],
+            }
+        )
+        self.invoice = self.make_taxed_invoice(invoice_payment_term_id=terms.id)
+        owed = self.invoice.sudo()._get_open_receivable_lines()
+        self.assertEqual(sorted(owed.mapped("balance")), [-500, 1500])
+        payment = self.env["account.payment"].create(
+            {"amount": 1000, "partner_id": self.partner.id}
+        )
+        payment.action_post()
+        owed = owed.filtered(lambda line: line.balance > 0)
+        (owed | payment._get_receivable_lines()).reconcile()
+        self.assertEqual(self.invoice.amount_residual, 0)
+        credit_note = self.credit(
+            1000, destinations=[{"to": "outside", "amount": 1000}]
+        )
+        self.assertEqual(self.open_amount(credit_note), 0)
+        [refund] = payment.refund_payment_ids
+        self.assertEqual((refund.amount, self.open_amount(refund)), (1000, 0))
+
     def test_original_newest_first(self):
         first = self.charge(400)
         second = self.charge(600)
