@@ -233,6 +233,23 @@ class TestCreditBalance(CreditBalanceCommon):
         entry._reverse_moves(cancel=True)
         self.assertEqual(self._history()[-1], ("reversal", -100.0, 0.0))
 
+    def test_credit_note_on_the_credit_account(self):
+        """Its invoice says nothing of how much credit it may take."""
+        self._make_entry(100.0)
+        line = {"price_unit": 40.0, "account_id": self.account.id, "tax_ids": False}
+        credit_note = self.env["account.move"].create(
+            {
+                "move_type": "out_refund",
+                "partner_id": self.partner.id,
+                "reversed_entry_id": self.invoice.id,
+                "invoice_date": self.invoice.invoice_date,
+                "invoice_line_ids": [Command.create({"name": "Used", **line})],
+            }
+        )
+        credit_note.action_post()
+        self.assertEqual(self._history()[-1], ("reversal", -40.0, 60.0))
+        self.assertEqual(self.invoice.amount_residual, 960.0)
+
     def test_oldest_credit_is_spent_first(self):
         entry = self._make_entry(100.0, post=False)
         line = entry.line_ids.filtered(lambda line: line.account_id == self.account)
