@@ -163,7 +163,7 @@ class PaymentTransaction(models.Model):
         for payment in self._get_standing_credit_payments():
             [row] = payment._prepare_portal_rows()
             invoice = (payment.reconciled_invoice_ids & self.invoice_ids)[:1]
-            if invoice and row["receipt_url"]:
+            if invoice:
                 suffix = f"/payments/{payment.id}/receipt"
                 rows.append(
                     {**row, "receipt_url": invoice.get_portal_url(suffix=suffix)}

@@ -187,6 +187,16 @@ class TestCreditProvider(PortalPaymentCommon):
         )
         self.assertEqual(self.held(), 30)
 
+    def test_page_after_credit_that_paid_no_invoice(self):
+        """It has no receipt on the page of an invoice."""
+        self.give_credit(50)
+        self._pay_without_document(self.member, 20)
+        self._keep()
+        page = self.url_open("/my/owe/paid").text
+        self.assertIn("Paid. Thank you!", page)
+        self.assertIn("o_owe_from_credit", page)
+        self.assertNotIn("/receipt", page)
+
     def _pay_without_document(self, user, amount):
         currency = self.company.currency_id
         partner = user.partner_id
