@@ -87,3 +87,9 @@ def test_money_of_others_is_taken_by_no_order(orders):
     # Odoo issues an invoice by itself for its own money only.
     assert strange["automatic"] == ["draft", 400, 400, False]
     assert not strange["of another company"]
+
+
+def test_credit_of_one_company_pays_no_order_of_another(orders):
+    words = "Credit pays only amounts of the same company and currency."
+    # Of 80; the second order is of the company that holds them.
+    assert orders["by credit"] == [[words, 80], ["", 30]]

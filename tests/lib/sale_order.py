@@ -3,7 +3,7 @@
 
 import json
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
 company = env.ref("base.main_company")
@@ -258,6 +258,56 @@ other_tx = env["payment.transaction"].create(
 other_tx._set_done()
 draft = link_to_order(other_tx)._create_invoices()
 told["strange"]["of another company"] = other_tx in draft.transaction_ids
+
+# A member pays orders from the credit of one company: its own, and one of the other.
+company.credit_adjustment_account_id = env["account.account"].search(
+    [("account_type", "=", "expense"), ("company_ids", "in", company.ids)], limit=1
+)
+customer.adjust_credit_balance(80, reason="Goodwill", company_id=company.id)
+by_credit = env["payment.provider"].search(
+    [("code", "=", "credit_balance"), ("company_id", "=", company.id)]
+)
+by_credit.is_published = True
+member = env["res.users"].create(
+    {
+        "login": "member with an order",
+        "partner_id": customer.id,
+        "group_ids": [Command.set([env.ref("base.group_portal").id])],
+    }
+)
+
+
+def pay_by_credit(selling_company):
+    """Let the member pay an order; return the error and what is held then."""
+    order = env["sale.order"].create(
+        {"partner_id": customer.id, "company_id": selling_company.id}
+    )
+    tx = env["payment.transaction"].create(
+        {
+            "provider_id": by_credit.id,
+            "payment_method_id": by_credit.payment_method_ids[:1].id,
+            "amount": 50,
+            "currency_id": company.currency_id.id,
+            "partner_id": customer.id,
+            "operation": "online_direct",
+            "sale_order_ids": [Command.set(order.ids)],
+        }
+    )
+    env.flush_all()
+    error = ""
+    try:
+        with env.cr.savepoint():
+            tx.with_user(member).sudo()._spend_credit_balance()
+    except UserError as refused:
+        error = str(refused)
+    env.invalidate_all()
+    balance = env["account.credit.balance"]._find_balance(
+        customer, company, company.currency_id
+    )
+    return [error, balance.amount]
+
+
+told["by credit"] = [pay_by_credit(each) for each in (other_company, company)]
 
 told["tie-out"] = len(env["account.payment.tie.out"].check()) - before
 print("TOLD", json.dumps(told))
