@@ -100,9 +100,11 @@ class AccountPayment(models.Model):
             source._reconcile_in_order([held | owed])
 
     def _put_taken_credit_back(self, reason):
-        """Put the open part of this payment back on the balance that it came from."""
+        """Put the open part of this payment back on the balance that it came from.
+
+        To be called after it was unmatched: something of it is open.
+        """
         open_amount = -sum(
             self._get_receivable_lines().mapped("amount_residual_currency")
         )
-        if self.currency_id.compare_amounts(open_amount, 0) > 0:
-            self._book_on_credit_balance(self.currency_id.round(open_amount), reason)
+        self._book_on_credit_balance(self.currency_id.round(open_amount), reason)
