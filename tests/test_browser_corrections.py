@@ -177,6 +177,21 @@ def test_refund_above_the_limit_waits_for_a_second_person(accountant, world, pai
         set_limit(False)
 
 
+def test_limit_of_zero_is_not_an_empty_one(chromium, world, artefacts):
+    """Tab follows at once: Odoo takes an empty field for zero when it is pressed."""
+    admin = Accountant(chromium, world, artefacts)
+    admin.log_in("admin")
+    admin.page.goto("/odoo/action-account.action_account_config")
+    limit = admin.page.locator("[name=payment_approval_limit] input")
+    for typed, shown in (("0", "0.00"), ("", ""), ("0", "0.00")):
+        limit.fill(typed)
+        limit.press("Tab")
+        admin.wait_for_answers()
+        expect(limit).to_have_value(shown)
+    assert not admin.get_errors()
+    admin.close()
+
+
 def test_credit_note_for_an_amount(accountant, world):
     invoice_id, _token_id = world.make_case()
     accountant.open_invoice(invoice_id)

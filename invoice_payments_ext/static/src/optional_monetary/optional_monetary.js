@@ -7,6 +7,19 @@ export class OptionalMonetaryField extends PaymentAmountField {
     parse(value) {
         return value.trim() ? super.parse(value) : false;
     }
+
+    /**
+     * Enter the change between empty and zero at once.
+     *
+     * Odoo takes both for the same when Tab or Enter is pressed, and would put back what
+     * was there before.
+     */
+    onInput(ev) {
+        super.onInput(ev);
+        if (!this.value) {
+            this.update(ev.target.value);
+        }
+    }
 }
 
 registry.category("fields").add("optional_monetary", {
