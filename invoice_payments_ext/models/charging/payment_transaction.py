@@ -71,6 +71,15 @@ class PaymentTransaction(models.Model):
                     self.reference,
                 )
             )
+        if self.outcome == "canceled" and (came := self._get_standing_payments()):
+            raise UserError(
+                self.env._(
+                    "The money of %(reference)s came: %(payments)s. Create another "
+                    "payment for the rest.",
+                    reference=self.reference,
+                    payments=", ".join(came.mapped("name")),
+                )
+            )
         amount = invoice._get_retry_amount(self)
         if reason := self._get_other_mode_reason():
             raise UserError(reason)

@@ -200,7 +200,11 @@ class AccountMove(models.Model):
             return
         outcome = row.tx["outcome"]
         other_mode = self._get_row_mode_reason(row)
-        if STATES[outcome].is_unsuccessful and not row.tx["source_transaction_id"]:
+        is_retried = STATES[outcome].is_unsuccessful
+        # Announced money that came is not charged once more.
+        if row.tx["source_transaction_id"] or row.tx["amount_received"]:
+            is_retried = False
+        if is_retried:
             yield (
                 "retry",
                 self.env._("It was for several invoices.")

@@ -200,6 +200,21 @@ class TestAnnounced(InvoicePaymentsCommon):
         dialog.action_record()  # A second click is the same request.
         self.assertEqual(self.invoice.sudo().matched_payment_ids, payment)
 
+    def test_money_that_came_is_not_charged_again(self):
+        """Also where the invoice has a rest, which is another payment's."""
+        payment = self.announced.record_received(amount=400)
+        self.assert_closed(f"{payment.name} stands for it")
+        actions = self.rows()[f"tx-{self.tx.id}"]["actions"]
+        self.assertNotIn("retry", [action["name"] for action in actions])
+        with self.assertRefused(f"came: {payment.name}"):
+            self.announced.retry(self.token.id)
+        self.assertEqual(self.gateway.requests, [])
+        # It did not come after all.
+        payment.undo_recording(reason="Wrong invoice")
+        self.announced.cancel_announced()
+        actions = self.rows()[f"tx-{self.tx.id}"]["actions"]
+        self.assertIn("retry", [action["name"] for action in actions])
+
     def record_part(self, amount, **values):
         return self.announced.record_received(
             amount=amount, is_rest_expected=True, **values
