@@ -243,6 +243,21 @@ class AccountMove(models.Model):
             lambda move: move.commercial_partner_id == partner.commercial_partner_id
         )
 
+    def _is_open_to_member(self):
+        """Tell if the visitor is a customer who may act on this own invoice.
+
+        The link of an invoice opens its page also to a member whose login is not of the
+        company of the invoice, which the doors and the page of methods refuse.
+
+        Called in superuser mode, as the visitor.
+        """
+        user = self.env.user
+        return (
+            not user._is_public()
+            and bool(self._filter_of_customer(user.partner_id))
+            and self.with_user(user).has_access("read")
+        )
+
     def _is_legal_document(self):
         """Tell if this is the document itself, and no proforma any more.
 

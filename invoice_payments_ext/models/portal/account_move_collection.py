@@ -17,8 +17,8 @@ class AccountMove(models.Model):
         Called in superuser mode, as the visitor. Only the customer reads it: others
         have the link, too.
 
-        :return: The `words`, and whether the customer has to act (`is_urgent`); empty
-                 if there is nothing to say.
+        :return: The `words`, whether the customer has to act (`is_urgent`), and may
+                 change the method (`can_change`); empty if there is nothing to say.
         :rtype: dict
         """
         self.ensure_one()
@@ -40,6 +40,7 @@ class AccountMove(models.Model):
                     "it now, or save another payment method."
                 ),
                 "is_urgent": True,
+                "can_change": self._is_open_to_member(),
             }
         token = self._get_default_token()
         moment = token and row._get_next_charge(token)
@@ -60,4 +61,5 @@ class AccountMove(models.Model):
                 ),
             ),
             "is_urgent": False,
+            "can_change": self._is_open_to_member(),
         }

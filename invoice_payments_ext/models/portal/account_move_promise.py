@@ -24,9 +24,8 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         user = self.env.user
-        is_own = not user._is_public() and self._filter_of_customer(user.partner_id)
         promise = self.payment_promise_id
-        if not is_own or not self._get_amount_to_promise():
+        if not self._is_open_to_member() or not self._get_amount_to_promise():
             return {}
         may_promise = (
             self.company_id.promise_by_members

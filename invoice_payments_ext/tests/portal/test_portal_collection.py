@@ -156,6 +156,16 @@ class TestPortalCollection(PortalPaymentCommon):
         self.assertFalse(self.words(url), "The customer acted: nothing is to be paid.")
         self.gateway.notify(pending, "error")
         self.assertIn("could not charge", self.words(url))
+        self.assertIn("Change method", self.words(url))
+        # A login that is not of this company would land at the methods of another one.
+        other = self.make_other_company()["company"]
+        self.member.write({"company_id": other.id, "company_ids": other.ids})
+        link = self.bill.sudo()._portal_ensure_token()
+        words = self.words(f"{url.split('?')[0]}?access_token={link}")
+        self.assertIn("could not charge", words)
+        self.assertNotIn("Change method", words)
+        ours = self.company
+        self.member.write({"company_id": ours.id, "company_ids": ours.ids})
         row.write({"wait_reason": False, "state": "paused"})
         self.assertFalse(self.words(url))
         row.state = "running"

@@ -195,3 +195,23 @@ class TestPromisePortal(PortalPaymentCommon):
         page = self.page(other)
         self.assertFalse(page.xpath("//section[@id='promise_to_pay']"))
         self.assertFalse(self.page().xpath("//section[@id='promise_to_pay']"))
+
+    def test_the_login_is_of_another_company(self):
+        """The link opens the page, and no promise is offered that would be lost."""
+        other = self.make_other_company(name="Other Company")["company"]
+        other.promise_by_members = True
+        values = {"company_id": other.id, "partner_id": self.partner.id}
+        foreign = self.make_invoice(100, **values).sudo()
+        link = foreign._portal_ensure_token()
+        self.member.company_ids |= other
+        self._keep()
+        url = f"{foreign.access_url}?access_token={link}"
+        section = "//section[@id='promise_to_pay']"
+        self.assertTrue(fromstring(self.url_open(url).text).xpath(section))
+        self.member.company_ids -= other
+        self._keep()
+        page = fromstring(self.url_open(url).text)
+        self.assertIn(foreign.name, page.text_content())
+        self.assertFalse(page.xpath(section))
+        self.assertFalse(self.send(invoice=foreign, amount="20"))
+        self.assertFalse(foreign.payment_promise_id)
