@@ -174,6 +174,9 @@ class AccountPaymentCreateJoint(models.TransientModel):
                     currency.format(self.rest),
                 )
             ]
+        values = {"journal_id": self.journal_id.id}
+        if refusal := self._get_invoices()._get_joint_currency_refusal(values):
+            return [refusal]
         return [
             self.env._(
                 "One payment of %(amount)s is recorded in the journal %(journal)s, on "

@@ -181,22 +181,31 @@ class AccountMove(models.Model):
         """Check a payment for these locked invoices; see `record_joint_payment`."""
         self._check_joint_invoices()
         values = self._get_external_values(**arguments)
-        currency = self[:1]._get_journal_currency(values)
-        if currency != self.currency_id:
-            raise UserError(
-                self.env._(
-                    "The journal takes %(other)s. One payment for several invoices is "
-                    "in their currency, %(currency)s.",
-                    other=currency.name,
-                    currency=self.currency_id.name,
-                )
-            )
+        if refusal := self._get_joint_currency_refusal(values):
+            raise UserError(refusal)
         self._check_amount(amount, self.currency_id)
         planned = self._plan_joint_parts(amount, parts, values)
         if not planned:
             self[:1]._check_payment_amount(amount)
             raise UserError(self.env._("No invoice is paid with this amount."))
         self._check_joint_parts(amount, planned, excess)
+
+    def _get_joint_currency_refusal(self, values):
+        """Return why a journal takes no payment for these invoices, in words.
+
+        :param dict values: The journal of the payment.
+        :return: The reason; empty if the journal takes their currency.
+        :rtype: str
+        """
+        currency = self[:1]._get_journal_currency(values)
+        if currency == self.currency_id:
+            return ""
+        return self.env._(
+            "The journal takes %(other)s. One payment for several invoices is "
+            "in their currency, %(currency)s.",
+            other=currency.name,
+            currency=self.currency_id.name,
+        )
 
     def _carry_out_joint_payment(
         self, amount, parts=None, excess=None, notify=False, **arguments

@@ -263,6 +263,12 @@ class TestJoint(CreditCommon):
         )
         with self.assertRefused("60.00"):
             dialog.save().action_record()
+        dialog = self._open(self.invoices.action_record_joint_payment())
+        dialog.journal_id = self.make_currency_journal(self.make_currency("EUR"))
+        self.assertIn("The journal takes EUR.", dialog.preview)
+        self.assertNotIn("One payment of", dialog.preview)
+        with self.assertRefused("The journal takes EUR."):
+            dialog.save().action_record()
         self.assertEqual(self._left(), [300.0, 400.0, 100.0])
 
     def _read_lines(self, dialog):
