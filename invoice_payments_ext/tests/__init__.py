@@ -61,6 +61,7 @@ from .credit import (
     test_money_to_credit,
     test_pay_out,
 )
+from .credit_notes import test_by_hand as test_credit_notes_by_hand
 from .credit_notes import test_credit_note, test_credit_note_dialog
 from .external import (
     test_announced,

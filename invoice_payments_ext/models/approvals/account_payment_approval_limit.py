@@ -195,8 +195,11 @@ class AccountPaymentApproval(models.Model):
                 & (
                     Domain("written_off_invoice_id", "!=", False)
                     | (
-                        Domain("reversed_entry_id.move_type", "=", "out_invoice")
-                        & Domain("move_type", "=", "out_refund")
+                        Domain("move_type", "=", "out_refund")
+                        & (
+                            Domain("reversed_entry_id", "=", False)
+                            | Domain("reversed_entry_id.move_type", "=", "out_invoice")
+                        )
                     )
                 )
             )

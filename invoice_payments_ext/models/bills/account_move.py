@@ -84,7 +84,8 @@ class AccountMove(models.Model):
                 )
             )
         credit_note.with_context(
-            credit_note_reconciled_by_door=None if reconcile else OURS
+            credited_by_door=OURS,
+            credit_note_reconciled_by_door=None if reconcile else OURS,
         )._post(soft=False)
         self._log_credit_note(credit_note, reason, note)
         return credit_note
