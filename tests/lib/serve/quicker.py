@@ -7,9 +7,8 @@ tenth of the work of the tests was spent on them. Benchmarks go without.
 import hashlib
 import sys
 from functools import lru_cache, partial, wraps
-from weakref import ref
 
-from odoo.api import Environment
+from odoo.api import SUPERUSER_ID, Environment
 from odoo.orm.registry import Registry, TriggerTree
 from odoo.sql_db import PsycoConnection
 
@@ -26,20 +25,17 @@ def apply():
 def find_environment(cls, cr, uid, context, su=False):
     """Stand in for the constructor, which returns the environment that is there.
 
-    Odoo compares each environment of the transaction with what is wanted. Those found
-    before are kept by user and keys of the context, beside those of the transaction.
+    Odoo goes through those of the transaction with an iterator that guards each step,
+    and compares first what most of them share.
     """
-    found = {}
-    if cr.transaction:
-        found = vars(cr.transaction.envs).setdefault("found", found)
-    known = found.setdefault((uid, su, *context), [])
-    for each in known:
+    is_su = su or uid == SUPERUSER_ID
+    for each in tuple(cr.transaction.envs.data) if cr.transaction else ():
         env = each()
-        if env is not None and env.cr is cr and env.context == context:
+        if env is None or env.uid != uid or env.su != is_su:
+            continue
+        if env.context == context and env.cr is cr:
             return env
-    env = make_environment(cls, cr, uid, context, su)
-    known.append(ref(env))
-    return env
+    return make_environment(cls, cr, uid, context, su)
 
 
 def get_trigger_tree(registry, fields, select=bool):
