@@ -21,6 +21,8 @@ class AccountPaymentCreate(models.TransientModel):
             amount = dialog.currency_id and dialog.currency_id.format(dialog.amount)
             if not amount:
                 dialog.button_label = False
+            elif dialog._is_issue_only():
+                dialog.button_label = self.env._("Issue")
             elif dialog.issue:
                 dialog.button_label = self.env._("Issue and charge %s", amount)
             elif dialog.is_external:
@@ -113,6 +115,11 @@ class AccountPaymentCreate(models.TransientModel):
         if not token:
             return self.env._("Choose a payment method.")
         values = {"amount": amount, "method": token._get_method_label()}
+        if self._is_issue_only():
+            return self.env._(
+                "The invoice is issued. Nothing is charged: earlier payments or credit "
+                "pay it."
+            )
         if self.issue:
             return self.env._(
                 "The invoice is issued. Then %(amount)s is charged to %(method)s "
@@ -122,6 +129,13 @@ class AccountPaymentCreate(models.TransientModel):
         return self.env._(
             "%(amount)s is charged to %(method)s through its gateway, now.", **values
         )
+
+    def _is_issue_only(self):
+        """Tell if the invoice is issued, and nothing of it is left to charge.
+
+        :rtype: bool
+        """
+        return self.issue and self.currency_id.is_zero(self.amount)
 
     def _get_token(self):
         """Return the chosen one of the customer's saved methods, in superuser mode.

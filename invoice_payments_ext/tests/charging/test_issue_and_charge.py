@@ -217,6 +217,11 @@ class TestIssueAndCharge(InvoicePaymentsCommon):
             draft.sudo().transaction_ids = order
         self._keep()
         self.gateway.requests.clear()
+        dialog = self.env["account.payment.create"].new(
+            {"move_id": first.id, "issue": True, "method": str(self.token.id)}
+        )
+        self.assertEqual((dialog.amount, dialog.button_label), (0, "Issue"))
+        self.assertIn("Nothing is charged: earlier payments", dialog.preview)
         self.assertFalse(first.issue_and_charge(self.token.id))
         self.assertEqual(first.payment_state, "paid")
         self.assertEqual(order.payment_id.state, "paid")
