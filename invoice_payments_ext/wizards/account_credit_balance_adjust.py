@@ -34,6 +34,7 @@ class AccountCreditBalanceAdjust(models.TransientModel):
     amount = fields.Monetary(required=True)
     balance = fields.Monetary(string="Balance now", compute="_compute_balance")
     balance_after = fields.Monetary(string="Balance then", compute="_compute_balance")
+    waits_for_approval = fields.Boolean(compute="_compute_waits_for_approval")
     reason = fields.Char(required=True, help="The customer reads it in the history.")
     note = fields.Char(string="Internal Note")
     notify = fields.Boolean(
@@ -51,6 +52,23 @@ class AccountCreditBalanceAdjust(models.TransientModel):
             )
             dialog.balance = balance.amount
             dialog.balance_after = balance.amount + dialog._get_signed_amount()
+
+    @api.depends("partner_id", "company_id", "currency_id", "direction", "amount")
+    def _compute_waits_for_approval(self):
+        approvals = self.env["account.payment.approval"]
+        for dialog in self:
+            customer = dialog.partner_id._origin
+            arguments = {
+                "company_id": dialog.company_id.id,
+                "currency_id": dialog.currency_id.id,
+            }
+            dialog.waits_for_approval = (
+                customer
+                and dialog.direction == "add"
+                and approvals._is_above_limit(
+                    customer, "adjustment", arguments, dialog.amount
+                )
+            )
 
     # === ACTION METHODS === #
 

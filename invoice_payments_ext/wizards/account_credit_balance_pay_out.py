@@ -51,6 +51,7 @@ class AccountCreditBalancePayOut(models.TransientModel):
     refundable_amount = fields.Monetary(
         string="Refundable", compute="_compute_refundable_amount"
     )
+    waits_for_approval = fields.Boolean(compute="_compute_waits_for_approval")
     date = fields.Date(string="Date paid", default=fields.Date.context_today)
 
     # === COMPUTE METHODS === #
@@ -82,6 +83,15 @@ class AccountCreditBalancePayOut(models.TransientModel):
             dialog.card_label = payment and payment._get_receipt_method()
             dialog.refundable_amount = payment and payment._get_refundable_amount(
                 is_of_credit=True
+            )
+
+    @api.depends("balance_id", "amount")
+    def _compute_waits_for_approval(self):
+        approvals = self.env["account.payment.approval"]
+        for dialog in self:
+            balance = dialog.balance_id._origin
+            dialog.waits_for_approval = balance and approvals._is_above_limit(
+                balance, "pay_out", {}, dialog.amount
             )
 
     @api.onchange("payment_id")

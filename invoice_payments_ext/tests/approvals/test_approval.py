@@ -336,11 +336,31 @@ class TestApproval(ApprovalCommon):
         action = self.partner.with_user(self.supervisor).action_adjust_credit_balance()
         model = self.env[action["res_model"]].with_user(self.supervisor)
         dialog = Form(model.with_context(**action["context"]))
+        dialog.amount = 100.0
+        self.assertFalse(dialog.waits_for_approval)
         dialog.amount = 150.0
+        self.assertTrue(dialog.waits_for_approval)
+        dialog.direction = "deduct"
+        self.assertFalse(dialog.waits_for_approval)
+        dialog.direction = "add"
         dialog.reason = "Goodwill"
         told = dialog.save().action_adjust()["params"]
         self.assertEqual(told["type"], "warning")
         self.assertFalse(self.partner.credit_balance_ids.entry_ids)
+
+    def test_dialog_says_that_a_pay_out_waits(self):
+        """What was paid out before counts, too."""
+        self._adjust(180.0).with_user(self.approver).approve()
+        balance = self.partner.credit_balance_ids.with_user(self.supervisor)
+        balance.pay_out(60.0, reason="x")
+        action = balance.action_pay_out()
+        model = self.env[action["res_model"]].with_user(self.supervisor)
+        dialog = Form(model.with_context(**action["context"]))
+        self.assertEqual((dialog.amount, dialog.waits_for_approval), (120.0, True))
+        dialog.amount = 40.0
+        self.assertFalse(dialog.waits_for_approval)
+        dialog.amount = 40.01
+        self.assertTrue(dialog.waits_for_approval)
 
     def test_pay_outs_and_refunds_count_together(self):
         mine = self.partner.with_user(self.approver)
