@@ -316,8 +316,9 @@ class ResPartner(models.Model):
 
         :return: The `company` that may charge, which `is_named` where there are
                  several, the `partner` whose permission it is, whether it `is_on`, the
-                 `limit` with its `currency`, since when (`date`), and the text to agree
-                 to (`consent`, a dictionary with `text` and `version`).
+                 `limit` with its `currency`, since when (`date`), the text to agree
+                 to (`consent`, a dictionary with `text` and `version`), and the other
+                 companies that have methods or a permission of the customer (`others`).
         :rtype: dict
         """
         partner_sudo = self.env.user.partner_id.sudo().commercial_partner_id
@@ -336,4 +337,23 @@ class ResPartner(models.Model):
             "consent": company_sudo.with_context(
                 lang=self.env.lang
             )._get_auto_pay_consent(),
+            "others": self._get_other_charging_companies(partner_sudo),
         }
+
+    def _get_other_charging_companies(self, partner_sudo):
+        """Return the other companies of who is logged in that may charge the customer.
+
+        :return: The companies, in superuser mode.
+        :rtype: res.company
+        """
+        others = (self.env.companies - self.env.company).sudo()
+        if not others:
+            return others
+        own = [("company_id", "in", others.ids)]
+        methods_sudo = self.env["payment.token"].sudo()
+        methods_sudo = methods_sudo.search(
+            [("partner_id", "child_of", partner_sudo.id), *own]
+        )
+        rows_sudo = self.env["account.auto.pay"].sudo()
+        rows_sudo = rows_sudo.search([("partner_id", "=", partner_sudo.id), *own])
+        return (methods_sudo.company_id | rows_sudo.company_id).sorted("name")

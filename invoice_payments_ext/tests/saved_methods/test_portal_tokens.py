@@ -732,6 +732,23 @@ class TestTokenConsent(PortalTokenCommon):
         self.assertFalse(self.default_of(self.member))
         chosen = self.member.partner_id.with_company(other).default_payment_token_id
         self.assertEqual(chosen, foreign)
+        # Each page leads to the other one, also where nothing is open any more.
+        here = self.company
+        for shown, linked in ((here, other), (other, here)):
+            page = self.page(f"/my/payment_method?company_id={shown.id}")
+            links = page.xpath("//section[@id='auto_pay']//a")
+            self.assertEqual(
+                [
+                    (link.get("href"), " ".join(link.text_content().split()))
+                    for link in links
+                ],
+                [
+                    (
+                        f"/my/payment_method?company_id={linked.id}",
+                        f"Payment methods and auto-pay of {linked.name}",
+                    )
+                ],
+            )
         # What a member owes to a company is with the auto-pay of that company.
         currency = other.currency_id.id
         page = self.page(f"/my/owe?{query}&currency_id={currency}")
