@@ -389,5 +389,10 @@ class AccountChargeRun(models.Model):
         :rtype: account.charge.run.line
         """
         return self._get_lines_without_method().filtered(
-            lambda line: not line.link_sent_on and line.partner_id.email
+            lambda line: (
+                not line.link_sent_on
+                and line.partner_id.email
+                and line.move_id.state == "posted"
+                and line.move_id.amount_residual > 0
+            )
         )

@@ -63,13 +63,16 @@ class AccountChargeRun(models.Model):
 
         :return: The client action that says how many.
         :rtype: dict
-        :raise UserError: If all got it before, or no customer has a mail address.
+        :raise UserError: If all got it before or pay, or none has a mail address.
         :raise AccessError: If the user has no right to charge.
         """
         self.ensure_one()
         self._check_run_rights()
         self._lock_run()
-        lines = self._get_lines_to_link()
+        # Nobody is asked to pay while a payment is being processed.
+        lines = self._get_lines_to_link().filtered(
+            lambda line: not line.move_id._is_being_paid()
+        )
         if not lines:
             raise UserError(
                 self.env._(

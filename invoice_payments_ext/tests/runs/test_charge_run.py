@@ -680,6 +680,29 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(told, "Mails with a link to pay: 3")
         self.assertEqual(self.env["mail.mail"].sudo().search_count([]), mails + 3)
 
+    def test_who_paid_meanwhile_gets_no_link(self):
+        customers = self.make_customers(4, with_method=False)
+        others = self.make_invoices(customers)
+        run = self.propose(self.invoices | others)
+        paid, pending, cancelled, still_open = others
+        paid.record_external_payment(
+            journal_id=self.company_data["default_journal_bank"].id
+        )
+        cancelled.sudo().button_cancel()
+        self.invoice = pending
+        self.make_portal_transaction("pending", amount=pending.amount_residual)
+        self.env.invalidate_all()
+        self.assertEqual(
+            run.links_label, "Send a payment link to the 2 without a method"
+        )
+        run.send_payment_links()
+        sent = run.line_ids.filtered("link_sent_on")
+        self.assertEqual(sent.move_id, still_open)
+        mails = self.env["mail.mail"].sudo().search([("res_id", "in", others.ids)])
+        self.assertEqual(mails.mapped("res_id"), still_open.ids)
+        with self.assertRefused("No customer"):
+            run.send_payment_links()
+
     def test_stalled_run_is_told_and_goes_on(self):
         run = self.start()
         self.assertFalse(run.is_stalled)
