@@ -123,10 +123,8 @@ class AccountMove(models.Model):
         if len(self.company_id) > 1:
             raise UserError(self.env._("Record the payments of one company at a time."))
         self._check_external_kind(external_kind)
-        journal = (
-            self._get_journal_of_kind(external_kind, self.company_id)
-            if external_kind and not journal_id
-            else self._get_external_journal(journal_id, self.company_id)
+        journal = self._choose_external_journal(
+            journal_id, external_kind, self.company_id
         )
         return {
             "journal_id": journal.id,

@@ -67,6 +67,17 @@ class AccountMove(models.Model):
         return journal
 
     @api.model
+    def _choose_external_journal(self, journal_id, kind, company):
+        """Return the journal of external payments: the given one, or that of the kind.
+
+        :rtype: account.journal
+        :raise UserError: If there is none, or the given one does not fit.
+        """
+        if kind and not journal_id:
+            return self._get_journal_of_kind(kind, company)
+        return self._get_external_journal(journal_id, company)
+
+    @api.model
     def _propose_journal(self, kind, company):
         """Return the journal to propose for a kind: the one used last, or the first.
 

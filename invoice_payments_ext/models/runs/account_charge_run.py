@@ -295,7 +295,7 @@ class AccountChargeRun(models.Model):
         :rtype: str
         """
         number = len(lines.move_id.commercial_partner_id)
-        amounts = self._describe_amounts(lines)
+        amounts = self._describe_with_booked(lines)
         if number == 1:
             return self.env._("1 customer, %(amounts)s", amounts=amounts)
         return self.env._(

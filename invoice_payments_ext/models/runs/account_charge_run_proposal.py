@@ -1,4 +1,7 @@
+from collections import defaultdict
+
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
@@ -148,6 +151,51 @@ class AccountChargeRun(models.Model):
             values.get("memo"),
         )
         return " · ".join(word for word in words if word)
+
+    def _describe_with_booked(self, lines):
+        """Return the amounts of lines in words, and what is booked in their place.
+
+        A journal may have a currency of its own, which is another one than that of the
+        invoices. The rate is asked for once a currency, and not with each line.
+
+        :rtype: str
+        """
+        amounts = self._describe_amounts(lines)
+        if self.kind != "external":
+            return amounts
+        values = self._get_booked_values()
+        journal = self.env["account.journal"].sudo().browse(values["journal_id"])
+        if not journal.currency_id or lines.currency_id <= journal.currency_id:
+            return amounts
+        booked = defaultdict(float)
+        for line in lines:
+            # Each is rounded, as the payment of each invoice is.
+            amount = line.move_id.sudo()._convert_for_journal(line.amount, values)
+            booked[journal.currency_id.id] += amount
+        return self.env._(
+            "%(amounts)s, which is %(booked)s",
+            amounts=amounts,
+            booked=self._format_amounts(booked),
+        )
+
+    def _get_booked_values(self):
+        """Return the journal and the day that the external payments are booked with.
+
+        :return: No journal where none fits any more: each line says why.
+        :rtype: dict
+        """
+        values = self.arguments or {}
+        moves = self.env["account.move"].sudo()
+        journal_id = values.get("journal_id")
+        if not journal_id:
+            try:
+                journal_id = moves._choose_external_journal(
+                    None, values.get("external_kind"), self.company_id
+                ).id
+            except UserError:
+                journal_id = False
+        date = fields.Date.to_date(values.get("date")) or moves._get_today()
+        return {"journal_id": journal_id, "date": date}
 
     def _get_other_reasons(self, moves):
         """Return the invoices that a run does not take, before it is decided on them.

@@ -516,6 +516,83 @@ class TestChargeRun(ChargeRunCommon):
         self.assertEqual(set(run.line_ids.mapped("method")), {"Bank transfer"})
         self.assertFalse(self.propose(self.invoices).external_words)
 
+    def test_external_payments_in_the_currency_of_the_journal(self):
+        """What is booked is said before, rounded with each payment."""
+        journal = self.make_currency_journal(self.make_currency("EUR", 0.8))
+        invoices = self.make_invoices(self.customers, 33.01)
+        values = {"journal_id": journal.id, "external_kind": "transfer"}
+        run = self.propose(invoices, "external", **values)
+        words = "3 customers, 99.03 USD, which is 79.23 EUR"
+        self.assertEqual(run.totals, words)
+        action = run.action_confirm()
+        dialog = self.env["account.charge.run.confirm"].with_user(self.accountant)
+        dialog = dialog.with_context(**action["context"]).create({})
+        self.assertEqual(dialog.words, words)
+        # At another rate, another amount is booked: it is confirmed again.
+        euro = journal.currency_id
+        self.set_rate(euro, "2025-01-01", 0.5)
+        self.env.invalidate_all()
+        with self.assertRefused("which is 49.53 EUR: look at it again"):
+            dialog.action_confirm()
+        dialog = dialog.with_context(**run.action_confirm()["context"]).create({})
+        dialog.action_confirm()
+        self.run_lane()
+        self.assertEqual(self.results(run), ["done"] * 3)
+        payments = invoices.sudo().reconciled_payment_ids
+        self.assertEqual(payments.currency_id, euro)
+        self.assertEqual(euro.round(sum(payments.mapped("amount"))), 49.53)
+
+    def test_external_payments_in_the_currency_of_the_kind_s_journal(self):
+        """The journal is the one that the lines will find, and its currency counts."""
+        journal = self.make_currency_journal(self.make_currency("EUR", 0.8))
+        journal.sequence = -1
+        other = self.make_invoices(
+            self.customers[:1], currency_id=journal.currency_id.id
+        )
+        for kind in ("transfer", None):
+            with self.subTest(kind=kind):
+                run = self.propose(
+                    self.invoices[:1] | other, "external", external_kind=kind
+                )
+                self.assertEqual(
+                    run.totals,
+                    "1 customer, 100.00 EUR, 100.00 USD, which is 180.00 EUR",
+                )
+                run = self.propose(other, "external", external_kind=kind)
+                self.assertEqual(run.totals, "1 customer, 100.00 EUR")
+        bank = self.company_data["default_journal_bank"].with_env(self.env)
+        bank.sequence = -2
+        run = self.propose(self.invoices, "external", external_kind="transfer")
+        self.assertEqual(run.totals, "3 customers, 300.00 USD")
+
+    def test_what_is_booked_takes_two_queries(self):
+        """For any number of lines: the currency of the journal, and its rate."""
+
+        def count(run):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertTrue(run.totals)
+            return self.env.cr.sql_log_count - before
+
+        journal = self.make_currency_journal(self.make_currency("EUR", 0.8))
+        bank = self.company_data["default_journal_bank"]
+        customers = self.make_customers(12)
+        counts = []
+        for moves in (
+            self.make_invoices(customers[:2]),
+            self.make_invoices(customers),
+        ):
+            own, other = (
+                self.propose(moves, "external", journal_id=each.id)
+                for each in (bank, journal)
+            )
+            count(own)  # What is remembered from now on.
+            self.assertIn("which is", other.totals)
+            counts.append((count(own), count(other)))
+        self.assertEqual(counts[0], counts[1])
+        self.assertLessEqual(counts[0][1] - counts[0][0], 2, counts)
+
     def test_credit_that_is_spent_meanwhile_is_not_charged(self):
         """No method gives more than was confirmed, also where the credit is gone."""
         self.company.credit_applied_at_issue = False
