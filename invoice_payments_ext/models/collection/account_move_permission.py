@@ -174,3 +174,27 @@ class AccountMove(models.Model):
                 limit=currency.format(permission.limit),
             )
         return "", ""
+
+    def _describe_charge_above_limit(self, amount):
+        """Say that a person charges more than the customer permits automatically.
+
+        Note: `self.ensure_one()`; to be called in superuser mode.
+
+        :param float amount: The amount, in the currency of the invoice.
+        :return: An empty text if it is not more, or nothing is charged automatically.
+        :rtype: str
+        """
+        self.ensure_one()
+        permission = self.env["account.auto.pay"]._get_permissions(
+            self.partner_id, self.company_id
+        )[self.commercial_partner_id]
+        if not (permission.is_on and permission.limit):
+            return ""
+        if not self._get_excess_of(permission, amount)[0]:
+            return ""
+        return self.env._(
+            "The customer permits automatic charges up to %(limit)s. This charge of "
+            "%(amount)s is made by you.",
+            limit=self.company_id.currency_id.format(permission.limit),
+            amount=self.currency_id.format(amount),
+        )

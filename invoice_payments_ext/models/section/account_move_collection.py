@@ -4,6 +4,7 @@ from odoo.tools import format_date, format_datetime
 
 from ...tools import prepare_dialog, prepare_notification
 from ..collection.account_collection_events import METHOD_REASONS
+from ..collection.reasons import CHARGE
 
 # The colors of the banner by what it says.
 TONES = {
@@ -56,7 +57,8 @@ class AccountMove(models.Model):
 
         :return: The `status`, a key of `TONES`, its `tone`, the `words` and the
                  `actions`, each with its `name`, `label`, `method`, whether it needs a
-                 `confirmation`, and the `reason` why it cannot be pressed now.
+                 `confirmation`, the `reason` why it cannot be pressed now, and the
+                 `warning` that the question before it ends with.
         :rtype: dict or None
         """
         self.ensure_one()
@@ -311,7 +313,7 @@ class AccountMove(models.Model):
         ]
         keys = ("name", "label", "method", "confirmation")
         actions = [
-            {**dict(zip(keys, button, strict=True)), "reason": ""}
+            {**dict(zip(keys, button, strict=True)), "reason": "", "warning": ""}
             for button in buttons
             if button
         ]
@@ -320,6 +322,11 @@ class AccountMove(models.Model):
                 # As the door decides, so that nothing is offered that it refuses.
                 decision = self._decide_charges()[self]
                 action["reason"] = self._get_refusal_now(decision)
+                if decision.action == CHARGE:
+                    # In superuser mode, as the permission is for the schedule.
+                    action["warning"] = self.sudo()._describe_charge_above_limit(
+                        decision.amount
+                    )
         return actions
 
     def action_pause_collection(self):

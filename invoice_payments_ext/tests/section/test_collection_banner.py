@@ -87,6 +87,51 @@ class TestCollectionBanner(CollectionCommon):
         self.token.sudo().active = False
         self.assertIn("no saved payment method", reason())
 
+    def test_try_now_says_that_it_is_above_the_permitted_amount(self):
+        """In each state, and without a query more."""
+
+        def warning():
+            banner = self.banner()
+            [now] = [each for each in banner["actions"] if each["name"] == "now"]
+            return now["warning"].replace("\u00a0", " ")
+
+        def count():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.invoice.with_user(self.accountant).get_payment_section()
+            return self.env.cr.sql_log_count - before
+
+        permission = self.env["account.auto.pay"].sudo()
+        permission = permission._find(self.partner, self.company)
+        permissions = self.env.registry["account.move"]
+        words = (
+            "The customer permits automatic charges up to $ 999.99. This charge of "
+            "$ 1,000.00 is made by you."
+        )
+        self.assertEqual(warning(), "")
+        permission.limit = 1000.0
+        self.assertEqual(warning(), "")
+        permission.limit = 999.99
+        for change in (lambda: None, self.pause, self.stop):
+            change()
+            self.assertEqual(warning(), words)
+            count()
+            queries = count()
+            with patch.object(
+                permissions, "_describe_charge_above_limit", lambda *_args: ""
+            ):
+                self.assertEqual(count(), queries)
+        # Of what the credit pays, nothing is charged.
+        partner = self.partner.with_user(self.supervisor)
+        partner.adjust_credit_balance(amount=0.01, reason="Goodwill")
+        self.invoice.sudo().apply_credit = True
+        self.assertEqual(warning(), "")
+        self.invoice.sudo().apply_credit = False
+        self.assertEqual(warning(), words)
+        permission.state = "off"
+        self.assertEqual(warning(), "")
+
     def test_run_that_is_waited_for(self):
         """The schedule leaves out what stands in a person's run, and says so."""
         run = self.invoice.propose_charge_run()

@@ -236,12 +236,13 @@ export class PaymentsSection extends Component {
         if (!collectionAction.confirmation) {
             return execute();
         }
+        const question = _t(
+            "%s is collected now: credit first, the rest from the saved payment method.",
+            this.formatAmount(this.state.section.amount_chargeable)
+        );
         this.dialog.add(QuestionDialog, {
             title: _t("Collect now"),
-            body: _t(
-                "%s is collected now: credit first, the rest from the saved payment method.",
-                this.formatAmount(this.state.section.amount_chargeable)
-            ),
+            body: `${question} ${collectionAction.warning}`.trim(),
             confirmLabel: collectionAction.label,
             confirm: execute,
             cancel: () => {
