@@ -213,9 +213,11 @@ class PaymentTokenPortal(payment.PaymentPortal):
         """
         invoice_sudo = self._act_for_company(invoice_id, company_id)
         is_on = on == "1"
-        values = request.env["res.partner"]._get_auto_pay_values()
-        partner = values["partner"].with_user(request.env.user)
-        currency, label = values["currency"], ARGUMENTS["limit"].label
+        # In superuser mode to find the company of the member, and its currency.
+        customer_sudo = request.env.user.partner_id.sudo().commercial_partner_id
+        partner = customer_sudo.with_user(request.env.user)
+        currency = request.env.company.sudo().currency_id
+        label = ARGUMENTS["limit"].label
         try:
             with request.env.cr.savepoint():
                 amount = read_amount(currency, limit, label) if is_on else None

@@ -1,6 +1,6 @@
 from . import payment_token, res_company
 from . import account_move_decision, account_move_method, account_move_collect
-from . import account_auto_pay, account_journal
+from . import account_auto_pay, account_auto_pay_at_once, account_journal
 from . import account_collection_plan
 from . import account_collection_step
 from . import account_collection

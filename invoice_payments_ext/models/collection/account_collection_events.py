@@ -195,6 +195,24 @@ class AccountCollection(models.Model):
         tried.filtered(lambda row: row._may_charge_at_once(tokens))._charge_again()
 
     @api.model
+    def _find_to_charge_at_once(self, partner, company):
+        """Return the rows whose charge is due as soon as the customer permits it.
+
+        Those that the schedule has not looked at yet are among them.
+
+        :param res.partner partner: Any contact of the customer.
+        :param res.company company: The company that charges.
+        :rtype: account.collection
+        """
+        rows = self._find_waiting(partner, (*PERMISSION_REASONS, "", False), company)
+        return rows.filtered(
+            lambda row: (
+                (row.wait_reason or row.charge_due or not row.handled_until)
+                and row._has_charge_begun()
+            )
+        )
+
+    @api.model
     def _find_waiting(self, partners, reasons, companies=None):
         """Return the running or exhausted rows of customers that wait for them to act.
 
@@ -213,4 +231,4 @@ class AccountCollection(models.Model):
         ]
         if companies:
             domain.append(("company_id", "in", companies.ids))
-        return self.sudo().search(domain)
+        return self.sudo().search_fetch(domain)

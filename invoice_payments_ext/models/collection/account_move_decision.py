@@ -34,6 +34,7 @@ class AccountMove(models.Model):
         tokens=None,
         most_credits=None,
         day=None,
+        as_permitted=False,
     ):
         """Decide what to do about each of these invoices now.
 
@@ -47,11 +48,18 @@ class AccountMove(models.Model):
         :param dict tokens: See `Question`.
         :param dict most_credits: See `Question`.
         :param date day: See `Question`.
+        :param bool as_permitted: See `Question`.
         :return: For each invoice its decision.
         :rtype: dict[account.move, ChargeDecision]
         """
         question = Question(
-            kind, is_automatic, is_run, tokens or {}, most_credits or {}, day
+            kind,
+            is_automatic,
+            is_run,
+            tokens or {},
+            most_credits or {},
+            day,
+            as_permitted,
         )
         decisions = {}
         left = self

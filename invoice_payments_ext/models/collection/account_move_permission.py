@@ -53,6 +53,8 @@ class AccountMove(models.Model):
             )
             for move in moves:
                 permission = permissions[move.commercial_partner_id.sudo()]
+                if question.as_permitted:
+                    permission = permission._replace(is_on=True, limit=None)
                 # In superuser mode: the words name the customer.
                 code, words = getattr(move.sudo(), get_refusal)(
                     permission, question.get_rest(move)
@@ -65,12 +67,12 @@ class AccountMove(models.Model):
         """Keep the distance to the attempt before, on each invoice in collection.
 
         A charge by a person moves the plan by the wait that the plan has after its
-        first charge. A new method need not wait.
+        first charge. A new method need not wait, nor does a new permission.
 
         :param Question question: What is asked, with its methods.
         :rtype: dict[account.move, Verdict]
         """
-        if not question.is_automatic:
+        if not question.is_automatic or question.as_permitted:
             return {}
         verdicts = {}
         rows = self._get_collections(self)

@@ -62,6 +62,8 @@ class Question:
                               is to get the rest.
     :param date day: Of external payments, the day on which the money came; today if
                      not given.
+    :param bool as_permitted: Whether to suppose that the customer permits automatic
+                              charges now, without a limit.
     :param dict amounts: By invoice, the amount that is wanted from now on, before
                          credit, in its currency.
     :param dict credits: By invoice, the part of it that the credit balance pays.
@@ -74,6 +76,7 @@ class Question:
     tokens: dict = field(default_factory=dict)
     most_credits: dict = field(default_factory=dict)
     day: date | None = None
+    as_permitted: bool = False
     amounts: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)
     methods: dict = field(default_factory=dict)

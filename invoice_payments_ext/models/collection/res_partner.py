@@ -317,7 +317,8 @@ class ResPartner(models.Model):
         :return: The `company` that may charge, which `is_named` where there are
                  several, the `partner` whose permission it is, whether it `is_on`, the
                  `limit` with its `currency`, since when (`date`), the text to agree
-                 to (`consent`, a dictionary with `text` and `version`), and the other
+                 to (`consent`, a dictionary with `text` and `version`), the sentences
+                 on what is charged `at_once` if it is switched on, and the other
                  companies that have methods or a permission of the customer (`others`).
         :rtype: dict
         """
@@ -337,6 +338,9 @@ class ResPartner(models.Model):
             "consent": company_sudo.with_context(
                 lang=self.env.lang
             )._get_auto_pay_consent(),
+            "at_once": []
+            if permission.is_on
+            else permissions._describe_at_once(partner_sudo, company_sudo),
             "others": self._get_other_charging_companies(partner_sudo),
         }
 

@@ -163,3 +163,74 @@ class TestRightAtOnce(CollectionCommon):
                 savepoint.rollback()
             self.env.invalidate_all()
         self.assertEqual(self.row._get_next_charge(token), datetime(2026, 1, 15, 9))
+
+    def told(self, company=None):
+        """Return what is told before auto-pay is switched on."""
+        self.env.invalidate_all()
+        permissions = self.env["account.auto.pay"]
+        words = permissions._describe_at_once(
+            self.partner.sudo(), company or self.company
+        )
+        return [" ".join(sentence.split()) for sentence in words]
+
+    def test_what_a_permission_charges_at_once_is_told_before(self):
+        """It is told as it is charged then: no less, and no more."""
+        switch = self.partner.with_user(self.accountant).set_auto_pay
+        switch(False)
+        later = self.make_invoice(70, invoice_date="2026-01-20")
+        others = self.make_invoice(30, partner_id=self.env.user.partner_id.id)
+        charged = "1 open invoice is charged as soon as you switch it on: $ 1,000.00."
+        self.assertEqual(self.told(), [charged], "The schedule has not looked yet.")
+        rows = [self.get_row(each) for each in (self.invoice, later, others)]
+        for row in rows:
+            self.assertFalse(self.run_at(row=row))
+        self.assertEqual(self.told(), [charged])
+        self.assertEqual(self.told(self.make_other_company()["company"]), [])
+        with self.subTest("Nothing stands in the way"):
+            self.invoice.auto_pay_excluded = True
+            self.assertEqual(self.told(), [])
+            self.invoice.auto_pay_excluded = False
+            self.invoice.pause_collection(None, "Asks for it")
+            self.assertEqual(self.told(), [])
+            self.invoice.resume_collection()
+            self.run_at()
+            self.assertEqual(self.told(), [charged])
+        euro = self.make_currency("EUR", 0.5)
+        self.provider.sudo().available_currency_ids = False
+        extra = [self.make_invoice(200), self.make_invoice(60, currency_id=euro.id)]
+        for each in extra:
+            self.run_at(row=self.get_row(each))
+        customer = self.partner.with_user(self.supervisor)
+        customer.adjust_credit_balance(300, reason="Goodwill")
+        self._keep()
+        for each in (self.invoice, *extra):
+            self.run_at(row=self.get_row(each))
+        [words] = self.told()
+        self.assertRegex(words, r"^3 open invoices are charged .*: .*900\.00")
+        self.assertIn("60.00", words)
+        self.token.sudo().active = False
+        [words] = self.told()
+        self.assertIn("switch it on and a payment method is saved: ", words)
+        self.token.sudo().active = True
+        switch(True, note="Phone")
+        charged = [
+            self.run_at(row=self.get_row(each)).amount
+            for each in (self.invoice, later, others, *extra)
+        ]
+        self.assertEqual([each for each in charged if each], [700, 200, 60])
+
+    def test_only_what_is_due_is_told(self):
+        """Of an invoice in parts, those that are due; nothing before its day."""
+        self.plan.sudo().step_ids.filtered(lambda step: step.kind == "charge").write(
+            {"anchor": "due"}
+        )
+        switch = self.partner.with_user(self.accountant).set_auto_pay
+        switch(False)
+        later = self.make_invoice(70, invoice_date_due="2026-01-25")
+        for each in (self.invoice, later):
+            self.run_at(row=self.get_row(each))
+        self.assertIn("1 open invoice is", self.told()[0])
+        self.invoice.auto_pay_excluded = True
+        self.assertEqual(self.told(), [])
+        self.run_at("2026-01-25 10:00", row=self.get_row(later))
+        self.assertIn("switch it on: $ 70.00", self.told()[0])

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from lxml.html import fromstring
 
 from odoo import fields, http
@@ -39,6 +41,13 @@ class TestPortalCollection(PortalPaymentCommon):
         )
         return " ".join(" ".join(part.text_content().split()) for part in parts)
 
+    def count_queries(self, url):
+        """Return how many queries a page needs when the caches are filled."""
+        self.url_open(url)
+        before = self.env.cr.sql_log_count
+        self.url_open(url)
+        return self.env.cr.sql_log_count - before
+
     def switch(self, on, **values):
         page = fromstring(self.url_open("/my/payment_method").text)
         version = page.xpath("//input[@name='consent_version']/@value")
@@ -76,6 +85,49 @@ class TestPortalCollection(PortalPaymentCommon):
         self.switch("1", consent_version="invented")
         self.assertEqual(row.state, "off")
         self.assertIn("has changed", self.answer)
+
+    def test_what_is_charged_at_once_is_said_before(self):
+        """On both pages, in words beside the text that the member agrees to."""
+        told = "charged as soon as you switch it on"
+        pages = ("/my/payment_method", "/my/owe")
+        silent = patch.object(
+            self.env.registry["account.auto.pay"],
+            "_describe_at_once",
+            return_value=[],
+        )
+        for url in pages:
+            self.assertNotIn(told, self.words(url), "It is not due yet.")
+        self.make_invoice(
+            200, invoice_date_due=fields.Date.add(fields.Date.today(), days=-5)
+        )
+        self._keep()
+        for url in pages:
+            self.assertRegex(
+                self.words(url),
+                r"1 open invoice is charged as soon as you switch it on: \$.200\.00\.",
+            )
+        few = [self.count_queries(url) for url in pages]
+        self.make_invoice(
+            100, invoice_date_due=fields.Date.add(fields.Date.today(), days=-5)
+        )
+        self._keep()
+        for url, figure in zip(pages, few, strict=True):
+            self.assertIn(f"2 open invoices are {told}", self.words(url))
+            self.assertLessEqual(self.count_queries(url), figure + 1)
+        rows = self.env["account.collection"].sudo()
+        rows = rows.search([("partner_id", "=", self.partner.id)])
+        rows._halt("stopped", "A person does it.")
+        self._keep()
+        for url in pages:
+            self.assertNotIn(told, self.words(url))
+            with silent:
+                figure = self.count_queries(url)
+            self.assertLessEqual(self.count_queries(url), figure + 1)
+        self.assertEqual(self.switch("1").state, "on")
+        with silent as describe:
+            for url in pages:
+                self.assertNotIn(told, self.words(url))
+        describe.assert_not_called()
 
     def test_a_limit_that_is_no_amount_is_refused(self):
         """It is not taken for an empty field, which permits any amount."""
