@@ -393,6 +393,7 @@ class AccountChargeRun(models.Model):
                 not line.link_sent_on
                 and line.partner_id.email
                 and line.move_id.state == "posted"
-                and line.move_id.amount_residual > 0
+                and line.currency_id.compare_amounts(line.move_id.amount_residual, 0)
+                > 0
             )
         )
