@@ -276,7 +276,7 @@ await_python() {
 # Installs nothing from Debian, so that Odoo and PostgreSQL can be fetched meanwhile.
 install_python_packages() { # STAMP
   local STEP_LOG="$LOCAL/setup-python.log"
-  # Compiled is only what is used, when it is used: a third of the work of this step.
+  # Files are compiled when they are first used: a third of the work of this step.
   run_step "Installing the Python packages" "$PYTHON_BIN" -m pip install \
     --no-compile --disable-pip-version-check --no-input -r "$PROJECT/requirements.txt"
   echo "$1" >"$VENV/.complete"

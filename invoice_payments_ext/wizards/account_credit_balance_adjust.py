@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -62,13 +64,13 @@ class AccountCreditBalanceAdjust(models.TransientModel):
                 "company_id": dialog.company_id.id,
                 "currency_id": dialog.currency_id.id,
             }
-            dialog.waits_for_approval = (
-                customer
-                and dialog.direction == "add"
-                and approvals._is_above_limit(
-                    customer, "adjustment", arguments, dialog.amount
-                )
-            )
+            dialog.waits_for_approval = False
+            if customer and dialog.direction == "add":
+                # What does not fit together is said when the button is pressed.
+                with suppress(UserError):
+                    dialog.waits_for_approval = approvals._is_above_limit(
+                        customer, "adjustment", arguments, dialog.amount
+                    )
 
     # === ACTION METHODS === #
 

@@ -84,7 +84,8 @@ class AccountPaymentApproval(models.Model):
     def _get_invoices(self, record):
         """Return the invoices that a correction of this record concerns."""
         if record._name == "account.move":
-            return record
+            is_credit_note = record.move_type == "out_refund"
+            return (is_credit_note and record.reversed_entry_id) or record
         if record._name == "account.payment":
             return record.sudo().reconciled_invoice_ids.sudo(self.env.su)
         return self.env["account.move"]
@@ -194,13 +195,7 @@ class AccountPaymentApproval(models.Model):
                 & Domain("id", "not in", approved)
                 & (
                     Domain("written_off_invoice_id", "!=", False)
-                    | (
-                        Domain("move_type", "=", "out_refund")
-                        & (
-                            Domain("reversed_entry_id", "=", False)
-                            | Domain("reversed_entry_id.move_type", "=", "out_invoice")
-                        )
-                    )
+                    | Domain("move_type", "=", "out_refund")
                 )
             )
             .filtered(lambda move: not move._get_undoing_entry())

@@ -71,7 +71,7 @@ class PaymentTransaction(models.Model):
                     self.reference,
                 )
             )
-        if self.outcome == "canceled" and (came := self._get_standing_payments()):
+        if came := self._get_standing_payments():
             raise UserError(
                 self.env._(
                     "The money of %(reference)s came: %(payments)s. Create another "

@@ -41,8 +41,8 @@ AROUND_POSTING = (
     "_starting_collection",
     "_paying_issued_from_credit",
     "_taking_prepayments",
-    "_checking_credited_by_hand",
     "_checking_credited",
+    "_checking_credited_by_hand",
     "_posting_with_payment",
 )
 

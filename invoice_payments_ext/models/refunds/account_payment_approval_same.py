@@ -35,7 +35,7 @@ class AccountPaymentApproval(models.Model):
             invoice = move.written_off_invoice_id or move.reversed_entry_id
             reduced[invoice.id] += abs(move.amount_total_signed) - by_note[move.id]
         if giving.record._name == "account.move":
-            reduced[giving.record.id] += amount
+            reduced[self._get_invoices(giving.record).id] += amount
         same += sum(min(reopened[move_id], reduced[move_id]) for move_id in reopened)
         # Credit that had paid a bill is no refund when a credit note gives it back.
         kept = self._search_allocations(moves.ids).payment_id.filtered(

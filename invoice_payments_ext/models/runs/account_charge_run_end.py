@@ -76,7 +76,8 @@ class AccountChargeRun(models.Model):
         if not lines:
             raise UserError(
                 self.env._(
-                    "No customer without a method is left who has a mail address."
+                    "No customer without a method is left who has a mail address and "
+                    "is not paying already."
                 )
             )
         template = self.env.ref("invoice_payments_ext.mail_template_payment_link")

@@ -185,7 +185,7 @@ class AccountMove(models.Model):
         return {row["id"]: row for row in rows}
 
     def _get_share_columns(self):
-        """Return how many invoices an attempt is for, and its share for this one."""
+        """Return how many invoices an attempt is for, its share, and if it came."""
         self.env["payment.transaction.share"].flush_model()
         return SQL(
             """
@@ -197,9 +197,13 @@ class AccountMove(models.Model):
             (SELECT COALESCE(sum(standing.amount), 0) FROM account_payment standing
               WHERE standing.announced_transaction_id = tx.id
                 AND standing.currency_id = tx.currency_id
-                AND %s) AS amount_received
+                AND %s) AS amount_received,
+            EXISTS (SELECT 1 FROM account_payment standing
+              WHERE standing.announced_transaction_id = tx.id
+                AND %s) AS has_come
             """,
             self.id,
+            IS_STANDING,
             IS_STANDING,
         )
 

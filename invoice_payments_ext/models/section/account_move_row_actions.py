@@ -202,7 +202,7 @@ class AccountMove(models.Model):
         other_mode = self._get_row_mode_reason(row)
         is_retried = STATES[outcome].is_unsuccessful
         # Announced money that came is not charged once more.
-        if row.tx["source_transaction_id"] or row.tx["amount_received"]:
+        if row.tx["source_transaction_id"] or row.tx["has_come"]:
             is_retried = False
         if is_retried:
             yield (

@@ -1,3 +1,4 @@
+from odoo import SUPERUSER_ID
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -65,6 +66,53 @@ class TestCreditNotesByHand(ApprovalCommon):
         second.action_post()
         request = self.invoice.write_off(0.01, "Insolvent")
         self.assertEqual(request._name, "account.payment.approval")
+
+    def test_amount_is_in_the_currency_of_the_credit_note(self):
+        currency = self.make_currency("GBP", 2.0)
+        note = self._reverse(150, invoice=self.make_invoice(currency_id=currency.id))
+        note.currency_id = self.company.currency_id
+        note.invoice_line_ids.price_unit = 150
+        self._keep()
+        with self.assertRefused(NEEDS):
+            note.action_post()
+        note.currency_id = currency
+        note.invoice_line_ids.price_unit = 150
+        self._keep()
+        note.action_post()
+        self.assertEqual(note.amount_total_signed, -75)
+
+    def test_customer_is_the_one_of_the_credit_note(self):
+        """Its draft may be for somebody else than the invoice."""
+        customers = self.env["res.partner"].create([{"name": "A"}, {"name": "B"}])
+        first, second = (
+            self._reverse(60, invoice=self.make_invoice(partner_id=customer.id))
+            for customer in customers
+        )
+        (first | second).partner_id = self.partner
+        self._keep()
+        first.action_post()
+        with self.assertRefused(NEEDS):
+            second.action_post()
+
+    def test_scheduled_for_a_day(self):
+        """Odoo posts it as a task: who entered it needs a second person."""
+        note = self._reverse(100.01)
+        note.auto_post = "at_date"
+        self._keep()
+        task = note.with_user(SUPERUSER_ID)
+        with self.assertRefused(NEEDS):
+            task._post()
+        note.invoice_line_ids.price_unit = 100
+        self._keep()
+        task._post()
+        self.assertEqual(note.state, "posted")
+
+    def test_credit_notes_of_receipts_count(self):
+        receipt = self.make_invoice(move_type="out_receipt")
+        first, second = self._reverse(60, invoice=receipt), self._type(60)
+        first.action_post()
+        with self.assertRefused(NEEDS):
+            second.action_post()
 
     def test_reversed_at_once(self):
         """*Reverse and Create Invoice* posts the credit note itself."""
