@@ -4,7 +4,6 @@ import pytest
 from lib.serve import quicker
 
 import odoo
-from odoo.api import Environment
 from odoo.modules.registry import Registry
 
 
@@ -36,29 +35,6 @@ def test_trees_are_forgotten_when_odoo_forgets(registry):
     assert (field,) in registry._field_trigger_trees
     registry._discard_fields([])
     assert (field,) not in registry._field_trigger_trees
-
-
-def test_environments(registry):
-    """The environment of a transaction is that which Odoo finds, or makes."""
-    with registry.cursor() as cr:
-        wanted = [
-            (1, {}, False),
-            (2, {}, False),
-            (2, {}, True),
-            (2, {"lang": "en_US", "tz": "UTC"}, False),
-            (2, {"tz": "UTC", "lang": "en_US"}, False),
-            (2, {"lang": "fr_FR", "tz": "UTC"}, False),
-            (2, {"ids": [1]}, False),
-        ]
-        made = [Environment(cr, *each) for each in wanted]
-        for env, (uid, context, su) in zip(made, wanted, strict=True):
-            assert (env.uid, env.context) == (uid, context)
-            assert env.su == (su or uid == 1)
-            assert env is Environment(cr, uid, dict(context), su)
-            assert env is quicker.make_environment(Environment, cr, uid, context, su)
-        assert len(set(map(id, made))) == len(wanted) - 1, "The order does not count."
-        with registry.cursor() as other:
-            assert Environment(other, 2, {}).cr is other
 
 
 def test_connections_are_clean(registry):

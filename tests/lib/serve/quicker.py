@@ -8,34 +8,15 @@ import hashlib
 import sys
 from functools import lru_cache, partial, wraps
 
-from odoo.api import SUPERUSER_ID, Environment
 from odoo.orm.registry import Registry, TriggerTree
 from odoo.sql_db import PsycoConnection
 
 merge_triggers = Registry.get_trigger_tree
-make_environment = Environment.__new__
 
 
 def apply():
-    Environment.__new__ = find_environment
     Registry.get_trigger_tree = get_trigger_tree
     PsycoConnection.reset = reset
-
-
-def find_environment(cls, cr, uid, context, su=False):
-    """Stand in for the constructor, which returns the environment that is there.
-
-    Odoo goes through those of the transaction with an iterator that guards each step,
-    and compares first what most of them share.
-    """
-    is_su = su or uid == SUPERUSER_ID
-    for each in tuple(cr.transaction.envs.data) if cr.transaction else ():
-        env = each()
-        if env is None or env.uid != uid or env.su != is_su:
-            continue
-        if env.context == context and env.cr is cr:
-            return env
-    return make_environment(cls, cr, uid, context, su)
 
 
 def get_trigger_tree(registry, fields, select=bool):
